@@ -1,0 +1,22 @@
+/* lib/base/test.h
+ *
+ * What a unit test includes first: cmocka, and CHECK, which names the failing expression and, when
+ * the test is a table, the row (set check_case at the top of the loop). */
+#ifndef LIB_BASE_TEST_H
+#define LIB_BASE_TEST_H
+#include "lib/base/base.h"
+#include <setjmp.h>
+#include <stdarg.h>
+/* cmocka wants the four headers above first */
+#include <cmocka.h>
+
+static UNUSED const char *check_case = "";
+
+#define CHECK(expr)                                                                     \
+    do {                                                                                \
+        if (!(expr)) {                                                                  \
+            print_error("CHECK(%s) fails%s%s\n", #expr, *check_case ? " in case: " : "", check_case); \
+            _fail(__FILE__, __LINE__);                                                  \
+        }                                                                               \
+    } while (0)
+#endif
