@@ -1,0 +1,18 @@
+/* lib/tls/tls.h
+ *
+ * Server-side TLS contexts from a certificate and its key, given as PEM bytes: the role has no
+ * files. TLS 1.2 and up; X25519MLKEM768 first where OpenSSL has it. */
+#ifndef LIB_TLS_TLS_H
+#define LIB_TLS_TLS_H
+#include "lib/base/buf.h"
+
+struct tls_ctx; /* opaque, counted by its users' lifetime: free after the last connection */
+
+/* E_SYNTAX when the PEM is not a certificate chain and its key. */
+MUST_CHECK int tls_ctx_new(struct str cert_pem, struct str key_pem, struct tls_ctx **out);
+void tls_ctx_free(struct tls_ctx **c);
+struct ssl_ctx_st *tls_ctx_ssl(struct tls_ctx *c);
+/* A self-signed ECDSA P-256 certificate for `names` (first is the CN; DNS names or IP addresses),
+ * valid `days`. PEM is appended to both buffers. */
+MUST_CHECK int tls_self_signed(const struct str *names, size_t n, int days, struct buf *cert_out, struct buf *key_out);
+#endif

@@ -1,0 +1,66 @@
+/* src/common/role.h
+ *
+ * How a role starts and lives. The supervisor forks, executes the same program anew as
+ * `letterlock role NAME INSTANCE` with descriptor 3 a SOCK_SEQPACKET pair to it, and sends START:
+ * the configuration, the secrets of this role, and descriptors (listeners, the data folder). The role
+ * reads its settings, opens what it needs (init), drops everything else (sandbox), and only then
+ * touches foreign bytes (start). EDGE messages bring connections to and from other roles at any time. */
+#ifndef SRC_COMMON_ROLE_H
+#define SRC_COMMON_ROLE_H
+#include "lib/conf/conf.h"
+#include "lib/crypto/subkey.h"
+#include "lib/event/conn.h"
+#include "lib/rpc/rpc.h"
+#include "lib/tls/tls.h"
+
+struct role;
+
+struct role_def {
+    enum role_id id;
+    const struct conf_item *items; /* rows of this role; values land in *conf */
+    size_t nitems;
+    void *conf;
+    size_t conf_bytes;
+    const struct rpc_service *service; /* what it serves; NULL: nothing */
+    uint32_t asks;                     /* FROM() mask of the roles it asks */
+    const struct rpc_link_ops *links;  /* for all of them; NULL: ready at once, no events */
+    /* Before the sandbox: open files, start worker threads, set limits. Returns 0, or an E_* that the
+     * supervisor logs (it retries with back-off). */
+    int (*init)(struct role *r);
+    /* After the sandbox: accept connections. */
+    int (*start)(struct role *r);
+    /* Told to stop: end politely, then call role_stopped. NULL: stops at once. */
+    void (*stop)(struct role *r);
+    /* Requests on the loop are few: for `status`. May be NULL. */
+};
+
+extern const struct role_def store_role, content_role, directory_role, imap_role, mx_role;
+
+struct loop *role_loop(struct role *r);
+uint32_t role_instance(const struct role *r);
+void *role_data(const struct role *r); /* the role's own state, set in init */
+void role_set_data(struct role *r, void *data);
+/* The server object of def.service; its ctx is the struct role. NULL when it serves nothing. */
+struct rpc_server *role_server(struct role *r);
+/* The link to a role named in `asks`. With several instances of that role (content), the one with the
+ * fewest pending requests that is up, else the first. Its ops' ctx is the struct role. */
+struct rpc_link *role_link(struct role *r, enum role_id server);
+/* Descriptor of the data folder (-1 for roles that have none). */
+int role_data_dir(const struct role *r);
+/* The subkey this role was given; asserts that it was. 32 bytes. */
+const uint8_t *role_subkey(const struct role *r, enum subkey purpose);
+/* Key under which tickets are sealed: made by the supervisor, kept across restarts of the store. */
+const uint8_t *role_ticket_key(const struct role *r);
+/* NULL when no certificate is configured. */
+struct tls_ctx *role_tls(const struct role *r);
+/* Listening sockets of this role, in the order of the configuration. `kind` is the key they come from,
+ * e.g. "imap.tls_listen". */
+struct role_listener {
+    int fd;
+    const char *key;
+};
+const struct role_listener *role_listeners(const struct role *r, size_t *n_out);
+/* "mail.example.test": what the service calls itself. */
+struct str role_hostname(const struct role *r);
+void role_stopped(struct role *r);
+#endif
