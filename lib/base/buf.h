@@ -18,7 +18,7 @@ MUST_CHECK int buf_puts(struct buf *b, struct str s);
 MUST_CHECK int buf_putz(struct buf *b, const char *z);
 MUST_CHECK int buf_putc(struct buf *b, char c);
 MUST_CHECK int buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-MUST_CHECK int buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+MUST_CHECK int buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 /* Make room for n more bytes and return where they start; follow with b->n += used. NULL when
  * over max or out of memory. */
 void *buf_reserve(struct buf *b, size_t n);
