@@ -1,0 +1,488 @@
+/* lib/event/conn.c
+ *
+ * Reading and writing are done with our own buffers on libevent's readiness events, and OpenSSL is
+ * called directly: that gives limits on both buffers, memory that is given back while a connection
+ * is idle, and a close_notify that is really sent, none of which bufferevents offer.
+ *
+ * Callbacks never nest: what they ask for (resume, abort, flush) is done by `kick`, an event that
+ * runs soon on the loop. A conn that is dead takes no more input and frees itself in its kick. */
+#include "lib/event/conn.h"
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/errors.h"
+#include "lib/tls/tls.h"
+#include <errno.h>
+#include <event2/event.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <unistd.h>
+
+#define READ_CHUNK KIB(16)
+#define READ_TURN  KIB(128) /* bytes of one connection before others get their turn */
+
+enum tls_state { TLS_NONE, TLS_HANDSHAKE, TLS_UP };
+
+struct conn {
+    struct loop *loop;
+    const struct conn_ops *ops;
+    void *ctx;
+    struct conn_limits lim;
+    SSL *ssl;
+    enum tls_state tls;
+    struct buf in, out;
+    size_t out_done; /* bytes of out written already */
+    struct event *rd, *wr, *kick;
+    struct timer idle, stall, linger;
+    int64_t idle_ms, stall_ms, last_in_ms, last_out_ms;
+    int fd, why;
+    bool paused, closing, dead, eof, above_low, offered; /* offered: `in` was declined as it stands */
+};
+
+static void kick(struct conn *c)
+{
+    event_active(c->kick, EV_TIMEOUT, 0);
+}
+
+static void die(struct conn *c, int why)
+{
+    if (c->dead)
+        return;
+    c->dead = true;
+    c->why = why;
+    event_del(c->rd);
+    event_del(c->wr);
+    kick(c);
+}
+
+static int64_t now_ms(void)
+{
+    return clock_mono_us() / 1000; /* libevent's timers are real, so this is too */
+}
+
+static void want_read(struct conn *c)
+{
+    if (c->dead || c->eof || (c->paused && c->tls != TLS_HANDSHAKE) || c->in.n >= c->lim.in_max)
+        event_del(c->rd);
+    else
+        event_add(c->rd, NULL);
+}
+
+/* What an SSL call's failure means: 0 try again later, 1 orderly end, or an E_*. */
+static int ssl_outcome(struct conn *c, int r)
+{
+    int e = SSL_get_error(c->ssl, r);
+
+    ERR_clear_error();
+    switch (e) {
+    case SSL_ERROR_WANT_READ: return 0;
+    case SSL_ERROR_WANT_WRITE: event_add(c->wr, NULL); return 0;
+    case SSL_ERROR_ZERO_RETURN: return 1;
+    default: return E_CLOSED;
+    }
+}
+
+/* Bytes read, 0 for nothing now, -1 for the end (c->eof or dead is set). */
+static ssize_t read_some(struct conn *c, void *p, size_t n)
+{
+    ssize_t got;
+
+    if (c->ssl) {
+        int r = SSL_read(c->ssl, p, (int)n), outcome;
+
+        if (r > 0)
+            return r;
+        outcome = ssl_outcome(c, r);
+        if (outcome == 0)
+            return 0;
+        if (outcome < 0)
+            die(c, outcome); /* cut off: EOF without close_notify is a failure */
+        c->eof = true;
+        return -1;
+    }
+    got = read(c->fd, p, n);
+    if (got > 0)
+        return got;
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (got < 0)
+        die(c, E_CLOSED);
+    c->eof = true;
+    return -1;
+}
+
+static void handshake(struct conn *c)
+{
+    int r = SSL_accept(c->ssl), outcome;
+
+    if (r == 1) {
+        c->tls = TLS_UP;
+        if (c->ops->on_secure)
+            c->ops->on_secure(c->ctx);
+        want_read(c);
+        kick(c);
+        return;
+    }
+    outcome = ssl_outcome(c, r);
+    if (outcome != 0)
+        die(c, E_CLOSED);
+}
+
+static void flush_out(struct conn *c)
+{
+    size_t before = c->out.n - c->out_done;
+
+    if (c->tls == TLS_HANDSHAKE)
+        return;
+    while (!c->dead && c->out_done < c->out.n) {
+        const char *p = c->out.p + c->out_done;
+        size_t n = size_min(c->out.n - c->out_done, MIB(1));
+        ssize_t w;
+
+        if (c->ssl) {
+            int r = SSL_write(c->ssl, p, (int)n), outcome = r > 0 ? 0 : ssl_outcome(c, r);
+
+            if (outcome != 0)
+                die(c, E_CLOSED);
+            w = r > 0 ? r : 0;
+        } else {
+            w = send(c->fd, p, n, MSG_NOSIGNAL);
+            if (w < 0 && errno != EAGAIN && errno != EINTR)
+                die(c, E_CLOSED);
+            w = w < 0 ? 0 : w;
+        }
+        if (w == 0)
+            break;
+        c->out_done += (size_t)w;
+        c->last_out_ms = now_ms();
+    }
+    if (c->out_done == c->out.n) {
+        buf_release(&c->out); /* an idle connection holds no buffers */
+        c->out_done = 0;
+    } else if (c->out_done >= KIB(64) && c->out_done * 2 >= c->out.n) {
+        buf_drop(&c->out, c->out_done);
+        c->out_done = 0;
+    }
+    if (!c->dead && c->out.n) {
+        event_add(c->wr, NULL);
+        if (c->stall_ms && !timer_is_set(&c->stall))
+            timer_set(&c->stall, c->stall_ms);
+    }
+    if (before != c->out.n - c->out_done && c->above_low && conn_out_pending(c) < c->lim.out_low) {
+        c->above_low = false;
+        if (!c->dead && !c->closing && c->ops->on_drain)
+            c->ops->on_drain(c->ctx);
+    }
+}
+
+/* Offer what is buffered until it is used up, declined, or the owner paused. */
+static void offer(struct conn *c)
+{
+    while (c->in.n && !c->paused && !c->dead && !c->closing && !c->offered && c->tls != TLS_HANDSHAKE) {
+        ssize_t used = c->ops->on_data(c->ctx, buf_str(&c->in));
+
+        if (used < 0) {
+            die(c, (int)used);
+            return;
+        }
+        if (used == 0 && !c->paused) {
+            c->offered = true;
+            if (c->in.n >= c->lim.in_max)
+                die(c, E_LIMIT);
+            break;
+        }
+        buf_drop(&c->in, (size_t)used);
+    }
+    if (c->in.n == 0)
+        buf_release(&c->in);
+}
+
+/* Orderly end of input: once everything was offered and the owner is not busy with it. */
+static void end_of_input(struct conn *c)
+{
+    if (!c->eof || c->dead || c->closing || c->paused)
+        return;
+    if (c->in.n && !c->offered)
+        return;
+    conn_close(c, 5000);
+}
+
+static void on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
+{
+    struct conn *c = ctx;
+    size_t turn = 0;
+
+    if (c->tls == TLS_HANDSHAKE) {
+        handshake(c);
+        return;
+    }
+    while (!c->dead && !c->eof && !c->paused && turn < READ_TURN && c->in.n < c->lim.in_max) {
+        size_t n = size_min(READ_CHUNK, c->lim.in_max - c->in.n);
+        void *p = (c->in.max = c->lim.in_max, buf_reserve(&c->in, n));
+        ssize_t got = p ? read_some(c, p, n) : (die(c, E_NOMEM), -1);
+
+        if (got <= 0)
+            break;
+        c->in.n += (size_t)got;
+        turn += (size_t)got;
+        c->offered = false;
+        c->last_in_ms = now_ms();
+        offer(c);
+    }
+    if (c->in.n == 0)
+        buf_release(&c->in);
+    if (c->dead)
+        return;
+    if (c->ssl && SSL_pending(c->ssl) > 0 && !c->paused)
+        kick(c); /* decrypted bytes wait inside OpenSSL: no event will tell */
+    end_of_input(c);
+    want_read(c);
+}
+
+static void on_writable(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
+{
+    struct conn *c = ctx;
+
+    if (c->tls == TLS_HANDSHAKE)
+        handshake(c);
+    else
+        flush_out(c);
+    if (c->closing || c->out.n == 0)
+        kick(c);
+}
+
+static void conn_destroy(struct conn *c)
+{
+    int why = c->why;
+
+    if (c->ssl) {
+        if (!SSL_in_init(c->ssl))
+            SSL_shutdown(c->ssl); /* close_notify, so that the peer knows nothing was cut off */
+        ERR_clear_error();
+        SSL_free(c->ssl);
+    }
+    event_free(c->rd);
+    event_free(c->wr);
+    event_free(c->kick);
+    timer_release(&c->idle);
+    timer_release(&c->stall);
+    timer_release(&c->linger);
+    buf_release(&c->in);
+    buf_release(&c->out);
+    close(c->fd);
+    c->ops->on_close(c->ctx, why);
+    free(c);
+}
+
+static void on_kick(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
+{
+    struct conn *c = ctx;
+
+    if (!c->dead)
+        flush_out(c);
+    if (!c->dead && c->closing && c->out.n == 0)
+        die(c, 0);
+    if (c->dead) {
+        conn_destroy(c);
+        return;
+    }
+    offer(c);
+    if (c->ssl && c->tls == TLS_UP && SSL_pending(c->ssl) > 0 && !c->paused && c->in.n < c->lim.in_max)
+        on_readable(c->fd, 0, c);
+    if (!c->dead)
+        end_of_input(c);
+    want_read(c);
+}
+
+static void on_idle_timer(struct timer *t)
+{
+    struct conn *c = CONTAINER_OF(t, struct conn, idle);
+    int64_t left = c->last_in_ms + c->idle_ms - now_ms();
+
+    if (!c->idle_ms || c->dead || c->closing)
+        return;
+    if (left > 0) {
+        timer_set(t, left);
+        return;
+    }
+    c->last_in_ms = now_ms();
+    timer_set(t, c->idle_ms);
+    if (c->ops->on_idle)
+        c->ops->on_idle(c->ctx);
+    else
+        die(c, E_TIMEOUT);
+}
+
+static void on_stall_timer(struct timer *t)
+{
+    struct conn *c = CONTAINER_OF(t, struct conn, stall);
+    int64_t left = c->last_out_ms + c->stall_ms - now_ms();
+
+    if (!c->stall_ms || c->dead || conn_out_pending(c) == 0)
+        return;
+    if (left > 0)
+        timer_set(t, left);
+    else
+        die(c, E_TIMEOUT);
+}
+
+static void on_linger_timer(struct timer *t)
+{
+    die(CONTAINER_OF(t, struct conn, linger), 0);
+}
+
+struct conn *conn_new(struct loop *l, int fd, const struct conn_limits *lim, const struct conn_ops *ops, void *ctx)
+{
+    struct conn *c = calloc(1, sizeof *c);
+
+    if (!c) {
+        close(fd);
+        return NULL;
+    }
+    evutil_make_socket_nonblocking(fd);
+    *c = (struct conn){ .loop = l, .ops = ops, .ctx = ctx, .lim = *lim, .fd = fd };
+    c->last_in_ms = c->last_out_ms = now_ms();
+    c->rd = event_new(loop_base(l), fd, EV_READ | EV_PERSIST, on_readable, c);
+    c->wr = event_new(loop_base(l), fd, EV_WRITE, on_writable, c);
+    c->kick = event_new(loop_base(l), -1, 0, on_kick, c);
+    if (!c->rd || !c->wr || !c->kick || timer_init(&c->idle, l, on_idle_timer) < 0 ||
+        timer_init(&c->stall, l, on_stall_timer) < 0 || timer_init(&c->linger, l, on_linger_timer) < 0) {
+        if (c->rd)
+            event_free(c->rd);
+        if (c->wr)
+            event_free(c->wr);
+        if (c->kick)
+            event_free(c->kick);
+        timer_release(&c->idle);
+        timer_release(&c->stall);
+        timer_release(&c->linger);
+        close(fd);
+        free(c);
+        return NULL;
+    }
+    event_add(c->rd, NULL);
+    return c;
+}
+
+int conn_write(struct conn *c, struct str s)
+{
+    int r;
+
+    if (c->dead || c->closing)
+        return E_CLOSED;
+    if (s.n == 0)
+        return 0;
+    if (s.n > c->lim.out_max || conn_out_pending(c) > c->lim.out_max - s.n)
+        return E_LIMIT;
+    c->out.max = c->lim.out_max + c->out_done;
+    if (c->out.n == 0)
+        c->last_out_ms = now_ms();
+    if ((r = buf_puts(&c->out, s)) < 0)
+        return r;
+    if (conn_out_pending(c) >= c->lim.out_low)
+        c->above_low = true;
+    kick(c);
+    return 0;
+}
+
+size_t conn_out_pending(const struct conn *c)
+{
+    return c->out.n - c->out_done;
+}
+
+int conn_start_tls(struct conn *c, struct tls_ctx *tls)
+{
+    if (c->dead || c->closing || c->ssl)
+        return E_CLOSED;
+    flush_out(c); /* the clear-text go-ahead; a peer that has not read it has not sent its hello */
+    c->ssl = SSL_new(tls_ctx_ssl(tls));
+    if (!c->ssl || SSL_set_fd(c->ssl, c->fd) != 1) {
+        die(c, E_NOMEM);
+        return E_NOMEM;
+    }
+    SSL_set_accept_state(c->ssl);
+    c->tls = TLS_HANDSHAKE;
+    want_read(c);
+    return 0;
+}
+
+bool conn_is_tls(const struct conn *c)
+{
+    return c->tls == TLS_UP;
+}
+
+const char *conn_tls_version(const struct conn *c)
+{
+    return c->tls == TLS_UP ? SSL_get_version(c->ssl) : "";
+}
+
+const char *conn_tls_cipher(const struct conn *c)
+{
+    return c->tls == TLS_UP ? SSL_get_cipher_name(c->ssl) : "";
+}
+
+size_t conn_in_pending(const struct conn *c)
+{
+    return c->in.n;
+}
+
+void conn_pause(struct conn *c)
+{
+    c->paused = true;
+    want_read(c);
+}
+
+void conn_resume(struct conn *c)
+{
+    if (!c->paused)
+        return;
+    c->paused = false;
+    c->offered = false;
+    c->last_in_ms = now_ms();
+    kick(c);
+}
+
+bool conn_paused(const struct conn *c)
+{
+    return c->paused;
+}
+
+void conn_idle_ms(struct conn *c, int64_t ms)
+{
+    c->idle_ms = ms;
+    c->last_in_ms = now_ms();
+    if (ms)
+        timer_set(&c->idle, ms);
+    else
+        timer_clear(&c->idle);
+}
+
+void conn_stall_ms(struct conn *c, int64_t ms)
+{
+    c->stall_ms = ms;
+}
+
+void conn_limits_set(struct conn *c, const struct conn_limits *lim)
+{
+    c->lim = *lim;
+    want_read(c);
+}
+
+void conn_close(struct conn *c, int64_t linger_ms)
+{
+    if (c->dead || c->closing)
+        return;
+    c->closing = true;
+    event_del(c->rd);
+    timer_set(&c->linger, linger_ms);
+    kick(c);
+}
+
+void conn_abort(struct conn *c, int why)
+{
+    die(c, why);
+}
+
+int conn_fd(const struct conn *c)
+{
+    return c->fd;
+}
