@@ -1,0 +1,180 @@
+#include "lib/smtp/trace.h"
+#include "lib/base/clock.h"
+#include "lib/base/errors.h"
+
+const char *trace_protocol(bool esmtp, bool tls, bool authenticated, bool smtputf8)
+{
+    static const char *const names[] = {
+        "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA", "UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA",
+    };
+
+    return esmtp ? names[(smtputf8 ? 4 : 0) + (authenticated ? 2 : 0) + (tls ? 1 : 0)] : "SMTP";
+}
+
+int trace_date(struct buf *out, int64_t when_ms)
+{
+    static const char days[] = "ThuFriSatSunMonTueWed", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    int64_t s = when_ms / 1000, day = s / 86400, year;
+    unsigned month, mday, rest = (unsigned)(s % 86400);
+
+    clock_civil_from_days(day, &year, &month, &mday);
+    return buf_printf(out, "%.3s, %u %.3s %04lld %02u:%02u:%02u +0000", days + 3 * (day % 7), mday,
+                      months + 3 * (month - 1), (long long)year, rest / 3600, rest / 60 % 60, rest % 60);
+}
+
+/* A foreign word inside our header: only what a domain or literal may hold, the rest is '?'. */
+static int put_word(struct buf *out, struct str s, bool utf8)
+{
+    int r = 0;
+
+    utf8 = utf8 && smtp_utf8_clean(s);
+    s = str_slice(s, 0, SMTP_DOMAIN_MAX);
+    if (s.n == 0)
+        return buf_putz(out, "unknown");
+    for (size_t i = 0; i < s.n && r == 0; i++) {
+        char c = s.p[i];
+        bool ok = ascii_alpha(c) || ascii_digit(c) || (c && strchr(".-_:[]", c)) ||
+                  (utf8 && (unsigned char)c > 127);
+
+        r = buf_putc(out, ok ? c : '?');
+    }
+    return r;
+}
+
+static int put_peer(struct buf *out, const struct trace_hop *h)
+{
+    bool v6 = str_chr(h->peer_ip, ':') >= 0;
+    int r;
+
+    if ((r = buf_putz(out, " (")) < 0)
+        return r;
+    if (h->peer_name.n && ((r = put_word(out, h->peer_name, false)) < 0 || (r = buf_putc(out, ' ')) < 0))
+        return r;
+    if ((r = buf_putz(out, v6 ? "[IPv6:" : "[")) < 0 || (r = put_word(out, h->peer_ip, false)) < 0)
+        return r;
+    return buf_putz(out, "])\r\n");
+}
+
+static int put_tls(struct buf *out, struct str tls)
+{
+    int r = tls.n ? buf_putz(out, "\r\n\t(") : 0;
+
+    for (size_t i = 0; i < tls.n && i < 128 && r == 0; i++)
+        r = buf_putc(out, ascii_alpha(tls.p[i]) || ascii_digit(tls.p[i]) || strchr("._- ", tls.p[i]) ? tls.p[i] : '?');
+    return r < 0 || tls.n == 0 ? r : buf_putc(out, ')');
+}
+
+static int put_for(struct buf *out, const struct trace_hop *h)
+{
+    int r;
+
+    if (!h->only_recipient || (h->only_recipient->utf8 && !h->smtputf8))
+        return 0;
+    if ((r = buf_putz(out, "\r\n\tfor <")) < 0 || (r = smtp_path_print(h->only_recipient, out)) < 0)
+        return r;
+    return buf_putc(out, '>');
+}
+
+static int put_received(struct buf *out, const struct trace_hop *h)
+{
+    int r;
+
+    if ((r = buf_putz(out, "Received: from ")) < 0 || (r = put_word(out, h->helo, h->smtputf8)) < 0 ||
+        (r = put_peer(out, h)) < 0 || (r = buf_putz(out, "\tby ")) < 0 ||
+        (r = put_word(out, h->by, false)) < 0 ||
+        (r = buf_printf(out, " with %s",
+                        trace_protocol(h->esmtp, h->tls.n > 0, h->authenticated, h->smtputf8))) < 0 ||
+        (r = put_tls(out, h->tls)) < 0 || (r = buf_putz(out, "\r\n\tid ")) < 0 ||
+        (r = put_word(out, h->id, false)) < 0 || (r = put_for(out, h)) < 0 ||
+        (r = buf_putz(out, ";\r\n\t")) < 0 || (r = trace_date(out, h->when_ms)) < 0)
+        return r;
+    return buf_putz(out, "\r\n");
+}
+
+int trace_received(struct buf *out, const struct trace_hop *hop)
+{
+    size_t was = out->n;
+    int r = put_received(out, hop);
+
+    if (r < 0)
+        out->n = was;
+    return r;
+}
+
+int trace_return_path(struct buf *out, const struct smtp_path *sender)
+{
+    size_t was = out->n;
+    int r;
+
+    if ((r = buf_putz(out, "Return-Path: <")) < 0 || (r = smtp_path_print(sender, out)) < 0 ||
+        (r = buf_putz(out, ">\r\n")) < 0)
+        out->n = was;
+    return r;
+}
+
+int trace_delivered_to(struct buf *out, struct str address)
+{
+    size_t was = out->n;
+    int r;
+
+    if (!smtp_utf8_clean(address)) /* a line end in it would start a field of the sender's choice */
+        return E_SYNTAX;
+    if ((r = buf_putz(out, "Delivered-To: ")) < 0 || (r = buf_puts(out, address)) < 0 ||
+        (r = buf_putz(out, "\r\n")) < 0)
+        out->n = was;
+    return r;
+}
+
+enum { SCAN_RECEIVED, SCAN_MESSAGE_ID, SCAN_NAMES };
+static const struct str scan_names[SCAN_NAMES] = { { "received", 8 }, { "message-id", 10 } };
+
+/* One byte of a header line that is not LF. A name ends at its colon; spaces before it are old, but legal
+ * to read (RFC 5322 4.5.8). */
+static void scan_byte(struct trace_scan *t, char c)
+{
+    unsigned was = t->alive;
+
+    if (t->at == 0)
+        was = t->alive = BIT(SCAN_NAMES) - 1;
+    t->at++;
+    if (was == 0)
+        return;
+    for (unsigned i = 0; i < SCAN_NAMES; i++) {
+        const struct str *name = &scan_names[i];
+
+        if (!(was & BIT(i)))
+            continue;
+        if (t->at <= name->n && ascii_lower(c) == name->p[t->at - 1])
+            continue;
+        if (t->at > name->n && (c == ' ' || c == '\t')) {
+            t->at = (unsigned)name->n; /* wait for the colon; no other name is a prefix of this one */
+            continue;
+        }
+        t->alive &= ~BIT(i);
+        if (t->at <= name->n || c != ':')
+            continue;
+        t->received += i == SCAN_RECEIVED;
+        t->has_message_id = t->has_message_id || i == SCAN_MESSAGE_ID;
+    }
+}
+
+void trace_scan_feed(struct trace_scan *t, struct str in)
+{
+    for (size_t i = 0; i < in.n && !t->done; i++) {
+        char c = in.p[i];
+
+        if (c == '\n') {
+            t->done = t->at == 0 || (t->at == 1 && t->blank_so_far);
+            t->at = 0;
+            t->blank_so_far = false;
+            continue;
+        }
+        t->blank_so_far = t->at == 0 && c == '\r';
+        scan_byte(t, c);
+        if (t->alive == 0) { /* the rest of the line tells nothing */
+            ptrdiff_t lf = str_chr(str_skip(in, i + 1), '\n');
+
+            i = lf < 0 ? in.n : i + (size_t)lf;
+        }
+    }
+}
