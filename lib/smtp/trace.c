@@ -59,8 +59,11 @@ static int put_tls(struct buf *out, struct str tls)
 {
     int r = tls.n ? buf_putz(out, "\r\n\t(") : 0;
 
-    for (size_t i = 0; i < tls.n && i < 128 && r == 0; i++)
-        r = buf_putc(out, ascii_alpha(tls.p[i]) || ascii_digit(tls.p[i]) || strchr("._- ", tls.p[i]) ? tls.p[i] : '?');
+    for (size_t i = 0; i < tls.n && i < 128 && r == 0; i++) {
+        char c = tls.p[i];
+
+        r = buf_putc(out, ascii_alpha(c) || ascii_digit(c) || (c && strchr("._- ", c)) ? c : '?');
+    }
     return r < 0 || tls.n == 0 ? r : buf_putc(out, ')');
 }
 
