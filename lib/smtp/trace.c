@@ -175,9 +175,12 @@ void trace_scan_feed(struct trace_scan *t, struct str in)
         t->blank_so_far = t->at == 0 && c == '\r';
         scan_byte(t, c);
         if (t->alive == 0) { /* the rest of the line tells nothing */
-            ptrdiff_t lf = str_chr(str_skip(in, i + 1), '\n');
+            struct str rest = str_skip(in, i + 1);
+            ptrdiff_t lf = str_chr(rest, '\n');
+            size_t skip = lf < 0 ? rest.n : (size_t)lf;
 
-            i = lf < 0 ? in.n : i + (size_t)lf;
+            t->blank_so_far = t->blank_so_far && skip == 0;
+            i += skip;
         }
     }
 }

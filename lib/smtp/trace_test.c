@@ -55,6 +55,7 @@ static const struct {
     { "no body", "Received: a", 1, false, false },
     { "bare LF", "Received: a\n\nReceived: b\n", 1, false, true },
     { "colon in body of line", "Subject: received: x\r\n\r\n", 0, false, true },
+    { "not quite empty", "a: b\r\n\rv\r\nReceived: x\r\n", 1, false, false },
     { "empty", "\r\nReceived: x\r\n", 0, false, true },
 };
 
