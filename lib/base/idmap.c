@@ -88,6 +88,17 @@ void *idmap_any(const struct idmap *m, uint64_t *id_out)
     return NULL;
 }
 
+uint64_t *idmap_ids(const struct idmap *m, size_t *n_out)
+{
+    uint64_t *ids = m->n ? malloc(m->n * sizeof *ids) : NULL;
+
+    *n_out = 0;
+    for (size_t i = 0; ids && i < m->cap; i++)
+        if (m->slots[i].id)
+            ids[(*n_out)++] = m->slots[i].id;
+    return ids;
+}
+
 void idmap_release(struct idmap *m)
 {
     free(m->slots);

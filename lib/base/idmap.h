@@ -22,5 +22,8 @@ MUST_CHECK int idmap_put(struct idmap *m, uint64_t id, void *value);
 void *idmap_take(struct idmap *m, uint64_t id);
 /* Any entry, for emptying: NULL when empty. */
 void *idmap_any(const struct idmap *m, uint64_t *id_out);
+/* All ids in an array for free(), *n_out of them; NULL when empty or out of memory. For walking while
+ * callbacks change the map: look each id up again. */
+uint64_t *idmap_ids(const struct idmap *m, size_t *n_out);
 void idmap_release(struct idmap *m);
 #endif
