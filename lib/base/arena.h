@@ -18,7 +18,7 @@ struct arena {
 void *arena_alloc(struct arena *a, size_t n);
 /* Zeroed array; NULL on overflow too. */
 void *arena_array(struct arena *a, size_t count, size_t size);
-#define ARENA_NEW(a, type)         ((type *)arena_alloc((a), sizeof(type)))
+#define ARENA_NEW(a, type)          ((type *)arena_alloc((a), sizeof(type)))
 #define ARENA_ARRAY(a, count, type) ((type *)arena_array((a), (count), sizeof(type)))
 /* Copies; .p is NULL on failure (never for an empty source). */
 struct str arena_dup(struct arena *a, struct str s);

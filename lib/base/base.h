@@ -7,16 +7,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MUST_CHECK      __attribute__((warn_unused_result))
-#define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
-#define UNUSED          __attribute__((unused))
-#define CLEANUP(fn)     __attribute__((cleanup(fn)))
-#define ARRAY_LEN(a)    (sizeof(a) / sizeof((a)[0]))
-#define BIT(n)          (UINT32_C(1) << (n))
-#define KIB(n)          ((size_t)(n) * 1024u)
-#define MIB(n)          ((size_t)(n) * 1024u * 1024u)
-#define GIB(n)          ((uint64_t)(n) * 1024u * 1024u * 1024u)
-#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define MUST_CHECK                      __attribute__((warn_unused_result))
+#define PRINTF_LIKE(f, a)               __attribute__((format(printf, f, a)))
+#define UNUSED                          __attribute__((unused))
+#define CLEANUP(fn)                     __attribute__((cleanup(fn)))
+#define ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
+#define BIT(n)                          (UINT32_C(1) << (n))
+#define KIB(n)                          (1024u * (size_t)(n))
+#define MIB(n)                          (1024u * 1024u * (size_t)(n))
+#define GIB(n)                          (1024u * 1024u * 1024u * (uint64_t)(n))
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)&((char *)(ptr))[-(ptrdiff_t)offsetof(type, member)])
 
 static inline size_t size_min(size_t a, size_t b)
 {

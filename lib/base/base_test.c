@@ -17,7 +17,8 @@ static void test_str(void **state UNUSED)
     CHECK(str_cut(STR("a@b@c"), '@', &head, &tail) && str_eq_z(head, "a") && str_eq_z(tail, "b@c"));
     CHECK(!str_cut(STR("abc"), '@', &head, &tail) && str_eq_z(head, "abc") && tail.n == 0);
     CHECK(str_to_u64(STR("18446744073709551615"), &v) && v == UINT64_MAX);
-    CHECK(!str_to_u64(STR("18446744073709551616"), &v) && !str_to_u64(STR(""), &v) && !str_to_u64(STR("1x"), &v));
+    CHECK(!str_to_u64(STR("18446744073709551616"), &v) && !str_to_u64(STR(""), &v) &&
+          !str_to_u64(STR("1x"), &v));
     CHECK(str_eq_z(str_trim(STR(" \r\nx y\t ")), "x y"));
     CHECK(str_ifind(STR("hello World"), STR("WORLD")) == 6 && str_find(STR("abc"), STR("d")) == -1);
 }

@@ -6,34 +6,34 @@
 #ifndef LIB_BASE_ERRORS_H
 #define LIB_BASE_ERRORS_H
 
-#define ERRORS(X)                                                                       \
-    X(E_NOMEM, -1, "out of memory")                                                     \
-    X(E_SYNTAX, -2, "not well-formed")                                                  \
-    X(E_LIMIT, -3, "over a limit")                                                      \
-    X(E_RANGE, -4, "out of range")                                                      \
-    X(E_IO, -5, "input/output error")                                                   \
-    X(E_BUSY, -6, "busy, try later")                                                    \
-    X(E_BUG, -7, "internal error")                                                      \
-    X(E_DENIED, -8, "not permitted")                                                    \
-    X(E_NOTFOUND, -9, "not found")                                                      \
-    X(E_EXISTS, -10, "exists already")                                                  \
-    X(E_TOO_BIG, -11, "too big")                                                        \
-    X(E_QUOTA, -12, "over quota")                                                       \
-    X(E_AUTH, -13, "wrong password")                                                    \
-    X(E_CORRUPT, -14, "damaged, or not ours")                                           \
-    X(E_UNAVAIL, -15, "not available now, try later")                                   \
-    X(E_TIMEOUT, -16, "deadline passed")                                                \
-    X(E_CLOSED, -17, "closed by the other side")                                        \
-    X(E_BARE_CR, -18, "carriage return without line feed")                              \
-    X(E_BARE_LF, -19, "line feed without carriage return")                              \
-    X(E_NUL, -20, "NUL byte")                                                           \
-    X(E_LINE_TOO_LONG, -21, "line too long")                                            \
-    X(E_VERSION, -22, "written by a newer version")                                     \
-    X(E_FULL, -23, "disk full")                                                         \
-    X(E_GONE, -24, "was here and is gone")                                              \
-    X(E_STALE, -25, "older than what was seen before")                                  \
-    X(E_WEAK, -26, "too weak")                                                          \
-    X(E_UNSUPPORTED, -27, "not supported")                                              \
+#define ERRORS(X)                                          \
+    X(E_NOMEM, -1, "out of memory")                        \
+    X(E_SYNTAX, -2, "not well-formed")                     \
+    X(E_LIMIT, -3, "over a limit")                         \
+    X(E_RANGE, -4, "out of range")                         \
+    X(E_IO, -5, "input/output error")                      \
+    X(E_BUSY, -6, "busy, try later")                       \
+    X(E_BUG, -7, "internal error")                         \
+    X(E_DENIED, -8, "not permitted")                       \
+    X(E_NOTFOUND, -9, "not found")                         \
+    X(E_EXISTS, -10, "exists already")                     \
+    X(E_TOO_BIG, -11, "too big")                           \
+    X(E_QUOTA, -12, "over quota")                          \
+    X(E_AUTH, -13, "wrong password")                       \
+    X(E_CORRUPT, -14, "damaged, or not ours")              \
+    X(E_UNAVAIL, -15, "not available now, try later")      \
+    X(E_TIMEOUT, -16, "deadline passed")                   \
+    X(E_CLOSED, -17, "closed by the other side")           \
+    X(E_BARE_CR, -18, "carriage return without line feed") \
+    X(E_BARE_LF, -19, "line feed without carriage return") \
+    X(E_NUL, -20, "NUL byte")                              \
+    X(E_LINE_TOO_LONG, -21, "line too long")               \
+    X(E_VERSION, -22, "written by a newer version")        \
+    X(E_FULL, -23, "disk full")                            \
+    X(E_GONE, -24, "was here and is gone")                 \
+    X(E_STALE, -25, "older than what was seen before")     \
+    X(E_WEAK, -26, "too weak")                             \
+    X(E_UNSUPPORTED, -27, "not supported")                 \
     X(E_CANCELED, -28, "cancelled")
 
 enum error {

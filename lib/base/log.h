@@ -29,8 +29,8 @@ void log_init(const char *role, enum log_level lowest);
 /* Where lines go; standard error unless told. The descriptor stays the caller's. */
 void log_to(int fd);
 void log_event_fields(enum log_level level, const char *event, const struct log_field *f, size_t n);
-#define log_event(level, event, ...)                                                            \
-    log_event_fields((level), (event), (const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ } + 1, \
-                     sizeof((const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ }) /     \
-                             sizeof(struct log_field) - 1)
+#define log_event(level, event, ...)                                                        \
+    log_event_fields(                                                                       \
+        (level), (event), (const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ } + 1, \
+        sizeof((const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ }) / sizeof(struct log_field) - 1)
 #endif

@@ -12,8 +12,8 @@ struct str {
     size_t n;
 };
 
-#define STR(lit)   ((struct str){ "" lit "", sizeof(lit) - 1 })
-#define STR_NONE   ((struct str){ NULL, 0 })
+#define STR(lit) ((struct str){ "" lit "", sizeof(lit) - 1 })
+#define STR_NONE ((struct str){ NULL, 0 })
 /* For printf("%.*s", STR_ARG(s)). */
 #define STR_ARG(s) (int)(s).n, (s).p
 

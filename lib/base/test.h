@@ -12,11 +12,11 @@
 
 static UNUSED const char *check_case = "";
 
-#define CHECK(expr)                                                                     \
-    do {                                                                                \
-        if (!(expr)) {                                                                  \
+#define CHECK(expr)                                                                                   \
+    do {                                                                                              \
+        if (!(expr)) {                                                                                \
             print_error("CHECK(%s) fails%s%s\n", #expr, *check_case ? " in case: " : "", check_case); \
-            _fail(__FILE__, __LINE__);                                                  \
-        }                                                                               \
+            _fail(__FILE__, __LINE__);                                                                \
+        }                                                                                             \
     } while (0)
 #endif

@@ -9,12 +9,12 @@
 #include <stdlib.h>
 
 /* The law of a target: when it does not hold, name it and stop, so that the input is kept. */
-#define LAW(expr)                                                              \
-    do {                                                                       \
-        if (!(expr)) {                                                         \
+#define LAW(expr)                                                                     \
+    do {                                                                              \
+        if (!(expr)) {                                                                \
             fprintf(stderr, "%s:%d: LAW(%s) is broken\n", __FILE__, __LINE__, #expr); \
-            abort();                                                           \
-        }                                                                      \
+            abort();                                                                  \
+        }                                                                             \
     } while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,0 +1,42 @@
+# The front door: thin. meson and ninja build, tools/setup installs, test/run.mjs tests.
+.PHONY: build run check asan fuzz bench soak lint format clean
+
+build:
+	@tools/setup run
+	@tools/configure build
+	@ninja -C build
+
+# A demo in ./demo: its own domain, mailbox and messages, on loopback. Ctrl-C stops it.
+run: build
+	@exec build/letterlock demo --dir ./demo
+
+check:
+	@tools/setup check
+	@node test/run.mjs check
+
+# The whole check on binaries with ASan and UBSan.
+asan:
+	@tools/setup check
+	@node test/run.mjs asan
+
+# FUZZ_SECONDS for each target (60); finds stay in build-clang/fuzz-finds/.
+fuzz:
+	@tools/setup check
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} node test/run.mjs build-clang fuzz
+
+lint:
+	@node test/run.mjs lint
+
+bench: build
+	@tools/setup bench
+	@node bench/run.mjs
+
+soak: build
+	@tools/setup check
+	@node test/soak.mjs
+
+format:
+	@tools/lint.mjs --format
+
+clean:
+	rm -rf build build-asan build-clang
