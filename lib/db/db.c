@@ -1,0 +1,397 @@
+#include "lib/base/errors.h"
+#include "lib/base/file.h"
+#include "lib/base/hex.h"
+#include "lib/db/db_private.h"
+#include "lib/db/page_cipher.h"
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define BUSY_TIMEOUT_MS   5000
+#define STATEMENTS_KEPT   64u
+#define CACHE_KIB_DEFAULT 512u
+
+/* ---- memory: what SQLite gives back is wiped. It held letters and, in a codec, keys. ---- */
+
+#define MEM_HEAD 16u /* the size, and the alignment that malloc promised */
+
+static void *mem_take(int n)
+{
+    char *p = malloc((size_t)n + MEM_HEAD);
+
+    if (!p)
+        return NULL;
+    memcpy(p, &n, sizeof n);
+    return p + MEM_HEAD;
+}
+
+static int mem_size(void *p)
+{
+    int n = 0;
+
+    if (p)
+        memcpy(&n, (char *)p - MEM_HEAD, sizeof n);
+    return n;
+}
+
+static void mem_give(void *p)
+{
+    if (!p)
+        return;
+    explicit_bzero(p, (size_t)mem_size(p));
+    free((char *)p - MEM_HEAD);
+}
+
+static void *mem_resize(void *p, int n)
+{
+    void *q = mem_take(n);
+    int had = mem_size(p);
+
+    if (!q)
+        return NULL;
+    memcpy(q, p, (size_t)(had < n ? had : n));
+    mem_give(p);
+    return q;
+}
+
+static int mem_round(int n)
+{
+    return (n + 7) & ~7;
+}
+
+static int mem_init(void *arg)
+{
+    (void)arg;
+    return SQLITE_OK;
+}
+
+static void mem_shutdown(void *arg)
+{
+    (void)arg;
+}
+
+static pthread_once_t init_once = PTHREAD_ONCE_INIT;
+static int init_result = E_BUG;
+
+static void init(void)
+{
+    static const sqlite3_mem_methods methods = {
+        .xMalloc = mem_take, .xFree = mem_give, .xRealloc = mem_resize, .xSize = mem_size,
+        .xRoundup = mem_round, .xInit = mem_init, .xShutdown = mem_shutdown,
+    };
+
+    if (sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) != SQLITE_OK ||
+        sqlite3_config(SQLITE_CONFIG_MULTITHREAD) != SQLITE_OK ||
+        sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) != SQLITE_OK || sqlite3_initialize() != SQLITE_OK)
+        init_result = E_BUG; /* someone used SQLite before us */
+    else
+        init_result = page_cipher_register();
+}
+
+int db_init(void)
+{
+    pthread_once(&init_once, init);
+    return init_result;
+}
+
+/* ---- errors ---- */
+
+int db_error_from_sqlite(int code)
+{
+    static const struct { int code, e; } rows[] = {
+        { SQLITE_OK, 0 },                            { SQLITE_ROW, 0 },
+        { SQLITE_DONE, 0 },                          { SQLITE_CONSTRAINT_UNIQUE, E_EXISTS },
+        { SQLITE_CONSTRAINT_PRIMARYKEY, E_EXISTS },  { SQLITE_CONSTRAINT_ROWID, E_EXISTS },
+        { SQLITE_CONSTRAINT_FOREIGNKEY, E_NOTFOUND }, { SQLITE_IOERR_NOMEM, E_NOMEM },
+        { SQLITE_CONSTRAINT, E_RANGE },              { SQLITE_FULL, E_FULL },
+        { SQLITE_BUSY, E_BUSY },                     { SQLITE_LOCKED, E_BUSY },
+        { SQLITE_PROTOCOL, E_BUSY },                 { SQLITE_SCHEMA, E_BUSY },
+        { SQLITE_NOMEM, E_NOMEM },                   { SQLITE_NOTADB, E_CORRUPT },
+        { SQLITE_CORRUPT, E_CORRUPT },               { SQLITE_IOERR, E_IO },
+        { SQLITE_CANTOPEN, E_IO },                   { SQLITE_READONLY, E_DENIED },
+        { SQLITE_PERM, E_DENIED },                   { SQLITE_AUTH, E_DENIED },
+        { SQLITE_TOOBIG, E_TOO_BIG },                { SQLITE_INTERRUPT, E_CANCELED },
+        { SQLITE_ABORT, E_CANCELED },                { SQLITE_RANGE, E_BUG },
+    };
+
+    for (int round = 0; round < 2; round++) /* the extended code, then its class */
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+            if (rows[i].code == (round ? code & 0xff : code))
+                return rows[i].e;
+    return E_BUG;
+}
+
+void db_error_note(struct db_error *err, sqlite3 *s, int code, const char *sql)
+{
+    int class = code & 0xff;
+    /* SQLite's message may quote a value (FTS5 quotes the query), so it is kept only where it names
+     * parts of our own schema. */
+    bool own_words = s && (class == SQLITE_CONSTRAINT || class == SQLITE_SCHEMA);
+
+    err->code = code;
+    err->sql = sql;
+    snprintf(err->text, sizeof err->text, "%s", own_words ? sqlite3_errmsg(s) : sqlite3_errstr(code));
+}
+
+int db_fail(struct db *db, int code, const char *sql)
+{
+    int extended = sqlite3_extended_errcode(db->s), e;
+
+    if ((extended & 0xff) == (code & 0xff))
+        code = extended;
+    db_error_note(&db->error, db->s, code, sql);
+    e = db_error_from_sqlite(code);
+    if (e == E_IO && (sqlite3_system_errno(db->s) == ENOSPC || sqlite3_system_errno(db->s) == EDQUOT))
+        e = E_FULL; /* a -shm that cannot grow says I/O error */
+    return e;
+}
+
+int db_fail_other(struct db *db, int e, const char *doing)
+{
+    db->error.code = 0;
+    db->error.sql = doing;
+    snprintf(db->error.text, sizeof db->error.text, "%s", error_text(e));
+    return e;
+}
+
+const struct db_error *db_error_detail(const struct db *db)
+{
+    return &db->error;
+}
+
+/* ---- opening ---- */
+
+int db_exec_literal(struct db *db, const char *sql)
+{
+    int r = page_cipher_thread_ready(), rc;
+
+    if (r < 0)
+        return db_fail_other(db, r, sql);
+    rc = sqlite3_exec(db->s, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? 0 : db_fail(db, rc, sql);
+}
+
+/* The only place that sets a key. SQLite3MultipleCiphers takes an empty key for "no encryption" and
+ * a raw key of another length for a passphrase, silently: here the length is a constant, and the
+ * codec is asked afterwards whether it is there. */
+static int set_key(struct db *db, const uint8_t key[DB_KEY_BYTES])
+{
+    static const char doing[] = "set the key";
+    char raw[4 + DB_KEY_BYTES] = { 'r', 'a', 'w', ':' };
+    unsigned char *salt;
+    int rc;
+
+    _Static_assert(DB_KEY_BYTES == PAGE_KEY_BYTES, "a raw key of this cipher");
+    memcpy(raw + 4, key, DB_KEY_BYTES);
+    rc = sqlite3_key(db->s, raw, sizeof raw);
+    explicit_bzero(raw, sizeof raw);
+    if (rc != SQLITE_OK)
+        return db_fail(db, rc, doing);
+    salt = sqlite3mc_codec_data(db->s, "main", "cipher_salt");
+    if (!salt)
+        return db_fail_other(db, E_BUG, doing);
+    sqlite3_free(salt);
+    return 0;
+}
+
+static int set_limits(struct db *db, uint32_t flags)
+{
+    static const struct { int op, on; } config[] = {
+        { SQLITE_DBCONFIG_DEFENSIVE, 1 },      { SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
+        { SQLITE_DBCONFIG_ENABLE_FKEY, 1 },    { SQLITE_DBCONFIG_DQS_DML, 0 },
+        { SQLITE_DBCONFIG_DQS_DDL, 0 },        { SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0 },
+    };
+    int rc = SQLITE_OK;
+
+    for (size_t i = 0; i < ARRAY_LEN(config) && rc == SQLITE_OK; i++)
+        rc = sqlite3_db_config(db->s, config[i].op, config[i].on, NULL);
+    if (rc == SQLITE_OK && (flags & DB_OWN_CHECKPOINTS))
+        rc = sqlite3_db_config(db->s, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (rc == SQLITE_OK && (flags & DB_OWN_CHECKPOINTS))
+        rc = sqlite3_wal_autocheckpoint(db->s, 0);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_busy_timeout(db->s, BUSY_TIMEOUT_MS);
+    return rc == SQLITE_OK ? 0 : db_fail(db, rc, "configure the connection");
+}
+
+static const char *cache_pragma(uint32_t kib)
+{
+    static const struct { uint32_t kib; const char *sql; } sizes[] = {
+        { 65536, "PRAGMA cache_size=-65536" }, { 32768, "PRAGMA cache_size=-32768" },
+        { 16384, "PRAGMA cache_size=-16384" }, { 8192, "PRAGMA cache_size=-8192" },
+        { 4096, "PRAGMA cache_size=-4096" },   { 2048, "PRAGMA cache_size=-2048" },
+        { 1024, "PRAGMA cache_size=-1024" },   { 512, "PRAGMA cache_size=-512" },
+        { 256, "PRAGMA cache_size=-256" },     { 128, "PRAGMA cache_size=-128" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+        if ((kib ? kib : CACHE_KIB_DEFAULT) >= sizes[i].kib)
+            return sizes[i].sql;
+    return "PRAGMA cache_size=-64";
+}
+
+/* In this order: auto_vacuum counts only before the first table, and page 1 is first read (and the
+ * key so proven) by journal_mode. */
+static int set_pragmas(struct db *db, const struct db_options *opt)
+{
+    static const char always[] = "PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; PRAGMA secure_delete=ON";
+    static const char writer[] = "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
+                                 "PRAGMA journal_size_limit=4194304";
+    bool normal = (opt->flags & DB_SYNC_NORMAL) != 0;
+    int r;
+
+    if ((r = db_exec_literal(db, always)) < 0 || (r = db_exec_literal(db, cache_pragma(opt->cache_kib))) < 0)
+        return r;
+    if (!(opt->flags & DB_READONLY) &&
+        ((r = db_exec_literal(db, writer)) < 0 ||
+         (r = db_exec_literal(db, normal ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL")) < 0))
+        return r;
+    return db_exec_literal(db, "SELECT count(*) FROM sqlite_schema");
+}
+
+static int check_wal(struct db *db)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r;
+
+    if ((r = stmt_get(db, "PRAGMA journal_mode", &st)) < 0 || (r = stmt_step(st)) < 0)
+        return r;
+    return r == 1 && str_eq(stmt_str(st, 0), STR("wal")) ? 0 : db_fail_other(db, E_IO, "set WAL mode");
+}
+
+/* Make the empty file ourselves: SQLite would give it 0644, and would not sync the folder. */
+static int create_file(const char *path)
+{
+    CLEANUP(fd_close) int fd = file_ops()->openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                                                  0600);
+
+    if (fd < 0)
+        return errno == EEXIST ? 0 : error_from_errno(errno);
+    return file_sync_folder_of(AT_FDCWD, path);
+}
+
+static struct db *db_new(const char *path, const struct db_options *opt)
+{
+    size_t n = strlen(path) + 1;
+    struct db *db = calloc(1, sizeof *db + n);
+
+    if (!db)
+        return NULL;
+    memcpy(db->path, path, n);
+    db->flags = opt->flags;
+    db->stmts_max = opt->statements ? opt->statements : STATEMENTS_KEPT;
+    db->error.sql = "";
+    return db;
+}
+
+static void db_free(struct db *db)
+{
+    while (db->stmts) {
+        struct stmt *st = db->stmts;
+
+        assert(!st->busy); /* a statement in use would outlive its connection */
+        db->stmts = st->next;
+        sqlite3_finalize(st->s);
+        free(st);
+    }
+    if (sqlite3_close(db->s) != SQLITE_OK)
+        abort(); /* only with unfinished statements or blobs: ours to fix */
+    free(db);
+}
+
+static int open_connection(struct db *db, const struct db_options *opt)
+{
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW |
+                (opt->flags & DB_READONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+    int rc;
+
+    if ((rc = sqlite3_open_v2(db->path, &db->s, flags, opt->vfs)) != SQLITE_OK)
+        return (rc & 0xff) == SQLITE_CANTOPEN && access(db->path, F_OK) < 0 && errno == ENOENT
+                       ? db_fail_other(db, E_NOTFOUND, "open the database")
+                       : db_fail(db, rc, "open the database");
+    db->file = true;
+    return 0;
+}
+
+int db_open(const char *path, const uint8_t key[DB_KEY_BYTES], const struct db_options *opt, struct db **db_out)
+{
+    struct db *db = NULL;
+    int r = db_init();
+
+    if (r < 0)
+        return r;
+    if (!(db = db_new(path, opt)))
+        return E_NOMEM;
+    /* SQLite reads "file:..." as a URI with parameters, keys among them. */
+    if (str_istarts(str_from(path), STR("file:")) || !path[0])
+        r = db_fail_other(db, E_SYNTAX, "open the database");
+    else if (opt->flags & DB_CREATE && (r = create_file(path)) < 0)
+        db_fail_other(db, r, "create the database file");
+    if (r < 0 || (r = open_connection(db, opt)) < 0 || (r = set_limits(db, opt->flags)) < 0 ||
+        (r = set_key(db, key)) < 0 || (r = set_pragmas(db, opt)) < 0 ||
+        (!(opt->flags & DB_READONLY) && (r = check_wal(db)) < 0)) {
+        if (opt->error)
+            *opt->error = db->error;
+        db_free(db);
+        return r;
+    }
+    *db_out = db;
+    return 0;
+}
+
+int db_open_memory(struct db **db_out)
+{
+    static const struct db_options opt = { 0 };
+    struct db *db = NULL;
+    int r = db_init();
+
+    if (r < 0)
+        return r;
+    if (!(db = db_new(":memory:", &opt)))
+        return E_NOMEM;
+    if (sqlite3_open_v2(db->path, &db->s, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                        NULL) != SQLITE_OK ||
+        (r = set_limits(db, 0)) < 0 || (r = db_exec_literal(db, "PRAGMA temp_store=MEMORY")) < 0) {
+        r = r < 0 ? r : E_NOMEM;
+        db_free(db);
+        return r;
+    }
+    *db_out = db;
+    return 0;
+}
+
+int db_close(struct db **dbp)
+{
+    struct db *db = *dbp;
+    int r = 0;
+
+    if (!db)
+        return 0;
+    *dbp = NULL;
+    if (db->file && !(db->flags & (DB_READONLY | DB_OWN_CHECKPOINTS))) {
+        /* The last handle's close checkpoints too, but cannot say that it failed. Another handle
+         * that is still reading makes this E_BUSY, which is no failure: the last one will do it. */
+        r = db_checkpoint(db, DB_PASSIVE, NULL);
+        r = r == E_BUSY ? 0 : r;
+    }
+    db_free(db);
+    return r;
+}
+
+void db_interrupt(struct db *db)
+{
+    sqlite3_interrupt(db->s);
+}
+
+struct sqlite3 *db_sqlite(struct db *db)
+{
+    return db->s;
+}
+
+const char *db_path(const struct db *db)
+{
+    return db->path;
+}
