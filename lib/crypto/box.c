@@ -53,6 +53,23 @@ int box_open(const uint8_t key[KEY_BYTES], struct str ad, struct str box, uint8_
     return E_CORRUPT;
 }
 
+static const uint8_t no_nonce[BOX_NONCE_BYTES];
+
+void once_seal(const uint8_t key[KEY_BYTES], struct str plain, uint8_t *out)
+{
+    crypto_aead_xchacha20poly1305_ietf_encrypt(out, NULL, (const uint8_t *)plain.p, plain.n, NULL, 0, NULL, no_nonce, key);
+}
+
+int once_open(const uint8_t key[KEY_BYTES], struct str sealed, uint8_t *out)
+{
+    assert(sealed.n >= BOX_TAG_BYTES);
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, (const uint8_t *)sealed.p, sealed.n, NULL, 0,
+                                                   no_nonce, key) == 0)
+        return 0;
+    sodium_memzero(out, sealed.n - BOX_TAG_BYTES);
+    return E_CORRUPT;
+}
+
 bool bytes_same(const void *a, const void *b, size_t n)
 {
     return sodium_memcmp(a, b, n) == 0;

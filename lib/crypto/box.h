@@ -32,6 +32,10 @@ void box_seal(const uint8_t key[KEY_BYTES], struct str ad, struct str plain, uin
  * is then zeros. */
 MUST_CHECK int box_open(const uint8_t key[KEY_BYTES], struct str ad, struct str box, uint8_t *out);
 
+/* The same for a key that seals one thing in its life: no nonce, so plain.n + BOX_TAG_BYTES bytes. */
+void once_seal(const uint8_t key[KEY_BYTES], struct str plain, uint8_t *out);
+MUST_CHECK int once_open(const uint8_t key[KEY_BYTES], struct str sealed, uint8_t *out);
+
 bool bytes_same(const void *a, const void *b, size_t n); /* constant time */
 void bytes_wipe(void *p, size_t n);
 #endif
