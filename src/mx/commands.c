@@ -1,0 +1,289 @@
+/* src/mx/commands.c: one row a command. The row says what is true of it, mx_run_line enforces it, and the
+ * function starts where the interesting part starts. */
+#include "lib/base/clock.h"
+#include "lib/base/errors.h"
+#include "lib/base/log.h"
+#include "src/mx/session.h"
+
+#define MX_NEEDS_HELO BIT(0) /* 503 before EHLO or HELO */
+#define MX_NEEDS_MAIL BIT(1) /* 503 outside a transaction */
+#define MX_JUNK       BIT(2) /* brings no mail: too many end the session */
+#define MX_ALONE      BIT(3) /* nothing may be pipelined behind it (RFC 2920 3.1); else we hang up */
+
+#define EXTENSIONS (SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8 | SMTP_EXT_BINARYMIME)
+
+static const struct smtp_reply
+    say_ok = { 250, "2.0.0", "Ok" },
+    say_sender_ok = { 250, "2.1.0", "Sender ok" },
+    say_rcpt_ok = { 250, "2.1.5", "Recipient ok" },
+    say_bye = { 221, "2.0.0", "Bye" },
+    say_help = { 214, "2.0.0", "Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP STARTTLS QUIT\n"
+                               "See RFC 5321" },
+    say_vrfy = { 252, "2.5.2", "Cannot tell, but send the message and see" },
+    say_tls = { 220, "2.0.0", "Go ahead" },
+    no_expn = { 502, "5.5.1", "Lists are not shown" },
+    no_auth = { 502, "5.5.1", "No login here: this port takes mail for its own users only" },
+    no_tls = { 502, "5.5.1", "TLS is not configured" },
+    no_tls_twice = { 503, "5.5.1", "TLS is on already" },
+    no_helo = { 503, "5.5.1", "Say EHLO first" },
+    no_mail = { 503, "5.5.1", "Say MAIL FROM first" },
+    no_nested = { 503, "5.5.1", "A message is under way already: RSET ends it" },
+    no_rcpt = { 554, "5.5.1", "No valid recipients" },
+    no_data_binary = { 503, "5.5.1", "A BINARYMIME message needs BDAT" },
+    no_data_mixed = { 503, "5.5.1", "DATA cannot follow BDAT in one message" },
+    no_sync = { 554, "5.5.0", "You spoke before our answer, closing" },
+    no_junk = { 421, "4.7.0", "Too many commands without mail, closing" },
+    no_size = { 552, "5.3.4", "Message too big" },
+    no_more_rcpt = { 452, "4.5.3", "Too many recipients: send the rest in another message" },
+    no_total = { 452, "4.5.3", "Too much for so many recipients: send the rest in another message" },
+    no_alias = { 550, "5.1.1", "No such mailbox here" },
+    no_relay = { 550, "5.7.1", "That domain is not ours: no relaying" },
+    no_ready = { 450, "4.2.1", "That mailbox is not ready yet, try later" },
+    no_later = { 451, "4.3.0", "Temporary trouble on our side, try later" },
+    no_guessing = { 421, "4.7.0", "Too many unknown recipients, closing" };
+
+static void cmd_hello(struct mx_session *s, const struct smtp_command *c)
+{
+    CLEANUP(buf_release) struct buf text = { .max = KIB(2) };
+    bool esmtp = c->verb == SMTP_EHLO;
+    int r;
+
+    mx_transaction_end(s); /* RFC 5321 4.1.4: EHLO clears all buffers as RSET does */
+    arena_reset(&s->hello);
+    s->helo = arena_dup(&s->hello, c->arg);
+    s->esmtp = esmtp;
+    r = buf_puts(&text, s->hostname);
+    if (esmtp && r == 0)
+        r = buf_printf(&text,
+                       "\nPIPELINING\nSIZE %llu\n%s8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nCHUNKING\n"
+                       "BINARYMIME\nLIMITS RCPTMAX=%llu\nHELP",
+                       (unsigned long long)s->conf->max_message_bytes,
+                       s->tls_possible && !s->tls ? "STARTTLS\n" : "", (unsigned long long)s->conf->max_recipients);
+    if (r < 0 || !s->helo.p)
+        mx_close(s);
+    else
+        mx_say_text(s, 250, NULL, buf_str(&text));
+}
+
+static void cmd_mail(struct mx_session *s, const struct smtp_command *c)
+{
+    if (s->in_mail) {
+        mx_refuse(s, &no_nested);
+        return;
+    }
+    if (c->size_bytes > s->conf->max_message_bytes) { /* RFC 1870 6.1 */
+        mx_say(s, &no_size);
+        return;
+    }
+    snprintf(s->m.id, sizeof(s->m.id), "%s.%u", s->sid, s->messages + 1);
+    if (mx_message_start(&s->m, &s->arena, c) < 0) {
+        mx_say(s, &no_later);
+        return;
+    }
+    s->messages++;
+    s->in_mail = true;
+    s->dot = (struct dot){ .max_bytes = s->conf->max_message_bytes, .line_max = s->conf->max_line };
+    s->bdat = (struct bdat){ .max_bytes = s->conf->max_message_bytes, .line_max = s->conf->max_line,
+                             .binary = c->body == SMTP_BODY_BINARYMIME };
+    mx_say(s, &say_sender_ok);
+}
+
+/* The address as the directory knows it: "local@domain", without quotes. */
+static int directory_address(const struct mx_session *s, const struct smtp_path *p, struct buf *out)
+{
+    const char *postmaster = s->conf->postmaster;
+    int r;
+
+    if (p->domain.n == 0) { /* RFC 5321 4.5.1: <Postmaster> */
+        if (postmaster && *postmaster)
+            return buf_putz(out, postmaster);
+        return (r = buf_putz(out, "postmaster@")) < 0 ? r : buf_puts(out, s->hostname);
+    }
+    if ((r = smtp_path_local(p, out)) < 0 || (r = buf_putc(out, '@')) < 0)
+        return r;
+    for (size_t i = 0; i < p->domain.n && r == 0; i++)
+        r = buf_putc(out, ascii_lower(p->domain.p[i]));
+    return r;
+}
+
+static void cmd_rcpt(struct mx_session *s, const struct smtp_command *c)
+{
+    CLEANUP(buf_release) struct buf address = { .max = SMTP_PATH_MAX * 2 };
+    uint64_t size = s->m.size_declared;
+
+    if (s->chunking) {
+        mx_refuse(s, &no_nested);
+        return;
+    }
+    if (s->m.nrcpt >= s->conf->max_recipients) {
+        mx_say(s, &no_more_rcpt);
+        return;
+    }
+    if (size && size > s->conf->max_total_bytes / (s->m.nrcpt + 1)) {
+        mx_say(s, &no_total);
+        return;
+    }
+    if (mx_path_dup(&s->arena, &c->path, &s->pending) < 0 || directory_address(s, &c->path, &address) < 0 ||
+        s->io->resolve(s->ctx, buf_str(&address)) < 0) {
+        mx_say(s, &no_later);
+        return;
+    }
+    mx_enter(s, MX_ST_RESOLVING);
+}
+
+static void recipient_unknown(struct mx_session *s, const struct smtp_reply *r)
+{
+    mx_say(s, r);
+    if (++s->unknown < s->conf->max_unknown || s->state == MX_ST_CLOSED)
+        return;
+    mx_say_last(s, &no_guessing, "unknown recipients");
+}
+
+void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, const struct mx_mailbox *box)
+{
+    if (s->state != MX_ST_RESOLVING)
+        return;
+    mx_enter(s, MX_ST_COMMAND);
+    if (status < 0) { /* a broken part is "try later", never "no" */
+        log_event(LOG_WARN, "mx.directory_failed", F_Z("sid", s->sid), F_ERR(status));
+        mx_say(s, &no_later);
+        return;
+    }
+    switch (found) {
+    case MX_NO_DOMAIN: recipient_unknown(s, &no_relay); return;
+    case MX_NO_ALIAS: recipient_unknown(s, &no_alias); return;
+    case MX_NOT_READY: mx_say(s, &no_ready); return;
+    case MX_FOUND: break;
+    }
+    if (mx_message_add(&s->m, &s->arena, &s->pending, box) < 0)
+        mx_say(s, &no_later);
+    else
+        mx_say(s, &say_rcpt_ok);
+}
+
+static void cmd_data(struct mx_session *s, const struct smtp_command *c UNUSED)
+{
+    if (s->chunking)
+        mx_refuse(s, &no_data_mixed);
+    else if (s->m.nrcpt == 0)
+        mx_refuse(s, &no_rcpt);
+    else if (s->m.body == SMTP_BODY_BINARYMIME) /* RFC 3030 3 */
+        mx_refuse(s, &no_data_binary);
+    else
+        mx_data_start(s);
+}
+
+/* The octets of a chunk follow whatever we say to it (RFC 3030 2), so every refusal waits for them. */
+static void cmd_bdat(struct mx_session *s, const struct smtp_command *c)
+{
+    const struct smtp_reply *no = !s->esmtp ? &no_helo : !s->in_mail ? &no_mail : s->m.nrcpt == 0 ? &no_rcpt : NULL;
+
+    if (no)
+        mx_chunk_swallow(s, c->chunk_bytes, no);
+    else
+        mx_chunk_start(s, c->chunk_bytes, c->chunk_last);
+}
+
+static void cmd_rset(struct mx_session *s, const struct smtp_command *c UNUSED)
+{
+    mx_transaction_end(s);
+    mx_say(s, &say_ok);
+}
+
+static void cmd_noop(struct mx_session *s, const struct smtp_command *c UNUSED)
+{
+    mx_say(s, &say_ok);
+}
+
+static void cmd_help(struct mx_session *s, const struct smtp_command *c UNUSED)
+{
+    mx_say(s, &say_help);
+}
+
+static void cmd_vrfy(struct mx_session *s, const struct smtp_command *c UNUSED)
+{
+    mx_say(s, &say_vrfy); /* RFC 5321 7.3: no oracle for address collectors */
+}
+
+static void cmd_expn(struct mx_session *s, const struct smtp_command *c UNUSED)
+{
+    mx_refuse(s, &no_expn);
+}
+
+static void cmd_auth(struct mx_session *s, const struct smtp_command *c UNUSED)
+{
+    mx_refuse(s, &no_auth);
+}
+
+static void cmd_quit(struct mx_session *s, const struct smtp_command *c UNUSED)
+{
+    mx_say(s, &say_bye);
+    mx_close(s);
+}
+
+static void cmd_starttls(struct mx_session *s, const struct smtp_command *c UNUSED)
+{
+    if (s->tls) {
+        mx_refuse(s, &no_tls_twice);
+        return;
+    }
+    if (!s->tls_possible) {
+        mx_refuse(s, &no_tls);
+        return;
+    }
+    mx_say(s, &say_tls);
+    if (s->state == MX_ST_CLOSED)
+        return;
+    mx_enter(s, MX_ST_TLS);
+    s->io->start_tls(s->ctx);
+}
+
+static const struct mx_cmd {
+    void (*run)(struct mx_session *s, const struct smtp_command *c);
+    uint32_t flags;
+} commands[SMTP_VERBS] = {
+    [SMTP_AUTH] = { cmd_auth, 0 },
+    [SMTP_BDAT] = { cmd_bdat, 0 },
+    [SMTP_DATA] = { cmd_data, MX_NEEDS_HELO | MX_NEEDS_MAIL | MX_ALONE },
+    [SMTP_EHLO] = { cmd_hello, MX_JUNK },
+    [SMTP_EXPN] = { cmd_expn, MX_JUNK },
+    [SMTP_HELO] = { cmd_hello, MX_JUNK },
+    [SMTP_HELP] = { cmd_help, MX_JUNK },
+    [SMTP_MAIL] = { cmd_mail, MX_NEEDS_HELO },
+    [SMTP_NOOP] = { cmd_noop, MX_JUNK },
+    [SMTP_QUIT] = { cmd_quit, 0 },
+    [SMTP_RCPT] = { cmd_rcpt, MX_NEEDS_HELO | MX_NEEDS_MAIL },
+    [SMTP_RSET] = { cmd_rset, MX_JUNK },
+    [SMTP_STARTTLS] = { cmd_starttls, MX_ALONE },
+    [SMTP_VRFY] = { cmd_vrfy, MX_JUNK | MX_NEEDS_HELO },
+};
+
+void mx_run_line(struct mx_session *s, struct str line, bool pipelined)
+{
+    uint32_t offered = !s->esmtp ? 0 : EXTENSIONS;
+    const struct smtp_reply *refusal = NULL;
+    const struct mx_cmd *cmd;
+    struct smtp_command c;
+    int r;
+
+    if (str_istarts(line, STR("RCPT")) && !s->m.smtputf8) /* RFC 6531 3.4: holds for its transaction */
+        offered &= ~SMTP_EXT_SMTPUTF8;
+    r = smtp_command_parse(line, offered, &c, &refusal);
+    cmd = &commands[c.verb];
+    /* Text behind STARTTLS was injected by someone in the middle (RFC 3207 6; CVE-2011-0411). Text behind
+     * DATA would be run as commands if DATA were refused: no client may do that (RFC 2920 3.1). */
+    if (pipelined && (cmd->flags & MX_ALONE))
+        mx_say_last(s, &no_sync, "pipelined");
+    else if (r < 0 && c.verb == SMTP_BDAT)
+        mx_say_last(s, refusal, "bdat"); /* how many octets follow cannot be known */
+    else if (r < 0)
+        mx_refuse(s, refusal);
+    else if ((cmd->flags & MX_NEEDS_HELO) && !s->helo.p)
+        mx_refuse(s, &no_helo);
+    else if ((cmd->flags & MX_NEEDS_MAIL) && !s->in_mail)
+        mx_refuse(s, &no_mail);
+    else if ((cmd->flags & MX_JUNK) && ++s->junk > s->conf->max_junk)
+        mx_say_last(s, &no_junk, "junk");
+    else
+        cmd->run(s, &c);
+}

@@ -1,0 +1,45 @@
+#include "src/mx/conf.h"
+
+#define ROW(k, field, lo, hi, dflt, u, text)                                \
+    { .key = (k), .type = CONF_U64, .off = offsetof(struct mx_conf, field), \
+      .min = (lo), .max = (hi), .def = (dflt), .unit = (u), .help = (text) }
+#define MINUTES(n) ((n) * 60000u)
+
+const struct conf_item mx_conf_items[MX_CONF_ITEMS] = {
+    { .key = "mx.listen", .type = CONF_ADDRS, .off = offsetof(struct mx_conf, listen), .sdef = ":25",
+      .help = "Where mail comes in: addresses and ports, separated by commas." },
+    ROW("mx.max_message", max_message_bytes, KIB(64), MIB(1024), MIB(50), "bytes",
+        "Largest message accepted; announced as SIZE (RFC 1870)."),
+    ROW("mx.max_recipients", max_recipients, 100, 1000, 100, "recipients",
+        "Per message, announced as RCPTMAX (RFC 9422). RFC 5321 4.5.3.1.8 asks for at least 100."),
+    ROW("mx.max_total", max_total_bytes, MIB(64), GIB(1024), GIB(1), "bytes",
+        "Message size times recipients; over it the answer is 452, and fewer recipients will do."),
+    ROW("mx.max_line", max_line, 998, 998000, 998, "bytes",
+        "Longest line of a message, without CRLF. RFC 5321 4.5.3.1.6 allows 998, and IMAP clients rely on it."),
+    ROW("mx.max_connections", max_connections, 10, 100000, 2000, "connections",
+        "At once. When all are taken, the one that has been idle longest without a message makes room."),
+    ROW("mx.max_connections_per_network", max_connections_per_network, 1, 100000, 100, "connections",
+        "At once from one network (IPv4 /24, IPv6 /64); more are answered 421."),
+    ROW("mx.max_errors", max_errors, 1, 1000, 20, "errors",
+        "Commands refused before we hang up with 421."),
+    ROW("mx.max_unknown", max_unknown, 1, 100000, 100, "recipients",
+        "Unknown recipients before we hang up with 421."),
+    ROW("mx.max_junk", max_junk, 1, 100000, 100, "commands",
+        "Commands that bring no mail (NOOP, RSET, VRFY, HELP, EHLO) between two messages before we hang up."),
+    ROW("mx.max_received", max_received, 30, 1000, 100, "fields",
+        "Received fields that make a message a loop. RFC 5321 6.3 asks for at least 100."),
+    ROW("mx.command_timeout", command_timeout_ms, 1000, MINUTES(60), MINUTES(5), "ms",
+        "Time for the next whole command. RFC 5321 4.5.3.2.7 asks for 5 minutes."),
+    ROW("mx.data_timeout", data_timeout_ms, 1000, MINUTES(60), MINUTES(3), "ms",
+        "Time for the next kilobyte of a message (RFC 5321 4.5.3.2.5: 3 minutes)."),
+    ROW("mx.message_timeout", message_timeout_ms, MINUTES(1), MINUTES(1440), MINUTES(60), "ms",
+        "Time for all bytes of a message."),
+    ROW("mx.stall_timeout", stall_timeout_ms, 1000, MINUTES(60), MINUTES(5), "ms",
+        "Time that a client may leave our replies unread."),
+    ROW("mx.directory_timeout", directory_timeout_ms, 1000, MINUTES(4), 30000, "ms",
+        "Time for the look-up of a recipient, then 451; clients wait 5 minutes (RFC 5321 4.5.3.2.3)."),
+    ROW("mx.commit_timeout", commit_timeout_ms, 1000, MINUTES(9), MINUTES(4), "ms",
+        "Time for storing a message, then 451; clients wait 10 minutes (RFC 5321 4.5.3.2.6)."),
+    { .key = "mx.postmaster", .type = CONF_STR, .off = offsetof(struct mx_conf, postmaster), .max = 254,
+      .help = "The address that \"RCPT TO:<Postmaster>\" means; empty: postmaster at our host name." },
+};

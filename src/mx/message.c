@@ -1,0 +1,91 @@
+#include "src/mx/message.h"
+#include "lib/base/clock.h"
+#include "lib/base/errors.h"
+
+int mx_path_dup(struct arena *a, const struct smtp_path *from, struct smtp_path *out)
+{
+    struct smtp_path p = *from;
+
+    p.local = arena_dup(a, from->local);
+    p.domain = arena_dup(a, from->domain);
+    if ((from->local.n && !p.local.p) || (from->domain.n && !p.domain.p))
+        return E_NOMEM;
+    *out = p;
+    return 0;
+}
+
+int mx_message_start(struct mx_message *m, struct arena *a, const struct smtp_command *mail)
+{
+    CLEANUP(buf_release) struct buf text = { .max = KIB(1) };
+    int r;
+
+    m->recipients = NULL;
+    m->last = &m->recipients;
+    m->nrcpt = 0;
+    m->smtputf8 = (mail->params & SMTP_EXT_SMTPUTF8) != 0;
+    m->body = mail->body;
+    m->size_declared = mail->size_bytes;
+    m->bytes = 0;
+    m->scan = (struct trace_scan){ 0 };
+    m->began_ms = clock_mono_ms();
+    if ((r = mx_path_dup(a, &mail->path, &m->sender)) < 0 || (r = smtp_path_print(&m->sender, &text)) < 0)
+        return r;
+    m->sender_address = arena_dup(a, buf_str(&text));
+    return text.n && !m->sender_address.p ? E_NOMEM : 0;
+}
+
+static bool has_mailbox(const struct mx_message *m, struct str id)
+{
+    for (const struct mx_recipient *r = m->recipients; r; r = r->next)
+        if (str_eq(r->mailbox.id, id))
+            return true;
+    return false;
+}
+
+int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path *path,
+                   const struct mx_mailbox *box)
+{
+    struct mx_recipient *r;
+    int e;
+
+    if (has_mailbox(m, box->id))
+        return 0;
+    r = ARENA_NEW(a, struct mx_recipient);
+    if (!r)
+        return E_NOMEM;
+    if ((e = mx_path_dup(a, path, &r->path)) < 0)
+        return e;
+    r->mailbox.id = arena_dup(a, box->id);
+    r->mailbox.address = arena_dup(a, box->address);
+    if (!r->mailbox.id.p || !r->mailbox.address.p)
+        return E_NOMEM;
+    for (size_t i = 0; i < box->nkey_states && i < MX_KEY_STATES_MAX; i++) {
+        r->mailbox.key_states[i] = arena_dup(a, box->key_states[i]);
+        if (!r->mailbox.key_states[i].p)
+            return E_NOMEM;
+        r->mailbox.nkey_states++;
+    }
+    *m->last = r;
+    m->last = &r->next;
+    m->nrcpt++;
+    return 0;
+}
+
+int mx_message_prepend(const struct mx_message *m, struct arena *a, const struct mx_recipient *rcpt,
+                       struct str *out)
+{
+    CLEANUP(buf_release) struct buf text = { .max = MX_PREPEND_MAX };
+    struct trace_hop hop = m->hop;
+    struct str s;
+    int r;
+
+    hop.only_recipient = m->nrcpt == 1 ? &rcpt->path : NULL; /* RFC 5321 7.2: tell nobody of the others */
+    if ((r = trace_return_path(&text, &m->sender)) < 0 ||
+        (r = trace_delivered_to(&text, rcpt->mailbox.address)) < 0 || (r = trace_received(&text, &hop)) < 0)
+        return r;
+    s = arena_dup(a, buf_str(&text));
+    if (!s.p)
+        return E_NOMEM;
+    *out = s;
+    return 0;
+}

@@ -1,0 +1,55 @@
+/* src/mx/message.h
+ *
+ * What is known of the message that a client is sending: envelope, sizes, and what its header block
+ * said as it flowed by. Never the message itself: that is in the store's staging area. Everything
+ * lives in the transaction's arena. */
+#ifndef SRC_MX_MESSAGE_H
+#define SRC_MX_MESSAGE_H
+#include "lib/base/arena.h"
+#include "lib/smtp/command.h"
+#include "lib/smtp/trace.h"
+
+#define MX_KEY_STATES_MAX 2u    /* proto/directory.proto: two while keys are changing */
+#define MX_KEY_STATE_MAX  256u
+#define MX_PREPEND_MAX    KIB(8)
+
+/* The directory's answer for a recipient that exists. Borrowed. */
+struct mx_mailbox {
+    struct str id, address;
+    struct str key_states[MX_KEY_STATES_MAX];
+    size_t nkey_states;
+};
+
+struct mx_recipient {
+    struct smtp_path path; /* as the client wrote it */
+    struct mx_mailbox mailbox;
+    struct mx_recipient *next;
+};
+
+struct mx_message {
+    char id[24]; /* in Received and in our log */
+    struct smtp_path sender;
+    struct str sender_address; /* canonical; empty for <> */
+    struct mx_recipient *recipients, **last;
+    unsigned nrcpt;
+    bool smtputf8;
+    enum smtp_body body;
+    uint64_t size_declared; /* 0: not */
+    uint64_t bytes;         /* received */
+    struct trace_scan scan;
+    struct trace_hop hop;   /* how it came; only_recipient is filled in here */
+    int64_t began_ms, received_ms; /* monotonic; wall */
+};
+
+/* Start a message from <sender>: `a` was reset. E_NOMEM. */
+MUST_CHECK int mx_message_start(struct mx_message *m, struct arena *a, const struct smtp_command *mail);
+/* Copy a recipient in. A mailbox that is there already is not added twice. E_NOMEM. */
+MUST_CHECK int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path *path,
+                              const struct mx_mailbox *box);
+/* The header fields put before the message for one recipient: Return-Path, Delivered-To, Received
+ * (RFC 5321 4.4: the return path is added at final delivery, trace fields go on top). Into `a`. E_NOMEM, E_LIMIT. */
+MUST_CHECK int mx_message_prepend(const struct mx_message *m, struct arena *a, const struct mx_recipient *r,
+                                  struct str *out);
+/* Copy a path's strings into `a`. E_NOMEM. */
+MUST_CHECK int mx_path_dup(struct arena *a, const struct smtp_path *from, struct smtp_path *out);
+#endif

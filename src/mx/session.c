@@ -1,0 +1,249 @@
+/* src/mx/session.c: states, input, timers. Commands are in commands.c, message bytes in data.c. */
+#include "src/mx/session.h"
+#include "lib/base/clock.h"
+#include "lib/base/errors.h"
+#include "lib/base/hex.h"
+#include "lib/base/log.h"
+#include "lib/base/rand.h"
+#include <assert.h>
+
+#define TO(st) BIT(MX_ST_##st)
+
+static const uint32_t may_follow[] = {
+    [MX_ST_COMMAND] = TO(COMMAND) | TO(RESOLVING) | TO(DATA) | TO(CHUNK) | TO(TLS) | TO(CLOSED),
+    [MX_ST_RESOLVING] = TO(COMMAND) | TO(CLOSED),
+    [MX_ST_DATA] = TO(STAGING) | TO(COMMAND) | TO(CLOSED),
+    [MX_ST_CHUNK] = TO(STAGING) | TO(COMMAND) | TO(CLOSED),
+    [MX_ST_STAGING] = TO(STORING) | TO(COMMAND) | TO(CLOSED), /* COMMAND: refused by the verdict, or 451 */
+    [MX_ST_STORING] = TO(COMMAND) | TO(CLOSED),
+    [MX_ST_TLS] = TO(COMMAND) | TO(CLOSED),
+    [MX_ST_CLOSED] = 0,
+};
+
+static const struct smtp_reply say_timeout = { 421, "4.4.2", "Timed out waiting for you, closing" },
+                               say_stop = { 421, "4.3.2", "Service is restarting, try again soon" },
+                               say_room = { 421, "4.3.2", "Making room for others, try again later" },
+                               say_errors = { 421, "4.7.0", "Too many errors, closing" },
+                               say_garbage = { 421, "4.7.0", "This is not SMTP, closing" },
+                               say_line_end = { 500, "5.5.2", "Lines must end in CRLF and hold no other control bytes" },
+                               say_line_long = { 500, "5.5.2", "Line too long" };
+
+/* The only function that changes s->state; each state's timer starts here. */
+void mx_enter(struct mx_session *s, enum mx_state next)
+{
+    const struct mx_conf *c = s->conf;
+    uint64_t ms = 0; /* where we wait for our own side, the request's deadline rules */
+
+    assert(may_follow[s->state] & BIT(next));
+    assert(next != MX_ST_DATA || (s->in_mail && s->m.nrcpt > 0)); /* else 503 or 554: RFC 5321 3.3 */
+    assert(next != MX_ST_STORING || !s->stage_open);
+    s->state = next;
+    switch (next) {
+    case MX_ST_COMMAND:
+    case MX_ST_TLS: ms = c->command_timeout_ms; break;
+    case MX_ST_DATA:
+    case MX_ST_CHUNK: ms = c->data_timeout_ms; break;
+    case MX_ST_RESOLVING:
+    case MX_ST_STAGING:
+    case MX_ST_STORING:
+    case MX_ST_CLOSED: break;
+    }
+    s->progress = 0;
+    s->io->timer(s->ctx, (int64_t)ms);
+}
+
+void mx_close(struct mx_session *s)
+{
+    if (s->state == MX_ST_CLOSED)
+        return;
+    s->io->cancel(s->ctx);
+    s->stage_open = false;
+    mx_enter(s, MX_ST_CLOSED);
+    s->io->hang_up(s->ctx);
+}
+
+void mx_say_text(struct mx_session *s, unsigned code, const char *enh, struct str text)
+{
+    CLEANUP(buf_release) struct buf out = { .max = KIB(4) };
+
+    if (s->state == MX_ST_CLOSED)
+        return;
+    if (smtp_reply_text(&out, code, enh, text) < 0 || s->io->reply(s->ctx, buf_str(&out)) < 0)
+        mx_close(s); /* a reply that is lost puts the dialogue out of step */
+}
+
+void mx_say(struct mx_session *s, const struct smtp_reply *r)
+{
+    mx_say_text(s, r->code, r->enh, str_from(r->text));
+}
+
+void mx_say_last(struct mx_session *s, const struct smtp_reply *r, const char *why)
+{
+    log_event(LOG_INFO, "mx.closed", F_Z("sid", s->sid), F_Z("why", why));
+    mx_say(s, r);
+    mx_close(s);
+}
+
+void mx_refuse(struct mx_session *s, const struct smtp_reply *r)
+{
+    mx_say(s, r);
+    log_event(LOG_DEBUG, "mx.refused", F_Z("sid", s->sid), F_U64("code", r->code));
+    if (++s->errors >= s->conf->max_errors && s->state != MX_ST_CLOSED)
+        mx_say_last(s, &say_errors, "errors");
+}
+
+void mx_transaction_end(struct mx_session *s)
+{
+    if (s->in_mail)
+        s->io->cancel(s->ctx);
+    s->in_mail = s->chunking = s->stage_open = false;
+    buf_release(&s->body);
+    arena_reset(&s->arena);
+}
+
+static void forget_hello(struct mx_session *s)
+{
+    mx_transaction_end(s);
+    arena_reset(&s->hello);
+    s->helo = STR_NONE;
+    s->esmtp = false;
+}
+
+void mx_session_start(struct mx_session *s, const struct mx_conf *conf, const struct mx_io *io, void *ctx,
+                      struct str hostname, struct str peer_ip, bool tls_possible)
+{
+    CLEANUP(buf_release) struct buf text = { .max = KIB(1) };
+    uint8_t id[8];
+
+    rand_bytes(id, sizeof(id));
+    s->conf = conf;
+    s->io = io;
+    s->ctx = ctx;
+    s->hostname = hostname;
+    s->peer_ip = peer_ip;
+    s->tls_possible = tls_possible;
+    hex_encode(id, sizeof(id), s->sid);
+    s->lines.line.max = SMTP_COMMAND_MAX;
+    s->hello.max = KIB(4);
+    s->arena.max = KIB(64) + conf->max_recipients * KIB(4); /* reached by real recipients only */
+    s->body.max = KIB(64);
+    mx_enter(s, MX_ST_COMMAND);
+    if (buf_printf(&text, "%.*s ESMTP Letterlock", STR_ARG(hostname)) < 0)
+        mx_close(s);
+    else
+        mx_say_text(s, 220, NULL, buf_str(&text)); /* RFC 2034 3: the greeting has no enhanced code */
+}
+
+void mx_session_release(struct mx_session *s)
+{
+    if (s->state != MX_ST_CLOSED)
+        s->io->cancel(s->ctx);
+    s->state = MX_ST_CLOSED;
+    arena_release(&s->arena);
+    arena_release(&s->hello);
+    buf_release(&s->body);
+    linereader_release(&s->lines);
+}
+
+static size_t command_input(struct mx_session *s, struct str in)
+{
+    struct str line;
+    size_t used = 0;
+    int r = linereader_feed(&s->lines, in, &used, &line);
+
+    switch (r) {
+    case 0: return used;
+    case 1: mx_run_line(s, line, used < in.n); break;
+    case E_LINE_TOO_LONG: mx_refuse(s, &say_line_long); break;
+    case E_BARE_CR:
+    case E_BARE_LF:
+    case E_NUL: mx_refuse(s, &say_line_end); break;
+    default: mx_say_last(s, &say_garbage, "garbage"); break; /* E_LIMIT, E_NOMEM */
+    }
+    if (s->state == MX_ST_COMMAND) {
+        if (s->stopping && !s->in_mail)
+            mx_say_last(s, &say_stop, "stop");
+        else
+            mx_enter(s, MX_ST_COMMAND); /* the timer counts whole commands: a drip of bytes moves nothing */
+    }
+    return used;
+}
+
+/* One step on buffered input: bytes used, 0 to wait. */
+static size_t step(struct mx_session *s, struct str in)
+{
+    switch (s->state) {
+    case MX_ST_COMMAND: return command_input(s, in);
+    case MX_ST_DATA: return mx_data_input(s, in);
+    case MX_ST_CHUNK: return mx_chunk_input(s, in);
+    case MX_ST_RESOLVING:
+    case MX_ST_STAGING:
+    case MX_ST_STORING:
+    case MX_ST_TLS: return 0; /* one thing at a time: let TCP push back */
+    case MX_ST_CLOSED: return in.n;
+    }
+    return 0; /* no default: -Wswitch names the state someone forgot */
+}
+
+bool mx_session_waits(const struct mx_session *s)
+{
+    switch (s->state) {
+    case MX_ST_COMMAND: return s->io->reply_full(s->ctx);
+    case MX_ST_DATA:
+    case MX_ST_CHUNK: return s->stage_open && s->io->stage_room(s->ctx) == 0;
+    case MX_ST_RESOLVING:
+    case MX_ST_STAGING:
+    case MX_ST_STORING: return true;
+    case MX_ST_TLS: return false; /* the handshake needs the socket; no clear text is taken meanwhile */
+    case MX_ST_CLOSED: return false;
+    }
+    return true;
+}
+
+size_t mx_session_input(struct mx_session *s, struct str in)
+{
+    size_t at = 0, used;
+
+    while (at < in.n && !mx_session_waits(s)) {
+        used = step(s, str_skip(in, at));
+        if (used == 0)
+            break;
+        at += used;
+    }
+    return at;
+}
+
+void mx_session_secured(struct mx_session *s, const char *version, const char *cipher)
+{
+    if (s->state != MX_ST_TLS)
+        return;
+    forget_hello(s); /* RFC 3207 4.2: "MUST discard any knowledge obtained from the client" */
+    s->tls = true;
+    snprintf(s->tls_text, sizeof(s->tls_text), "%s with cipher %s", version, cipher);
+    mx_enter(s, MX_ST_COMMAND);
+}
+
+void mx_session_timeout(struct mx_session *s)
+{
+    if (s->state == MX_ST_TLS)
+        mx_close(s); /* nobody could read a reply */
+    else
+        mx_say_last(s, &say_timeout, "timeout");
+}
+
+bool mx_session_idle(const struct mx_session *s)
+{
+    return s->state == MX_ST_COMMAND && !s->in_mail;
+}
+
+void mx_session_evict(struct mx_session *s)
+{
+    mx_say_last(s, &say_room, "evicted");
+}
+
+void mx_session_stop(struct mx_session *s)
+{
+    s->stopping = true;
+    if (mx_session_idle(s))
+        mx_say_last(s, &say_stop, "stop");
+}

@@ -1,0 +1,120 @@
+/* src/mx/session.h
+ *
+ * One SMTP session as a state machine (RFC 5321): bytes and answers go in, replies and requests come
+ * out through struct mx_io. It knows no sockets, no RPC, no TLS and no clock but the wall's, so its
+ * tests are scripts. At any time there is at most one request under way, and while there is, input
+ * waits: mx_session_waits tells the owner to stop reading.
+ *
+ * Promises kept here: 250 after data only when the store said so; whatever else goes wrong behind us
+ * is 451 and never 5xx; a message's bytes are never held (one slice at a time); nothing that follows an
+ * error in DATA is taken for a command. */
+#ifndef SRC_MX_SESSION_H
+#define SRC_MX_SESSION_H
+#include "lib/smtp/bdat.h"
+#include "lib/smtp/dot.h"
+#include "lib/smtp/linereader.h"
+#include "src/mx/conf.h"
+#include "src/mx/message.h"
+
+/* What a session asks of the world. Requests are answered later, never from inside the call; a
+ * negative return means that there will be no answer. */
+struct mx_io {
+    int (*reply)(void *ctx, struct str bytes);
+    bool (*reply_full)(void *ctx); /* the client does not read: do not produce more */
+    void (*start_tls)(void *ctx);  /* then mx_session_secured */
+    void (*hang_up)(void *ctx);    /* after what was replied has gone out */
+    void (*timer)(void *ctx, int64_t ms); /* one timer, moved; 0: off. Then mx_session_timeout */
+    int (*resolve)(void *ctx, struct str address); /* then mx_session_resolved */
+    int (*stage)(void *ctx, uint64_t bytes_max, uint64_t bytes_expected); /* then mx_session_staged, any time */
+    size_t (*stage_room)(void *ctx); /* bytes the store takes now; when it grows the owner goes on feeding */
+    int (*stage_send)(void *ctx, struct str bytes);
+    void (*stage_end)(void *ctx);
+    int (*deliver)(void *ctx, const struct mx_message *m); /* then mx_session_delivered */
+    void (*cancel)(void *ctx); /* no answer is wanted any more; what is staged may go */
+};
+
+enum mx_state {
+    MX_ST_COMMAND,
+    MX_ST_RESOLVING, /* RCPT: the directory is asked */
+    MX_ST_DATA,      /* message bytes, dot-stuffed */
+    MX_ST_CHUNK,     /* message bytes, counted (BDAT) */
+    MX_ST_STAGING,   /* all bytes sent on: the store says what it has */
+    MX_ST_STORING,   /* the store commits */
+    MX_ST_TLS,       /* 220 was said, the handshake runs */
+    MX_ST_CLOSED,
+};
+
+enum mx_found { MX_FOUND, MX_NO_DOMAIN, MX_NO_ALIAS, MX_NOT_READY };
+
+struct mx_session {
+    const struct mx_conf *conf;
+    const struct mx_io *io;
+    void *ctx;
+    enum mx_state state;
+    /* the connection; strings are the owner's and outlive the session */
+    struct str hostname, peer_ip;
+    char sid[17];
+    bool tls_possible, tls, stopping;
+    char tls_text[96];
+    struct linereader lines;
+    uint64_t errors, junk, unknown;
+    unsigned messages;
+    /* since EHLO or HELO */
+    struct arena hello;
+    struct str helo;
+    bool esmtp;
+    /* the transaction */
+    struct arena arena;
+    struct mx_message m;
+    struct smtp_path pending; /* the recipient being looked up */
+    bool in_mail, chunking, stage_open;
+    struct dot dot;
+    struct bdat bdat;
+    struct buf body; /* one slice */
+    size_t progress; /* bytes since the timer was moved */
+    const struct smtp_reply *chunk_refusal; /* swallow the chunk, then say this */
+};
+
+/* All fields zero, then this; greets at once. hostname, peer_ip: borrowed for the session's life. */
+void mx_session_start(struct mx_session *s, const struct mx_conf *conf, const struct mx_io *io, void *ctx,
+                      struct str hostname, struct str peer_ip, bool tls_possible);
+void mx_session_release(struct mx_session *s);
+
+/* Take input; returns bytes used. What is left is offered again when mx_session_waits is false. */
+size_t mx_session_input(struct mx_session *s, struct str in);
+bool mx_session_waits(const struct mx_session *s);
+
+/* Answers. Any status that is not 0 means "try later" to the client, but for the store's E_TOO_BIG. */
+void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, const struct mx_mailbox *box);
+void mx_session_staged(struct mx_session *s, int status, uint64_t bytes);
+void mx_session_delivered(struct mx_session *s, int status, struct str queue_id, uint32_t duplicates);
+/* TLS is up; text: "TLSv1.3 with cipher …". All that was said before is forgotten (RFC 3207 4.2). */
+void mx_session_secured(struct mx_session *s, const char *version, const char *cipher);
+void mx_session_timeout(struct mx_session *s);
+/* The role stops: ends idle sessions now, others after the message they are sending. */
+void mx_session_stop(struct mx_session *s);
+/* May be hung up on to make room: waits for a command, outside a transaction. */
+bool mx_session_idle(const struct mx_session *s);
+/* Make room: 421 and away. */
+void mx_session_evict(struct mx_session *s);
+
+/* ---- for the files of this module ---- */
+void mx_enter(struct mx_session *s, enum mx_state next);
+void mx_say(struct mx_session *s, const struct smtp_reply *r);
+void mx_say_text(struct mx_session *s, unsigned code, const char *enh, struct str text);
+/* A refused command: counted, and too many end the session. */
+void mx_refuse(struct mx_session *s, const struct smtp_reply *r);
+void mx_close(struct mx_session *s);
+/* The last reply of this session; why: for the log. */
+void mx_say_last(struct mx_session *s, const struct smtp_reply *r, const char *why);
+/* End the transaction: what is staged is given up. */
+void mx_transaction_end(struct mx_session *s);
+/* commands.c: run one line; `pipelined`: more input came with it. */
+void mx_run_line(struct mx_session *s, struct str line, bool pipelined);
+/* data.c */
+void mx_data_start(struct mx_session *s);
+void mx_chunk_start(struct mx_session *s, uint64_t bytes, bool last);
+void mx_chunk_swallow(struct mx_session *s, uint64_t bytes, const struct smtp_reply *then);
+size_t mx_data_input(struct mx_session *s, struct str in);
+size_t mx_chunk_input(struct mx_session *s, struct str in);
+#endif
