@@ -151,6 +151,8 @@ static void body_begin(struct mime_scan *s)
     header_read(s);
     p->body_start = s->pos;
     p->lines = s->lf_count; /* until part_close: what had been counted when the body began */
+    if (s->hooks.header_end)
+        s->hooks.header_end(s->hooks.user, p);
     multipart = mime_part_is(p, "multipart", NULL);
     message = mime_part_is(p, "message", "rfc822") || mime_part_is(p, "message", "global");
     if (multipart || message) {
@@ -170,8 +172,8 @@ static void part_close(struct mime_scan *s, struct mime_part *p, uint64_t end, u
         header_read(s);
         p->body_start = p->body_end = size_max(end - eol, p->header_start);
         p->lines = 0;
-        if (s->hooks.body_begin)
-            s->hooks.body_begin(s->hooks.user, p);
+        if (s->hooks.header_end)
+            s->hooks.header_end(s->hooks.user, p);
     } else if (eol && end - eol >= p->body_start && (!p->last_child || end - eol >= p->last_child->body_end)) {
         p->body_end = end - eol;
         p->lines = lfs - 1 - p->lines;

@@ -44,7 +44,8 @@ struct mime_part {
 struct mime_hooks {
     void *user;
     void (*header)(void *user, const struct mime_part *p, struct str bytes);
-    void (*body_begin)(void *user, const struct mime_part *p); /* type and parameters are known */
+    void (*header_end)(void *user, const struct mime_part *p); /* type and parameters are known */
+    void (*body_begin)(void *user, const struct mime_part *p); /* of a leaf; not when the header never ended */
     void (*body)(void *user, const struct mime_part *p, struct str bytes);
     void (*part_end)(void *user, const struct mime_part *p);
 };
