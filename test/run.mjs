@@ -203,7 +203,7 @@ function report(suite, job, run, got) {
   const counts = [`${got.passed} ok`, got.failed && `${got.failed} FAILED`, got.skips.length && `${got.skips.length} skipped`];
   const extra = [job.note, run.died].filter(Boolean).join(', ');
   console.log(`${suite.name}: ${job.name}: ${counts.filter(Boolean).join(', ')} (${(run.ms / 1000).toFixed(1)} s${extra ? `, ${extra}` : ''})`);
-  if (got.failed) {
+  if (got.failed && !/ENOENT/.test(run.died)) {
     console.log(`  command: ${job.cmd.join(' ')}`);
     for (const d of got.details)
       console.log(d.replace(/^/gm, '  | '));

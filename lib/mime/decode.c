@@ -110,7 +110,7 @@ static int qp_text(struct mime_decoder *d, char c, struct buf *out)
         bool crlf = d->n && d->hold[d->n - 1] == '\r';
 
         d->n = 0;
-        return buf_append(out, "\r\n" + !crlf, crlf ? 2 : 1);
+        return buf_append(out, crlf ? "\r\n" : "\n", crlf ? 2 : 1);
     }
     if ((r = spaces_flush(d, out)) < 0)
         return r;
