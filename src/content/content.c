@@ -1,0 +1,73 @@
+/* src/content/content.c
+ *
+ * The role that parses: it takes a message's bytes and gives back structure and text. It has no file,
+ * no key and no socket but the pairs to the roles that ask, and is replaced now and then. */
+#include "proto/content.pb-c.h"
+#include "src/common/role.h"
+#include "src/content/conf.h"
+#include "src/content/parse.h"
+
+static struct content_conf conf;
+static struct {
+    struct role *role;
+    uint64_t busy, begun;
+    bool stopping;
+} content;
+
+static void end_when_idle(void)
+{
+    if (content.stopping && content.busy == 0)
+        role_stopped(content.role);
+}
+
+static void parsed(void *ctx UNUSED)
+{
+    content.busy--;
+    if (content.begun >= conf.messages_per_worker)
+        content.stopping = true;
+    end_when_idle();
+}
+
+static int op_parse(struct rpc_req *q, struct str body)
+{
+    int r;
+
+    if (!RPC_UNPACK(rpc_req_arena(q), body, content__parse_request))
+        return E_SYNTAX;
+    if (content.stopping || content.busy >= conf.max_at_once)
+        return E_BUSY;
+    r = parse_start(q, parsed, NULL);
+    if (r < 0)
+        return r;
+    content.busy++;
+    content.begun++;
+    return 0;
+}
+
+static const struct rpc_op ops[] = {
+    [CONTENT__OP__PARSE] = { .run = op_parse, .from = FROM(STORE), .flags = RPC_UP | RPC_DOWN },
+};
+static const struct rpc_service service = { .name = "content", .ops = ops, .nops = ARRAY_LEN(ops) };
+
+static int content_init(struct role *r)
+{
+    content.role = r;
+    return 0;
+}
+
+static void content_stop(struct role *r UNUSED)
+{
+    content.stopping = true;
+    end_when_idle();
+}
+
+const struct role_def content_role = {
+    .id = ROLE_CONTENT,
+    .items = content_conf_items,
+    .nitems = CONTENT_CONF_ITEMS,
+    .conf = &conf,
+    .conf_bytes = sizeof conf,
+    .service = &service,
+    .init = content_init,
+    .stop = content_stop,
+};

@@ -1,0 +1,183 @@
+/* src/content/parse.c
+ *
+ * Folding can make text longer (one Arabic ligature becomes eighteen letters), so input waits while
+ * output does: a slice is fed only when all text of the one before is on its way, and only then its
+ * credit goes back to the store. */
+#include "src/content/parse.h"
+#include "lib/mime/structure.h"
+#include "lib/mime/text.h"
+#include "lib/mime/thread.h"
+#include "proto/content.pb-c.h"
+
+#define SLICE          KIB(4)
+#define TREE_MAX       MIB(2)
+#define TEXT_WAIT_MAX  KIB(512) /* of one slice, far over what folding can make of it */
+#define REFERENCES_MAX 100u     /* the last ones are those that count */
+
+struct parse {
+    struct rpc_req *req;
+    parse_done_fn *done;
+    void *ctx;
+    struct arena arena;
+    struct mime_text text;
+    struct buf in, out;
+    size_t in_at;
+    bool ended, answered;
+};
+
+static void parse_free(struct parse *p)
+{
+    mime_text_release(&p->text);
+    arena_release(&p->arena);
+    buf_release(&p->in);
+    buf_release(&p->out);
+    p->done(p->ctx);
+    free(p);
+}
+
+static void parse_reply(struct parse *p, int status, const ProtobufCMessage *body)
+{
+    rpc_req_on_room(p->req, NULL, NULL);
+    rpc_req_on_data(p->req, NULL, NULL);
+    rpc_reply(p->req, status, body, NULL);
+    parse_free(p);
+}
+
+static int take_text(void *user, struct str text)
+{
+    struct parse *p = user;
+
+    return buf_puts(&p->out, text);
+}
+
+/* The References field, or In-Reply-To where there is none (RFC 5256 3, REFERENCES step 1). */
+static size_t references_of(struct parse *p, const struct mime_envelope *e, ProtobufCBinaryData *ids)
+{
+    struct str all = mime_text_references(&p->text), id;
+    size_t n = 0;
+
+    while (mime_message_id_next(&all, &id)) {
+        if (n == REFERENCES_MAX)
+            memmove(ids + 1, ids + 2, (--n - 1) * sizeof *ids); /* the first and the newest are kept */
+        ids[n++] = str_pb(id);
+    }
+    all = e ? e->in_reply_to : STR_NONE;
+    if (n == 0 && mime_message_id_next(&all, &id))
+        ids[n++] = str_pb(id);
+    return n;
+}
+
+static void answer(struct parse *p)
+{
+    CLEANUP(buf_release) struct buf packed = { .max = MIME_STRUCTURE_MAX }, subject = { .max = KIB(16) };
+    Content__ParseResponse out = CONTENT__PARSE_RESPONSE__INIT;
+    ProtobufCBinaryData ids[REFERENCES_MAX];
+    struct mime_part *root = NULL;
+    struct str message_id, first;
+    int r = mime_text_finish(&p->text, &root);
+
+    if (r == 0)
+        r = mime_structure_pack(root, &p->arena, &packed);
+    if (r == 0 && root->envelope && mime_subject_base(root->envelope->subject, &subject, NULL) < 0)
+        buf_clear(&subject); /* too long to be a thread's name */
+    if (r < 0) {
+        parse_reply(p, r, NULL);
+        return;
+    }
+    out.structure = str_pb(buf_str(&packed));
+    out.header_bytes = root->body_start;
+    out.text_header_bytes = p->text.header_bytes;
+    out.subject_base = str_pb(buf_str(&subject));
+    if (root->envelope) {
+        out.has_sent = root->envelope->has_sent;
+        out.sent_ms = root->envelope->sent.ms;
+        message_id = root->envelope->message_id;
+        if (mime_message_id_next(&message_id, &first))
+            out.message_id = str_pb(first);
+    }
+    out.references = ids;
+    out.n_references = references_of(p, root->envelope, ids);
+    parse_reply(p, 0, &out.base);
+}
+
+/* Text that waits goes out as far as there is room; true when none is left. */
+static bool send_text(struct parse *p)
+{
+    while (p->out.n) {
+        size_t n = size_min(p->out.n, rpc_req_room(p->req));
+
+        if (n == 0)
+            return false;
+        if (rpc_req_send(p->req, str_slice(buf_str(&p->out), 0, n)) < 0)
+            return false; /* cancelled: on_cancel ends it */
+        buf_drop(&p->out, n);
+    }
+    return true;
+}
+
+static void pump(void *ctx)
+{
+    struct parse *p = ctx;
+
+    while (send_text(p)) {
+        struct str slice = str_slice(buf_str(&p->in), p->in_at, p->in_at + SLICE);
+        int r;
+
+        if (slice.n == 0)
+            break;
+        r = mime_text_feed(&p->text, slice);
+        p->in_at += slice.n;
+        if (r < 0) {
+            parse_reply(p, r, NULL);
+            return;
+        }
+        rpc_req_consumed(p->req, slice.n);
+    }
+    if (p->in_at == p->in.n) {
+        buf_release(&p->in);
+        p->in_at = 0;
+        if (p->ended && p->out.n == 0)
+            answer(p);
+    }
+}
+
+static void take_data(void *ctx, struct str data, bool end)
+{
+    struct parse *p = ctx;
+
+    if (buf_puts(&p->in, data) < 0) { /* cannot be: credit bounds it */
+        parse_reply(p, E_NOMEM, NULL);
+        return;
+    }
+    p->ended = end;
+    pump(p);
+}
+
+static void cancelled(void *ctx)
+{
+    parse_reply(ctx, E_CANCELED, NULL);
+}
+
+int parse_start(struct rpc_req *q, parse_done_fn *done, void *ctx)
+{
+    struct parse *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return E_NOMEM;
+    *p = (struct parse){
+        .req = q,
+        .done = done,
+        .ctx = ctx,
+        .arena = { .max = TREE_MAX },
+        .in = { .max = RPC_WINDOW + RPC_DATA_MAX },
+        .out = { .max = TEXT_WAIT_MAX },
+    };
+    if (mime_text_init(&p->text, &p->arena, take_text, p) < 0) {
+        free(p);
+        return E_NOMEM;
+    }
+    rpc_req_on_data(q, take_data, p);
+    rpc_req_on_room(q, pump, p);
+    rpc_req_on_cancel(q, cancelled, p);
+    return 0;
+}
