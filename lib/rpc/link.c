@@ -189,6 +189,8 @@ static void link_lost(void *ctx, int why UNUSED)
         l->ops->on_down(l->ctx, l);
 }
 
+static void link_drained(void *ctx);
+
 static void link_up(struct rpc_link *l)
 {
     l->greeted = true;
@@ -197,6 +199,7 @@ static void link_up(struct rpc_link *l)
     else
         l->ready = true;
     send_waiting(l);
+    link_drained(l); /* what waited in memory has gone: uploads may have room, and no credit need tell them */
 }
 
 static int take_data(struct rpc_call *c, const Rpc__Frame *f)
@@ -306,6 +309,7 @@ void rpc_link_ready(struct rpc_link *l)
         return;
     l->ready = true;
     send_waiting(l);
+    link_drained(l);
 }
 
 bool rpc_link_is_up(const struct rpc_link *l)
