@@ -48,7 +48,7 @@ struct rpc_link *role_link(struct role *r, enum role_id server);
 /* Descriptor of the data folder (-1 for roles that have none). */
 int role_data_dir(const struct role *r);
 /* The subkey this role was given; asserts that it was. 32 bytes. */
-const uint8_t *role_subkey(const struct role *r, enum subkey purpose);
+const uint8_t *role_subkey(const struct role *r, enum subkey_purpose purpose);
 /* Key under which tickets are sealed: made by the supervisor, kept across restarts of the store. */
 const uint8_t *role_ticket_key(const struct role *r);
 /* NULL when no certificate is configured. */
