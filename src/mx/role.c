@@ -1,0 +1,525 @@
+/* src/mx/role.c: joins sessions to the world: connections (lib/event), the directory and the store
+ * (proto/directory.proto, proto/store.proto), and the caps on connections. No protocol is spoken here. */
+#include "lib/base/errors.h"
+#include "lib/base/log.h"
+#include "proto/directory.pb-c.h"
+#include "proto/store.pb-c.h"
+#include "src/common/role.h"
+#include "src/mx/peers.h"
+#include "src/mx/session.h"
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define IN_MAX        KIB(32)
+#define OUT_MAX       KIB(32)
+#define OUT_LOW       KIB(16)
+#define LISTENERS_MAX 64u
+#define LEAVING_MAX   64u /* sessions over the cap that are on their way out */
+#define LINGER_MS     5000
+#define STOP_MS       20000
+#define MAILBOX_ID    12u
+#define STAGING_ID    16u
+
+struct mx_client;
+struct mx_state_of_role {
+    struct role *role;
+    struct peers *peers;
+    struct mx_client *oldest, **last;
+    size_t nclients, nlisteners;
+    struct listener *listeners[LISTENERS_MAX];
+    struct timer grace;
+    bool stopping;
+};
+
+struct mx_client {
+    struct mx_session s;
+    struct mx_state_of_role *mx;
+    struct conn *conn;
+    struct timer timer;
+    struct rpc_call *call;  /* RESOLVE or DELIVER */
+    struct rpc_call *stage; /* STAGE, until its answer */
+    uint8_t staging[STAGING_ID];
+    bool staged; /* bytes wait in the store under `staging` */
+    struct peer_network network;
+    char ip[PEER_TEXT_MAX];
+    struct mx_client *next, **prev_next;
+};
+
+static struct mx_conf conf;
+
+/* The session may take input again, or not yet. */
+static void client_go_on(struct mx_client *c)
+{
+    if (!mx_session_waits(&c->s))
+        conn_resume(c->conn);
+}
+
+/* ---- what a session asks of the directory and the store ---- */
+
+static enum mx_found found_of(int result)
+{
+    switch (result) {
+    case DIRECTORY__RESOLVE_RESPONSE__RESULT__OK: return MX_FOUND;
+    case DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_DOMAIN: return MX_NO_DOMAIN;
+    case DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_ALIAS: return MX_NO_ALIAS;
+    default: return MX_NOT_READY; /* also what a newer directory may say: "try later", never "no" */
+    }
+}
+
+static int mailbox_of(const Directory__ResolveResponse *m, struct mx_mailbox *box)
+{
+    if (m->result != DIRECTORY__RESOLVE_RESPONSE__RESULT__OK)
+        return 0;
+    if (m->mailbox_id.len != MAILBOX_ID || m->n_key_states > MX_KEY_STATES_MAX || m->address.len == 0)
+        return E_BUG;
+    *box = (struct mx_mailbox){ .id = pb_str(m->mailbox_id), .address = pb_str(m->address) };
+    for (size_t i = 0; i < m->n_key_states; i++) {
+        if (m->key_states[i].len > MX_KEY_STATE_MAX || m->key_states[i].len == 0)
+            return E_BUG;
+        box->key_states[box->nkey_states++] = pb_str(m->key_states[i]);
+    }
+    return 0;
+}
+
+static void resolve_done(void *ctx, int status, struct str body)
+{
+    CLEANUP(arena_release) struct arena a = { .max = KIB(64) };
+    Directory__ResolveResponse *m = NULL;
+    struct mx_mailbox box = { .nkey_states = 0 };
+    struct mx_client *c = ctx;
+
+    c->call = NULL;
+    if (status == 0 && !(m = RPC_UNPACK(&a, body, directory__resolve_response)))
+        status = E_BUG;
+    if (status == 0)
+        status = mailbox_of(m, &box);
+    mx_session_resolved(&c->s, status, m ? found_of((int)m->result) : MX_NOT_READY, &box);
+    client_go_on(c);
+}
+
+static int io_resolve(void *ctx, struct str address)
+{
+    Directory__ResolveRequest m = DIRECTORY__RESOLVE_REQUEST__INIT;
+    struct mx_client *c = ctx;
+    struct rpc_ask ask = { .op = DIRECTORY__OP__RESOLVE, .body = &m.base, .done = resolve_done, .ctx = c,
+                           .deadline_ms = (int64_t)conf.directory_timeout_ms };
+
+    m.address = str_pb(address);
+    c->call = rpc_link_ask(role_link(c->mx->role, ROLE_DIRECTORY), &ask);
+    return c->call ? 0 : E_NOMEM;
+}
+
+static void stage_done(void *ctx, int status, struct str body)
+{
+    CLEANUP(arena_release) struct arena a = { .max = KIB(4) };
+    Store__StageResponse *m = NULL;
+    struct mx_client *c = ctx;
+
+    c->stage = NULL;
+    if (status == 0 && (!(m = RPC_UNPACK(&a, body, store__stage_response)) || m->staging.len != STAGING_ID))
+        status = E_BUG;
+    if (status == 0) {
+        memcpy(c->staging, m->staging.data, STAGING_ID);
+        c->staged = true;
+    }
+    mx_session_staged(&c->s, status, status == 0 ? m->bytes : 0);
+    client_go_on(c);
+}
+
+static void stage_has_room(void *ctx)
+{
+    client_go_on(ctx);
+}
+
+static int io_stage(void *ctx, uint64_t bytes_max, uint64_t bytes_expected)
+{
+    Store__StageRequest m = STORE__STAGE_REQUEST__INIT;
+    struct mx_client *c = ctx;
+    char network[PEER_TEXT_MAX];
+    struct rpc_ask ask = { .op = STORE__OP__STAGE, .body = &m.base, .upload = true, .done = stage_done,
+                           .on_room = stage_has_room, .ctx = c,
+                           .deadline_ms = (int64_t)(conf.message_timeout_ms + conf.commit_timeout_ms) };
+
+    peer_network_text(&c->network, network);
+    m.bytes_max = bytes_max;
+    m.bytes_expected = bytes_expected;
+    m.network = network;
+    c->stage = rpc_link_ask(role_link(c->mx->role, ROLE_STORE), &ask);
+    return c->stage ? 0 : E_NOMEM;
+}
+
+static size_t io_stage_room(void *ctx)
+{
+    struct mx_client *c = ctx;
+
+    return c->stage ? rpc_call_room(c->stage) : 0;
+}
+
+static int io_stage_send(void *ctx, struct str bytes)
+{
+    struct mx_client *c = ctx;
+
+    return c->stage ? rpc_call_send(c->stage, bytes) : E_CLOSED;
+}
+
+static void io_stage_end(void *ctx)
+{
+    struct mx_client *c = ctx;
+
+    if (c->stage)
+        rpc_call_end(c->stage);
+}
+
+static void deliver_done(void *ctx, int status, struct str body)
+{
+    CLEANUP(arena_release) struct arena a = { .max = KIB(4) };
+    Store__DeliverResponse *m = NULL;
+    struct mx_client *c = ctx;
+
+    c->call = NULL;
+    if (status == 0) {
+        c->staged = false; /* used up */
+        m = RPC_UNPACK(&a, body, store__deliver_response); /* committed: say so even if this is odd */
+    }
+    mx_session_delivered(&c->s, status, m ? pb_str(m->queue_id) : STR_NONE, m ? m->duplicates : 0);
+    client_go_on(c);
+}
+
+static int recipient_fill(struct arena *a, const struct mx_message *m, const struct mx_recipient *r,
+                          Store__Recipient *out)
+{
+    struct str prepend;
+    int e = mx_message_prepend(m, a, r, &prepend);
+
+    if (e < 0)
+        return e;
+    store__recipient__init(out);
+    out->mailbox_id = str_pb(r->mailbox.id);
+    out->address = str_pb(r->mailbox.address);
+    out->prepend = str_pb(prepend);
+    out->n_key_states = r->mailbox.nkey_states;
+    out->key_states = ARENA_ARRAY(a, r->mailbox.nkey_states + 1, ProtobufCBinaryData);
+    if (!out->key_states)
+        return E_NOMEM;
+    for (size_t i = 0; i < r->mailbox.nkey_states; i++)
+        out->key_states[i] = str_pb(r->mailbox.key_states[i]);
+    return 0;
+}
+
+static int io_deliver(void *ctx, const struct mx_message *m)
+{
+    CLEANUP(arena_release) struct arena a = { .max = MIB(8) };
+    Store__DeliverRequest q = STORE__DELIVER_REQUEST__INIT;
+    struct mx_client *c = ctx;
+    struct rpc_ask ask = { .op = STORE__OP__DELIVER, .body = &q.base, .changes = true, .done = deliver_done,
+                           .ctx = c, .deadline_ms = (int64_t)conf.commit_timeout_ms };
+    Store__Recipient *rows = ARENA_ARRAY(&a, m->nrcpt, Store__Recipient);
+    size_t n = 0;
+    int e;
+
+    q.recipients = ARENA_ARRAY(&a, m->nrcpt, Store__Recipient *);
+    if (!rows || !q.recipients || !c->staged)
+        return rows && q.recipients ? E_BUG : E_NOMEM;
+    for (const struct mx_recipient *r = m->recipients; r; r = r->next, n++) {
+        if ((e = recipient_fill(&a, m, r, &rows[n])) < 0)
+            return e;
+        q.recipients[n] = &rows[n];
+    }
+    q.n_recipients = n;
+    q.staging = str_pb(str_of(c->staging, STAGING_ID));
+    q.sender = str_pb(m->sender_address);
+    q.has_message_id = m->scan.has_message_id;
+    q.received_ms = m->received_ms;
+    c->call = rpc_link_ask(role_link(c->mx->role, ROLE_STORE), &ask);
+    return c->call ? 0 : E_NOMEM;
+}
+
+static void unstage_done(void *ctx UNUSED, int status UNUSED, struct str body UNUSED)
+{
+    /* staged bytes die with our connection to the store in any case */
+}
+
+static void io_cancel(void *ctx)
+{
+    Store__UnstageRequest m = STORE__UNSTAGE_REQUEST__INIT;
+    struct mx_client *c = ctx;
+    struct rpc_ask ask = { .op = STORE__OP__UNSTAGE, .body = &m.base, .flags = RPC_NO_REPEAT, .done = unstage_done,
+                           .deadline_ms = (int64_t)conf.commit_timeout_ms };
+
+    if (c->call)
+        rpc_call_cancel(c->call);
+    if (c->stage)
+        rpc_call_cancel(c->stage);
+    c->call = c->stage = NULL;
+    if (!c->staged)
+        return;
+    c->staged = false;
+    m.staging = str_pb(str_of(c->staging, STAGING_ID));
+    (void)rpc_link_ask(role_link(c->mx->role, ROLE_STORE), &ask);
+}
+
+/* ---- what it asks of the connection ---- */
+
+static int io_reply(void *ctx, struct str bytes)
+{
+    return conn_write(((struct mx_client *)ctx)->conn, bytes);
+}
+
+static bool io_reply_full(void *ctx)
+{
+    return conn_out_pending(((struct mx_client *)ctx)->conn) >= OUT_LOW;
+}
+
+static void io_start_tls(void *ctx)
+{
+    struct mx_client *c = ctx;
+
+    if (conn_start_tls(c->conn, role_tls(c->mx->role)) < 0)
+        conn_abort(c->conn, E_IO);
+}
+
+static void io_hang_up(void *ctx)
+{
+    conn_close(((struct mx_client *)ctx)->conn, LINGER_MS);
+}
+
+static void io_timer(void *ctx, int64_t ms)
+{
+    struct mx_client *c = ctx;
+
+    if (ms)
+        timer_set(&c->timer, ms);
+    else
+        timer_clear(&c->timer);
+}
+
+static const struct mx_io client_io = {
+    .reply = io_reply,
+    .reply_full = io_reply_full,
+    .start_tls = io_start_tls,
+    .hang_up = io_hang_up,
+    .timer = io_timer,
+    .resolve = io_resolve,
+    .stage = io_stage,
+    .stage_room = io_stage_room,
+    .stage_send = io_stage_send,
+    .stage_end = io_stage_end,
+    .deliver = io_deliver,
+    .cancel = io_cancel,
+};
+
+/* ---- connections ---- */
+
+static ssize_t client_data(void *ctx, struct str in)
+{
+    struct mx_client *c = ctx;
+    size_t used = mx_session_input(&c->s, in);
+
+    if (mx_session_waits(&c->s))
+        conn_pause(c->conn);
+    return (ssize_t)used;
+}
+
+static void client_drained(void *ctx)
+{
+    client_go_on(ctx);
+}
+
+static void client_secure(void *ctx)
+{
+    struct mx_client *c = ctx;
+
+    mx_session_secured(&c->s, conn_tls_version(c->conn), conn_tls_cipher(c->conn));
+}
+
+static void client_timeout(struct timer *t)
+{
+    mx_session_timeout(&CONTAINER_OF(t, struct mx_client, timer)->s);
+}
+
+static void client_unlink(struct mx_client *c)
+{
+    *c->prev_next = c->next;
+    if (c->next)
+        c->next->prev_next = c->prev_next;
+    else
+        c->mx->last = c->prev_next;
+    c->mx->nclients--;
+}
+
+static void client_closed(void *ctx, int why)
+{
+    struct mx_client *c = ctx;
+    struct mx_state_of_role *mx = c->mx;
+
+    log_event(LOG_DEBUG, "mx.disconnected", F_Z("sid", c->s.sid), F_ERR(why));
+    mx_session_release(&c->s);
+    timer_release(&c->timer);
+    peers_give(mx->peers, &c->network);
+    client_unlink(c);
+    free(c);
+    if (mx->stopping && mx->nclients == 0)
+        role_stopped(mx->role);
+}
+
+static const struct conn_ops client_ops = {
+    .on_data = client_data,
+    .on_drain = client_drained,
+    .on_secure = client_secure,
+    .on_close = client_closed,
+};
+
+/* One line and away: a connection that we do not take may cost nothing. */
+static void turn_away(int fd, const char *why, const char *line)
+{
+    ssize_t n = send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    close(fd);
+    log_event(LOG_DEBUG, "mx.turned_away", F_Z("why", why), F_U64("told", n > 0));
+}
+
+/* Room for one more: when all places are taken, who has been here longest without a message goes. */
+static bool make_room(struct mx_state_of_role *mx)
+{
+    if (mx->nclients < conf.max_connections)
+        return true;
+    if (mx->nclients >= conf.max_connections + LEAVING_MAX)
+        return false;
+    for (struct mx_client *c = mx->oldest; c; c = c->next)
+        if (mx_session_idle(&c->s)) {
+            mx_session_evict(&c->s);
+            return true;
+        }
+    return false;
+}
+
+static struct mx_client *client_new(struct mx_state_of_role *mx, int fd, const struct sockaddr *peer,
+                                    const struct peer_network *network)
+{
+    static const struct conn_limits limits = { .in_max = IN_MAX, .out_max = OUT_MAX, .out_low = OUT_LOW };
+    struct mx_client *c = calloc(1, sizeof(*c));
+
+    if (!c || timer_init(&c->timer, role_loop(mx->role), client_timeout) < 0) {
+        close(fd);
+        free(c);
+        return NULL;
+    }
+    c->mx = mx;
+    c->network = *network;
+    peer_text(peer, c->ip);
+    c->conn = conn_new(role_loop(mx->role), fd, &limits, &client_ops, c);
+    if (!c->conn) {
+        timer_release(&c->timer);
+        free(c);
+        return NULL;
+    }
+    c->prev_next = mx->last;
+    *mx->last = c;
+    mx->last = &c->next;
+    mx->nclients++;
+    return c;
+}
+
+static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t peer_len UNUSED)
+{
+    struct mx_state_of_role *mx = ctx;
+    struct peer_network network = peer_network_of(peer);
+    struct mx_client *c;
+
+    if (peers_take(mx->peers, &network, conf.max_connections_per_network) < 0) {
+        turn_away(fd, "network", "421 4.7.0 Too many connections from your network, try later\r\n");
+        return;
+    }
+    if (!make_room(mx)) {
+        turn_away(fd, "full", "421 4.3.2 Too many connections, try later\r\n");
+        peers_give(mx->peers, &network);
+        return;
+    }
+    if (!(c = client_new(mx, fd, peer, &network))) {
+        peers_give(mx->peers, &network);
+        return;
+    }
+    conn_stall_ms(c->conn, (int64_t)conf.stall_timeout_ms);
+    mx_session_start(&c->s, &conf, &client_io, c, role_hostname(mx->role), str_from(c->ip),
+                     role_tls(mx->role) != NULL);
+    log_event(LOG_DEBUG, "mx.connected", F_Z("sid", c->s.sid), F_Z("peer", c->ip));
+}
+
+/* ---- life of the role ---- */
+
+static void grace_over(struct timer *t)
+{
+    role_stopped(CONTAINER_OF(t, struct mx_state_of_role, grace)->role);
+}
+
+/* Descriptors for all connections, as far as the system lets us. */
+static void raise_descriptors(void)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+        return;
+    l.rlim_cur = l.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < conf.max_connections + 128)
+        log_event(LOG_WARN, "mx.few_descriptors", F_U64("limit", l.rlim_cur), F_U64("connections", conf.max_connections));
+}
+
+static int mx_init(struct role *r)
+{
+    struct mx_state_of_role *mx = calloc(1, sizeof(*mx));
+
+    if (!mx || !(mx->peers = peers_new()) || timer_init(&mx->grace, role_loop(r), grace_over) < 0)
+        return E_NOMEM; /* the process ends: the kernel frees */
+    mx->role = r;
+    mx->last = &mx->oldest;
+    role_set_data(r, mx);
+    raise_descriptors();
+    return 0;
+}
+
+static int mx_start(struct role *r)
+{
+    struct mx_state_of_role *mx = role_data(r);
+    size_t n;
+    const struct role_listener *l = role_listeners(r, &n);
+
+    for (size_t i = 0; i < n && i < LISTENERS_MAX; i++) {
+        mx->listeners[i] = listener_new(role_loop(r), l[i].fd, accepted, mx);
+        if (!mx->listeners[i])
+            return E_NOMEM;
+        mx->nlisteners++;
+    }
+    if (!role_tls(r))
+        log_event(LOG_WARN, "mx.no_tls");
+    return 0;
+}
+
+/* Idle sessions end now, others after the message they are sending. */
+static void mx_stop(struct role *r)
+{
+    struct mx_state_of_role *mx = role_data(r);
+
+    mx->stopping = true;
+    for (size_t i = 0; i < mx->nlisteners; i++)
+        listener_free(&mx->listeners[i]);
+    mx->nlisteners = 0;
+    if (mx->nclients == 0) {
+        role_stopped(r);
+        return;
+    }
+    timer_set(&mx->grace, STOP_MS);
+    for (struct mx_client *c = mx->oldest; c; c = c->next) /* conn_close frees later, never from here */
+        mx_session_stop(&c->s);
+}
+
+const struct role_def mx_role = {
+    .id = ROLE_MX,
+    .items = mx_conf_items,
+    .nitems = MX_CONF_ITEMS,
+    .conf = &conf,
+    .conf_bytes = sizeof(conf),
+    .asks = FROM(STORE) | FROM(DIRECTORY),
+    .init = mx_init,
+    .start = mx_start,
+    .stop = mx_stop,
+};
