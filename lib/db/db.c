@@ -7,20 +7,30 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define BUSY_TIMEOUT_MS   5000
 #define STATEMENTS_KEPT   64u
 #define CACHE_KIB_DEFAULT 512u
+#define CONNECTION_BYTES  KIB(120)
 
 /* ---- memory: what SQLite gives back is wiped. It held letters and, in a codec, keys. ---- */
 
 #define MEM_HEAD 16u /* the size, and the alignment that malloc promised */
 
+static atomic_int fail_in; /* tests: 0 never, n the nth allocation from now */
+
+bool db_test_fail_allocation(int nth)
+{
+    return atomic_exchange(&fail_in, nth) <= 0;
+}
+
 static void *mem_take(int n)
 {
-    char *p = malloc((size_t)n + MEM_HEAD);
+    bool fail = atomic_load_explicit(&fail_in, memory_order_relaxed) > 0 && atomic_fetch_sub(&fail_in, 1) == 1;
+    char *p = fail ? NULL : malloc((size_t)n + MEM_HEAD);
 
     if (!p)
         return NULL;
@@ -302,12 +312,24 @@ static void db_free(struct db *db)
     free(db);
 }
 
+/* SQLite3MultipleCiphers does not check its allocations while it makes a connection (2.3.5,
+ * sqlite3mcCloneCodecParameterTable), so ask for what a connection takes before it does. */
+static bool memory_for_connection(void)
+{
+    void *volatile probe = malloc(CONNECTION_BYTES);
+
+    free(probe);
+    return probe != NULL;
+}
+
 static int open_connection(struct db *db, const struct db_options *opt)
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW |
                 (opt->flags & DB_READONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
     int rc;
 
+    if (!memory_for_connection())
+        return db_fail_other(db, E_NOMEM, "open the database");
     if ((rc = sqlite3_open_v2(db->path, &db->s, flags, opt->vfs)) != SQLITE_OK)
         return (rc & 0xff) == SQLITE_CANTOPEN && access(db->path, F_OK) < 0 && errno == ENOENT
                        ? db_fail_other(db, E_NOTFOUND, "open the database")

@@ -150,4 +150,7 @@ MUST_CHECK int db_export(struct db *db, const char *path, struct str passphrase)
 MUST_CHECK int db_verify(struct db *db, struct buf *report);
 /* E_* for an SQLite code, extended or not; 0 for SQLITE_OK, ROW and DONE. */
 int db_error_from_sqlite(int code);
+/* Tests: SQLite's nth allocation from now fails (once); 0: none does. True when the one asked for
+ * before has failed since (or none was). */
+bool db_test_fail_allocation(int nth);
 #endif

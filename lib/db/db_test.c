@@ -267,6 +267,35 @@ static void test_copies(void **state)
     }
 }
 
+/* Out of memory at the 1st, 2nd, 3rd ... allocation of a transaction: E_NOMEM, all of it or nothing,
+ * and the handle goes on. */
+static void test_no_memory(void **state)
+{
+    CLEANUP(db_close) struct db *db = fresh();
+    bool reached = true;
+    int n = 1, r = 0;
+    int64_t rows = 0;
+
+    (void)state;
+    for (; n < 2000 && reached; n++) {
+        CLEANUP(txn_end) struct txn txn = { 0 };
+
+        /* What is cached needs no memory: begin with a handle that has done nothing. */
+        CHECK(db_close(&db) == 0 && db_open(path, key, &create, &db) == 0);
+        db_test_fail_allocation(n);
+        r = txn_begin(&txn, db);
+        for (int i = 0; i < 2 && r == 0; i++)
+            r = add(db, 2 * n + i, NULL, 1);
+        if (r == 0)
+            r = txn_commit(&txn);
+        reached = db_test_fail_allocation(0);
+        CHECK(r == 0 || r == E_NOMEM);
+        txn_end(&txn);
+        CHECK(count(db) == (rows += r == 0 ? 2 : 0));
+    }
+    CHECK(n > 10 && r == 0);
+}
+
 static void *interrupt(void *db)
 {
     for (int i = 0; i < 2000; i++) {
@@ -297,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_statements),   cmocka_unit_test(test_errors),
         cmocka_unit_test(test_transactions), cmocka_unit_test(test_checkpoint_and_shrink),
         cmocka_unit_test(test_copies),       cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_no_memory),   
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
