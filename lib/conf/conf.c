@@ -33,12 +33,15 @@ static void entry_add(struct conf *c, const struct conf_item *item)
 {
     CLEANUP(buf_release) struct buf def = { .max = KIB(4) };
     struct arena scratch = { .max = KIB(64) };
-    bool fine = !entry_of(c, str_from(item->key)) && strchr(item->key, '.') && value_default(item, &def) == 0 &&
-                value_parse(item, buf_str(&def), NULL, &scratch, NULL) == 0;
+    const struct entry *other = entry_of(c, str_from(item->key));
+    bool fine = strchr(item->key, '.') && value_default(item, &def) == 0 &&
+                value_parse(item, buf_str(&def), NULL, &scratch, NULL) == 0 &&
+                (!other || other->item->type == item->type);
 
     arena_release(&scratch);
-    assert(fine); /* a key in two tables, or a default out of its own range */
-    c->entries[c->n++] = (struct entry){ .item = item };
+    assert(fine); /* a key of two types, or a default out of its own range */
+    if (!other)
+        c->entries[c->n++] = (struct entry){ .item = item };
 }
 
 struct conf *conf_new(const struct conf_table *tables, size_t n)
@@ -324,6 +327,16 @@ static int print_manual_item(const struct conf_item *it, struct buf *out)
     return buf_putz(out, ".\n");
 }
 
+/* Is the key in a table before number t? Then its row there is the manual's. */
+static bool stands_before(const struct conf_table *tables, size_t t, const char *key)
+{
+    for (size_t i = 0; i < t; i++)
+        for (size_t k = 0; k < tables[i].n; k++)
+            if (strcmp(tables[i].items[k].key, key) == 0)
+                return true;
+    return false;
+}
+
 int conf_print_manual(const struct conf_table *tables, size_t n, struct buf *out)
 {
     struct str done[64], section, name;
@@ -344,7 +357,7 @@ int conf_print_manual(const struct conf_table *tables, size_t n, struct buf *out
             for (size_t t = 0; t < n && r == 0; t++)
                 for (size_t m = 0; m < tables[t].n && r == 0; m++) {
                     str_cut(str_from(tables[t].items[m].key), '.', &name, &(struct str){ 0 });
-                    if (str_eq(name, section))
+                    if (str_eq(name, section) && !stands_before(tables, t, tables[t].items[m].key))
                         r = print_manual_item(&tables[t].items[m], out);
                 }
             if (r < 0)

@@ -51,8 +51,9 @@ struct conf_table {
 
 struct conf; /* opaque: what was read, every value checked */
 
-/* Asserts that no key stands in two rows and that defaults keep their ranges. The tables must outlive
- * the conf. NULL when memory runs out. */
+/* A key may stand in two tables (the supervisor's and a role's) with one type; the first row is the
+ * range and the manual. Asserts that, and that defaults keep their ranges. The tables must outlive the
+ * conf. NULL when memory runs out. */
 struct conf *conf_new(const struct conf_table *tables, size_t n);
 void conf_free(struct conf **c);
 

@@ -45,7 +45,8 @@ struct rpc_server *role_server(struct role *r);
 /* The link to a role named in `asks`. With several instances of that role (content), the one with the
  * fewest pending requests that is up, else the first. Its ops' ctx is the struct role. */
 struct rpc_link *role_link(struct role *r, enum role_id server);
-/* Descriptor of the data folder (-1 for roles that have none). */
+/* Descriptor of the data folder (-1 for roles that have none). Such roles also have it as their working
+ * folder, so a relative path starts there. */
 int role_data_dir(const struct role *r);
 /* The subkey this role was given; asserts that it was. 32 bytes. */
 const uint8_t *role_subkey(const struct role *r, enum subkey_purpose purpose);
@@ -63,4 +64,8 @@ const struct role_listener *role_listeners(const struct role *r, size_t *n_out);
 /* "mail.example.test": what the service calls itself. */
 struct str role_hostname(const struct role *r);
 void role_stopped(struct role *r);
+/* `letterlock role NAME INSTANCE`: started by the supervisor only. Returns an exit code. */
+int role_main(int argc, char **argv);
+/* NULL for a role that is not a process of its own. */
+const struct role_def *role_def_of(enum role_id id);
 #endif

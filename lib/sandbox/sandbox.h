@@ -1,0 +1,47 @@
+/* lib/sandbox/sandbox.h
+ *
+ * Giving up power, in two steps, before the first foreign byte: files (Landlock), then system calls
+ * (seccomp, an allowlist; anything else kills the process with SIGSYS). It knows groups of powers, no
+ * roles. What the kernel lacks is said in sandbox_state, and the caller decides.
+ *
+ * Built with AddressSanitizer, sandbox_enter does nothing: the sanitizer itself needs calls that a role
+ * must not have (ptrace, clone, /proc). */
+#ifndef LIB_SANDBOX_SANDBOX_H
+#define LIB_SANDBOX_SANDBOX_H
+#include "lib/base/base.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANDBOX_RELAXED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) || __has_feature(thread_sanitizer)
+#define SANDBOX_RELAXED 1
+#endif
+#endif
+#ifndef SANDBOX_RELAXED
+#define SANDBOX_RELAXED 0
+#endif
+
+enum {
+    SANDBOX_FILES = 1 << 0,  /* open, write, rename, sync… files (Landlock says where) */
+    SANDBOX_ACCEPT = 1 << 1, /* accept connections on listeners that it has */
+    SANDBOX_MEMLOCK = 1 << 2, /* lock memory, set its protection: guarded keys */
+};
+
+struct sandbox_state {
+    bool seccomp;
+    int landlock_abi; /* 0: none */
+};
+
+/* No core dumps, not dumpable, no_new_privs: for every process of the service. Harmless twice. */
+void sandbox_no_dumps(void);
+
+/* From here on this thread and what it starts open only files beneath the n folders (descriptors), bind
+ * and connect no TCP port and signal nobody outside. Call before starting threads. 0; E_UNSUPPORTED where
+ * the kernel has no Landlock; E_IO. */
+MUST_CHECK int sandbox_files(const int *folders, size_t n, struct sandbox_state *st);
+
+/* Allow only what `powers` need, for all threads of the process. Opening a file without SANDBOX_FILES
+ * answers EACCES (libraries try, and must live); sockets, connect, execve, fork, ptrace kill. 0;
+ * E_UNSUPPORTED. */
+MUST_CHECK int sandbox_enter(uint32_t powers, struct sandbox_state *st);
+#endif

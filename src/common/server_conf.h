@@ -1,0 +1,32 @@
+/* src/common/server_conf.h
+ *
+ * The rows that belong to no single role: what the supervisor and the command line read; and how the
+ * file is found. Roles get only their own rows, from the supervisor. */
+#ifndef SRC_COMMON_SERVER_CONF_H
+#define SRC_COMMON_SERVER_CONF_H
+#include "lib/conf/conf.h"
+
+struct server_conf {
+    const char *hostname, *data_dir, *run_dir, *key_file, *tls_cert, *tls_key, *user;
+    uint32_t sandbox, log_level;
+    uint64_t imap_workers, mx_workers, content_workers;
+    struct conf_addrs imap_listen, imap_tls_listen, mx_listen;
+};
+extern const struct conf_item server_conf_items[];
+extern const size_t server_conf_nitems;
+
+struct config {
+    struct conf *conf;
+    struct arena arena;
+    struct server_conf server;
+    const char *path; /* of the file that was read */
+};
+
+/* All tables there are: the rows above and those of every role. *n_out of them, static. */
+const struct conf_table *config_tables(size_t *n_out);
+/* Find (--config, LETTERLOCK_CONFIG, ./letterlock.conf, /etc/letterlock/letterlock.conf) and read the
+ * file, then the environment. `path` is --config's or NULL. E_NOTFOUND when there is none; else as
+ * conf_read_file; err gets one line. */
+MUST_CHECK int config_open(struct config *c, const char *path, struct buf *err);
+void config_release(struct config *c);
+#endif

@@ -1,0 +1,11 @@
+/* src/ctl/cmd_alias.h: what the commands about aliases share. */
+#ifndef SRC_CTL_CMD_ALIAS_H
+#define SRC_CTL_CMD_ALIAS_H
+#include "proto/directory.pb-c.h"
+#include "src/ctl/ctl.h"
+
+/* One request about an alias. 0 or a sysexits code, said on standard error. */
+int alias_ask(struct service *s, uint32_t op, const char *address, Directory__Alias **out);
+/* The address typed again, unless `yes`. */
+int confirm(const char *address, bool yes);
+#endif

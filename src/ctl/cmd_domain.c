@@ -1,0 +1,80 @@
+#include "lib/base/clock.h"
+#include "lib/base/errors.h"
+#include "proto/directory.pb-c.h"
+#include "src/ctl/ctl.h"
+#include <jansson.h>
+#include <sysexits.h>
+
+/* One request that names a domain; `done` is the sentence on success. */
+static int domain_change(int argc, char **argv, uint32_t op, const char *done)
+{
+    Directory__DomainRequest q = DIRECTORY__DOMAIN_REQUEST__INIT;
+    CLEANUP(service_close) struct service *s = NULL;
+    struct args a = { .nwords = 0 };
+    int r;
+
+    if ((r = args_parse(argc, argv, NULL, 0, 1, &a)) != 0 || (r = service_open(&a, &s)) != 0)
+        return r;
+    q.domain = str_pb(str_from(a.words[0]));
+    r = service_ask(s, ROLE_DIRECTORY, op, &q.base, NULL, NULL);
+    if (r == E_SYNTAX)
+        return ctl_fail(EX_DATAERR, "%s: not a domain name", a.words[0]);
+    if (r == E_BUSY && op == DIRECTORY__OP__DOMAIN_REMOVE)
+        return ctl_fail(EX_DATAERR, "%s still has aliases: remove them first", a.words[0]);
+    if (r < 0)
+        return ctl_fail(ctl_exit_code(r), "%s: %s", a.words[0], error_text(r));
+    fprintf(stderr, "%s %s\n", a.words[0], done);
+    return EX_OK;
+}
+
+int cmd_domain_add(int argc, char **argv)
+{
+    return domain_change(argc, argv, DIRECTORY__OP__DOMAIN_ADD, "added");
+}
+
+int cmd_domain_remove(int argc, char **argv)
+{
+    return domain_change(argc, argv, DIRECTORY__OP__DOMAIN_REMOVE, "removed");
+}
+
+static void print_domain(const Directory__Domain *d, json_t *list)
+{
+    char iso[CLOCK_ISO_LEN + 1];
+
+    clock_iso(d->created_ms, iso);
+    if (list)
+        json_array_append_new(list, json_pack("{s:s%, s:I, s:s}", "domain", d->domain.data, d->domain.len, "aliases",
+                                              (json_int_t)d->aliases, "created", iso));
+    else
+        printf("%-40.*s %6llu aliases  since %.10s\n", (int)d->domain.len, (const char *)d->domain.data,
+               (unsigned long long)d->aliases, iso);
+}
+
+int cmd_domain_list(int argc, char **argv)
+{
+    Directory__ListRequest q = DIRECTORY__LIST_REQUEST__INIT;
+    CLEANUP(service_close) struct service *s = NULL;
+    Directory__DomainListResponse *m = NULL;
+    struct args a = { .nwords = 0 };
+    json_t *list = NULL;
+    int r;
+
+    if ((r = args_parse(argc, argv, NULL, 0, 0, &a)) != 0 || (r = service_open(&a, &s)) != 0)
+        return r;
+    if (a.json)
+        list = json_array();
+    do {
+        r = service_ask(s, ROLE_DIRECTORY, DIRECTORY__OP__DOMAIN_LIST, &q.base,
+                        &directory__domain_list_response__descriptor, &m);
+        for (size_t i = 0; r == 0 && i < m->n_domains; i++) {
+            print_domain(m->domains[i], list);
+            q.after = m->domains[i]->domain;
+        }
+    } while (r == 0 && m->more && m->n_domains > 0);
+    if (list && r == 0) {
+        json_dumpf(list, stdout, JSON_INDENT(2));
+        putchar('\n');
+    }
+    json_decref(list);
+    return r < 0 ? ctl_fail(ctl_exit_code(r), "%s", error_text(r)) : EX_OK;
+}

@@ -1,0 +1,114 @@
+/* src/ctl/cmd_init.c: a folder that `serve` can start from. Nothing that exists is overwritten. */
+#include "lib/base/errors.h"
+#include "lib/base/file.h"
+#include "lib/base/rand.h"
+#include "lib/crypto/subkey.h"
+#include "lib/tls/tls.h"
+#include "src/ctl/ctl.h"
+#include <fcntl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define CERT_DAYS 3650
+
+static int put(int dir, const char *dir_name, const char *path, struct str bytes)
+{
+    int r = file_replace(dir, path, bytes);
+
+    return r < 0 ? ctl_fail(EX_CANTCREAT, "%s/%s: %s", dir_name, path, error_text(r)) : 0;
+}
+
+static int put_config(int dir, const struct init_options *o)
+{
+    CLEANUP(buf_release) struct buf b = { .max = KIB(16) };
+
+    if (buf_printf(&b,
+                   "# Letterlock. Every key, its range and its default: man letterlock.conf\n"
+                   "# Each can be given as LETTERLOCK_SECTION_KEY in the environment, too.\n\n"
+                   "[server]\n"
+                   "hostname = mail.%s\n"
+                   "data_dir = data\n"
+                   "run_dir = run\n"
+                   "key_file = server.key\n"
+                   "tls_cert = tls/cert.pem\n"
+                   "tls_key = tls/key.pem\n\n"
+                   "[imap]\n"
+                   "listen = %s\n"
+                   "tls_listen = %s\n\n"
+                   "[mx]\n"
+                   "listen = %s\n",
+                   o->domain, o->imap_listen, o->imap_tls_listen, o->mx_listen) < 0)
+        return EX_OSERR;
+    return put(dir, o->dir, "letterlock.conf", buf_str(&b));
+}
+
+static int put_server_key(int dir, const struct init_options *o)
+{
+    CLEANUP(buf_release) struct buf b = { .max = SERVER_KEY_TEXT_MAX };
+    uint8_t key[KEY_BYTES];
+    int r;
+
+    rand_bytes(key, sizeof key);
+    r = server_key_text(key, &b);
+    explicit_bzero(key, sizeof key);
+    return r < 0 ? ctl_fail(EX_SOFTWARE, "server key: %s", error_text(r)) : put(dir, o->dir, "server.key", buf_str(&b));
+}
+
+static int put_certificate(int dir, const struct init_options *o)
+{
+    CLEANUP(buf_release) struct buf cert = { .max = KIB(16) }, key = { .max = KIB(16) };
+    char host[300];
+    struct str names[4];
+    int r, n = snprintf(host, sizeof host, "mail.%s", o->domain);
+
+    names[0] = str_of(host, (size_t)n);
+    names[1] = str_from(o->domain);
+    names[2] = STR("localhost");
+    names[3] = STR("127.0.0.1");
+    if ((r = tls_self_signed(names, ARRAY_LEN(names), CERT_DAYS, &cert, &key)) < 0)
+        return ctl_fail(EX_SOFTWARE, "certificate: %s", error_text(r));
+    if ((r = file_mkdir(dir, "tls")) < 0)
+        return ctl_fail(EX_CANTCREAT, "%s/tls: %s", o->dir, error_text(r));
+    if ((r = put(dir, o->dir, "tls/key.pem", buf_str(&key))) != 0)
+        return r;
+    return put(dir, o->dir, "tls/cert.pem", buf_str(&cert));
+}
+
+int init_folder(const struct init_options *o)
+{
+    CLEANUP(fd_close) int dir = -1;
+    int r = file_mkdir(AT_FDCWD, o->dir);
+
+    if (r < 0 || (dir = open(o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        return ctl_fail(EX_CANTCREAT, "%s: %s", o->dir, error_text(r < 0 ? r : E_IO));
+    if (faccessat(dir, "letterlock.conf", F_OK, 0) == 0 || faccessat(dir, "server.key", F_OK, 0) == 0)
+        return ctl_fail(EX_CANTCREAT, "%s: there is a letterlock already; nothing was changed", o->dir);
+    if ((r = put_server_key(dir, o)) != 0 || (r = put_certificate(dir, o)) != 0 ||
+        (r = file_mkdir(dir, "data")) < 0 || (r = file_mkdir(dir, "run")) < 0)
+        return r < 0 ? ctl_fail(EX_CANTCREAT, "%s: %s", o->dir, error_text(r)) : r;
+    return put_config(dir, o); /* last: where it is, all is */
+}
+
+int cmd_init(int argc, char **argv)
+{
+    struct init_options o = { .dir = ".", .domain = NULL, .imap_listen = ":143", .imap_tls_listen = ":993",
+                              .mx_listen = ":25" };
+    struct option opts[] = { { "--dir", &o.dir, NULL }, { "--domain", &o.domain, NULL } };
+    bool has_domain;
+    struct args a = { .nwords = 0 };
+    int r;
+
+    if ((r = args_parse(argc, argv, opts, ARRAY_LEN(opts), 0, &a)) != 0)
+        return r;
+    has_domain = o.domain != NULL;
+    if (!has_domain)
+        o.domain = "localhost.localdomain";
+    if ((r = init_folder(&o)) != 0)
+        return r;
+    printf("Made %s/letterlock.conf, a server key and a self-signed certificate.\n"
+           "Keep a copy of %s/server.key in a safe place: without it, addresses and waiting mail are lost.\n"
+           "Next: letterlock serve --config %s/letterlock.conf\n"
+           "      letterlock domain add %s --config %s/letterlock.conf\n",
+           o.dir, o.dir, o.dir, has_domain ? o.domain : "DOMAIN", o.dir);
+    return EX_OK;
+}

@@ -1,0 +1,80 @@
+#include "src/ctl/ctl.h"
+#include "lib/base/log.h"
+#include "src/common/version.h"
+#include <sysexits.h>
+
+static const struct command commands[] = {
+    { "init", cmd_init, "init [--dir DIR] [--domain DOMAIN]",
+      "Make a folder with letterlock.conf, a server key and a self-signed certificate." },
+    { "serve", cmd_serve, "serve", "Run the service until SIGTERM or Ctrl-C." },
+    { "status", cmd_status, "status [--json]", "What runs, how long, how it is confined." },
+    { "domain add", cmd_domain_add, "domain add DOMAIN", "Receive mail for a domain." },
+    { "domain list", cmd_domain_list, "domain list [--json]", "Domains and how many aliases they have." },
+    { "domain remove", cmd_domain_remove, "domain remove DOMAIN", "A domain without aliases is forgotten." },
+    { "alias add", cmd_alias_add, "alias add ADDRESS",
+      "A new address. It takes mail when it has a first password (alias password)." },
+    { "alias list", cmd_alias_list, "alias list [--json] [--domain DOMAIN]", "All addresses." },
+    { "alias show", cmd_alias_show, "alias show ADDRESS [--json]", "One address." },
+    { "alias remove", cmd_alias_remove, "alias remove ADDRESS [--yes]", "Remove an address with its mailbox." },
+    { "alias password", cmd_alias_password,
+      "alias password ADDRESS [--name LABEL] [--own] [--current]\n"
+      "       letterlock alias password ADDRESS --list [--json]\n"
+      "       letterlock alias password ADDRESS --revoke SLOT\n"
+      "       letterlock alias password ADDRESS --start-over [--own] [--yes]",
+      "Add a password, and with the first one a mailbox. A generated password is printed once. A further\n"
+      "one needs an existing one, asked for on the terminal or read as a line of standard input (--current\n"
+      "says so explicitly). --own: one you choose. --revoke takes one away. --start-over is for who has\n"
+      "forgotten every password: a new, empty mailbox." },
+    { "config", cmd_config, "config [--manual]", "The configuration in effect, with every default." },
+    { "demo", cmd_demo, "demo [--dir DIR]", "A service to try on this machine, with an address and sample mail." },
+};
+
+static int usage(FILE *to, const struct command *one)
+{
+    if (one) {
+        fprintf(to, "Usage: letterlock %s [--config FILE]\n\n%s\n", one->usage, one->help);
+        return EX_OK;
+    }
+    fputs("Usage: letterlock COMMAND [ARGUMENTS]\n\n", to);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        fprintf(to, "  %-16s %.*s\n", commands[i].name, (int)strcspn(commands[i].help, "\n"), commands[i].help);
+    fputs("\nEvery command takes --config FILE and --help. letterlock --version says which this is.\n", to);
+    return to == stderr ? EX_USAGE : EX_OK;
+}
+
+static bool matches(const struct command *c, int argc, char **argv, int *words_out)
+{
+    struct str first, second;
+
+    *words_out = str_cut(str_from(c->name), ' ', &first, &second) ? 2 : 1;
+    return argc >= *words_out && str_eq_z(first, argv[0]) && (*words_out == 1 || str_eq_z(second, argv[1]));
+}
+
+static bool wants_help(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+int ctl_main(int argc, char **argv)
+{
+    int words;
+
+    log_init("letterlock", LOG_WARN);
+    if (argc == 0)
+        return usage(stderr, NULL);
+    if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "version") == 0) {
+        printf("letterlock %s\n", LETTERLOCK_VERSION);
+        return EX_OK;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (matches(&commands[i], argc, argv, &words))
+            return wants_help(argc, argv) ? usage(stdout, &commands[i])
+                                          : commands[i].run(argc - words + 1, argv + words - 1);
+    if (wants_help(argc, argv) || strcmp(argv[0], "help") == 0)
+        return usage(stdout, NULL);
+    fprintf(stderr, "letterlock: no such command: %s\n\n", argv[0]);
+    return usage(stderr, NULL);
+}

@@ -1,0 +1,79 @@
+/* src/ctl/ctl.h
+ *
+ * The command line. Commands are rows of a table in ctl.c; each parses its own arguments, speaks to the
+ * service through the sockets in run/, and returns a sysexits code. It never opens a mailbox or directory file. */
+#ifndef SRC_CTL_CTL_H
+#define SRC_CTL_CTL_H
+#include "lib/rpc/rpc.h"
+#include "src/common/server_conf.h"
+#include <stdio.h>
+
+/* Entry from main: argv[0] is the command's name. */
+int ctl_main(int argc, char **argv);
+
+struct command {
+    const char *name; /* one or two words: "serve", "alias add" */
+    int (*run)(int argc, char **argv); /* argv[0] is the last word of the name */
+    const char *usage, *help;
+};
+
+/* ---- arguments (args.c): "--name value", "--name=value", flags, and words ---- */
+struct option {
+    const char *name;  /* "--json" */
+    const char **text; /* takes a value */
+    bool *flag;        /* takes none */
+};
+#define WORDS_MAX 4u
+struct args {
+    const char *words[WORDS_MAX];
+    size_t nwords;
+    const char *config; /* --config, understood by every command */
+    bool json, help;    /* --json, --help */
+};
+/* 0, or EX_USAGE with a line on standard error. `nwords` words exactly. */
+int args_parse(int argc, char **argv, const struct option *opts, size_t nopts, size_t nwords, struct args *out);
+
+/* "letterlock: …" on standard error; returns `code`. */
+int ctl_fail(int code, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* sysexits code for an E_* of the service. */
+int ctl_exit_code(int e);
+
+/* ---- the service (service.c) ---- */
+struct service; /* a way to store and directory, running or started for this command */
+/* Reads the configuration and finds the service; where it is stopped, starts the roles under the same
+ * lock. 0 or a sysexits code, said on standard error. Close ends what was started. */
+int service_open(const struct args *a, struct service **out);
+void service_close(struct service **s);
+const struct config *service_config(const struct service *s);
+/* Ask and wait. 0 with *out (may be NULL) unpacked into the service's arena; or a negative E_*. */
+int service_ask(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
+                const ProtobufCMessageDescriptor *d, void *out);
+/* The JSON of run/status.sock of this configuration. E_NOTFOUND when nothing runs. */
+MUST_CHECK int service_status(const struct config *c, struct buf *out);
+
+/* ---- terminal (secret.c) ---- */
+/* A line without echo from the terminal, or a line of standard input when that is none. E_CLOSED. */
+MUST_CHECK int secret_read(const char *prompt, struct buf *out);
+/* A visible answer; the same rules. */
+MUST_CHECK int answer_read(const char *prompt, struct buf *out);
+
+int cmd_init(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_config(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
+int cmd_domain_add(int argc, char **argv);
+int cmd_domain_list(int argc, char **argv);
+int cmd_domain_remove(int argc, char **argv);
+int cmd_alias_add(int argc, char **argv);
+int cmd_alias_list(int argc, char **argv);
+int cmd_alias_show(int argc, char **argv);
+int cmd_alias_remove(int argc, char **argv);
+int cmd_alias_password(int argc, char **argv);
+
+/* What init does, for demo too: folder, configuration text, server key, certificate. sysexits. */
+struct init_options {
+    const char *dir, *domain, *imap_listen, *imap_tls_listen, *mx_listen;
+};
+int init_folder(const struct init_options *o);
+#endif

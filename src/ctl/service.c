@@ -1,0 +1,244 @@
+/* src/ctl/service.c: the way to a running service, or to one started for a single command. */
+#include "lib/base/clock.h"
+#include "lib/base/errors.h"
+#include "lib/base/file.h"
+#include "src/ctl/ctl.h"
+#include "src/supervisor/supervisor.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define ASK_DEADLINE_MS   60000
+#define START_DEADLINE_MS 30000
+#define ANSWER_MAX        MIB(4)
+
+struct service {
+    struct config config;
+    struct loop *loop;
+    struct rpc_link *store, *directory;
+    struct arena arena;
+    pid_t started; /* the supervisor of this command; 0: the service runs by itself */
+    int turn;      /* lock of the commands among themselves, while the service is stopped */
+};
+
+const struct config *service_config(const struct service *s)
+{
+    return &s->config;
+}
+
+/* Through the folder's descriptor: sun_path is short. */
+static int connect_run(const struct config *c, const char *name, int *fd_out)
+{
+    CLEANUP(fd_close) int dir = open(c->server.run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int fd;
+
+    if (dir < 0)
+        return error_from_errno(errno);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return E_IO;
+    snprintf(a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d/%s", dir, name);
+    if (connect(fd, (struct sockaddr *)(void *)&a, sizeof a) < 0) {
+        int r = errno == ECONNREFUSED ? E_NOTFOUND : error_from_errno(errno);
+
+        close(fd);
+        return r;
+    }
+    *fd_out = fd;
+    return 0;
+}
+
+int service_status(const struct config *c, struct buf *out)
+{
+    CLEANUP(fd_close) int fd = -1;
+    int r = connect_run(c, "status.sock", &fd);
+
+    while (r == 0) {
+        char *p = buf_reserve(out, KIB(4));
+        ssize_t n = p ? read(fd, p, KIB(4)) : -1;
+
+        if (n == 0)
+            return out->n > 0 ? 0 : E_NOTFOUND;
+        if (n < 0)
+            return E_IO;
+        out->n += (size_t)n;
+    }
+    return r;
+}
+
+/* "serve", "command" or "": the service may just be stopping, then it counts as stopped. */
+static bool runs_as(const struct config *c, const char *mode)
+{
+    CLEANUP(buf_release) struct buf text = { .max = KIB(128) };
+    char want[32];
+
+    snprintf(want, sizeof want, "\"mode\":\"%s\"", mode);
+    return service_status(c, &text) == 0 && str_find(buf_str(&text), str_from(want)) >= 0 &&
+           str_find(buf_str(&text), STR("\"stopping\":false")) >= 0;
+}
+
+/* ---- a service of our own, while the real one is stopped ---- */
+
+static _Noreturn void be_supervisor(const struct config *c, int ready_fd, pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent)
+        _exit(EX_UNAVAILABLE);
+    _exit(supervisor_run(c, SUPERVISE_COMMAND, ready_fd));
+}
+
+static int wait_ready(struct service *s, int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    int status = 0;
+    char c;
+
+    if (poll(&p, 1, START_DEADLINE_MS + 5000) == 1 && read(fd, &c, 1) == 1)
+        return 0;
+    kill(s->started, SIGTERM);
+    waitpid(s->started, &status, 0);
+    s->started = 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+        return WEXITSTATUS(status); /* it has said why */
+    return ctl_fail(EX_TEMPFAIL, "the roles did not start in time");
+}
+
+static int take_turn(struct service *s)
+{
+    char path[4096];
+
+    if (file_mkdir(AT_FDCWD, s->config.server.run_dir) < 0)
+        return ctl_fail(EX_CANTCREAT, "%s: %s", s->config.server.run_dir, strerror(errno));
+    snprintf(path, sizeof path, "%s/command.lock", s->config.server.run_dir);
+    s->turn = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (s->turn < 0 || flock(s->turn, LOCK_EX) < 0)
+        return ctl_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
+static int start_own(struct service *s)
+{
+    int ready[2], r;
+    pid_t self = getpid();
+
+    if ((r = take_turn(s)) != 0 || runs_as(&s->config, "serve")) /* it came up while we waited */
+        return r;
+    if (pipe2(ready, O_CLOEXEC) < 0)
+        return ctl_fail(EX_OSERR, "pipe: %s", strerror(errno));
+    fflush(NULL);
+    s->started = fork();
+    if (s->started == 0) {
+        close(s->turn);
+        be_supervisor(&s->config, ready[1], self);
+    }
+    close(ready[1]);
+    r = s->started < 0 ? ctl_fail(EX_OSERR, "fork: %s", strerror(errno)) : wait_ready(s, ready[0]);
+    close(ready[0]);
+    return r;
+}
+
+/* ---- links ---- */
+
+static int open_link(struct service *s, const char *name, enum role_id role, struct rpc_link **out)
+{
+    int fd = -1, r = connect_run(&s->config, name, &fd);
+
+    if (r < 0)
+        return ctl_fail(ctl_exit_code(r), "%s/%s: %s", s->config.server.run_dir, name, error_text(r));
+    if (!(*out = rpc_link_new(s->loop, role, NULL, s)) || rpc_link_connect(*out, fd) < 0)
+        return ctl_fail(EX_OSERR, "%s", error_text(E_NOMEM));
+    return 0;
+}
+
+int service_open(const struct args *a, struct service **out)
+{
+    CLEANUP(buf_release) struct buf err = { .max = KIB(4) };
+    struct service *s = calloc(1, sizeof *s);
+    int r;
+
+    if (!s)
+        return EX_OSERR;
+    s->turn = -1;
+    s->arena.max = ANSWER_MAX * 2;
+    if ((r = config_open(&s->config, a->config, &err)) < 0) {
+        ctl_fail(0, "%s", err.n ? buf_z(&err) : error_text(r));
+        r = r == E_NOTFOUND ? EX_NOINPUT : r == E_SYNTAX || r == E_RANGE ? EX_CONFIG : ctl_exit_code(r);
+    }
+    if (r == 0 && !runs_as(&s->config, "serve"))
+        r = start_own(s);
+    if (r == 0 && !(s->loop = loop_new()))
+        r = EX_OSERR;
+    if (r != 0 || (r = open_link(s, "store.sock", ROLE_STORE, &s->store)) != 0 ||
+        (r = open_link(s, "directory.sock", ROLE_DIRECTORY, &s->directory)) != 0) {
+        service_close(&s);
+        return r;
+    }
+    *out = s;
+    return 0;
+}
+
+void service_close(struct service **sp)
+{
+    struct service *s = *sp;
+
+    *sp = NULL;
+    if (!s)
+        return;
+    if (s->store)
+        rpc_link_free(&s->store);
+    if (s->directory)
+        rpc_link_free(&s->directory);
+    if (s->loop)
+        loop_free(&s->loop);
+    if (s->started > 0) {
+        kill(s->started, SIGTERM);
+        waitpid(s->started, NULL, 0);
+    }
+    fd_close(&s->turn);
+    arena_release(&s->arena);
+    config_release(&s->config);
+    free(s);
+}
+
+/* ---- asking ---- */
+
+struct wait {
+    struct service *s;
+    const ProtobufCMessageDescriptor *d;
+    void *answer;
+    int status;
+};
+
+static void answered(void *ctx, int status, struct str body)
+{
+    struct wait *w = ctx;
+
+    w->status = status;
+    if (status == 0 && w->d && !(w->answer = rpc_unpack(w->d, &w->s->arena, body)))
+        w->status = E_CORRUPT;
+    loop_stop(w->s->loop);
+}
+
+int service_ask(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
+                const ProtobufCMessageDescriptor *d, void *out)
+{
+    struct wait w = { .s = s, .d = d, .status = E_BUG };
+    struct rpc_ask ask = { .op = op, .body = body, .flags = RPC_NO_REPEAT, .deadline_ms = ASK_DEADLINE_MS,
+                           .changes = true, .done = answered, .ctx = &w };
+
+    if (!rpc_link_ask(role == ROLE_STORE ? s->store : s->directory, &ask))
+        return E_NOMEM;
+    loop_run(s->loop);
+    if (w.status == 0 && out)
+        memcpy(out, &w.answer, sizeof w.answer);
+    return w.status;
+}

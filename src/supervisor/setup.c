@@ -1,0 +1,297 @@
+/* src/supervisor/setup.c: the folder and its lock, keys, certificates, sockets. */
+#include "lib/base/clock.h"
+#include "lib/base/errors.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "lib/base/rand.h"
+#include "src/supervisor/super.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOCK_WAIT_SERVICE_MS 5000  /* a supervisor just killed: its roles need a moment to go too */
+#define LOCK_WAIT_COMMAND_MS 30000 /* a command that runs: it will end */
+
+static int PRINTF_LIKE(2, 3) fail(int code, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    fputs("letterlock: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    return code;
+}
+
+static int open_folder(const char *path, int *fd_out)
+{
+    int fd, r = file_mkdir(AT_FDCWD, path);
+
+    if (r < 0)
+        return fail(EX_CANTCREAT, "%s: %s", path, error_text(r));
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(EX_NOINPUT, "%s: %s", path, strerror(errno));
+    *fd_out = fd;
+    return 0;
+}
+
+/* Who holds the lock, as it wrote itself: "serve 1234". For messages only. */
+static void lock_holder(int lock, char *what, size_t n, int *pid_out)
+{
+    char text[64] = "";
+    struct str mode, pid;
+    uint32_t number = 0;
+    ssize_t got = pread(lock, text, sizeof text - 1, 0);
+
+    *pid_out = 0;
+    snprintf(what, n, "another process");
+    if (got <= 0 || !str_cut(str_trim(str_of(text, (size_t)got)), ' ', &mode, &pid) || !str_to_u32(pid, &number))
+        return;
+    *pid_out = (int)number;
+    snprintf(what, n, "%s (process %d)", str_eq_z(mode, "serve") ? "letterlock serve" : "a letterlock command", *pid_out);
+}
+
+static void sleep_ms(long ms)
+{
+    struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+
+    nanosleep(&t, NULL);
+}
+
+/* Roles keep the lock open too, so it is free only when nobody of the former service can write. */
+static int take_lock(struct super *s)
+{
+    int64_t began = clock_mono_ms();
+    char who[80], mine[64];
+    bool said = false;
+    int pid, n;
+
+    s->lock = openat(s->data_dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (s->lock < 0)
+        return fail(EX_CANTCREAT, "%s/lock: %s", s->c->server.data_dir, strerror(errno));
+    while (file_lock(s->lock) < 0) {
+        bool serves, alive;
+
+        lock_holder(s->lock, who, sizeof who, &pid);
+        serves = strstr(who, "serve") != NULL;
+        alive = pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
+        if ((serves && alive) || clock_mono_ms() - began > (serves ? LOCK_WAIT_SERVICE_MS : LOCK_WAIT_COMMAND_MS))
+            return fail(EX_TEMPFAIL, "%s is in use by %s", s->c->server.data_dir, who);
+        if (!said && !serves)
+            fail(0, "%s is in use by %s: waiting for it", s->c->server.data_dir, who);
+        said = true;
+        sleep_ms(20);
+    }
+    n = snprintf(mine, sizeof mine, "%s %d\n", s->mode == SUPERVISE_SERVICE ? "serve" : "command", (int)getpid());
+    if (ftruncate(s->lock, 0) < 0 || pwrite(s->lock, mine, (size_t)n, 0) != n)
+        return fail(EX_IOERR, "%s/lock: %s", s->c->server.data_dir, strerror(errno));
+    return 0;
+}
+
+/* ---- keys and certificates ---- */
+
+static int read_key_file(const struct super *s, const char *path, struct buf *text)
+{
+    struct stat st;
+    int r;
+
+    if (stat(path, &st) == 0 && (st.st_mode & 077) && S_ISREG(st.st_mode) && path == s->c->server.key_file)
+        return fail(EX_CONFIG, "%s: readable by others, expected mode 0600", path);
+    if ((r = file_read(AT_FDCWD, path, text)) < 0)
+        return fail(r == E_NOTFOUND ? EX_NOINPUT : EX_IOERR, "%s: server key: %s", path, error_text(r));
+    return 0;
+}
+
+static int read_server_key(struct super *s)
+{
+    CLEANUP(buf_release) struct buf text = { .max = SERVER_KEY_TEXT_MAX };
+    const char *env = getenv("LETTERLOCK_SERVER_KEY"), *folder = getenv("CREDENTIALS_DIRECTORY");
+    char credential[512];
+    uint8_t key[KEY_BYTES];
+    int r = 0;
+
+    snprintf(credential, sizeof credential, "%s/letterlock.server_key", folder ? folder : "");
+    if (env && *env)
+        r = buf_putz(&text, env);
+    else
+        r = read_key_file(s, folder && access(credential, R_OK) == 0 ? credential : s->c->server.key_file, &text);
+    if (r != 0)
+        return r < 0 ? EX_OSERR : r;
+    if ((r = server_key_parse(buf_str(&text), key)) < 0)
+        return fail(EX_CONFIG, "server key: %s", error_text(r));
+    for (int i = 0; i < SUBKEY_PURPOSES; i++)
+        subkey_derive(key, (enum subkey_purpose)i, s->subkeys[i]);
+    explicit_bzero(key, sizeof key);
+    unsetenv("LETTERLOCK_SERVER_KEY");
+    rand_bytes(s->ticket_key, sizeof s->ticket_key);
+    return 0;
+}
+
+static int read_tls(struct super *s)
+{
+    const struct server_conf *v = &s->c->server;
+    int r;
+
+    s->tls_cert.max = s->tls_key.max = KIB(32);
+    if (!v->tls_cert[0] || s->mode != SUPERVISE_SERVICE) {
+        if (s->mode == SUPERVISE_SERVICE)
+            log_event(LOG_WARN, "supervisor.no_tls");
+        return 0;
+    }
+    if ((r = file_read(AT_FDCWD, v->tls_cert, &s->tls_cert)) < 0)
+        return fail(EX_NOINPUT, "%s: certificate: %s", v->tls_cert, error_text(r));
+    if ((r = file_read(AT_FDCWD, v->tls_key, &s->tls_key)) < 0)
+        return fail(EX_NOINPUT, "%s: private key: %s", v->tls_key, error_text(r));
+    return 0;
+}
+
+/* ---- sockets ---- */
+
+static int listen_on(struct super *s, const struct conf_addr *a, enum role_id role, const char *key)
+{
+    int fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+    int only = a->text[0] != ':'; /* ":25" alone means IPv4 too */
+
+    if (fd < 0 || s->nlisteners == SUPER_LISTEN_MAX)
+        return fail(EX_OSERR, "%s %s: %s", key, a->text, strerror(errno));
+    s->listeners[s->nlisteners++] = (struct super_listener){ fd, role, key, a->text };
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (a->sa.ss_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
+    if (bind(fd, (const struct sockaddr *)(const void *)&a->sa, a->len) < 0 || listen(fd, 1024) < 0)
+        return fail(errno == EACCES ? EX_NOPERM : EX_UNAVAILABLE, "%s = %s: %s", key, a->text, strerror(errno));
+    return 0;
+}
+
+static int listen_all(struct super *s)
+{
+    const struct server_conf *v = &s->c->server;
+    const struct {
+        const struct conf_addrs *list;
+        enum role_id role;
+        const char *key;
+    } rows[] = {
+        { &v->imap_listen, ROLE_IMAP, "imap.listen" },
+        { &v->imap_tls_listen, ROLE_IMAP, "imap.tls_listen" },
+        { &v->mx_listen, ROLE_MX, "mx.listen" },
+    };
+    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        for (size_t k = 0; k < rows[i].list->n && r == 0; k++)
+            r = listen_on(s, &rows[i].list->v[k], rows[i].role, rows[i].key);
+    return r;
+}
+
+/* Bound through the folder's descriptor: sun_path holds 107 bytes, folders are longer. */
+static int listen_unix(struct super *s, const char *name, int *fd_out)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    mode_t old;
+    int r;
+
+    if (fd < 0)
+        return fail(EX_OSERR, "socket: %s", strerror(errno));
+    snprintf(a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d/%s", s->run_dir, name);
+    unlinkat(s->run_dir, name, 0); /* we hold the lock: whoever bound it is gone */
+    old = umask(0177);
+    r = bind(fd, (struct sockaddr *)(void *)&a, sizeof a);
+    umask(old);
+    if (r < 0 || listen(fd, 64) < 0)
+        return fail(EX_CANTCREAT, "%s/%s: %s", s->c->server.run_dir, name, strerror(errno));
+    *fd_out = fd;
+    return 0;
+}
+
+static int find_user(struct super *s)
+{
+    const char *name = s->c->server.user;
+    struct passwd *pw;
+
+    s->uid = (uid_t)-1;
+    if (!name[0] || geteuid() != 0)
+        return 0;
+    if (!(pw = getpwnam(name)))
+        return fail(EX_NOUSER, "server.user = %s: no such user", name);
+    s->uid = pw->pw_uid;
+    s->gid = pw->pw_gid;
+    return fchown(s->data_dir, s->uid, s->gid) < 0 || fchmod(s->data_dir, 0700) < 0
+               ? fail(EX_NOPERM, "%s: %s", s->c->server.data_dir, strerror(errno))
+               : 0;
+}
+
+static int watch_signals(struct super *s)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return s->signals < 0 ? fail(EX_OSERR, "signalfd: %s", strerror(errno)) : 0;
+}
+
+int super_setup(struct super *s)
+{
+    const struct server_conf *v = &s->c->server;
+    CLEANUP(fd_close) int exe = -1;
+    int r;
+
+    s->data_dir = s->lock = s->run_dir = s->exe = s->signals = s->status = -1;
+    s->store_ctl = s->directory_ctl = -1;
+    s->began_wall_ms = clock_wall_ms();
+    /* Kept open, so that a new binary on the disk never joins roles of the old one. */
+    exe = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+    s->exe = fcntl(exe, F_DUPFD_CLOEXEC, 64); /* out of the way of BOOT_FD */
+    if (s->exe < 0)
+        return fail(EX_OSFILE, "/proc/self/exe: %s", strerror(errno));
+    if ((r = open_folder(v->data_dir, &s->data_dir)) != 0 || (r = take_lock(s)) != 0 ||
+        (r = find_user(s)) != 0 || (r = open_folder(v->run_dir, &s->run_dir)) != 0 ||
+        (r = read_server_key(s)) != 0 || (r = read_tls(s)) != 0 || (r = watch_signals(s)) != 0 ||
+        (s->mode == SUPERVISE_SERVICE && (r = listen_all(s)) != 0) ||
+        (r = listen_unix(s, "store.sock", &s->store_ctl)) != 0 ||
+        (r = listen_unix(s, "directory.sock", &s->directory_ctl)) != 0 ||
+        (r = listen_unix(s, "status.sock", &s->status)) != 0)
+        return r;
+    return 0;
+}
+
+void super_release(struct super *s)
+{
+    static const char *const sockets[] = { "store.sock", "directory.sock", "status.sock" };
+
+    for (size_t i = 0; s->status >= 0 && i < ARRAY_LEN(sockets); i++)
+        unlinkat(s->run_dir, sockets[i], 0);
+    for (size_t i = 0; i < s->nlisteners; i++)
+        fd_close(&s->listeners[i].fd);
+    fd_close(&s->store_ctl);
+    fd_close(&s->directory_ctl);
+    fd_close(&s->status);
+    fd_close(&s->signals);
+    fd_close(&s->exe);
+    fd_close(&s->run_dir);
+    fd_close(&s->lock);
+    fd_close(&s->data_dir);
+    buf_release(&s->tls_cert);
+    buf_release(&s->tls_key);
+    explicit_bzero(s->subkeys, sizeof s->subkeys);
+    explicit_bzero(s->ticket_key, sizeof s->ticket_key);
+}

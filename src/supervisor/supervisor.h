@@ -1,0 +1,18 @@
+/* src/supervisor/supervisor.h
+ *
+ * `letterlock serve`: opens what needs privilege, starts the roles, restarts what dies, hands out the
+ * pairs between them, stops them in order. It parses no network byte, and from roles it reads reports of
+ * a fixed size only. One thread, one poll loop, no library that could surprise a fork. */
+#ifndef SRC_SUPERVISOR_SUPERVISOR_H
+#define SRC_SUPERVISOR_SUPERVISOR_H
+#include "src/common/server_conf.h"
+
+enum supervisor_mode {
+    SUPERVISE_SERVICE, /* all roles, listeners, until told to stop */
+    SUPERVISE_COMMAND, /* store, directory and content for one command; ends with its parent */
+};
+
+/* Runs until stopped. ready_fd (-1: none) gets one byte when every role is ready. Returns a sysexits
+ * code; what went wrong is on standard error. Takes over nothing of `c`. */
+int supervisor_run(const struct config *c, enum supervisor_mode mode, int ready_fd);
+#endif
