@@ -12,7 +12,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/errors.h"
 #include "lib/event/loop.h"
-#include <protobuf-c/protobuf-c.h>
+#include "lib/rpc/pb.h"
 
 #define RPC_VERSION       1u
 #define RPC_DATA_MAX      KIB(64)  /* of one DATA frame */
@@ -47,14 +47,6 @@ const char *role_name(enum role_id r); /* "imap" */
  * the arena's max is passed. The result dies with the arena; do not free it. */
 void *rpc_unpack(const ProtobufCMessageDescriptor *d, struct arena *a, struct str bytes);
 #define RPC_UNPACK(a, bytes, prefix) rpc_unpack(&prefix##__descriptor, (a), (bytes))
-static inline struct str pb_str(ProtobufCBinaryData b)
-{
-    return (struct str){ (const char *)b.data, b.len };
-}
-static inline ProtobufCBinaryData str_pb(struct str s)
-{
-    return (ProtobufCBinaryData){ .len = s.n, .data = (uint8_t *)(uintptr_t)s.p };
-}
 
 /* ---- serving ---------------------------------------------------------------------------------- */
 
