@@ -1,0 +1,237 @@
+/* src/store/fetch.c: FETCH as a stream of records, made slice by slice so that neither a large message
+ * nor many of them are ever in memory, and the reader's snapshot is held for one slice only. */
+#include "src/store/mailbox_private.h"
+#include "lib/base/hex.h"
+
+#define RECORD_HEAD      5u
+#define RECORD_ROW       1
+#define RECORD_BYTES     2
+#define RECORD_BYTES_MAX KIB(64)
+
+int fetch_init(struct fetch *f, const Store__FetchRequest *q)
+{
+    int r = uidset_check(q->uid_ranges, q->n_uid_ranges);
+
+    *f = (struct fetch){ .folder_id = q->folder_id, .offset = q->offset, .length = q->length,
+                         .first_offset = q->first_offset, .changed_since = q->changed_since, .want = q->want };
+    for (size_t i = 0; i + 1 < q->n_uid_ranges && r == 0; i += 2)
+        r = uidset_push(&f->uids, q->uid_ranges[i], q->uid_ranges[i + 1]);
+    if (r < 0)
+        fetch_release(f);
+    return r;
+}
+
+void fetch_release(struct fetch *f)
+{
+    uidset_release(&f->uids);
+}
+
+static int record_head(struct buf *out, uint8_t type, size_t n)
+{
+    uint8_t head[RECORD_HEAD] = { type };
+
+    le32_put(head + 1, (uint32_t)n);
+    return buf_append(out, head, sizeof head);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------- */
+
+enum { COL_UID, COL_FLAGS, COL_MODSEQ, COL_EMAIL, COL_BYTES, COL_INTERNAL, COL_SAVED, COL_HEADER, COL_OBJECT, COL_THREAD };
+
+static int64_t ms_of(struct str iso)
+{
+    int64_t ms = 0;
+
+    return clock_from_iso(iso.p, iso.n, &ms) ? ms : 0;
+}
+
+static int row_meta(struct arena *a, struct stmt *st, Store__Row *row)
+{
+    struct str email = object_id_text(a, 'M', stmt_str(st, COL_OBJECT));
+    struct str thread = object_id_text(a, 'T', stmt_str(st, COL_THREAD));
+
+    if (!email.p || !thread.p)
+        return E_NOMEM;
+    row->internal_date_ms = ms_of(stmt_str(st, COL_INTERNAL));
+    row->saved_ms = ms_of(stmt_str(st, COL_SAVED));
+    row->bytes = stmt_u64(st, COL_BYTES);
+    row->header_bytes = stmt_u64(st, COL_HEADER);
+    row->email_id = str_pb(email);
+    row->thread_id = str_pb(thread);
+    return 0;
+}
+
+/* Which bytes of the message follow. */
+static void row_range(struct fetch *f, struct stmt *st, Store__Row *row)
+{
+    uint64_t total = stmt_u64(st, COL_BYTES), from = 0, n = 0;
+
+    if (f->want & STORE__WANT__HEADER) {
+        n = stmt_u64(st, COL_HEADER);
+    } else if (f->want & STORE__WANT__BODY) {
+        from = f->offset < total ? f->offset : total;
+        n = f->length && f->length < total - from ? f->length : total - from;
+        if (!f->began) {
+            uint64_t skip = f->first_offset < n ? f->first_offset : n;
+
+            from += skip;
+            n -= skip;
+        }
+    }
+    f->at = from;
+    f->left = n;
+    row->data_bytes = n;
+}
+
+static int row_put(struct mailbox *box, struct fetch *f, struct stmt *st, struct buf *out)
+{
+    CLEANUP(arena_release) struct arena a = { .max = MIB(1) };
+    CLEANUP(buf_release) struct buf structure = { .max = MAILBOX_STRUCTURE_MAX };
+    Store__Row row = STORE__ROW__INIT;
+    size_t n;
+    void *p;
+    int r;
+
+    row.uid = (uint32_t)stmt_u64(st, COL_UID);
+    row.flags = (uint32_t)stmt_u64(st, COL_FLAGS);
+    row.modseq = stmt_u64(st, COL_MODSEQ);
+    if ((r = keywords_of(box, &a, f->folder_id, row.uid, &row.keywords, &row.n_keywords)) < 0)
+        return r;
+    if (f->want & STORE__WANT__META && (r = row_meta(&a, st, &row)) < 0)
+        return r;
+    if (f->want & STORE__WANT__STRUCTURE) {
+        if ((r = email_structure(box, stmt_i64(st, COL_EMAIL), &structure)) < 0)
+            return r;
+        row.structure = str_pb(buf_str(&structure));
+    }
+    row_range(f, st, &row);
+    n = store__row__get_packed_size(&row);
+    if ((r = record_head(out, RECORD_ROW, n)) < 0)
+        return r;
+    if (!(p = buf_reserve(out, n)))
+        return E_NOMEM;
+    out->n += store__row__pack(&row, p);
+    f->began = true;
+    f->in_message = f->left > 0;
+    return 0;
+}
+
+/* ---- bytes ------------------------------------------------------------------------------------ */
+
+static int email_of(struct mailbox *box, uint64_t folder_id, uint32_t uid, int64_t *id_out)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, "SELECT email_id FROM message WHERE folder_id = ?1 AND uid = ?2", &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, folder_id);
+    stmt_bind_u64(st, 2, uid);
+    if ((r = stmt_step(st)) <= 0)
+        return r < 0 ? r : E_GONE;
+    *id_out = stmt_i64(st, 0);
+    return 0;
+}
+
+/* Records of the message under way, at least one. */
+static int bytes_put(struct mailbox *box, struct fetch *f, int64_t email_id, size_t room, struct buf *out)
+{
+    CLEANUP(buf_release) struct buf piece = { .max = CHUNK_BYTES_MAX };
+    size_t want = room > out->n + RECORD_BYTES_MAX ? room - out->n : RECORD_BYTES_MAX, n;
+    int r;
+
+    n = f->left < want ? (size_t)f->left : want;
+    n = size_min(n, CHUNK_BYTES_MAX);
+    if ((r = email_read(box, email_id, f->at, n, &piece)) < 0)
+        return r;
+    for (size_t i = 0; i < n; i += RECORD_BYTES_MAX) {
+        size_t one = size_min(n - i, RECORD_BYTES_MAX);
+
+        if ((r = record_head(out, RECORD_BYTES, one)) < 0 || (r = buf_append(out, piece.p + i, one)) < 0)
+            return r;
+    }
+    f->at += n;
+    f->left -= n;
+    f->in_message = f->left > 0;
+    return 0;
+}
+
+static int rest_of_message(struct mailbox *box, struct fetch *f, int64_t email_id, size_t room, struct buf *out)
+{
+    int r = 0;
+
+    while (f->in_message && out->n < room && r >= 0)
+        r = bytes_put(box, f, email_id, room, out);
+    return r;
+}
+
+/* ---- the walk --------------------------------------------------------------------------------- */
+
+/* One range, from f->uid. 1: `out` has enough; 0: the range is done. */
+static int walk_range(struct mailbox *box, struct fetch *f, uint32_t first, uint32_t last, size_t room, struct buf *out)
+{
+    static const char flags_sql[] = "SELECT uid, flags, modseq, email_id, bytes FROM message "
+                                    "WHERE folder_id = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid";
+    static const char full_sql[] = "SELECT m.uid, m.flags, m.modseq, m.email_id, m.bytes, m.internal, m.saved, "
+                                   "e.header_bytes, e.object_id, e.thread_id FROM message m "
+                                   "JOIN email e ON e.id = m.email_id "
+                                   "WHERE m.folder_id = ?1 AND m.uid BETWEEN ?2 AND ?3 ORDER BY m.uid";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, f->want ? full_sql : flags_sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, f->folder_id);
+    stmt_bind_u64(st, 2, first);
+    stmt_bind_u64(st, 3, last);
+    while ((r = stmt_step(st)) > 0) {
+        f->uid = (uint32_t)stmt_u64(st, COL_UID);
+        if (f->changed_since && stmt_u64(st, COL_MODSEQ) <= f->changed_since) {
+            f->uid++;
+            continue;
+        }
+        if ((r = row_put(box, f, st, out)) < 0 ||
+            (r = rest_of_message(box, f, stmt_i64(st, COL_EMAIL), room, out)) < 0)
+            return r;
+        if (f->in_message)
+            return 1;
+        f->uid++;
+        if (out->n >= room)
+            return 1;
+    }
+    return r;
+}
+
+static int walk(struct mailbox *box, struct fetch *f, size_t room, struct buf *out)
+{
+    int64_t email_id = 0;
+    int r;
+
+    if (f->in_message) {
+        if ((r = email_of(box, f->folder_id, f->uid, &email_id)) < 0 ||
+            (r = rest_of_message(box, f, email_id, room, out)) < 0)
+            return r;
+        if (f->in_message)
+            return 1;
+        f->uid++;
+    }
+    for (; f->range + 1 < f->uids.n; f->range += 2) {
+        uint32_t first = f->uids.v[f->range], last = f->uids.v[f->range + 1];
+
+        if (f->uid > last)
+            continue; /* the range before reached the last UID there can be, or this one is done */
+        if (out->n >= room)
+            return 1;
+        if ((r = walk_range(box, f, f->uid > first ? f->uid : first, last, room, out)) != 0)
+            return r;
+    }
+    return 0;
+}
+
+int mailbox_fetch(struct mailbox *box, struct fetch *f, size_t room, struct buf *out)
+{
+    CLEANUP(txn_end) struct txn snapshot = { 0 };
+    int r = box->txn.db ? 0 : txn_begin_read(&snapshot, box->db);
+
+    return r < 0 ? r : walk(box, f, room, out);
+}

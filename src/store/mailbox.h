@@ -1,0 +1,166 @@
+/* src/store/mailbox.h
+ *
+ * One mailbox file: folders, messages, flags, the change log, search. Speaks the messages of
+ * proto/store.proto as plain data and knows neither RPC nor the loop nor keys' files: tests, fault
+ * shims and power-loss replays drive it directly. Everything blocks on disk: worker threads only.
+ *
+ * Threads: a handle is used by one thread at a time. A mailbox has one writer handle, and readers
+ * beside it (snapshots; MAILBOX_READER).
+ *
+ * Writing: every function marked (w) wants mailbox_begin() before and mailbox_commit() behind it.
+ * Several may share one transaction, each between mailbox_step_begin and mailbox_step_keep: one that
+ * fails undoes itself alone. Nothing is true, and nobody may be told, before mailbox_commit gave 0.
+ *
+ * Responses are filled in `a`; E_LIMIT or E_NOMEM when it is full. */
+#ifndef SRC_STORE_MAILBOX_H
+#define SRC_STORE_MAILBOX_H
+#include "lib/db/db.h"
+#include "lib/rpc/pb.h"
+#include "proto/store.pb-c.h"
+#include "src/store/bytes.h"
+#include "src/store/uidset.h"
+
+#define MAILBOX_ID_LEN        12u
+#define MAILBOX_NAME_MAX      1000u  /* bytes of a folder's name */
+#define MAILBOX_FOLDERS_MAX   10000u
+#define MAILBOX_LEVELS_MAX    32u
+#define MAILBOX_KEYWORDS_MAX  1000u  /* different ones in a mailbox */
+#define MAILBOX_VANISHED_MAX  10000u /* rows of the change log of a folder */
+#define MAILBOX_SYNC_ROWS_MAX 5000u
+#define MAILBOX_STRUCTURE_MAX MIB(1)
+#define MAILBOX_OPERATION_MS  (60 * 60 * 1000)
+#define MAILBOX_DELIVERY_MS   (7 * 24 * 60 * 60 * (int64_t)1000)
+#define MAILBOX_DELIVERY_ID_LEN 32u
+
+struct mailbox; /* opaque */
+
+enum { MAILBOX_CREATE = 1 << 0, MAILBOX_READER = 1 << 1 };
+
+struct mailbox_options {
+    uint32_t flags;
+    uint32_t cache_kib;
+    const char *vfs;        /* NULL: the default one */
+    struct db_error *error; /* may be NULL */
+    struct buf *why;        /* a refused schema, in words; may be NULL */
+};
+
+/* What meta says. */
+struct mailbox_meta {
+    uint8_t id[MAILBOX_ID_LEN];
+    uint64_t generation;
+    struct buf key_state;   /* owned by the holder of this struct; .max set by him */
+};
+
+/* MAILBOX_CREATE makes the file, its default folders and `meta` in one transaction; a file that is
+ * there but was never finished is completed. Otherwise `meta` is not looked at. E_* of db_open and
+ * migrate_run. */
+MUST_CHECK int mailbox_open(const char *path, const uint8_t key[DB_KEY_BYTES], const struct mailbox_options *o,
+                            const struct mailbox_meta *meta, struct mailbox **box_out);
+/* In memory: for tests of what needs no file. */
+MUST_CHECK int mailbox_open_memory(struct mailbox **box_out);
+/* Writes what was only noted (recent claims), checkpoints, closes. NULL accepted; the handle is gone
+ * in any case. */
+int mailbox_close(struct mailbox **box);
+struct db *mailbox_db(struct mailbox *box);
+MUST_CHECK int mailbox_meta_get(struct mailbox *box, struct mailbox_meta *out);
+/* (w) */
+MUST_CHECK int mailbox_meta_set(struct mailbox *box, uint64_t generation, struct str key_state);
+
+/* ---- transactions ----------------------------------------------------------------------------- */
+
+MUST_CHECK int mailbox_begin(struct mailbox *box);
+MUST_CHECK int mailbox_commit(struct mailbox *box);
+void mailbox_rollback(struct mailbox *box); /* fine without a transaction */
+MUST_CHECK int mailbox_step_begin(struct mailbox *box);
+MUST_CHECK int mailbox_step_keep(struct mailbox *box);
+void mailbox_step_undo(struct mailbox *box);
+
+/* Folders that changed since the last take, each once: for events after the commit. Returns how many
+ * were written to out (at most max; the rest is forgotten, and *all_out set). */
+struct mailbox_change {
+    uint64_t folder_id, modseq;
+};
+size_t mailbox_changes_take(struct mailbox *box, struct mailbox_change *out, size_t max);
+
+/* ---- folders ---------------------------------------------------------------------------------- */
+
+MUST_CHECK int mailbox_folders(struct mailbox *box, struct arena *a, const Store__FoldersRequest *q,
+                               Store__FoldersResponse *out);
+/* (w) with the parents it needs. E_EXISTS, E_SYNTAX, E_LIMIT. */
+MUST_CHECK int mailbox_folder_create(struct mailbox *box, struct arena *a, const Store__FolderRequest *q,
+                                     Store__FoldersResponse *out);
+/* (w) E_NOTFOUND, E_DENIED (INBOX). Children stay. */
+MUST_CHECK int mailbox_folder_delete(struct mailbox *box, const Store__FolderRequest *q);
+/* (w) with children; INBOX: its messages move to a new folder (RFC 9051 6.3.6). */
+MUST_CHECK int mailbox_folder_rename(struct mailbox *box, const Store__RenameRequest *q);
+/* (w) */
+MUST_CHECK int mailbox_subscribe(struct mailbox *box, const Store__SubscribeRequest *q);
+MUST_CHECK int mailbox_select(struct mailbox *box, struct arena *a, const Store__SelectRequest *q,
+                              Store__SelectResponse *out);
+/* What happened since. claim_recent: \Recent of what is new goes to this session. */
+MUST_CHECK int mailbox_sync(struct mailbox *box, struct arena *a, const Store__SyncRequest *q, bool claim_recent,
+                            Store__SyncResponse *out);
+
+/* ---- messages --------------------------------------------------------------------------------- */
+
+/* A message to be stored, with what `content` said of it. All borrowed. */
+struct email_in {
+    const struct bytes_in *message; /* prepended fields and the bytes as received */
+    const struct bytes_in *text;    /* for SEARCH, folded; the first text_header_bytes are header lines */
+    uint64_t header_bytes, text_header_bytes;
+    struct str structure;
+    bool has_sent;
+    int64_t sent_ms;
+    struct str message_id;
+    const struct str *references;
+    size_t nreferences;
+};
+/* Where it goes. */
+struct placement {
+    struct str folder; /* name */
+    uint32_t flags;
+    char **keywords;
+    size_t nkeywords;
+    int64_t internal_ms;
+};
+/* (w) E_NOTFOUND: no such folder; E_LIMIT; E_FULL: UIDs ran out. */
+MUST_CHECK int mailbox_append(struct mailbox *box, const struct email_in *e, const struct placement *at,
+                              Store__AppendResponse *out);
+/* (w) */
+MUST_CHECK int mailbox_flag_store(struct mailbox *box, struct arena *a, const Store__FlagStoreRequest *q,
+                                  Store__FlagStoreResponse *out);
+/* (w) */
+MUST_CHECK int mailbox_copy(struct mailbox *box, struct arena *a, const Store__CopyRequest *q, Store__CopyResponse *out);
+/* (w) */
+MUST_CHECK int mailbox_expunge(struct mailbox *box, struct arena *a, const Store__ExpungeRequest *q,
+                               Store__ExpungeResponse *out);
+MUST_CHECK int mailbox_search(struct mailbox *box, struct arena *a, const Store__SearchRequest *q,
+                              Store__SearchResponse *out);
+
+/* FETCH in slices. The cursor owns copies of all it needs, and is good across handles and commits. */
+struct fetch {
+    uint64_t folder_id, offset, length, first_offset, changed_since;
+    uint32_t want;
+    struct uidset uids;
+    size_t range;          /* index into uids.v of the range that is next */
+    uint32_t uid;          /* next UID to look at; 0: begin of the range */
+    uint64_t at, left;     /* of the message under way: next byte, bytes still to come */
+    bool in_message, began;
+};
+MUST_CHECK int fetch_init(struct fetch *f, const Store__FetchRequest *q);
+void fetch_release(struct fetch *f);
+/* Append records to out until about `room` bytes are there (a record more may follow; never more than
+ * 64 KiB + a Row beyond). 1: there is more; 0: done; E_GONE: the message under way was removed. */
+MUST_CHECK int mailbox_fetch(struct mailbox *box, struct fetch *f, size_t room, struct buf *out);
+
+/* ---- exactly once ----------------------------------------------------------------------------- */
+
+/* 1 and the stored answer appended to result; 0: not seen. E_DENIED: it was another request. */
+MUST_CHECK int mailbox_operation_find(struct mailbox *box, struct str id, uint32_t op, struct buf *result);
+/* (w) */
+MUST_CHECK int mailbox_operation_note(struct mailbox *box, struct str id, uint32_t op, struct str result);
+/* 1: this delivery was made already; 0: not. */
+MUST_CHECK int mailbox_delivery_find(struct mailbox *box, struct str id);
+/* (w) */
+MUST_CHECK int mailbox_delivery_note(struct mailbox *box, struct str id);
+#endif

@@ -1,0 +1,78 @@
+/* src/store/mailbox_private.h: shared by the files of the mailbox core only. */
+#ifndef SRC_STORE_MAILBOX_PRIVATE_H
+#define SRC_STORE_MAILBOX_PRIVATE_H
+#include "lib/base/clock.h"
+#include "lib/base/errors.h"
+#include "src/store/chunk.h"
+#include "src/store/mailbox.h"
+#include <assert.h>
+
+#define CHANGES_MAX 64u
+#define CLAIMS_MAX  64u
+#define ROW_SHIFT   16 /* id of a chunk's row = email id << 16 | number */
+#define ROWS_MAX    65535u
+
+/* \Recent that a session took. Written with the next commit or at close: what a crash forgets is
+ * shown as recent once more, which harms nobody, and no SELECT costs a sync. */
+struct recent_claim {
+    uint64_t folder_id;
+    uint32_t uid; /* first that is still recent */
+};
+
+struct mailbox {
+    struct db *db;
+    struct txn txn;
+    struct savepoint step;
+    struct mailbox_change changes[CHANGES_MAX];
+    size_t nchanges, nchanges_step;
+    struct recent_claim claims[CLAIMS_MAX];
+    size_t nclaims;
+    int64_t pruned_ms; /* monotonic; when old operations were last removed */
+    bool reader;
+};
+
+/* What a folder's row says. */
+struct folder {
+    uint64_t id, modseq, vanished_floor, messages, bytes;
+    uint32_t uidvalidity, uidnext, first_recent;
+    int special_use;
+};
+
+MUST_CHECK int folder_by_name(struct mailbox *box, struct str name, struct folder *out);
+MUST_CHECK int folder_by_id(struct mailbox *box, uint64_t id, struct folder *out);
+/* Write uidnext, modseq, messages, bytes, vanished_floor; notes the change. */
+MUST_CHECK int folder_update(struct mailbox *box, const struct folder *f);
+MUST_CHECK int folder_make(struct mailbox *box, struct str name, int special_use, bool subscribe);
+uint32_t recent_first(const struct mailbox *box, const struct folder *f);
+/* All below uidnext are no longer recent for anyone else. */
+void recent_claim(struct mailbox *box, const struct folder *f);
+MUST_CHECK int recent_flush(struct mailbox *box);
+void object_id_make(uint8_t out[12]);
+/* "M" or "T" or "F" and 24 hex digits, in the arena. */
+struct str object_id_text(struct arena *a, char kind, struct str id);
+bool object_id_parse(struct str text, char kind, uint8_t out[12]);
+
+/* (w) Store an email; *id_out its row. */
+MUST_CHECK int email_insert(struct mailbox *box, const struct email_in *e, int64_t *id_out);
+/* (w) Remove it when no message is left that refers to it. */
+MUST_CHECK int email_drop_unused(struct mailbox *box, int64_t id);
+/* Append [at, at + n) of the whole message to out; n at most CHUNK_BYTES_MAX. E_GONE. */
+MUST_CHECK int email_read(struct mailbox *box, int64_t id, uint64_t at, size_t n, struct buf *out);
+/* Structure, appended. */
+MUST_CHECK int email_structure(struct mailbox *box, int64_t id, struct buf *out);
+
+/* (w) Put rows of `ranges` into the change log and keep it within its bound. */
+MUST_CHECK int vanished_note(struct mailbox *box, struct folder *f, const struct uidset *uids);
+/* (w) Remove these messages, with their emails when they were the last; f is updated, not written. */
+MUST_CHECK int messages_remove(struct mailbox *box, struct folder *f, const struct uidset *uids);
+
+/* Keywords of a message into an arena array. */
+MUST_CHECK int keywords_of(struct mailbox *box, struct arena *a, uint64_t folder_id, uint32_t uid, char ***v_out,
+                           size_t *n_out);
+MUST_CHECK int keywords_of_folder(struct mailbox *box, struct arena *a, uint64_t folder_id, char ***v_out,
+                                  size_t *n_out);
+/* (w) */
+MUST_CHECK int keyword_id(struct mailbox *box, struct str name, bool create, int64_t *id_out);
+MUST_CHECK int keywords_check(char *const *names, size_t n);
+MUST_CHECK int keyword_set(struct mailbox *box, uint64_t folder_id, uint32_t uid, int64_t keyword, bool on);
+#endif

@@ -1,0 +1,217 @@
+/* src/store/sync.c: what a session sees of a folder: all of it (SELECT), or what happened since a
+ * modseq (SYNC). UIDs that went are read from the change log, or, when that no longer reaches back,
+ * are all that are not there: a client intersects with what it knew, so more is not wrong. */
+#include "src/store/mailbox_private.h"
+
+static int uids_from(struct mailbox *box, uint64_t folder_id, uint32_t first, struct uidset *out)
+{
+    static const char sql[] = "SELECT uid FROM message WHERE folder_id = ?1 AND uid >= ?2 ORDER BY uid";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, folder_id);
+    stmt_bind_u64(st, 2, first);
+    while ((r = stmt_step(st)) > 0)
+        if ((r = uidset_add(out, (uint32_t)stmt_u64(st, 0))) < 0)
+            return r;
+    return r;
+}
+
+static int first_unseen(struct mailbox *box, uint64_t folder_id, uint32_t *out)
+{
+    static const char sql[] = "SELECT uid FROM message WHERE folder_id = ?1 AND flags & 8 = 0 ORDER BY uid LIMIT 1";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, folder_id);
+    if ((r = stmt_step(st)) > 0)
+        *out = (uint32_t)stmt_u64(st, 0);
+    return r < 0 ? r : 0;
+}
+
+int mailbox_select(struct mailbox *box, struct arena *a, const Store__SelectRequest *q, Store__SelectResponse *out)
+{
+    CLEANUP(uidset_release) struct uidset uids = { 0 }, recent = { 0 };
+    Store__FoldersRequest fq = STORE__FOLDERS_REQUEST__INIT;
+    Store__FoldersResponse fr = STORE__FOLDERS_RESPONSE__INIT;
+    struct folder f;
+    int r;
+
+    fq.name = q->name;
+    fq.counts = true;
+    if ((r = folder_by_name(box, pb_str(q->name), &f)) < 0 || (r = mailbox_folders(box, a, &fq, &fr)) < 0 ||
+        (r = uids_from(box, f.id, 1, &uids)) < 0 || (r = uids_from(box, f.id, recent_first(box, &f), &recent)) < 0 ||
+        (r = first_unseen(box, f.id, &out->first_unseen_uid)) < 0 ||
+        (r = keywords_of_folder(box, a, f.id, &out->keywords, &out->n_keywords)) < 0 ||
+        (r = uidset_export(&uids, a, &out->uid_ranges, &out->n_uid_ranges)) < 0 ||
+        (r = uidset_export(&recent, a, &out->recent_ranges, &out->n_recent_ranges)) < 0)
+        return r;
+    out->folder = fr.folders[0];
+    if (recent.n && !q->read_only)
+        recent_claim(box, &f);
+    return 0;
+}
+
+/* ---- since a modseq --------------------------------------------------------------------------- */
+
+static int row_add(struct mailbox *box, struct arena *a, struct stmt *st, uint64_t folder_id, Store__SyncResponse *out,
+                   size_t *cap)
+{
+    Store__Row *row = ARENA_NEW(a, Store__Row);
+
+    if (!row)
+        return E_NOMEM;
+    if (out->n_changed == *cap) {
+        size_t more = *cap ? *cap * 2 : 32;
+        Store__Row **v = ARENA_ARRAY(a, more, Store__Row *);
+
+        if (!v)
+            return E_NOMEM;
+        if (out->n_changed)
+            memcpy(v, out->changed, out->n_changed * sizeof *v);
+        out->changed = v;
+        *cap = more;
+    }
+    store__row__init(row);
+    row->uid = (uint32_t)stmt_u64(st, 0);
+    row->modseq = stmt_u64(st, 1);
+    row->flags = (uint32_t)stmt_u64(st, 2);
+    out->changed[out->n_changed++] = row;
+    return keywords_of(box, a, folder_id, row->uid, &row->keywords, &row->n_keywords);
+}
+
+/* Rows changed after `since`, oldest change first, until `limit` and then to the end of that modseq.
+ * *upto is the modseq that the answer reaches. */
+static int changed_rows(struct mailbox *box, struct arena *a, const struct folder *f, uint64_t since, size_t limit,
+                        Store__SyncResponse *out, uint64_t *upto)
+{
+    static const char sql[] = "SELECT uid, modseq, flags, added FROM message INDEXED BY message_modseq "
+                              "WHERE folder_id = ?1 AND modseq > ?2 ORDER BY modseq, uid";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    uint64_t last = since;
+    size_t cap = 0, seen = 0;
+    int r = stmt_get(box->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, f->id);
+    stmt_bind_u64(st, 2, since);
+    while ((r = stmt_step(st)) > 0) {
+        if (seen >= limit && stmt_u64(st, 1) != last) {
+            *upto = last;
+            out->more = true;
+            return 0;
+        }
+        last = stmt_u64(st, 1);
+        seen++;
+        if (stmt_u64(st, 3) > since)
+            continue; /* added: told as such */
+        if ((r = row_add(box, a, st, f->id, out, &cap)) < 0)
+            return r;
+    }
+    return r;
+}
+
+/* UIDs grow as messages are added, so the new ones stand at the end. With a limit in between, what was
+ * added after `upto` waits for the next answer. */
+static int added_uids(struct mailbox *box, uint64_t folder_id, uint64_t since, uint64_t upto, struct uidset *out)
+{
+    static const char sql[] = "SELECT uid, added FROM message WHERE folder_id = ?1 ORDER BY uid DESC";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, folder_id);
+    while ((r = stmt_step(st)) > 0 && stmt_u64(st, 1) > since) {
+        uint32_t uid = (uint32_t)stmt_u64(st, 0);
+
+        if (stmt_u64(st, 1) <= upto && (r = uidset_push(out, uid, uid)) < 0)
+            return r;
+    }
+    uidset_normalize(out);
+    return r < 0 ? r : 0;
+}
+
+static int vanished_logged(struct mailbox *box, uint64_t folder_id, uint64_t since, uint64_t upto, struct uidset *out)
+{
+    static const char sql[] = "SELECT first_uid, last_uid FROM vanished WHERE folder_id = ?1 AND modseq > ?2 "
+                              "AND modseq <= ?3";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, folder_id);
+    stmt_bind_u64(st, 2, since);
+    stmt_bind_u64(st, 3, upto);
+    while ((r = stmt_step(st)) > 0)
+        if ((r = uidset_push(out, (uint32_t)stmt_u64(st, 0), (uint32_t)stmt_u64(st, 1))) < 0)
+            return r;
+    uidset_normalize(out);
+    return r;
+}
+
+static int vanished_gaps(struct mailbox *box, const struct folder *f, struct uidset *out)
+{
+    CLEANUP(uidset_release) struct uidset there = { 0 };
+    uint32_t next = 1;
+    int r = uids_from(box, f->id, 1, &there);
+
+    for (size_t i = 0; i + 1 < there.n && r >= 0; i += 2) {
+        if (there.v[i] > next)
+            r = uidset_add_range(out, next, there.v[i] - 1);
+        next = there.v[i + 1] + 1;
+    }
+    if (r >= 0 && next < f->uidnext)
+        r = uidset_add_range(out, next, f->uidnext - 1);
+    return r;
+}
+
+static int recent_of(struct mailbox *box, const struct folder *f, const struct uidset *added, bool claim,
+                     struct uidset *out)
+{
+    uint32_t first = recent_first(box, f);
+    int r = 0;
+
+    for (size_t i = 0; i + 1 < added->n && r >= 0; i += 2)
+        if (added->v[i + 1] >= first)
+            r = uidset_add_range(out, added->v[i] > first ? added->v[i] : first, added->v[i + 1]);
+    if (r >= 0 && out->n && claim)
+        recent_claim(box, f);
+    return r;
+}
+
+int mailbox_sync(struct mailbox *box, struct arena *a, const Store__SyncRequest *q, bool claim, Store__SyncResponse *out)
+{
+    CLEANUP(uidset_release) struct uidset added = { 0 }, vanished = { 0 }, recent = { 0 };
+    size_t limit = q->limit && q->limit < MAILBOX_SYNC_ROWS_MAX ? q->limit : MAILBOX_SYNC_ROWS_MAX;
+    struct folder f;
+    uint64_t upto;
+    int r = folder_by_id(box, q->folder_id, &f);
+
+    if (r == E_NOTFOUND) {
+        out->gone = true;
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    upto = f.modseq;
+    if ((r = changed_rows(box, a, &f, q->since_modseq, limit, out, &upto)) < 0 ||
+        (r = added_uids(box, f.id, q->since_modseq, upto, &added)) < 0)
+        return r;
+    r = q->since_modseq < f.vanished_floor ? vanished_gaps(box, &f, &vanished)
+                                           : vanished_logged(box, f.id, q->since_modseq, upto, &vanished);
+    if (r < 0 || (r = recent_of(box, &f, &added, claim && !out->more, &recent)) < 0 ||
+        (r = keywords_of_folder(box, a, f.id, &out->keywords, &out->n_keywords)) < 0 ||
+        (r = uidset_export(&added, a, &out->added_ranges, &out->n_added_ranges)) < 0 ||
+        (r = uidset_export(&vanished, a, &out->vanished_ranges, &out->n_vanished_ranges)) < 0 ||
+        (r = uidset_export(&recent, a, &out->recent_ranges, &out->n_recent_ranges)) < 0)
+        return r;
+    out->highest_modseq = upto;
+    return 0;
+}
