@@ -243,20 +243,27 @@ static const char *cache_pragma(uint32_t kib)
     return "PRAGMA cache_size=-64";
 }
 
-/* In this order: auto_vacuum counts only before the first table, and page 1 is first read (and the
- * key so proven) by journal_mode. */
+/* auto_vacuum counts only before the first table, and is for a new file alone: on any other it would
+ * write a page, and cost two syncs, at every open. */
+static int set_up_new_file(struct db *db)
+{
+    int64_t pages = 0;
+    int r = db_get_i64(db, "PRAGMA page_count", &pages); /* reads page 1: here a wrong key shows */
+
+    return r < 0 || pages > 0 ? r : db_exec_literal(db, "PRAGMA auto_vacuum=INCREMENTAL");
+}
+
 static int set_pragmas(struct db *db, const struct db_options *opt)
 {
     static const char always[] = "PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; PRAGMA secure_delete=ON";
-    static const char writer[] = "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
-                                 "PRAGMA journal_size_limit=4194304";
+    static const char writer[] = "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=4194304";
     bool normal = (opt->flags & DB_SYNC_NORMAL) != 0;
     int r;
 
     if ((r = db_exec_literal(db, always)) < 0 || (r = db_exec_literal(db, cache_pragma(opt->cache_kib))) < 0)
         return r;
     if (!(opt->flags & DB_READONLY) &&
-        ((r = db_exec_literal(db, writer)) < 0 ||
+        ((r = set_up_new_file(db)) < 0 || (r = db_exec_literal(db, writer)) < 0 ||
          (r = db_exec_literal(db, normal ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL")) < 0))
         return r;
     return db_exec_literal(db, "SELECT count(*) FROM sqlite_schema");

@@ -267,6 +267,19 @@ static void test_copies(void **state)
     }
 }
 
+/* Opening, reading and closing leave every byte as it was. */
+static void test_untouched(void **state)
+{
+    CLEANUP(db_close) struct db *db = fresh();
+    CLEANUP(buf_release) struct buf before = { .max = MIB(1) }, after = { .max = MIB(1) };
+
+    (void)state;
+    CHECK(add(db, 1, "x", 1) == 0 && db_close(&db) == 0 && file_read(AT_FDCWD, path, &before) == 0);
+    CHECK(db_open(path, key, &create, &db) == 0 && count(db) == 1);
+    CHECK(db_checkpoint(db, DB_TRUNCATE, NULL) == 0 && db_close(&db) == 0);
+    CHECK(file_read(AT_FDCWD, path, &after) == 0 && str_eq(buf_str(&before), buf_str(&after)));
+}
+
 /* Out of memory at the 1st, 2nd, 3rd ... allocation of a transaction: E_NOMEM, all of it or nothing,
  * and the handle goes on. */
 static void test_no_memory(void **state)
@@ -326,7 +339,7 @@ int main(void)
         cmocka_unit_test(test_statements),   cmocka_unit_test(test_errors),
         cmocka_unit_test(test_transactions), cmocka_unit_test(test_checkpoint_and_shrink),
         cmocka_unit_test(test_copies),       cmocka_unit_test(test_interrupt),
-        cmocka_unit_test(test_no_memory),   
+        cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_untouched),   
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
