@@ -24,8 +24,9 @@ process.chdir(root);
 
 const fuzzSeconds = Number(process.env.FUZZ_SECONDS ?? 5);
 const SECONDS = 1000, MINUTES = 60 * SECONDS;
+// No detect_stack_use_after_return: gcc's fake frames do not honour alignments over 32 bytes.
 const sanitizerEnv = {
-  ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1',
+  ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1',
   UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
 };
 
@@ -37,7 +38,7 @@ const introspect = (dir, what) =>
 
 const builds = (...dirs) => dirs.map((dir) => ({
   name: dir,
-  cmd: ['sh', '-c', `WERROR=1 tools/configure ${dir} && exec ninja -j ${cpus().length} -C ${dir}`],
+  cmd: ['sh', '-c', `WERROR=1 tools/configure ${dir} && exec ninja -k 0 -j ${cpus().length} -C ${dir}`],
   timeout: 40 * MINUTES,
 }));
 
