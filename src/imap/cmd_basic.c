@@ -1,0 +1,127 @@
+/* src/imap/cmd_basic.c: commands that need nobody else. */
+#include "src/imap/imap.h"
+
+int cmd_capability(struct imap_conn *c, struct args *a)
+{
+    int r = args_end(a);
+
+    if (r < 0)
+        return r;
+    resp_printf(&c->w, "* CAPABILITY %s\r\n", imap_capabilities(c));
+    return imap_ok(c, "That is all for now");
+}
+
+int cmd_noop(struct imap_conn *c, struct args *a)
+{
+    int r = args_end(a);
+
+    if (r == 0 && c->view)
+        c->view->stale = true; /* RFC 9051 6.1.2: a poll, whether or not the store has called */
+    return r < 0 ? r : imap_ok(c, "Nothing to do, done");
+}
+
+int cmd_check(struct imap_conn *c, struct args *a)
+{
+    return cmd_noop(c, a); /* what was acknowledged is on disk already (RFC 3501 6.4.1) */
+}
+
+int cmd_logout(struct imap_conn *c, struct args *a)
+{
+    int r = args_end(a);
+
+    if (r < 0)
+        return r;
+    resp_status(&c->w, STR_NONE, "BYE", NULL, STR("See you later"));
+    imap_enter(c, IMAP_ST_LOGOUT);
+    return imap_ok(c, "Logged out");
+}
+
+int cmd_starttls(struct imap_conn *c, struct args *a)
+{
+    int r = args_end(a);
+
+    if (r < 0)
+        return r;
+    if (c->tls)
+        return imap_bad(c, "TLS is on already");
+    if (!c->srv->tls)
+        return imap_no(c, NULL, "No certificate is configured");
+    c->starttls = true;
+    return imap_ok(c, "Begin TLS now");
+}
+
+/* id-params-list = "(" *(string SP nstring) ")" / nil (RFC 2971 3.3). What clients say is not kept. */
+int cmd_id(struct imap_conn *c, struct args *a)
+{
+    struct str s;
+    int r = args_sp(a);
+
+    if (r < 0)
+        return r;
+    if (args_skip(a, '(')) {
+        for (int n = 0; !args_skip(a, ')'); n++) {
+            if (n > 30)
+                return E_LIMIT;
+            if ((n && (r = args_sp(a)) < 0) || (r = args_string(a, &s)) < 0 || (r = args_sp(a)) < 0 ||
+                (r = args_nstring(a, &s)) < 0)
+                return r;
+        }
+    } else if ((r = args_nstring(a, &s)) < 0 || s.p) {
+        return args_fail(a, "a list or NIL");
+    }
+    if ((r = args_end(a)) < 0)
+        return r;
+    resp_z(&c->w, "* ID (\"name\" \"Letterlock\")\r\n");
+    return imap_ok(c, "Pleased to meet you");
+}
+
+int cmd_namespace(struct imap_conn *c, struct args *a)
+{
+    int r = args_end(a);
+
+    if (r < 0)
+        return r;
+    resp_z(&c->w, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+    return imap_ok(c, "Completed");
+}
+
+/* RFC 5161 3.1: unknown names are ignored. None of ours needs enabling yet. */
+int cmd_enable(struct imap_conn *c, struct args *a)
+{
+    struct str name;
+    int r;
+
+    do {
+        if ((r = args_sp(a)) < 0 || (r = args_atom(a, &name)) < 0)
+            return r;
+    } while (args_end(a) < 0);
+    resp_z(&c->w, "* ENABLED\r\n");
+    return imap_ok(c, "Completed");
+}
+
+/* ---- IDLE (RFC 2177) ---- */
+
+int cmd_idle(struct imap_conn *c, struct args *a)
+{
+    int r = args_end(a);
+
+    if (r < 0)
+        return r;
+    cmdline_expect_line(&c->in);
+    c->reading = IMAP_RD_IDLE;
+    c->busy = false; /* DONE must be read */
+    if (c->view)
+        c->view->stale = true;
+    imap_plus(c, "Idling");
+    return 0;
+}
+
+void imap_idle_line(struct imap_conn *c, struct str line)
+{
+    c->busy = true;
+    c->reading = IMAP_RD_COMMAND;
+    if (str_ieq_z(line, "DONE"))
+        imap_ok(c, "No longer idling");
+    else
+        imap_bad(c, "Expected DONE");
+}

@@ -1,0 +1,42 @@
+/* src/imap/cmd_expunge.c: EXPUNGE, and UID EXPUNGE of UIDPLUS (RFC 9051 6.4.3, 6.4.9). */
+#include "src/imap/imap.h"
+
+static void expunged(struct imap_conn *c, int status, struct str body)
+{
+    struct uidranges gone = { 0 };
+    Store__ExpungeResponse *m = NULL;
+
+    if (status == 0 && !(m = RPC_UNPACK(&c->arena, body, store__expunge_response)))
+        status = E_CORRUPT;
+    if (status == 0)
+        status = imap_unpack_ranges(m->vanished_ranges, m->n_vanished_ranges, &gone);
+    for (size_t i = 0; i < gone.n && status == 0; i++)
+        status = uidranges_add(&c->view->vanished, gone.r[i].lo, gone.r[i].hi);
+    uidranges_release(&gone);
+    if (status < 0) {
+        imap_fail_status(c, status);
+        return;
+    }
+    if (m->highest_modseq > c->view->modseq)
+        c->view->stale = true;
+    imap_ok(c, "Completed"); /* the EXPUNGEs go out before it: updates.c */
+}
+
+int cmd_expunge(struct imap_conn *c, struct args *a)
+{
+    CLEANUP(uidranges_release) struct uidranges uids = { 0 };
+    Store__ExpungeRequest m = STORE__EXPUNGE_REQUEST__INIT;
+    int r = 0;
+
+    if (c->uid && ((r = args_sp(a)) < 0 || (r = imap_pick(c, a, &uids)) < 0))
+        return r;
+    if ((r = args_end(a)) < 0)
+        return r;
+    if (c->uid && uids.n == 0)
+        return imap_ok(c, "None of these is here");
+    if ((r = imap_pack_ranges(&c->arena, &uids, &m.n_uid_ranges, &m.uid_ranges)) < 0)
+        return r;
+    m.session = imap_session(c);
+    m.folder_id = c->view->folder_id;
+    return imap_ask_store(c, STORE__OP__EXPUNGE, &m.base, true, expunged);
+}

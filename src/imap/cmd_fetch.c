@@ -1,0 +1,573 @@
+/* src/imap/cmd_fetch.c: FETCH (RFC 9051 6.4.5). Bytes of messages stream from the store to the client;
+ * at most a window of them is here.
+ *
+ * Most requests need one pass: rows, or rows with their header blocks, or whole messages, of all UIDs
+ * in one request ("plain"). What asks for places inside of messages, or for several, is done message
+ * by message: the row with the structure first, then each range ("piecewise").
+ *
+ * A store that dies in between is asked again from where we are: (uid, offset). */
+#include "lib/imap/fetch_items.h"
+#include "lib/mime/header.h"
+#include "lib/mime/imap_format.h"
+#include "lib/mime/section.h"
+#include "lib/mime/structure.h"
+#include "src/imap/records.h"
+
+#define HEADER_BYTES_MAX KIB(256) /* of a header block that is filtered or partly sent */
+#define RESUMES_MAX      20u
+
+enum need { NEED_NOTHING, NEED_HEADER, NEED_WHOLE, NEED_RANGE };
+
+enum phase { PHASE_NEXT, PHASE_ITEMS, PHASE_RANGE };
+
+struct fetch {
+    struct fetch_items items;
+    struct uidranges todo; /* not complete yet */
+    struct records records;
+    uint32_t want;
+    bool set_seen, piecewise;
+    unsigned resumes;
+    /* the message at hand */
+    Store__Row *row;
+    struct mime_part *root; /* in the records' arena */
+    uint32_t uid;
+    bool open;              /* "* n FETCH (" has been written */
+    bool skip;              /* not in this client's view */
+    size_t item;            /* the next to write */
+    struct buf header;      /* collected: NEED_HEADER, and ranges that are filtered */
+    bool collecting;
+    uint64_t left, offset;  /* of the literal that streams: to come, and where the next byte is */
+    uint64_t sent;          /* of the literal, when plain */
+    enum phase phase;
+};
+
+static enum need need_of(const struct fetch_item *i)
+{
+    switch (i->kind) {
+    case FETCH_RFC822: return NEED_WHOLE;
+    case FETCH_RFC822_HEADER: return NEED_HEADER;
+    case FETCH_RFC822_TEXT: return NEED_RANGE;
+    case FETCH_BODY:
+        if (i->section.npath)
+            return NEED_RANGE;
+        switch (i->section.text) {
+        case FETCH_TEXT_ALL: return NEED_WHOLE;
+        case FETCH_TEXT_HEADER:
+        case FETCH_TEXT_HEADER_FIELDS:
+        case FETCH_TEXT_HEADER_FIELDS_NOT: return NEED_HEADER;
+        case FETCH_TEXT_TEXT:
+        case FETCH_TEXT_MIME: break;
+        }
+        return NEED_RANGE;
+    default: return NEED_NOTHING;
+    }
+}
+
+static bool wants_structure(const struct fetch_item *i)
+{
+    return i->kind == FETCH_ENVELOPE || i->kind == FETCH_BODYSTRUCTURE || i->kind == FETCH_BODY_STRUCTURE ||
+           i->section.npath > 0;
+}
+
+static bool wants_meta(const struct fetch_item *i)
+{
+    return i->kind == FETCH_INTERNALDATE || i->kind == FETCH_RFC822_SIZE || i->kind == FETCH_EMAILID ||
+           i->kind == FETCH_THREADID || i->kind == FETCH_SAVEDATE;
+}
+
+/* Which way, and what to ask for. */
+static void plan(struct fetch *f, bool read_only)
+{
+    size_t header = 0, whole = 0, range = 0;
+
+    for (size_t k = 0; k < f->items.n; k++) {
+        const struct fetch_item *i = &f->items.v[k];
+        enum need need = need_of(i);
+
+        header += need == NEED_HEADER;
+        whole += need == NEED_WHOLE;
+        range += need == NEED_RANGE;
+        f->set_seen |= !i->peek && !read_only;
+        f->want |= (wants_structure(i) ? STORE__WANT__STRUCTURE : 0) | (wants_meta(i) ? STORE__WANT__META : 0);
+    }
+    f->piecewise = range || whole > 1 || (whole && header);
+    if (f->piecewise)
+        f->want |= STORE__WANT__META;
+    else if (header)
+        f->want |= STORE__WANT__HEADER;
+    else if (whole)
+        f->want |= STORE__WANT__BODY;
+    f->collecting = !f->piecewise && header;
+}
+
+/* ---- single items ---- */
+
+static void write_structure(struct imap_conn *c, const struct fetch *f, enum fetch_kind kind)
+{
+    if (c->w.r < 0)
+        return;
+    if (!f->root) { /* never parsed, or damaged: a text, so that the client can at least ask for BODY[] */
+        resp_printf(&c->w, kind == FETCH_ENVELOPE ? "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"
+                                                  : "(\"TEXT\" \"PLAIN\" NIL NIL NIL \"8BIT\" %llu 0)",
+                    (unsigned long long)f->row->bytes);
+        return;
+    }
+    c->w.r = kind == FETCH_ENVELOPE ? mime_imap_envelope(f->root->envelope, c->w.utf8, &c->out)
+                                    : mime_imap_body(f->root, kind == FETCH_BODYSTRUCTURE, c->w.utf8, &c->out);
+}
+
+static void write_value(struct imap_conn *c, const struct fetch *f, enum fetch_kind kind)
+{
+    const Store__Row *row = f->row;
+
+    switch (kind) {
+    case FETCH_FLAGS: imap_write_flags(c, row); return;
+    case FETCH_UID: resp_printf(&c->w, "%u", row->uid); return;
+    case FETCH_INTERNALDATE: resp_date_time(&c->w, row->internal_date_ms); return;
+    case FETCH_RFC822_SIZE: resp_printf(&c->w, "%llu", (unsigned long long)row->bytes); return;
+    case FETCH_MODSEQ: resp_printf(&c->w, "(%llu)", (unsigned long long)row->modseq); return;
+    case FETCH_EMAILID: resp_printf(&c->w, "(%.*s)", STR_ARG(pb_str(row->email_id))); return;
+    case FETCH_THREADID:
+        if (row->thread_id.len)
+            resp_printf(&c->w, "(%.*s)", STR_ARG(pb_str(row->thread_id)));
+        else
+            resp_z(&c->w, "NIL");
+        return;
+    case FETCH_SAVEDATE: resp_date_time(&c->w, row->saved_ms); return;
+    case FETCH_ENVELOPE:
+    case FETCH_BODYSTRUCTURE:
+    case FETCH_BODY_STRUCTURE: write_structure(c, f, kind); return;
+    default: resp_z(&c->w, "NIL"); return;
+    }
+}
+
+static bool is_filtered(const struct fetch_item *i)
+{
+    return i->section.text == FETCH_TEXT_HEADER_FIELDS || i->section.text == FETCH_TEXT_HEADER_FIELDS_NOT;
+}
+
+/* A value that is in memory, as far as the partial asks for it. */
+static void write_bytes(struct imap_conn *c, const struct fetch_item *i, struct str s)
+{
+    if (i->has_partial) {
+        s = str_skip(s, i->partial_off < s.n ? (size_t)i->partial_off : s.n);
+        s.n = i->partial_len < s.n ? (size_t)i->partial_len : s.n;
+    }
+    resp_literal_head(&c->w, s.n, false);
+    resp_raw(&c->w, s);
+}
+
+static void write_header(struct imap_conn *c, struct fetch *f, const struct fetch_item *i)
+{
+    CLEANUP(buf_release) struct buf some = { .max = HEADER_BYTES_MAX + 2 };
+
+    if (!is_filtered(i)) {
+        write_bytes(c, i, buf_str(&f->header));
+        return;
+    }
+    if (c->w.r == 0)
+        c->w.r = mime_header_filter(buf_str(&f->header), i->section.fields, i->section.nfields,
+                                    i->section.text == FETCH_TEXT_HEADER_FIELDS_NOT, &some);
+    write_bytes(c, i, buf_str(&some));
+}
+
+/* Where the item's bytes are in the message. False: there is no such section. */
+static bool range_of(const struct fetch *f, const struct fetch_item *i, struct mime_range *out)
+{
+    static const enum mime_section_kind kinds[] = {
+        [FETCH_TEXT_ALL] = MIME_SECTION_ALL,
+        [FETCH_TEXT_HEADER] = MIME_SECTION_HEADER,
+        [FETCH_TEXT_HEADER_FIELDS] = MIME_SECTION_HEADER,
+        [FETCH_TEXT_HEADER_FIELDS_NOT] = MIME_SECTION_HEADER,
+        [FETCH_TEXT_TEXT] = MIME_SECTION_TEXT,
+        [FETCH_TEXT_MIME] = MIME_SECTION_MIME,
+    };
+    struct mime_section s = { i->section.path, i->section.npath, kinds[i->section.text] };
+    const Store__Row *row = f->row;
+    enum need need = need_of(i);
+
+    if (need == NEED_WHOLE)
+        *out = (struct mime_range){ 0, row->bytes };
+    else if (need == NEED_HEADER)
+        *out = (struct mime_range){ 0, row->header_bytes };
+    else if (!s.n)
+        *out = (struct mime_range){ row->header_bytes, row->bytes - row->header_bytes };
+    else
+        return f->root && mime_section_find(f->root, &s, out) == 1 && out->offset <= row->bytes &&
+               out->bytes <= row->bytes - out->offset;
+    return row->header_bytes <= row->bytes;
+}
+
+/* ---- a message ---- */
+
+static int begin_message(struct imap_conn *c, struct fetch *f, Store__Row *row)
+{
+    uint32_t seq = uidranges_seq(&c->view->uids, row->uid);
+
+    f->row = row;
+    f->uid = row->uid;
+    f->skip = seq == 0 || !uidranges_has(&f->todo, row->uid);
+    f->item = 0;
+    f->sent = 0;
+    f->root = NULL;
+    buf_clear(&f->header);
+    f->header.max = HEADER_BYTES_MAX;
+    if (f->skip)
+        return 0;
+    if (f->set_seen)
+        view_own(c->view, row->modseq);
+    if (row->structure.len && mime_structure_unpack(&f->records.arena, pb_str(row->structure), &f->root) < 0)
+        f->root = NULL;
+    return 0;
+}
+
+static void open_response(struct imap_conn *c, struct fetch *f)
+{
+    resp_printf(&c->w, "* %u FETCH (", uidranges_seq(&c->view->uids, f->uid));
+    f->open = c->mid_response = true;
+}
+
+static int message_done(struct imap_conn *c, struct fetch *f)
+{
+    if (f->open)
+        resp_z(&c->w, ")\r\n");
+    f->open = c->mid_response = false;
+    f->resumes = 0;
+    return uidranges_remove(&f->todo, 1, f->uid); /* they come in ascending order */
+}
+
+/* Name of the next item, with the space before it. */
+static const struct fetch_item *next_item(struct imap_conn *c, struct fetch *f)
+{
+    const struct fetch_item *i = &f->items.v[f->item];
+
+    resp_z(&c->w, f->item ? " " : "");
+    fetch_item_name(&c->w, i);
+    resp_z(&c->w, " ");
+    return i;
+}
+
+/* Plain: items until the one that streams, or the end. */
+static int write_plain(struct imap_conn *c, struct fetch *f)
+{
+    for (; f->item < f->items.n; f->item++) {
+        const struct fetch_item *i = next_item(c, f);
+
+        switch (need_of(i)) {
+        case NEED_NOTHING: write_value(c, f, i->kind); break;
+        case NEED_HEADER: write_header(c, f, i); break;
+        case NEED_WHOLE:
+        case NEED_RANGE:
+            f->left = f->row->data_bytes;
+            resp_literal_head(&c->w, f->left, false);
+            if (f->left)
+                return 0;
+            break;
+        }
+    }
+    return message_done(c, f);
+}
+
+static int on_row(struct imap_conn *c, Store__Row *row)
+{
+    struct fetch *f = c->step_data;
+
+    if (f->phase == PHASE_RANGE || f->open)
+        return row->uid == f->uid ? 0 : E_GONE; /* a literal was announced whose bytes are no more */
+    begin_message(c, f, row);
+    if (f->piecewise || f->skip)
+        return 0;
+    if (f->collecting && row->data_bytes) {
+        f->left = row->data_bytes;
+        return 0;
+    }
+    open_response(c, f);
+    return write_plain(c, f);
+}
+
+static int on_bytes(struct imap_conn *c, struct str bytes)
+{
+    struct fetch *f = c->step_data;
+
+    if (f->skip)
+        return 0;
+    if (bytes.n > f->left)
+        return E_CORRUPT;
+    f->left -= bytes.n;
+    f->offset += bytes.n;
+    f->sent += bytes.n;
+    if (f->collecting) { /* what is beyond the limit of a header is not looked at */
+        size_t n = size_min(bytes.n, f->header.max - f->header.n);
+        int r = buf_append(&f->header, bytes.p, n);
+
+        if (r < 0 || f->left || f->piecewise)
+            return r;
+        open_response(c, f);
+        return write_plain(c, f);
+    }
+    resp_raw(&c->w, bytes);
+    if (f->left || f->piecewise)
+        return 0;
+    f->item++;
+    return write_plain(c, f);
+}
+
+static int on_data(struct imap_conn *c, struct str data)
+{
+    struct fetch *f = c->step_data;
+
+    return records_feed(&f->records, c, data);
+}
+
+/* ---- requests ---- */
+
+static void asked_plain(struct imap_conn *c, int status, struct str body);
+static void asked_piece(struct imap_conn *c, int status, struct str body);
+
+static int ask_plain(struct imap_conn *c, struct fetch *f)
+{
+    Store__FetchRequest m = STORE__FETCH_REQUEST__INIT;
+    int r = imap_pack_ranges(&c->arena, &f->todo, &m.n_uid_ranges, &m.uid_ranges);
+
+    if (r < 0)
+        return r;
+    m.session = imap_session(c);
+    m.folder_id = c->view->folder_id;
+    m.want = f->want;
+    m.set_seen = f->set_seen;
+    m.changed_since = f->items.changedsince;
+    for (size_t k = 0; k < f->items.n; k++) {
+        const struct fetch_item *i = &f->items.v[k];
+
+        if (need_of(i) == NEED_WHOLE && i->has_partial) {
+            m.offset = i->partial_off;
+            m.length = i->partial_len;
+        }
+    }
+    if (f->open)
+        m.first_offset = f->sent;
+    records_restart(&f->records);
+    return imap_ask_down(c, STORE__OP__FETCH, &m.base, f->set_seen, on_data, asked_plain);
+}
+
+static int ask_piece(struct imap_conn *c, struct fetch *f)
+{
+    Store__FetchRequest m = STORE__FETCH_REQUEST__INIT;
+    uint32_t uid[2] = { f->uid, f->uid };
+    bool range = f->phase == PHASE_RANGE;
+
+    m.session = imap_session(c);
+    m.folder_id = c->view->folder_id;
+    m.n_uid_ranges = 2;
+    m.uid_ranges = uid;
+    m.want = range ? STORE__WANT__BODY : f->want;
+    m.set_seen = f->set_seen && !range;
+    m.offset = range ? f->offset : 0;
+    m.length = range ? f->left : 0;
+    f->records.on_bytes = range ? on_bytes : NULL;
+    records_restart(&f->records);
+    return imap_ask_down(c, STORE__OP__FETCH, &m.base, m.set_seen, on_data, asked_piece);
+}
+
+/* Nothing more can be had. Inside a response there is no way to say so but to hang up. */
+static void fail(struct imap_conn *c, int status)
+{
+    if (c->mid_response) {
+        conn_abort(c->io, E_CLOSED);
+        c->closing = true;
+        return;
+    }
+    imap_fail_status(c, status == E_CLOSED ? E_UNAVAIL : status);
+}
+
+static bool may_resume(struct fetch *f, int status)
+{
+    return status == E_CLOSED && f->resumes++ < RESUMES_MAX;
+}
+
+static void asked_plain(struct imap_conn *c, int status, struct str body UNUSED)
+{
+    struct fetch *f = c->step_data;
+
+    if (may_resume(f, status)) {
+        if (f->collecting || !f->open) /* nothing of this message is out: once more from its start */
+            buf_clear(&f->header);
+        status = ask_plain(c, f);
+        if (status == 0)
+            return;
+    }
+    if (status == 0 && f->open)
+        status = E_CORRUPT;
+    if (status < 0)
+        fail(c, status);
+    else
+        imap_ok(c, "Completed");
+}
+
+/* ---- piecewise: a step of imap_continue ---- */
+
+/* The item's bytes: from the message, by another request. 1: written, 0: asked. */
+static int piece(struct imap_conn *c, struct fetch *f, const struct fetch_item *i)
+{
+    struct mime_range at = { 0, 0 };
+
+    if (!range_of(f, i, &at)) {
+        resp_z(&c->w, "NIL");
+        return 1;
+    }
+    f->collecting = is_filtered(i);
+    if (!f->collecting && i->has_partial) {
+        uint64_t skip = i->partial_off < at.bytes ? i->partial_off : at.bytes;
+
+        at.offset += skip;
+        at.bytes -= skip;
+        at.bytes = i->partial_len < at.bytes ? i->partial_len : at.bytes;
+    }
+    buf_clear(&f->header);
+    f->offset = at.offset;
+    f->left = f->collecting && at.bytes > HEADER_BYTES_MAX ? HEADER_BYTES_MAX : at.bytes;
+    if (!f->collecting)
+        resp_literal_head(&c->w, f->left, false);
+    if (f->left == 0) {
+        if (f->collecting)
+            write_header(c, f, i);
+        return 1;
+    }
+    f->phase = PHASE_RANGE;
+    return ask_piece(c, f);
+}
+
+static void asked_piece(struct imap_conn *c, int status, struct str body UNUSED)
+{
+    struct fetch *f = c->step_data;
+
+    if (may_resume(f, status)) { /* offset and left say what is still missing */
+        status = ask_piece(c, f);
+        if (status == 0)
+            return;
+    }
+    if (status == 0 && f->phase == PHASE_RANGE && f->left)
+        status = E_GONE;
+    if (status < 0) {
+        c->step = NULL;
+        fail(c, status);
+        return;
+    }
+    if (f->phase == PHASE_RANGE) {
+        if (f->collecting)
+            write_header(c, f, &f->items.v[f->item]);
+        f->item++;
+    } else if (f->row && !f->skip) {
+        open_response(c, f);
+    }
+    f->phase = PHASE_ITEMS;
+}
+
+static int write_pieces(struct imap_conn *c, struct fetch *f)
+{
+    while (f->item < f->items.n) {
+        const struct fetch_item *i = next_item(c, f);
+        int r = 1;
+
+        if (need_of(i) == NEED_NOTHING)
+            write_value(c, f, i->kind);
+        else if ((r = piece(c, f, i)) <= 0)
+            return r;
+        f->item++;
+    }
+    f->phase = PHASE_NEXT;
+    return message_done(c, f);
+}
+
+static int step_pieces(struct imap_conn *c)
+{
+    struct fetch *f = c->step_data;
+    int r = 0;
+
+    if (f->phase == PHASE_ITEMS && (!f->row || f->skip)) { /* vanished meanwhile */
+        f->phase = PHASE_NEXT;
+        r = uidranges_remove(&f->todo, 1, f->uid);
+    } else if (f->phase == PHASE_ITEMS) {
+        r = write_pieces(c, f);
+    } else if (f->todo.n == 0) {
+        imap_ok(c, "Completed");
+        return 1;
+    } else {
+        f->uid = uidranges_next(&f->todo, 0);
+        f->row = NULL;
+        r = ask_piece(c, f);
+    }
+    if (r >= 0)
+        return 0;
+    fail(c, r);
+    return 1;
+}
+
+/* ---- the command ---- */
+
+static void fetch_release(struct imap_conn *c)
+{
+    struct fetch *f = c->step_data;
+
+    uidranges_release(&f->todo);
+    records_release(&f->records);
+    buf_release(&f->header);
+}
+
+/* UID FETCH answers with UID (RFC 9051 6.4.9), and what sets \Seen tells the flags (6.4.5). */
+static int complete_items(struct imap_conn *c, struct fetch *f)
+{
+    struct fetch_item *v = ARENA_ARRAY(&c->arena, f->items.n + 2, struct fetch_item);
+    size_t n = 0;
+
+    if (!v)
+        return E_NOMEM;
+    if (c->uid && !fetch_items_have(&f->items, FETCH_UID))
+        v[n++] = (struct fetch_item){ .kind = FETCH_UID, .peek = true };
+    for (size_t i = 0; i < f->items.n; i++)
+        v[n++] = f->items.v[i];
+    if (f->set_seen && !fetch_items_have(&f->items, FETCH_FLAGS))
+        v[n++] = (struct fetch_item){ .kind = FETCH_FLAGS, .peek = true };
+    f->items.v = v;
+    f->items.n = n;
+    return 0;
+}
+
+static const char *not_offered(const struct fetch_items *f)
+{
+    if (fetch_items_have(f, FETCH_BINARY) || fetch_items_have(f, FETCH_BINARY_SIZE))
+        return "BINARY is not offered";
+    if (fetch_items_have(f, FETCH_PREVIEW))
+        return "PREVIEW is not offered";
+    if (f->has_changedsince || f->vanished || fetch_items_have(f, FETCH_MODSEQ))
+        return "CONDSTORE is not offered";
+    return NULL;
+}
+
+int cmd_fetch(struct imap_conn *c, struct args *a)
+{
+    struct fetch *f = ARENA_NEW(&c->arena, struct fetch);
+    int r;
+
+    if (!f)
+        return E_NOMEM;
+    records_init(&f->records);
+    f->records.on_row = on_row;
+    f->records.on_bytes = on_bytes;
+    c->step_data = f;
+    c->cleanup = fetch_release;
+    if ((r = args_sp(a)) < 0 || (r = imap_pick(c, a, &f->todo)) < 0 || (r = args_sp(a)) < 0 ||
+        (r = fetch_items_parse(a, &f->items)) < 0)
+        return r;
+    if (not_offered(&f->items))
+        return imap_bad(c, not_offered(&f->items));
+    plan(f, c->view->read_only);
+    if ((r = complete_items(c, f)) < 0)
+        return r;
+    if (f->todo.n == 0)
+        return imap_ok(c, "None of these is here");
+    if (!f->piecewise)
+        return ask_plain(c, f);
+    c->step = step_pieces;
+    return 0;
+}

@@ -1,0 +1,353 @@
+/* src/imap/cmd_search.c: SEARCH (RFC 9051 6.4.4). The program becomes the store's tree; numbers become
+ * UIDs of this client's view on the way there, and numbers again on the way back. */
+#include "lib/base/clock.h"
+#include "lib/imap/search_keys.h"
+#include "lib/mime/charset.h"
+#include "src/imap/imap.h"
+
+#define DAY_MS INT64_C(86400000)
+
+struct search {
+    struct search_program program;
+    struct uidranges found; /* UIDs, or sequence numbers */
+    size_t row;             /* written so far */
+    uint32_t next;
+};
+
+/* ---- the tree ---- */
+
+static Store__SearchKey *key_new(struct arena *a, Store__SearchKey__Type type)
+{
+    Store__SearchKey *k = ARENA_NEW(a, Store__SearchKey);
+
+    if (k) {
+        store__search_key__init(k);
+        k->type = type;
+    }
+    return k;
+}
+
+static Store__SearchKey *key_number(struct arena *a, Store__SearchKey__Type type, int64_t number)
+{
+    Store__SearchKey *k = key_new(a, type);
+
+    if (k)
+        k->number = number;
+    return k;
+}
+
+static Store__SearchKey *key_parent(struct arena *a, Store__SearchKey__Type type, Store__SearchKey **children, size_t n)
+{
+    Store__SearchKey *k = key_new(a, type);
+
+    if (!k)
+        return NULL;
+    k->n_children = n;
+    k->children = children;
+    for (size_t i = 0; i < n; i++)
+        if (!children[i])
+            return NULL;
+    return k;
+}
+
+/* [from, to) of two number keys */
+static Store__SearchKey *key_between(struct arena *a, Store__SearchKey__Type from, Store__SearchKey__Type before,
+                                     int64_t at, int64_t until)
+{
+    Store__SearchKey **two = ARENA_ARRAY(a, 2, Store__SearchKey *);
+
+    if (!two)
+        return NULL;
+    two[0] = key_number(a, from, at);
+    two[1] = key_number(a, before, until);
+    return key_parent(a, STORE__SEARCH_KEY__TYPE__AND, two, 2);
+}
+
+static Store__SearchKey *key_uids(struct arena *a, const struct uidranges *u)
+{
+    Store__SearchKey *k = key_new(a, STORE__SEARCH_KEY__TYPE__UID);
+
+    if (!k || imap_pack_ranges(a, u, &k->n_uid_ranges, &k->uid_ranges) < 0)
+        return NULL;
+    if (k->n_uid_ranges == 0)
+        k->type = STORE__SEARCH_KEY__TYPE__NONE;
+    return k;
+}
+
+static Store__SearchKey *key_set(struct imap_conn *c, const struct search_key *in)
+{
+    struct uidranges u = { 0 };
+    Store__SearchKey *k = NULL;
+    const struct seqset *set = in->set;
+    struct seq_range one;
+    int r = 0;
+
+    if (in->kind == KEY_UID)
+        r = uidranges_pick_uids(&c->view->uids, set, &u);
+    for (size_t i = 0; in->kind == KEY_SEQ && i < seqset_ranges(set) && r == 0; i++) {
+        uint32_t count = uidranges_count(&c->view->uids);
+
+        one = seqset_range(set, i); /* numbers beyond the last match nothing */
+        if (one.lo <= count) {
+            const struct seqset *clipped;
+
+            one.hi = one.hi < count ? one.hi : count;
+            if ((r = seqset_make(&c->arena, &one, 1, &clipped)) == 0)
+                r = uidranges_pick_seqs(&c->view->uids, clipped, &u);
+        }
+    }
+    if (r == 0)
+        k = key_uids(&c->arena, &u);
+    uidranges_release(&u);
+    return k;
+}
+
+static Store__SearchKey *key_flag(struct imap_conn *c, uint32_t flag)
+{
+    if (flag == IMAP_FLAG_RECENT) /* of the session: the store does not know it */
+        return key_uids(&c->arena, &c->view->recent);
+    return key_number(&c->arena, STORE__SEARCH_KEY__TYPE__FLAGS_SET, flag);
+}
+
+/* To UTF-8 from the charset that the program names. */
+static bool text_of(struct imap_conn *c, const struct search *s, struct str in, ProtobufCBinaryData *out)
+{
+    CLEANUP(buf_release) struct buf b = { .max = MIB(4) };
+    struct str charset = s->program.charset;
+
+    if (charset.p && !str_ieq_z(charset, "UTF-8") && !str_ieq_z(charset, "US-ASCII")) {
+        if (mime_charset_append(charset, in, &b) < 0)
+            return false;
+        in = arena_dup(&c->arena, buf_str(&b));
+    }
+    *out = str_pb(in);
+    return in.p != NULL;
+}
+
+static Store__SearchKey *key_text(struct imap_conn *c, const struct search *s, Store__SearchKey__Type type,
+                                  struct str field, struct str text)
+{
+    Store__SearchKey *k = key_new(&c->arena, type);
+    char *lower = arena_dupz(&c->arena, field);
+
+    if (!k || !lower || !text_of(c, s, text, &k->text))
+        return NULL;
+    for (size_t i = 0; i < field.n; i++)
+        lower[i] = ascii_lower(lower[i]);
+    k->name = str_pb(str_of(lower, field.n));
+    return k;
+}
+
+static Store__SearchKey *convert(struct imap_conn *c, const struct search *s, const struct search_key *in);
+
+static Store__SearchKey *convert_children(struct imap_conn *c, const struct search *s, const struct search_key *in,
+                                          Store__SearchKey__Type type)
+{
+    Store__SearchKey **v;
+    size_t n = 0;
+
+    for (const struct search_key *k = in->child; k; k = k->next)
+        n++;
+    if (!(v = ARENA_ARRAY(&c->arena, n, Store__SearchKey *)))
+        return NULL;
+    n = 0;
+    for (const struct search_key *k = in->child; k; k = k->next)
+        if (!(v[n++] = convert(c, s, k)))
+            return NULL;
+    return n == 1 && type == STORE__SEARCH_KEY__TYPE__AND ? v[0] : key_parent(&c->arena, type, v, n);
+}
+
+#define T(name) STORE__SEARCH_KEY__TYPE__##name
+
+/* NULL: out of memory. Recursion is bounded by SEARCH_DEPTH_MAX. */
+static Store__SearchKey *convert(struct imap_conn *c, const struct search *s, const struct search_key *in)
+{
+    struct arena *a = &c->arena;
+    int64_t day = in->day * DAY_MS, ago = clock_wall_ms() - (int64_t)in->number * 1000;
+
+    switch (in->kind) {
+    case KEY_AND: return convert_children(c, s, in, T(AND));
+    case KEY_OR: return convert_children(c, s, in, T(OR));
+    case KEY_NOT: return convert_children(c, s, in, T(NOT));
+    case KEY_FUZZY: return convert(c, s, in->child);
+    case KEY_ALL:
+    case KEY_SAVEDATESUPPORTED: return key_new(a, T(ALL));
+    case KEY_FLAG: return key_flag(c, in->flag);
+    case KEY_KEYWORD: return key_text(c, s, T(KEYWORD), STR(""), in->text);
+    case KEY_SEQ:
+    case KEY_UID: return key_set(c, in);
+    case KEY_SAVED: return key_new(a, T(NONE));
+    case KEY_BEFORE: return key_number(a, T(INTERNAL_BEFORE), day);
+    case KEY_ON: return key_between(a, T(INTERNAL_FROM), T(INTERNAL_BEFORE), day, day + DAY_MS);
+    case KEY_SINCE: return key_number(a, T(INTERNAL_FROM), day);
+    case KEY_SENTBEFORE: return key_number(a, T(SENT_BEFORE), day);
+    case KEY_SENTON: return key_between(a, T(SENT_FROM), T(SENT_BEFORE), day, day + DAY_MS);
+    case KEY_SENTSINCE: return key_number(a, T(SENT_FROM), day);
+    case KEY_SAVEDBEFORE: return key_number(a, T(SAVED_BEFORE), day);
+    case KEY_SAVEDON: return key_between(a, T(SAVED_FROM), T(SAVED_BEFORE), day, day + DAY_MS);
+    case KEY_SAVEDSINCE: return key_number(a, T(SAVED_FROM), day);
+    case KEY_OLDER: return key_number(a, T(INTERNAL_BEFORE), ago + 1);
+    case KEY_YOUNGER: return key_number(a, T(INTERNAL_FROM), ago);
+    case KEY_LARGER: return key_number(a, T(LARGER), (int64_t)in->number);
+    case KEY_SMALLER: return key_number(a, T(SMALLER), (int64_t)in->number);
+    case KEY_MODSEQ: return key_number(a, T(MODSEQ), (int64_t)in->number);
+    case KEY_BCC: return key_text(c, s, T(HEADER), STR("bcc"), in->text);
+    case KEY_CC: return key_text(c, s, T(HEADER), STR("cc"), in->text);
+    case KEY_FROM: return key_text(c, s, T(HEADER), STR("from"), in->text);
+    case KEY_SUBJECT: return key_text(c, s, T(HEADER), STR("subject"), in->text);
+    case KEY_TO: return key_text(c, s, T(HEADER), STR("to"), in->text);
+    case KEY_HEADER: return key_text(c, s, T(HEADER), in->field, in->text);
+    case KEY_BODY: return key_text(c, s, T(BODY), STR(""), in->text);
+    case KEY_TEXT: return key_text(c, s, T(TEXT), STR(""), in->text);
+    case KEY_EMAILID: return key_text(c, s, T(EMAIL_ID), STR(""), in->text);
+    case KEY_THREADID: return key_text(c, s, T(THREAD_ID), STR(""), in->text);
+    }
+    return NULL;
+}
+
+/* ---- the answer ---- */
+
+#define NUMBERS_AT_ONCE 4000
+
+/* "* SEARCH 2 84 882", as much as there is room for at a time. */
+static int write_numbers(struct imap_conn *c)
+{
+    struct search *s = c->step_data;
+
+    for (int n = 0; n < NUMBERS_AT_ONCE; n++) {
+        const struct uidranges_row *row = s->row < s->found.n ? &s->found.r[s->row] : NULL;
+
+        if (!row) {
+            resp_crlf(&c->w);
+            imap_ok(c, "Completed");
+            c->mid_response = false;
+            return 1;
+        }
+        if (s->next < row->lo)
+            s->next = row->lo;
+        resp_printf(&c->w, " %u", s->next);
+        if (s->next++ == row->hi)
+            s->row++;
+    }
+    return 0;
+}
+
+/* "* ESEARCH (TAG "a") UID MIN 7 MAX 9 ALL 7:9 COUNT 3" (RFC 4731 3.1) */
+static void write_esearch(struct imap_conn *c, struct search *s)
+{
+    uint32_t returns = s->program.returns, count = uidranges_count(&s->found);
+
+    resp_z(&c->w, "* ESEARCH (TAG ");
+    resp_string(&c->w, c->tag);
+    resp_printf(&c->w, ")%s", c->uid ? " UID" : "");
+    if (count && (returns & SEARCH_RETURN_MIN))
+        resp_printf(&c->w, " MIN %u", s->found.r[0].lo);
+    if (count && (returns & SEARCH_RETURN_MAX))
+        resp_printf(&c->w, " MAX %u", uidranges_last(&s->found));
+    if (count && (returns & SEARCH_RETURN_ALL)) {
+        resp_z(&c->w, " ALL ");
+        if (c->w.r == 0)
+            c->w.r = uidranges_write(&s->found, &c->out);
+    }
+    if (returns & SEARCH_RETURN_COUNT)
+        resp_printf(&c->w, " COUNT %u", count);
+    resp_crlf(&c->w);
+    imap_ok(c, "Completed");
+}
+
+/* What the client does not know yet is not told; without UID the numbers are those of its view. */
+static int to_view(struct imap_conn *c, const struct uidranges *uids, struct uidranges *out)
+{
+    const struct uidranges *view = &c->view->uids;
+    int r = 0;
+
+    for (size_t i = 0; i < uids->n && r == 0; i++) {
+        uint32_t uid = uidranges_next(view, uids->r[i].lo - 1);
+
+        for (; uid && uid <= uids->r[i].hi && r == 0; uid = uidranges_next(view, uid)) {
+            uint32_t n = c->uid ? uid : uidranges_seq(view, uid);
+
+            r = uidranges_add(out, n, n);
+        }
+    }
+    return r;
+}
+
+static void search_release(struct imap_conn *c)
+{
+    struct search *s = c->step_data;
+
+    uidranges_release(&s->found);
+}
+
+static void found(struct imap_conn *c, int status, struct str body)
+{
+    CLEANUP(uidranges_release) struct uidranges uids = { 0 };
+    struct arena a = { .max = MIB(16) };
+    struct search *s = c->step_data;
+    Store__SearchResponse *m = NULL;
+
+    if (status == 0 && !(m = RPC_UNPACK(&a, body, store__search_response)))
+        status = E_CORRUPT;
+    if (status == 0)
+        status = imap_unpack_ranges(m->uid_ranges, m->n_uid_ranges, &uids);
+    if (status == 0)
+        status = to_view(c, &uids, &s->found);
+    arena_release(&a);
+    if (status < 0) {
+        imap_fail_status(c, status);
+    } else if (s->program.has_return) {
+        write_esearch(c, s);
+    } else {
+        resp_z(&c->w, "* SEARCH");
+        c->mid_response = true;
+        c->step = write_numbers;
+    }
+}
+
+static bool has_kind(const struct search_key *k, enum search_kind kind)
+{
+    if (k->kind == kind)
+        return true;
+    for (const struct search_key *child = k->child; child; child = child->next)
+        if (has_kind(child, kind))
+            return true;
+    return false;
+}
+
+static bool charset_known(struct str name)
+{
+    struct mime_charset cs;
+    bool known;
+
+    if (!name.p)
+        return true;
+    mime_charset_init(&cs, name);
+    known = !cs.unknown;
+    mime_charset_release(&cs);
+    return known;
+}
+
+int cmd_search(struct imap_conn *c, struct args *a)
+{
+    struct search_view view = { uidranges_count(&c->view->uids), uidranges_last(&c->view->uids) };
+    struct search *s = ARENA_NEW(&c->arena, struct search);
+    Store__SearchRequest m = STORE__SEARCH_REQUEST__INIT;
+    int r;
+
+    if (!s)
+        return E_NOMEM;
+    if ((r = args_sp(a)) < 0 || (r = search_program_parse(a, &view, &s->program)) < 0)
+        return r;
+    if (!charset_known(s->program.charset))
+        return imap_no(c, "BADCHARSET (US-ASCII UTF-8)", "That charset is not known");
+    if ((s->program.returns & (SEARCH_RETURN_SAVE | SEARCH_RETURN_PARTIAL)) || has_kind(s->program.root, KEY_SAVED))
+        return imap_bad(c, "SEARCHRES and PARTIAL are not offered");
+    if (!(m.key = convert(c, s, s->program.root)))
+        return E_NOMEM;
+    c->step_data = s;
+    c->cleanup = search_release;
+    m.session = imap_session(c);
+    m.folder_id = c->view->folder_id;
+    return imap_ask_store(c, STORE__OP__SEARCH, &m.base, false, found);
+}

@@ -1,0 +1,100 @@
+/* src/imap/cmd_store.c: STORE (RFC 9051 6.4.6). The store answers with the rows as they are now. */
+#include "lib/imap/store_args.h"
+#include "src/imap/records.h"
+
+struct store {
+    struct records records;
+    bool silent;
+};
+
+static int on_row(struct imap_conn *c, Store__Row *row)
+{
+    const struct store *s = c->step_data;
+
+    view_own(c->view, row->modseq);
+    if (!s->silent)
+        imap_tell_flags(c, row, c->uid);
+    return 0;
+}
+
+static int on_data(struct imap_conn *c, struct str data)
+{
+    struct store *s = c->step_data;
+
+    return records_feed(&s->records, c, data);
+}
+
+static void store_release(struct imap_conn *c)
+{
+    struct store *s = c->step_data;
+
+    records_release(&s->records);
+}
+
+static void stored(struct imap_conn *c, int status, struct str body)
+{
+    Store__FlagStoreResponse *m = NULL;
+    struct uidranges failed = { 0 };
+
+    if (status == 0 && !(m = RPC_UNPACK(&c->arena, body, store__flag_store_response)))
+        status = E_CORRUPT;
+    if (status == 0)
+        status = imap_unpack_ranges(m->modified_ranges, m->n_modified_ranges, &failed);
+    if (status < 0) {
+        imap_fail_status(c, status == E_CLOSED ? E_UNAVAIL : status);
+    } else {
+        if (m->highest_modseq > c->view->modseq)
+            c->view->stale = true;
+        imap_ok(c, failed.n ? "Some had changed meanwhile" : "Completed");
+    }
+    uidranges_release(&failed);
+}
+
+static int ask(struct imap_conn *c, const struct store_args *s, const struct uidranges *uids)
+{
+    static const Store__FlagStoreRequest__Mode modes[] = {
+        [STORE_FLAGS_REPLACE] = STORE__FLAG_STORE_REQUEST__MODE__SET,
+        [STORE_FLAGS_ADD] = STORE__FLAG_STORE_REQUEST__MODE__ADD,
+        [STORE_FLAGS_REMOVE] = STORE__FLAG_STORE_REQUEST__MODE__REMOVE,
+    };
+    Store__FlagStoreRequest m = STORE__FLAG_STORE_REQUEST__INIT;
+    struct store *state = ARENA_NEW(&c->arena, struct store);
+    char **keywords = ARENA_ARRAY(&c->arena, s->flags.nkeywords, char *);
+    int r;
+
+    if (!state || !keywords)
+        return E_NOMEM;
+    for (size_t i = 0; i < s->flags.nkeywords; i++)
+        if (!(keywords[i] = arena_dupz(&c->arena, s->flags.keywords[i])))
+            return E_NOMEM;
+    if ((r = imap_pack_ranges(&c->arena, uids, &m.n_uid_ranges, &m.uid_ranges)) < 0)
+        return r;
+    m.session = imap_session(c);
+    m.folder_id = c->view->folder_id;
+    m.mode = modes[s->how];
+    m.flags = s->flags.system;
+    m.n_keywords = s->flags.nkeywords;
+    m.keywords = keywords;
+    records_init(&state->records);
+    state->records.on_row = on_row;
+    state->silent = s->silent;
+    c->step_data = state;
+    c->cleanup = store_release;
+    return imap_ask_down(c, STORE__OP__FLAG_STORE, &m.base, true, on_data, stored);
+}
+
+int cmd_store(struct imap_conn *c, struct args *a)
+{
+    CLEANUP(uidranges_release) struct uidranges uids = { 0 };
+    struct store_args s;
+    int r;
+
+    if ((r = args_sp(a)) < 0 || (r = imap_pick(c, a, &uids)) < 0 || (r = args_sp(a)) < 0 ||
+        (r = store_args_parse(a, &s)) < 0)
+        return r;
+    if (s.has_unchangedsince)
+        return imap_bad(c, "CONDSTORE is not offered");
+    if (uids.n == 0)
+        return imap_ok(c, "None of these is here");
+    return ask(c, &s, &uids);
+}

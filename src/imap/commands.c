@@ -1,0 +1,118 @@
+/* src/imap/commands.c
+ *
+ * Every command there is: one row, one function. What is true of a command stands in its row and is
+ * enforced here, once. */
+#include "src/imap/imap.h"
+
+#define IN(st) BIT(IMAP_ST_##st)
+#define ANY    (IN(NOT_AUTH) | IN(AUTH) | IN(SELECTED))
+#define AUTHED (IN(AUTH) | IN(SELECTED))
+
+#define CMD_TLS    BIT(0) /* refused on a clear connection */
+#define CMD_SEQNUM BIT(1) /* names messages by number: hold EXPUNGE back (RFC 9051 7.5.1) */
+#define CMD_UID    BIT(2) /* has a "UID …" form, which need not hold back */
+#define CMD_WRITE  BIT(3) /* refused in a folder opened by EXAMINE */
+
+static const struct imap_cmd {
+    const char *name;
+    imap_cmd_fn *run;
+    uint32_t states, flags;
+} commands[] = { /* a linear scan is faster than explaining a hash */
+    { "APPEND", cmd_append, AUTHED, 0 },
+    { "AUTHENTICATE", cmd_authenticate, IN(NOT_AUTH), CMD_TLS },
+    { "CAPABILITY", cmd_capability, ANY, 0 },
+    { "CHECK", cmd_check, IN(SELECTED), 0 },
+    { "CLOSE", cmd_close, IN(SELECTED), 0 },
+    { "COPY", cmd_copy, IN(SELECTED), CMD_UID },
+    { "CREATE", cmd_create, AUTHED, 0 },
+    { "DELETE", cmd_delete, AUTHED, 0 },
+    { "ENABLE", cmd_enable, IN(AUTH) | IN(SELECTED), 0 },
+    { "EXAMINE", cmd_examine, AUTHED, 0 },
+    { "EXPUNGE", cmd_expunge, IN(SELECTED), CMD_UID | CMD_WRITE },
+    { "FETCH", cmd_fetch, IN(SELECTED), CMD_SEQNUM | CMD_UID },
+    { "ID", cmd_id, ANY, 0 },
+    { "IDLE", cmd_idle, AUTHED, 0 },
+    { "LIST", cmd_list, AUTHED, 0 },
+    { "LOGIN", cmd_login, IN(NOT_AUTH), CMD_TLS },
+    { "LOGOUT", cmd_logout, ANY, 0 },
+    { "LSUB", cmd_lsub, AUTHED, 0 },
+    { "MOVE", cmd_move, IN(SELECTED), CMD_UID | CMD_WRITE },
+    { "NAMESPACE", cmd_namespace, AUTHED, 0 },
+    { "NOOP", cmd_noop, ANY, 0 },
+    { "RENAME", cmd_rename, AUTHED, 0 },
+    { "SEARCH", cmd_search, IN(SELECTED), CMD_SEQNUM | CMD_UID },
+    { "SELECT", cmd_select, AUTHED, 0 },
+    { "STARTTLS", cmd_starttls, IN(NOT_AUTH), 0 },
+    { "STATUS", cmd_status, AUTHED, 0 },
+    { "STORE", cmd_store, IN(SELECTED), CMD_SEQNUM | CMD_UID | CMD_WRITE },
+    { "SUBSCRIBE", cmd_subscribe, AUTHED, 0 },
+    { "UNSELECT", cmd_unselect, IN(SELECTED), 0 },
+    { "UNSUBSCRIBE", cmd_unsubscribe, AUTHED, 0 },
+};
+
+const char *imap_capabilities(const struct imap_conn *c)
+{
+#define ALWAYS "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE"
+    if (c->state != IMAP_ST_NOT_AUTH)
+        return ALWAYS " IDLE NAMESPACE UIDPLUS MOVE UNSELECT SPECIAL-USE CREATE-SPECIAL-USE ESEARCH CHILDREN";
+    return c->tls ? ALWAYS " AUTH=PLAIN" : c->srv->tls ? ALWAYS " STARTTLS LOGINDISABLED" : ALWAYS " LOGINDISABLED";
+#undef ALWAYS
+}
+
+static const struct imap_cmd *find(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (str_ieq_z(name, commands[i].name))
+            return &commands[i];
+    return NULL;
+}
+
+/* "tag SP [UID SP] name": the tag is kept for the reply, and needs to outlive the text. */
+static int parse_name(struct imap_conn *c, struct str *name_out)
+{
+    struct str tag;
+    int r;
+
+    c->tag = STR("*");
+    if ((r = args_tag(&c->args, &tag)) < 0)
+        return r;
+    c->tag = arena_dup(&c->arena, str_slice(tag, 0, 1000));
+    if (!c->tag.p)
+        return E_NOMEM;
+    if ((r = args_sp(&c->args)) < 0 || (r = args_word(&c->args, name_out)) < 0)
+        return r;
+    c->uid = str_ieq_z(*name_out, "UID");
+    if (c->uid && ((r = args_sp(&c->args)) < 0 || (r = args_word(&c->args, name_out)) < 0))
+        return r;
+    return 0;
+}
+
+static int dispatch(struct imap_conn *c, const struct imap_cmd *cmd, bool stream)
+{
+    if (!cmd || (c->uid && !(cmd->flags & CMD_UID)) || (stream && cmd->run != cmd_append))
+        return imap_bad(c, "Unknown command");
+    if (!(cmd->states & BIT(c->state)))
+        return imap_bad(c, c->state == IMAP_ST_NOT_AUTH ? "Log in first" : "Not now: see the state of this session");
+    if ((cmd->flags & CMD_TLS) && !c->tls)
+        return imap_no(c, "PRIVACYREQUIRED", "Start TLS first"); /* RFC 5530 3 */
+    if ((cmd->flags & CMD_WRITE) && c->view->read_only)
+        return imap_no(c, "READ-ONLY", "The mailbox is open for reading only");
+    c->hold_expunges = (cmd->flags & CMD_SEQNUM) && !c->uid;
+    c->name = cmd->name;
+    return cmd->run(c, &c->args);
+}
+
+void imap_run_command(struct imap_conn *c, bool stream)
+{
+    struct str name;
+    int r;
+
+    c->args = args_of(&c->arena, buf_str(&c->in.text), c->w.utf8);
+    r = parse_name(c, &name);
+    if (r == 0)
+        r = dispatch(c, find(name), stream);
+    if (r < 0)
+        imap_fail_status(c, r);
+    if (stream && !c->append) /* refused: the literal must not be read as commands */
+        c->refuse_literal = true;
+}

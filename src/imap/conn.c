@@ -1,0 +1,497 @@
+/* src/imap/conn.c
+ *
+ * A connection: bytes to commands, replies to bytes. imap_continue is the one place that decides what
+ * happens next: it is called after every answer of the store, whenever output drains, and after every
+ * command, and does as much as it can. */
+#include "src/imap/imap.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include <arpa/inet.h>
+#include <assert.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#define BAD_MAX 25u /* BADs in a row: this is no IMAP client */
+
+static const struct conn_limits limits_before_login = { .in_max = KIB(8), .out_max = KIB(32), .out_low = KIB(8) };
+static const struct conn_limits limits_after_login = { .in_max = KIB(64), .out_max = IMAP_OUT_MAX,
+                                                       .out_low = IMAP_OUT_LOW };
+
+static const uint32_t may_follow[] = {
+    [IMAP_ST_NOT_AUTH] = BIT(IMAP_ST_AUTH) | BIT(IMAP_ST_LOGOUT),
+    [IMAP_ST_AUTH] = BIT(IMAP_ST_AUTH) | BIT(IMAP_ST_SELECTED) | BIT(IMAP_ST_LOGOUT),
+    [IMAP_ST_SELECTED] = BIT(IMAP_ST_AUTH) | BIT(IMAP_ST_LOGOUT),
+    [IMAP_ST_LOGOUT] = BIT(IMAP_ST_LOGOUT),
+};
+
+void imap_enter(struct imap_conn *c, enum imap_state next)
+{
+    assert(may_follow[c->state] & BIT(next));
+    assert(next != IMAP_ST_SELECTED || c->view);
+    if (c->state == IMAP_ST_NOT_AUTH && next == IMAP_ST_AUTH) {
+        conn_limits_set(c->io, &limits_after_login);
+        cmdline_set_limits(&c->in, &cmdline_limits_after_login);
+        conn_idle_ms(c->io, (int64_t)c->srv->conf.idle_timeout_ms);
+        c->arena.max = MIB(16);
+        timer_clear(&c->timer);
+    }
+    c->state = next;
+}
+
+void imap_unselect(struct imap_conn *c)
+{
+    view_free(&c->view);
+    imap_ask_cancel(&c->sync);
+    if (c->state == IMAP_ST_SELECTED)
+        imap_enter(c, IMAP_ST_AUTH);
+}
+
+bool imap_idling(const struct imap_conn *c)
+{
+    return c->reading == IMAP_RD_IDLE;
+}
+
+/* ---- writing ---- */
+
+void imap_flush(struct imap_conn *c)
+{
+    int r = c->w.r;
+
+    if (r == 0 && c->out.n && !c->closing)
+        r = conn_write(c->io, buf_str(&c->out));
+    if (r < 0 && r != E_CLOSED) {
+        log_event(LOG_WARN, "imap.output", F_ERR(r), F_U64("bytes", c->out.n));
+        conn_abort(c->io, r);
+        c->closing = true;
+    }
+    if (c->out.cap > KIB(4))
+        buf_release(&c->out);
+    buf_clear(&c->out);
+    c->out.max = IMAP_OUT_MAX;
+    c->w.r = 0;
+}
+
+void imap_plus(struct imap_conn *c, const char *text)
+{
+    resp_printf(&c->w, "+ %s\r\n", text);
+    imap_flush(c);
+}
+
+static void hang_up(struct imap_conn *c)
+{
+    imap_flush(c);
+    c->closing = true;
+    conn_close(c->io, 5000);
+}
+
+void imap_bye(struct imap_conn *c, const char *code, const char *text)
+{
+    if (c->closing)
+        return;
+    if (c->mid_response || c->step) { /* it would stand in the middle of a response */
+        c->closing = true;
+        conn_abort(c->io, E_CLOSED);
+        return;
+    }
+    resp_status(&c->w, STR_NONE, "BYE", code, str_from(text));
+    imap_enter(c, IMAP_ST_LOGOUT);
+    hang_up(c);
+}
+
+struct resp imap_final(struct imap_conn *c)
+{
+    buf_clear(&c->final);
+    c->final.max = KIB(256);
+    return (struct resp){ .out = &c->final, .utf8 = c->w.utf8 };
+}
+
+int imap_finish(struct imap_conn *c)
+{
+    c->finishing = true;
+    return 0;
+}
+
+static int reply(struct imap_conn *c, const char *condition, const char *code, const char *text)
+{
+    struct resp w = imap_final(c);
+
+    resp_status(&w, c->tag, condition, code, str_from(text));
+    return imap_finish(c);
+}
+
+int imap_ok(struct imap_conn *c, const char *text)
+{
+    c->bad = 0;
+    return reply(c, "OK", NULL, text);
+}
+
+int imap_ok_code(struct imap_conn *c, const char *code, const char *text)
+{
+    return reply(c, "OK", code, text);
+}
+
+int imap_no(struct imap_conn *c, const char *code, const char *text)
+{
+    return reply(c, "NO", code, text);
+}
+
+int imap_bad(struct imap_conn *c, const char *text)
+{
+    c->bad++;
+    return reply(c, "BAD", NULL, text);
+}
+
+/* RFC 5530 names the codes: they tell the client's program what the text tells its user. */
+static const struct {
+    int status;
+    const char *code, *text;
+} failures[] = {
+    { E_NOTFOUND, "NONEXISTENT", "There is no such mailbox" },
+    { E_GONE, "NONEXISTENT", "The mailbox has been deleted" },
+    { E_EXISTS, "ALREADYEXISTS", "There is a mailbox of that name" },
+    { E_RANGE, "CANNOT", "A mailbox cannot be called so" },
+    { E_QUOTA, "OVERQUOTA", "The mailbox is full" },
+    { E_TOO_BIG, "TOOBIG", "The message is too big" },
+    { E_LIMIT, "LIMIT", "That is more than the server allows" },
+    { E_AUTH, "AUTHENTICATIONFAILED", "Wrong address or password" },
+    { E_DENIED, "NOPERM", "Not permitted" },
+    { E_UNSUPPORTED, "CANNOT", "Not supported" },
+    { E_BUG, "SERVERBUG", "The server made a mistake; it has been noted" },
+    { E_CORRUPT, "SERVERBUG", "The server cannot read this; it has been noted" },
+};
+
+int imap_fail_status(struct imap_conn *c, int status)
+{
+    struct resp w;
+
+    if (status == E_SYNTAX) {
+        c->bad++;
+        w = imap_final(c);
+        resp_raw(&w, c->tag);
+        resp_z(&w, " BAD ");
+        if (w.r == 0)
+            w.r = args_explain(&c->args, &c->final);
+        resp_crlf(&w);
+        return imap_finish(c);
+    }
+    if (status == E_BUG || status == E_CORRUPT)
+        log_event(LOG_ERROR, "imap.failed", F_Z("command", c->name ? c->name : ""), F_ERR(status));
+    for (size_t i = 0; i < ARRAY_LEN(failures); i++)
+        if (failures[i].status == status)
+            return imap_no(c, failures[i].code, failures[i].text);
+    /* What is broken is "try later", never "no". */
+    return imap_no(c, "UNAVAILABLE", "Not available now, please try again later");
+}
+
+/* ---- a command ends ---- */
+
+static void cleanup(struct imap_conn *c)
+{
+    if (c->cleanup)
+        c->cleanup(c);
+    c->cleanup = NULL;
+}
+
+static void command_end(struct imap_conn *c)
+{
+    resp_raw(&c->w, buf_str(&c->final));
+    imap_flush(c);
+    buf_release(&c->final);
+    cleanup(c);
+    c->finishing = c->busy = c->hold_expunges = c->uid = c->sync_failed = c->mid_response = false;
+    c->step = NULL;
+    c->step_data = NULL;
+    c->tag = STR_NONE;
+    c->name = NULL;
+    arena_reset(&c->arena);
+    if (c->refuse_literal)
+        cmdline_stream_refuse(&c->in);
+    else
+        cmdline_next(&c->in);
+    c->refuse_literal = false;
+    c->reading = IMAP_RD_COMMAND;
+    if (c->state == IMAP_ST_LOGOUT)
+        hang_up(c);
+    else if (c->bad >= BAD_MAX)
+        imap_bye(c, NULL, "This does not look like IMAP");
+    else
+        conn_resume(c->io);
+}
+
+void imap_continue(struct imap_conn *c)
+{
+    for (;;) {
+        imap_flush(c);
+        if (c->closing || conn_out_pending(c->io) >= (c->state == IMAP_ST_NOT_AUTH ? KIB(8) : IMAP_OUT_LOW))
+            return; /* on_drain comes back here */
+        if (c->ask.call) {
+            size_t owed = c->ask.owed;
+
+            c->ask.owed = 0;
+            if (owed)
+                rpc_call_consumed(c->ask.call, owed);
+            return;
+        }
+        if (c->step) {
+            if (c->step(c))
+                c->step = NULL;
+        } else if ((c->finishing || imap_idling(c)) && imap_updates_due(c)) {
+            if (!imap_updates_step(c))
+                return;
+        } else {
+            if (c->finishing)
+                command_end(c);
+            return;
+        }
+    }
+}
+
+/* ---- reading ---- */
+
+static void run(struct imap_conn *c, bool stream)
+{
+    c->busy = true;
+    imap_run_command(c, stream);
+    imap_continue(c);
+}
+
+static void read_error(struct imap_conn *c, int error)
+{
+    static const struct {
+        int error;
+        const char *text;
+    } texts[] = {
+        { E_LINE_TOO_LONG, "The line is too long" }, { E_TOO_BIG, "[TOOBIG] The literal is too large" },
+        { E_LIMIT, "The command is too long" },      { E_NUL, "NUL is not allowed here" },
+        { E_BARE_CR, "A carriage return without a line feed" },
+        { E_BARE_LF, "A line feed without a carriage return" },
+    };
+    const char *text = "The server cannot take this now";
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (texts[i].error == error)
+            text = texts[i].text;
+    if (c->in.must_close || c->reading != IMAP_RD_COMMAND || c->append) {
+        imap_bye(c, NULL, text);
+        return;
+    }
+    resp_printf(&c->w, "%.*s BAD %s\r\n", STR_ARG(cmdline_tag(&c->in)), text);
+    imap_flush(c);
+    c->reading = IMAP_RD_COMMAND;
+    if (++c->bad >= BAD_MAX)
+        imap_bye(c, NULL, "This does not look like IMAP");
+}
+
+static void on_event(struct imap_conn *c, int event)
+{
+    if (event < 0) {
+        read_error(c, event);
+        return;
+    }
+    switch ((enum cmdline_event)event) {
+    case CMDLINE_MORE: return;
+    case CMDLINE_CONTINUE: imap_plus(c, "Go on"); return;
+    case CMDLINE_COMMAND:
+    case CMDLINE_STREAM:
+        if (c->append) {
+            imap_append_line(c, event == CMDLINE_STREAM);
+            imap_continue(c);
+        } else {
+            run(c, event == CMDLINE_STREAM);
+        }
+        return;
+    case CMDLINE_LINE:
+        if (c->reading == IMAP_RD_SASL)
+            imap_sasl_line(c, buf_str(&c->in.text));
+        else
+            imap_idle_line(c, buf_str(&c->in.text));
+        imap_continue(c);
+        return;
+    }
+}
+
+/* Clear text behind STARTTLS would be taken for what came over TLS (CVE-2011-0411). */
+static void start_tls(struct imap_conn *c, size_t unread)
+{
+    c->starttls = false;
+    if (unread)
+        log_event(LOG_WARN, "imap.starttls_injection", F_U64("bytes", unread));
+    if (unread || conn_start_tls(c->io, c->srv->tls) < 0) {
+        conn_abort(c->io, E_DENIED);
+        c->closing = true;
+    }
+}
+
+static ssize_t on_data(void *ctx, struct str in)
+{
+    struct imap_conn *c = ctx;
+    size_t at = 0;
+
+    while (at < in.n && !c->busy && !c->closing) {
+        size_t used = 0;
+
+        if (c->reading == IMAP_RD_APPEND) {
+            used = imap_append_data(c, str_skip(in, at));
+            at += used;
+            if (used == 0)
+                break; /* paused until there is room */
+            continue;
+        }
+        on_event(c, cmdline_feed(&c->in, str_skip(in, at), &used));
+        at += used;
+        if (c->starttls)
+            start_tls(c, in.n - at);
+    }
+    if (c->busy)
+        conn_pause(c->io);
+    return (ssize_t)at;
+}
+
+static void on_drain(void *ctx)
+{
+    imap_continue(ctx);
+}
+
+static void greet(struct imap_conn *c)
+{
+    char code[512];
+
+    c->greeted = true;
+    snprintf(code, sizeof code, "CAPABILITY %s", imap_capabilities(c));
+    resp_status(&c->w, STR_NONE, "OK", code, STR("Letterlock is ready"));
+    imap_flush(c);
+}
+
+static void on_secure(void *ctx)
+{
+    struct imap_conn *c = ctx;
+
+    c->tls = true;
+    if (!c->greeted)
+        greet(c);
+}
+
+static void on_idle(void *ctx)
+{
+    struct imap_conn *c = ctx;
+
+    if (c->busy && !imap_idling(c))
+        return; /* it is we who are slow, or the client reads slowly: see conn_stall_ms */
+    imap_bye(c, NULL, "Too long without a word from you");
+}
+
+static void on_timer(struct timer *t)
+{
+    struct imap_conn *c = CONTAINER_OF(t, struct imap_conn, timer);
+
+    if (c->login_wait)
+        imap_login_timer(c);
+    else if (c->held)
+        imap_reattach_timer(c);
+    else if (c->state == IMAP_ST_NOT_AUTH)
+        imap_bye(c, NULL, "Too long without a login");
+}
+
+static void on_close(void *ctx, int why UNUSED)
+{
+    struct imap_conn *c = ctx;
+    struct imap_server *s = c->srv;
+
+    c->closing = true;
+    imap_ask_cancel(&c->ask);
+    imap_ask_cancel(&c->sync);
+    cleanup(c);
+    imap_session_end(c);
+    view_free(&c->view);
+    timer_release(&c->timer);
+    timer_release(&c->ask.timer);
+    cmdline_release(&c->in);
+    arena_release(&c->arena);
+    buf_release(&c->out);
+    buf_release(&c->final);
+    buf_release(&c->ticket);
+    *c->prev = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    s->nconns--;
+    free(c);
+    if (s->stopping && s->nconns == 0 && s->on_empty)
+        s->on_empty(s->ctx);
+}
+
+static const struct conn_ops ops = {
+    .on_data = on_data,
+    .on_drain = on_drain,
+    .on_secure = on_secure,
+    .on_idle = on_idle,
+    .on_close = on_close,
+};
+
+/* The network that penalties are counted by: a /24 or a /56. */
+static void name_network(const struct sockaddr *peer, char *out, size_t cap)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+
+    if (peer->sa_family == AF_INET) {
+        struct in_addr a = ((const struct sockaddr_in *)(const void *)peer)->sin_addr;
+
+        a.s_addr &= htonl(0xffffff00);
+        inet_ntop(AF_INET, &a, text, sizeof text);
+        snprintf(out, cap, "%s/24", text);
+    } else if (peer->sa_family == AF_INET6) {
+        struct in6_addr a = ((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
+
+        memset(&a.s6_addr[7], 0, 9);
+        inet_ntop(AF_INET6, &a, text, sizeof text);
+        snprintf(out, cap, "%s/56", text);
+    }
+}
+
+static void start(struct imap_conn *c, bool tls)
+{
+    cmdline_init(&c->in, &cmdline_limits_before_login);
+    conn_idle_ms(c->io, (int64_t)c->srv->conf.login_timeout_ms);
+    conn_stall_ms(c->io, 300000);
+    timer_set(&c->timer, 3 * (int64_t)c->srv->conf.login_timeout_ms); /* in all, for who drips */
+    if (!tls)
+        greet(c);
+    else if (conn_start_tls(c->io, c->srv->tls) < 0)
+        conn_abort(c->io, E_NOMEM);
+}
+
+void imap_accept(struct imap_server *s, int fd, const struct sockaddr *peer, socklen_t len UNUSED, bool tls)
+{
+    struct imap_conn *c = calloc(1, sizeof *c);
+
+    if (!c || timer_init(&c->timer, s->loop, on_timer) < 0) {
+        close(fd);
+        free(c);
+        return;
+    }
+    c->srv = s;
+    c->arena.max = KIB(64);
+    c->out.max = IMAP_OUT_MAX;
+    c->w.out = &c->out;
+    c->ticket.max = KIB(4);
+    name_network(peer, c->network, sizeof c->network);
+    c->io = conn_new(s->loop, fd, &limits_before_login, &ops, c);
+    if (!c->io) {
+        timer_release(&c->timer);
+        free(c);
+        return;
+    }
+    c->next = s->conns;
+    c->prev = &s->conns;
+    if (c->next)
+        c->next->prev = &c->next;
+    s->conns = c;
+    s->nconns++;
+    if (s->stopping || s->nconns > s->conf.max_connections || (tls && !s->tls)) {
+        if (!tls)
+            imap_bye(c, "UNAVAILABLE", "Too many connections, please try again later");
+        else
+            conn_abort(c->io, E_BUSY);
+        return;
+    }
+    start(c, tls);
+}

@@ -1,0 +1,202 @@
+/* src/imap/imap.h
+ *
+ * The IMAP role from the inside: a server (this process), its connections, and how a command runs.
+ * lib/imap knows the grammar, the store the mailboxes; this role is the conversation between them.
+ *
+ * A command is a row of commands.c and a function. It returns 0 when it has replied or asked something
+ * whose answer will reply, or a negative E_*, which imap_fail_status turns into NO or BAD. One command
+ * runs at a time: while it does (`busy`), input waits in the socket.
+ *
+ * Three lifetimes: the process, the connection, the command (c->arena, reset after the tagged reply). */
+#ifndef SRC_IMAP_IMAP_H
+#define SRC_IMAP_IMAP_H
+#include "lib/event/conn.h"
+#include "lib/imap/args.h"
+#include "lib/imap/respond.h"
+#include "lib/rpc/rpc.h"
+#include "lib/tls/tls.h"
+#include "proto/directory.pb-c.h"
+#include "proto/store.pb-c.h"
+#include "src/imap/view.h"
+
+#define IMAP_ASK_MS  30000   /* patience with store and directory: then NO [UNAVAILABLE] */
+#define IMAP_OUT_LOW KIB(64) /* unsent output above which a command waits for its client */
+#define IMAP_OUT_MAX MIB(8)  /* never reached by steps that wait at IMAP_OUT_LOW: a long ENVELOPE may need it */
+
+struct imap_conf {
+    uint64_t max_message_bytes, idle_timeout_ms, login_timeout_ms, max_connections;
+};
+
+struct imap_server {
+    struct loop *loop;
+    struct rpc_link *store, *directory;
+    struct tls_ctx *tls;
+    struct str hostname;
+    struct imap_conf conf;
+    struct imap_conn *conns; /* all of them */
+    size_t nconns, reattaching;
+    bool stopping;
+    void (*on_empty)(void *ctx); /* stopping, and the last connection is gone; may be NULL */
+    void *ctx;
+};
+
+enum imap_state { IMAP_ST_NOT_AUTH, IMAP_ST_AUTH, IMAP_ST_SELECTED, IMAP_ST_LOGOUT };
+
+/* What the bytes are that come next. */
+enum imap_reading {
+    IMAP_RD_COMMAND,
+    IMAP_RD_SASL,   /* the line that answers "+ " of AUTHENTICATE */
+    IMAP_RD_IDLE,   /* DONE */
+    IMAP_RD_APPEND, /* the message literal */
+};
+
+struct imap_conn;
+/* status 0 or E_*; body is borrowed for the call. */
+typedef void imap_done_fn(struct imap_conn *c, int status, struct str body);
+
+struct imap_ask {
+    struct imap_conn *c;
+    struct rpc_call *call; /* NULL: nothing is asked */
+    imap_done_fn *done;
+    int (*on_data)(struct imap_conn *c, struct str data); /* E_*: the connection is ended */
+    size_t owed;           /* bytes taken for which the store has no new credit yet */
+    bool progress;         /* DATA came since the timer last looked */
+    struct timer timer;    /* downloads: as long as something comes, there is no deadline */
+};
+
+struct append;
+
+struct imap_conn {
+    struct imap_server *srv;
+    struct imap_conn *next, **prev;
+    struct conn *io;
+    struct cmdline in;
+    struct arena arena;
+    struct buf out;    /* composed, not yet given to io */
+    struct resp w;     /* writes to out */
+    struct buf final;  /* the tagged reply, held back until updates have been told */
+    enum imap_state state;
+    enum imap_reading reading;
+    bool tls, greeted, closing;
+
+    /* the command */
+    struct args args;
+    struct str tag;
+    const char *name;
+    bool uid;           /* "UID FETCH"… */
+    bool busy;          /* no new command until its reply */
+    bool hold_expunges; /* RFC 9051 7.5.1 */
+    bool finishing;     /* `final` is ready */
+    bool mid_response;  /* what was written ends inside of a response */
+    bool refuse_literal; /* the literal just announced is not wanted */
+    bool sync_failed;   /* do not ask again before this reply */
+    /* More output to write when there is room: 1 done, 0 call again. */
+    int (*step)(struct imap_conn *c);
+    void *step_data;    /* in the arena */
+    void (*cleanup)(struct imap_conn *c); /* what step_data holds beyond the arena; when the command ends */
+    struct imap_ask ask, sync;
+    struct append *append; /* the message that is coming in; its cleanup frees it */
+    unsigned bad;       /* BADs in a row */
+
+    /* the session */
+    char session[16];
+    bool has_session; /* it is ours, as long as the ticket is good */
+    bool attached;    /* the store knows it now */
+    bool held;        /* it could not be attached again yet: timer tries */
+    bool starttls;    /* the go-ahead has been said */
+    struct buf ticket;
+    char network[64];
+    struct timer timer; /* before login: all of it; LOGIN's answer */
+    int64_t login_began_ms;
+    unsigned logins_failed;
+    bool login_wait;
+    struct view *view; /* of the selected folder */
+};
+
+/* ---- conn.c ---- */
+void imap_accept(struct imap_server *s, int fd, const struct sockaddr *peer, socklen_t len, bool tls);
+/* "* BYE text", then hang up. */
+void imap_bye(struct imap_conn *c, const char *code, const char *text);
+/* Go on: write, step, tell updates, reply, read; as far as it can now. */
+void imap_continue(struct imap_conn *c);
+/* Hand what was composed to the connection. */
+void imap_flush(struct imap_conn *c);
+/* The tagged reply; then the command ends. `code` NULL or fixed text; imap_final_* for long codes. */
+int imap_ok(struct imap_conn *c, const char *text);
+int imap_ok_code(struct imap_conn *c, const char *code, const char *text);
+int imap_no(struct imap_conn *c, const char *code, const char *text);
+int imap_bad(struct imap_conn *c, const char *text);
+/* From an E_*: BAD with what was expected, or NO with the code that says what to do. */
+int imap_fail_status(struct imap_conn *c, int status);
+/* The reply that the role itself composes into c->final: "tag OK [CODE …] text"; then imap_finish. */
+struct resp imap_final(struct imap_conn *c);
+int imap_finish(struct imap_conn *c);
+/* A line now: "+ text". */
+void imap_plus(struct imap_conn *c, const char *text);
+void imap_enter(struct imap_conn *c, enum imap_state next);
+/* Leave the selected folder (no reply). */
+void imap_unselect(struct imap_conn *c);
+bool imap_idling(const struct imap_conn *c);
+
+/* ---- ask.c: requests of a command ---- */
+/* `changes`: carries an operation id. The command waits. 0 or E_UNAVAIL, E_NOMEM. */
+MUST_CHECK int imap_ask_store(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body, bool changes,
+                              imap_done_fn *done);
+MUST_CHECK int imap_ask_directory(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body, imap_done_fn *done);
+/* With DATA coming back. The store is given credit for it as the client takes what we write. */
+MUST_CHECK int imap_ask_down(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body, bool changes,
+                             int (*on_data)(struct imap_conn *c, struct str data), imap_done_fn *done);
+/* The same for the sync slot. */
+MUST_CHECK int imap_ask_sync(struct imap_conn *c, const ProtobufCMessage *body, imap_done_fn *done);
+void imap_ask_cancel(struct imap_ask *a);
+/* For done functions that only say OK or why not. */
+void imap_done_plain(struct imap_conn *c, int status, struct str body);
+static inline ProtobufCBinaryData imap_session(struct imap_conn *c)
+{
+    return str_pb(str_of(c->session, sizeof c->session));
+}
+
+/* ---- session.c ---- */
+void imap_link_up(struct imap_server *s, struct rpc_link *l);
+void imap_link_down(struct imap_server *s, struct rpc_link *l);
+void imap_reattach_timer(struct imap_conn *c);
+void imap_link_event(struct imap_server *s, struct rpc_link *l, uint32_t event, struct str body);
+/* Take the answer of ATTACH or REATTACH. */
+MUST_CHECK int imap_session_set(struct imap_conn *c, struct str body);
+void imap_session_end(struct imap_conn *c);
+
+/* ---- updates.c ---- */
+bool imap_updates_due(const struct imap_conn *c);
+/* Write some, or ask for them. 1: go on at once, 0: wait for an answer. */
+int imap_updates_step(struct imap_conn *c);
+void imap_tell_exists(struct imap_conn *c);
+/* "* n FETCH (FLAGS …)" of one row; nothing when the message is not in the view. */
+void imap_tell_flags(struct imap_conn *c, const Store__Row *row, bool with_uid);
+void imap_write_flags(struct imap_conn *c, const Store__Row *row);
+
+/* ---- commands.c ---- */
+/* c->in holds a whole command, or the start of an APPEND whose message follows. */
+void imap_run_command(struct imap_conn *c, bool stream);
+const char *imap_capabilities(const struct imap_conn *c);
+
+typedef int imap_cmd_fn(struct imap_conn *c, struct args *a);
+imap_cmd_fn cmd_append, cmd_authenticate, cmd_capability, cmd_check, cmd_close, cmd_copy, cmd_create, cmd_delete,
+    cmd_enable, cmd_examine, cmd_expunge, cmd_fetch, cmd_id, cmd_idle, cmd_list, cmd_login, cmd_logout, cmd_lsub,
+    cmd_move, cmd_namespace, cmd_noop, cmd_rename, cmd_search, cmd_select, cmd_starttls, cmd_status, cmd_store,
+    cmd_subscribe, cmd_unselect, cmd_unsubscribe;
+void imap_sasl_line(struct imap_conn *c, struct str line);
+void imap_idle_line(struct imap_conn *c, struct str line);
+void imap_login_timer(struct imap_conn *c);
+/* Message bytes of APPEND: returns bytes used (0: no room now). */
+size_t imap_append_data(struct imap_conn *c, struct str in);
+/* The rest of APPEND's line. */
+void imap_append_line(struct imap_conn *c, bool another);
+
+/* The messages that a command names, as UIDs in `out` (empty); c->uid says which numbers `text` has.
+ * E_SYNTAX with args set, E_LIMIT, E_NOMEM. */
+MUST_CHECK int imap_pick(struct imap_conn *c, struct args *a, struct uidranges *out);
+/* uid_ranges of proto/store.proto from UIDs, in the arena. E_NOMEM. */
+MUST_CHECK int imap_pack_ranges(struct arena *a, const struct uidranges *u, size_t *n_out, uint32_t **out);
+/* The reverse; E_CORRUPT when it is not ascending. */
+MUST_CHECK int imap_unpack_ranges(const uint32_t *v, size_t n, struct uidranges *out);
+#endif

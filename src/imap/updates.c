@@ -1,0 +1,205 @@
+/* src/imap/updates.c
+ *
+ * What others did to the selected folder, told at the moments when it may be told: before a tagged
+ * reply and while the client idles. The store says that there is news (CHANGED); here it is fetched
+ * (SYNC) and written at once, so nothing piles up for a client that does not listen. What vanished but
+ * must not be told yet (RFC 9051 7.5.1) waits as ranges in the view. */
+#include "src/imap/imap.h"
+
+#define EXPUNGES_AT_ONCE 500
+#define ROWS_AT_ONCE     500
+
+bool imap_updates_due(const struct imap_conn *c)
+{
+    const struct view *v = c->view;
+
+    if (!v || c->state != IMAP_ST_SELECTED)
+        return false;
+    return c->sync.call || (v->stale && !c->sync_failed) || (v->vanished.n && !c->hold_expunges);
+}
+
+void imap_tell_exists(struct imap_conn *c)
+{
+    resp_printf(&c->w, "* %u EXISTS\r\n* %u RECENT\r\n", uidranges_count(&c->view->uids),
+                uidranges_count(&c->view->recent));
+}
+
+void imap_write_flags(struct imap_conn *c, const Store__Row *row)
+{
+    uint32_t system = row->flags & IMAP_FLAGS_SETTABLE;
+    const char *sep = "";
+
+    if (uidranges_has(&c->view->recent, row->uid))
+        system |= IMAP_FLAG_RECENT;
+    resp_z(&c->w, "(");
+    for (uint32_t bit = 1; bit <= IMAP_FLAG_RECENT; bit <<= 1) {
+        if (system & bit) {
+            resp_printf(&c->w, "%s%s", sep, imap_flag_name(bit));
+            sep = " ";
+        }
+    }
+    for (size_t i = 0; i < row->n_keywords; i++) {
+        resp_printf(&c->w, "%s%s", sep, row->keywords[i]);
+        sep = " ";
+    }
+    resp_z(&c->w, ")");
+}
+
+void imap_tell_flags(struct imap_conn *c, const Store__Row *row, bool with_uid)
+{
+    uint32_t seq = uidranges_seq(&c->view->uids, row->uid);
+
+    if (!seq || uidranges_has(&c->view->vanished, row->uid))
+        return;
+    resp_printf(&c->w, "* %u FETCH (", seq);
+    if (with_uid)
+        resp_printf(&c->w, "UID %u ", row->uid);
+    resp_z(&c->w, "FLAGS ");
+    imap_write_flags(c, row);
+    resp_z(&c->w, ")\r\n");
+}
+
+/* From the end to the front: then no number that was told changes the next one. */
+static int tell_expunges(struct imap_conn *c)
+{
+    struct view *v = c->view;
+
+    for (int n = 0; v->vanished.n && n < EXPUNGES_AT_ONCE; n++) {
+        uint32_t uid = uidranges_last(&v->vanished), seq = uidranges_seq(&v->uids, uid);
+        int r = uidranges_remove(&v->vanished, uid, uid);
+
+        if (r == 0)
+            r = uidranges_remove(&v->recent, uid, uid);
+        if (r == 0 && seq)
+            r = uidranges_remove(&v->uids, uid, uid);
+        if (r < 0)
+            return r;
+        if (seq)
+            resp_printf(&c->w, "* %u EXPUNGE\r\n", seq);
+    }
+    return 0;
+}
+
+static int add_ranges(struct uidranges *to, const uint32_t *v, size_t n)
+{
+    struct uidranges u = { 0 };
+    int r = imap_unpack_ranges(v, n, &u);
+
+    for (size_t i = 0; i < u.n && r == 0; i++)
+        r = uidranges_add(to, u.r[i].lo, u.r[i].hi);
+    uidranges_release(&u);
+    return r;
+}
+
+/* New UIDs are larger than all that were: else sequence numbers of others would move. */
+static int add_new(struct view *v, const Store__SyncResponse *m)
+{
+    struct uidranges u = { 0 };
+    uint32_t last = uidranges_last(&v->uids);
+    int r = imap_unpack_ranges(m->added_ranges, m->n_added_ranges, &u);
+
+    if (r == 0 && last)
+        r = uidranges_remove(&u, 1, last);
+    for (size_t i = 0; i < u.n && r == 0; i++)
+        r = uidranges_add(&v->uids, u.r[i].lo, u.r[i].hi);
+    uidranges_release(&u);
+    return r < 0 ? r : add_ranges(&v->recent, m->recent_ranges, m->n_recent_ranges);
+}
+
+/* Of what vanished only what the client knows is news to it. */
+static int add_vanished(struct view *v, const Store__SyncResponse *m)
+{
+    struct uidranges gone = { 0 };
+    int r = imap_unpack_ranges(m->vanished_ranges, m->n_vanished_ranges, &gone);
+
+    for (size_t i = 0; i < gone.n && r == 0; i++) {
+        uint32_t uid = uidranges_next(&v->uids, gone.r[i].lo - 1);
+
+        for (; uid && uid <= gone.r[i].hi && r == 0; uid = uidranges_next(&v->uids, uid))
+            r = uidranges_add(&v->vanished, uid, uid);
+    }
+    uidranges_release(&gone);
+    return r;
+}
+
+static void tell_keywords(struct imap_conn *c, struct arena *a, const Store__SyncResponse *m)
+{
+    struct str *keywords = ARENA_ARRAY(a, m->n_keywords, struct str);
+    struct imap_flags f = { .system = IMAP_FLAGS_SETTABLE, .keywords = keywords };
+
+    if (!m->n_keywords || !keywords)
+        return;
+    for (; f.nkeywords < m->n_keywords; f.nkeywords++)
+        keywords[f.nkeywords] = str_from(m->keywords[f.nkeywords]);
+    resp_z(&c->w, "* FLAGS ");
+    resp_flags(&c->w, &f);
+    resp_crlf(&c->w);
+}
+
+static int take(struct imap_conn *c, struct arena *a, const Store__SyncResponse *m)
+{
+    struct view *v = c->view;
+    uint32_t last = uidranges_last(&v->uids);
+    int r = add_vanished(v, m);
+
+    while (v->vanished.n && r == 0 && !c->hold_expunges)
+        r = tell_expunges(c);
+    if (r == 0)
+        r = add_new(v, m);
+    if (r < 0)
+        return r;
+    if (uidranges_last(&v->uids) > last)
+        imap_tell_exists(c);
+    tell_keywords(c, a, m);
+    for (size_t i = 0; i < m->n_changed; i++)
+        if (!view_is_own(v, m->changed[i]->modseq))
+            imap_tell_flags(c, m->changed[i], c->uid);
+    v->gone = m->gone;
+    v->stale = m->more;
+    if (m->highest_modseq > v->modseq)
+        v->modseq = m->highest_modseq;
+    if (!m->more)
+        uidranges_clear(&v->own);
+    return 0;
+}
+
+static void synced(struct imap_conn *c, int status, struct str body)
+{
+    struct arena own = { .max = MIB(16) };
+    Store__SyncResponse *m;
+
+    if (!c->view)
+        return;
+    if (status == 0) {
+        m = RPC_UNPACK(&own, body, store__sync_response);
+        status = m ? take(c, &own, m) : E_CORRUPT;
+    }
+    arena_release(&own);
+    c->sync_failed = status < 0;
+    if (status == 0 && c->view->gone)
+        imap_bye(c, NULL, "The selected mailbox has been deleted");
+    if (status == E_NOTFOUND || status == E_GONE)
+        imap_bye(c, NULL, "The selected mailbox has been deleted");
+}
+
+int imap_updates_step(struct imap_conn *c)
+{
+    Store__SyncRequest m = STORE__SYNC_REQUEST__INIT;
+
+    if (c->view->vanished.n && !c->hold_expunges) {
+        if (tell_expunges(c) < 0)
+            imap_bye(c, NULL, "Out of memory");
+        return 1;
+    }
+    if (c->sync.call)
+        return 0;
+    m.session = imap_session(c);
+    m.folder_id = c->view->folder_id;
+    m.since_modseq = c->view->modseq;
+    m.limit = ROWS_AT_ONCE;
+    if (imap_ask_sync(c, &m.base, synced) < 0) {
+        c->sync_failed = true;
+        return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,55 @@
+/* src/imap/view.h
+ *
+ * What this client knows of the selected folder: which UIDs stand behind its sequence numbers, and
+ * what it has not been told yet. Only updates.c changes it while it is selected. */
+#ifndef SRC_IMAP_VIEW_H
+#define SRC_IMAP_VIEW_H
+#include "lib/imap/uidranges.h"
+
+struct view {
+    uint64_t folder_id, modseq; /* modseq: of the folder, as far as we are synced */
+    uint32_t uidvalidity;
+    bool read_only;
+    bool stale; /* the store has news: ask SYNC at the next moment that may tell */
+    bool gone;  /* the folder was deleted */
+    struct uidranges uids;     /* as told: sequence numbers are ranks in it */
+    struct uidranges recent;   /* \Recent in this session */
+    struct uidranges vanished; /* gone, not told yet */
+    /* Changes that we made ourselves and have told, so that SYNC must not tell them again: modseqs,
+     * counted from modseq_base to fit 32 bits. */
+    struct uidranges own;
+    uint64_t modseq_base;
+};
+
+static inline void view_free(struct view **vp)
+{
+    struct view *v = *vp;
+
+    *vp = NULL;
+    if (!v)
+        return;
+    uidranges_release(&v->uids);
+    uidranges_release(&v->recent);
+    uidranges_release(&v->vanished);
+    uidranges_release(&v->own);
+    free(v);
+}
+
+/* We made the change with this modseq ourselves. */
+static inline void view_own(struct view *v, uint64_t modseq)
+{
+    uint32_t at = modseq > v->modseq_base && modseq - v->modseq_base < UINT32_MAX ? (uint32_t)(modseq - v->modseq_base) : 0;
+
+    if (modseq > v->modseq) {
+        v->stale = true;
+        if (at && uidranges_add(&v->own, at, at) < 0)
+            uidranges_clear(&v->own); /* then the client hears of it twice: no harm */
+    }
+}
+
+static inline bool view_is_own(const struct view *v, uint64_t modseq)
+{
+    return modseq > v->modseq_base && modseq - v->modseq_base < UINT32_MAX &&
+           uidranges_has(&v->own, (uint32_t)(modseq - v->modseq_base));
+}
+#endif
