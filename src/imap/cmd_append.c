@@ -230,7 +230,7 @@ static int parse(struct args *a, struct append *p)
     return args_literal_head(a, &p->literal);
 }
 
-int cmd_append(struct imap_conn *c, struct args *a)
+int imap_cmd_append(struct imap_conn *c, struct args *a)
 {
     struct append parsed = { .c = c }, *p;
     int r;

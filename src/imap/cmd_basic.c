@@ -1,7 +1,7 @@
 /* src/imap/cmd_basic.c: commands that need nobody else. */
 #include "src/imap/imap.h"
 
-int cmd_capability(struct imap_conn *c, struct args *a)
+int imap_cmd_capability(struct imap_conn *c, struct args *a)
 {
     int r = args_end(a);
 
@@ -11,7 +11,7 @@ int cmd_capability(struct imap_conn *c, struct args *a)
     return imap_ok(c, "That is all for now");
 }
 
-int cmd_noop(struct imap_conn *c, struct args *a)
+int imap_cmd_noop(struct imap_conn *c, struct args *a)
 {
     int r = args_end(a);
 
@@ -20,12 +20,12 @@ int cmd_noop(struct imap_conn *c, struct args *a)
     return r < 0 ? r : imap_ok(c, "Nothing to do, done");
 }
 
-int cmd_check(struct imap_conn *c, struct args *a)
+int imap_cmd_check(struct imap_conn *c, struct args *a)
 {
-    return cmd_noop(c, a); /* what was acknowledged is on disk already (RFC 3501 6.4.1) */
+    return imap_cmd_noop(c, a); /* what was acknowledged is on disk already (RFC 3501 6.4.1) */
 }
 
-int cmd_logout(struct imap_conn *c, struct args *a)
+int imap_cmd_logout(struct imap_conn *c, struct args *a)
 {
     int r = args_end(a);
 
@@ -36,7 +36,7 @@ int cmd_logout(struct imap_conn *c, struct args *a)
     return imap_ok(c, "Logged out");
 }
 
-int cmd_starttls(struct imap_conn *c, struct args *a)
+int imap_cmd_starttls(struct imap_conn *c, struct args *a)
 {
     int r = args_end(a);
 
@@ -51,7 +51,7 @@ int cmd_starttls(struct imap_conn *c, struct args *a)
 }
 
 /* id-params-list = "(" *(string SP nstring) ")" / nil (RFC 2971 3.3). What clients say is not kept. */
-int cmd_id(struct imap_conn *c, struct args *a)
+int imap_cmd_id(struct imap_conn *c, struct args *a)
 {
     struct str s;
     int r = args_sp(a);
@@ -75,7 +75,7 @@ int cmd_id(struct imap_conn *c, struct args *a)
     return imap_ok(c, "Pleased to meet you");
 }
 
-int cmd_namespace(struct imap_conn *c, struct args *a)
+int imap_cmd_namespace(struct imap_conn *c, struct args *a)
 {
     int r = args_end(a);
 
@@ -86,7 +86,7 @@ int cmd_namespace(struct imap_conn *c, struct args *a)
 }
 
 /* RFC 5161 3.1: unknown names are ignored. None of ours needs enabling yet. */
-int cmd_enable(struct imap_conn *c, struct args *a)
+int imap_cmd_enable(struct imap_conn *c, struct args *a)
 {
     struct str name;
     int r;
@@ -101,7 +101,7 @@ int cmd_enable(struct imap_conn *c, struct args *a)
 
 /* ---- IDLE (RFC 2177) ---- */
 
-int cmd_idle(struct imap_conn *c, struct args *a)
+int imap_cmd_idle(struct imap_conn *c, struct args *a)
 {
     int r = args_end(a);
 

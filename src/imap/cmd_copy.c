@@ -91,12 +91,12 @@ static int copy(struct imap_conn *c, struct args *a, bool move)
     return imap_ask_store(c, STORE__OP__COPY, &m.base, true, move ? moved : copied);
 }
 
-int cmd_copy(struct imap_conn *c, struct args *a)
+int imap_cmd_copy(struct imap_conn *c, struct args *a)
 {
     return copy(c, a, false);
 }
 
-int cmd_move(struct imap_conn *c, struct args *a)
+int imap_cmd_move(struct imap_conn *c, struct args *a)
 {
     return copy(c, a, true);
 }

@@ -22,7 +22,7 @@ static void expunged(struct imap_conn *c, int status, struct str body)
     imap_ok(c, "Completed"); /* the EXPUNGEs go out before it: updates.c */
 }
 
-int cmd_expunge(struct imap_conn *c, struct args *a)
+int imap_cmd_expunge(struct imap_conn *c, struct args *a)
 {
     CLEANUP(uidranges_release) struct uidranges uids = { 0 };
     Store__ExpungeRequest m = STORE__EXPUNGE_REQUEST__INIT;

@@ -544,7 +544,7 @@ static const char *not_offered(const struct fetch_items *f)
     return NULL;
 }
 
-int cmd_fetch(struct imap_conn *c, struct args *a)
+int imap_cmd_fetch(struct imap_conn *c, struct args *a)
 {
     struct fetch *f = ARENA_NEW(&c->arena, struct fetch);
     int r;

@@ -33,7 +33,7 @@ static int use(struct args *a, Store__SpecialUse *out)
     return args_char(a, ')', "the end of the parameters");
 }
 
-int cmd_create(struct imap_conn *c, struct args *a)
+int imap_cmd_create(struct imap_conn *c, struct args *a)
 {
     Store__FolderRequest m = STORE__FOLDER_REQUEST__INIT;
     struct str name;
@@ -46,7 +46,7 @@ int cmd_create(struct imap_conn *c, struct args *a)
     return imap_ask_store(c, STORE__OP__FOLDER_CREATE, &m.base, true, imap_done_plain);
 }
 
-int cmd_delete(struct imap_conn *c, struct args *a)
+int imap_cmd_delete(struct imap_conn *c, struct args *a)
 {
     Store__FolderRequest m = STORE__FOLDER_REQUEST__INIT;
     struct str name;
@@ -61,7 +61,7 @@ int cmd_delete(struct imap_conn *c, struct args *a)
     return imap_ask_store(c, STORE__OP__FOLDER_DELETE, &m.base, true, imap_done_plain);
 }
 
-int cmd_rename(struct imap_conn *c, struct args *a)
+int imap_cmd_rename(struct imap_conn *c, struct args *a)
 {
     Store__RenameRequest m = STORE__RENAME_REQUEST__INIT;
     struct str from, to;
@@ -89,12 +89,12 @@ static int subscribe(struct imap_conn *c, struct args *a, bool on)
     return imap_ask_store(c, STORE__OP__SUBSCRIBE, &m.base, true, imap_done_plain);
 }
 
-int cmd_subscribe(struct imap_conn *c, struct args *a)
+int imap_cmd_subscribe(struct imap_conn *c, struct args *a)
 {
     return subscribe(c, a, true);
 }
 
-int cmd_unsubscribe(struct imap_conn *c, struct args *a)
+int imap_cmd_unsubscribe(struct imap_conn *c, struct args *a)
 {
     return subscribe(c, a, false);
 }

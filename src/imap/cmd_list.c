@@ -122,7 +122,7 @@ static int ask_folders(struct imap_conn *c)
     return imap_ask_store(c, STORE__OP__FOLDERS, &m.base, false, listed);
 }
 
-int cmd_list(struct imap_conn *c, struct args *a)
+int imap_cmd_list(struct imap_conn *c, struct args *a)
 {
     struct list *l = ARENA_NEW(&c->arena, struct list);
     bool empty = false;
@@ -147,7 +147,7 @@ int cmd_list(struct imap_conn *c, struct args *a)
     return ask_folders(c);
 }
 
-int cmd_lsub(struct imap_conn *c, struct args *a)
+int imap_cmd_lsub(struct imap_conn *c, struct args *a)
 {
     struct list *l = ARENA_NEW(&c->arena, struct list);
     bool empty = false;
@@ -217,7 +217,7 @@ static void status_came(struct imap_conn *c, int status, struct str body)
     imap_ok(c, "Completed");
 }
 
-int cmd_status(struct imap_conn *c, struct args *a)
+int imap_cmd_status(struct imap_conn *c, struct args *a)
 {
     Store__FoldersRequest m = STORE__FOLDERS_REQUEST__INIT;
     struct list *l = ARENA_NEW(&c->arena, struct list);

@@ -22,7 +22,7 @@ static void login_succeeded(struct imap_conn *c)
 
     imap_enter(c, IMAP_ST_AUTH);
     snprintf(code, sizeof code, "CAPABILITY %s", imap_capabilities(c));
-    log_event(LOG_INFO, "imap.login", F_MS("took", clock_mono_ms() - c->login_began_ms));
+    log_event(LOG_INFO, "imap.login", F_I64("took_ms", clock_mono_ms() - c->login_began_ms));
     imap_ok_code(c, code, "Welcome");
 }
 
@@ -70,7 +70,7 @@ static void resolved(struct imap_conn *c, int status, struct str body)
 {
     struct login *l = c->step_data;
     Store__AttachRequest m = STORE__ATTACH_REQUEST__INIT;
-    Directory__ResolveResponse *who;
+    Directory__ResolveResponse *who = NULL;
 
     if (status == 0 && !(who = RPC_UNPACK(&c->arena, body, directory__resolve_response)))
         status = E_CORRUPT;
@@ -109,7 +109,7 @@ static int login(struct imap_conn *c, struct str address, struct str password)
     return imap_ask_directory(c, DIRECTORY__OP__RESOLVE, &m.base, resolved);
 }
 
-int cmd_login(struct imap_conn *c, struct args *a)
+int imap_cmd_login(struct imap_conn *c, struct args *a)
 {
     struct str address, password;
     int r;
@@ -141,7 +141,7 @@ static int sasl_plain(struct imap_conn *c, struct str base64)
     return login(c, address, password);
 }
 
-int cmd_authenticate(struct imap_conn *c, struct args *a)
+int imap_cmd_authenticate(struct imap_conn *c, struct args *a)
 {
     struct str mechanism, initial;
     int r;

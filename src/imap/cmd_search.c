@@ -328,7 +328,7 @@ static bool charset_known(struct str name)
     return known;
 }
 
-int cmd_search(struct imap_conn *c, struct args *a)
+int imap_cmd_search(struct imap_conn *c, struct args *a)
 {
     struct search_view view = { uidranges_count(&c->view->uids), uidranges_last(&c->view->uids) };
     struct search *s = ARENA_NEW(&c->arena, struct search);

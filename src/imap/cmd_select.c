@@ -97,12 +97,12 @@ static int select_folder(struct imap_conn *c, struct args *a, bool read_only)
     return imap_ask_store(c, STORE__OP__SELECT, &m.base, false, selected);
 }
 
-int cmd_select(struct imap_conn *c, struct args *a)
+int imap_cmd_select(struct imap_conn *c, struct args *a)
 {
     return select_folder(c, a, false);
 }
 
-int cmd_examine(struct imap_conn *c, struct args *a)
+int imap_cmd_examine(struct imap_conn *c, struct args *a)
 {
     return select_folder(c, a, true);
 }
@@ -121,7 +121,7 @@ static int ask_unselect(struct imap_conn *c)
     return imap_ask_store(c, STORE__OP__UNSELECT, &m.base, false, unselected);
 }
 
-int cmd_unselect(struct imap_conn *c, struct args *a)
+int imap_cmd_unselect(struct imap_conn *c, struct args *a)
 {
     int r = args_end(a);
 
@@ -137,7 +137,7 @@ static void closed_expunged(struct imap_conn *c, int status, struct str body UNU
 }
 
 /* CLOSE expunges without a word (RFC 9051 6.4.1), unless the folder was only examined. */
-int cmd_close(struct imap_conn *c, struct args *a)
+int imap_cmd_close(struct imap_conn *c, struct args *a)
 {
     Store__ExpungeRequest m = STORE__EXPUNGE_REQUEST__INIT;
     int r = args_end(a);

@@ -83,7 +83,7 @@ static int ask(struct imap_conn *c, const struct store_args *s, const struct uid
     return imap_ask_down(c, STORE__OP__FLAG_STORE, &m.base, true, on_data, stored);
 }
 
-int cmd_store(struct imap_conn *c, struct args *a)
+int imap_cmd_store(struct imap_conn *c, struct args *a)
 {
     CLEANUP(uidranges_release) struct uidranges uids = { 0 };
     struct store_args s;

@@ -18,36 +18,36 @@ static const struct imap_cmd {
     imap_cmd_fn *run;
     uint32_t states, flags;
 } commands[] = { /* a linear scan is faster than explaining a hash */
-    { "APPEND", cmd_append, AUTHED, 0 },
-    { "AUTHENTICATE", cmd_authenticate, IN(NOT_AUTH), CMD_TLS },
-    { "CAPABILITY", cmd_capability, ANY, 0 },
-    { "CHECK", cmd_check, IN(SELECTED), 0 },
-    { "CLOSE", cmd_close, IN(SELECTED), 0 },
-    { "COPY", cmd_copy, IN(SELECTED), CMD_UID },
-    { "CREATE", cmd_create, AUTHED, 0 },
-    { "DELETE", cmd_delete, AUTHED, 0 },
-    { "ENABLE", cmd_enable, IN(AUTH) | IN(SELECTED), 0 },
-    { "EXAMINE", cmd_examine, AUTHED, 0 },
-    { "EXPUNGE", cmd_expunge, IN(SELECTED), CMD_UID | CMD_WRITE },
-    { "FETCH", cmd_fetch, IN(SELECTED), CMD_SEQNUM | CMD_UID },
-    { "ID", cmd_id, ANY, 0 },
-    { "IDLE", cmd_idle, AUTHED, 0 },
-    { "LIST", cmd_list, AUTHED, 0 },
-    { "LOGIN", cmd_login, IN(NOT_AUTH), CMD_TLS },
-    { "LOGOUT", cmd_logout, ANY, 0 },
-    { "LSUB", cmd_lsub, AUTHED, 0 },
-    { "MOVE", cmd_move, IN(SELECTED), CMD_UID | CMD_WRITE },
-    { "NAMESPACE", cmd_namespace, AUTHED, 0 },
-    { "NOOP", cmd_noop, ANY, 0 },
-    { "RENAME", cmd_rename, AUTHED, 0 },
-    { "SEARCH", cmd_search, IN(SELECTED), CMD_SEQNUM | CMD_UID },
-    { "SELECT", cmd_select, AUTHED, 0 },
-    { "STARTTLS", cmd_starttls, IN(NOT_AUTH), 0 },
-    { "STATUS", cmd_status, AUTHED, 0 },
-    { "STORE", cmd_store, IN(SELECTED), CMD_SEQNUM | CMD_UID | CMD_WRITE },
-    { "SUBSCRIBE", cmd_subscribe, AUTHED, 0 },
-    { "UNSELECT", cmd_unselect, IN(SELECTED), 0 },
-    { "UNSUBSCRIBE", cmd_unsubscribe, AUTHED, 0 },
+    { "APPEND", imap_cmd_append, AUTHED, 0 },
+    { "AUTHENTICATE", imap_cmd_authenticate, IN(NOT_AUTH), CMD_TLS },
+    { "CAPABILITY", imap_cmd_capability, ANY, 0 },
+    { "CHECK", imap_cmd_check, IN(SELECTED), 0 },
+    { "CLOSE", imap_cmd_close, IN(SELECTED), 0 },
+    { "COPY", imap_cmd_copy, IN(SELECTED), CMD_UID },
+    { "CREATE", imap_cmd_create, AUTHED, 0 },
+    { "DELETE", imap_cmd_delete, AUTHED, 0 },
+    { "ENABLE", imap_cmd_enable, IN(AUTH) | IN(SELECTED), 0 },
+    { "EXAMINE", imap_cmd_examine, AUTHED, 0 },
+    { "EXPUNGE", imap_cmd_expunge, IN(SELECTED), CMD_UID | CMD_WRITE },
+    { "FETCH", imap_cmd_fetch, IN(SELECTED), CMD_SEQNUM | CMD_UID },
+    { "ID", imap_cmd_id, ANY, 0 },
+    { "IDLE", imap_cmd_idle, AUTHED, 0 },
+    { "LIST", imap_cmd_list, AUTHED, 0 },
+    { "LOGIN", imap_cmd_login, IN(NOT_AUTH), CMD_TLS },
+    { "LOGOUT", imap_cmd_logout, ANY, 0 },
+    { "LSUB", imap_cmd_lsub, AUTHED, 0 },
+    { "MOVE", imap_cmd_move, IN(SELECTED), CMD_UID | CMD_WRITE },
+    { "NAMESPACE", imap_cmd_namespace, AUTHED, 0 },
+    { "NOOP", imap_cmd_noop, ANY, 0 },
+    { "RENAME", imap_cmd_rename, AUTHED, 0 },
+    { "SEARCH", imap_cmd_search, IN(SELECTED), CMD_SEQNUM | CMD_UID },
+    { "SELECT", imap_cmd_select, AUTHED, 0 },
+    { "STARTTLS", imap_cmd_starttls, IN(NOT_AUTH), 0 },
+    { "STATUS", imap_cmd_status, AUTHED, 0 },
+    { "STORE", imap_cmd_store, IN(SELECTED), CMD_SEQNUM | CMD_UID | CMD_WRITE },
+    { "SUBSCRIBE", imap_cmd_subscribe, AUTHED, 0 },
+    { "UNSELECT", imap_cmd_unselect, IN(SELECTED), 0 },
+    { "UNSUBSCRIBE", imap_cmd_unsubscribe, AUTHED, 0 },
 };
 
 const char *imap_capabilities(const struct imap_conn *c)
@@ -89,7 +89,7 @@ static int parse_name(struct imap_conn *c, struct str *name_out)
 
 static int dispatch(struct imap_conn *c, const struct imap_cmd *cmd, bool stream)
 {
-    if (!cmd || (c->uid && !(cmd->flags & CMD_UID)) || (stream && cmd->run != cmd_append))
+    if (!cmd || (c->uid && !(cmd->flags & CMD_UID)) || (stream && cmd->run != imap_cmd_append))
         return imap_bad(c, "Unknown command");
     if (!(cmd->states & BIT(c->state)))
         return imap_bad(c, c->state == IMAP_ST_NOT_AUTH ? "Log in first" : "Not now: see the state of this session");

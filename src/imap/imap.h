@@ -180,10 +180,10 @@ void imap_run_command(struct imap_conn *c, bool stream);
 const char *imap_capabilities(const struct imap_conn *c);
 
 typedef int imap_cmd_fn(struct imap_conn *c, struct args *a);
-imap_cmd_fn cmd_append, cmd_authenticate, cmd_capability, cmd_check, cmd_close, cmd_copy, cmd_create, cmd_delete,
-    cmd_enable, cmd_examine, cmd_expunge, cmd_fetch, cmd_id, cmd_idle, cmd_list, cmd_login, cmd_logout, cmd_lsub,
-    cmd_move, cmd_namespace, cmd_noop, cmd_rename, cmd_search, cmd_select, cmd_starttls, cmd_status, cmd_store,
-    cmd_subscribe, cmd_unselect, cmd_unsubscribe;
+imap_cmd_fn imap_cmd_append, imap_cmd_authenticate, imap_cmd_capability, imap_cmd_check, imap_cmd_close, imap_cmd_copy, imap_cmd_create, imap_cmd_delete,
+    imap_cmd_enable, imap_cmd_examine, imap_cmd_expunge, imap_cmd_fetch, imap_cmd_id, imap_cmd_idle, imap_cmd_list, imap_cmd_login, imap_cmd_logout, imap_cmd_lsub,
+    imap_cmd_move, imap_cmd_namespace, imap_cmd_noop, imap_cmd_rename, imap_cmd_search, imap_cmd_select, imap_cmd_starttls, imap_cmd_status, imap_cmd_store,
+    imap_cmd_subscribe, imap_cmd_unselect, imap_cmd_unsubscribe;
 void imap_sasl_line(struct imap_conn *c, struct str line);
 void imap_idle_line(struct imap_conn *c, struct str line);
 void imap_login_timer(struct imap_conn *c);
