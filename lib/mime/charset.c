@@ -91,8 +91,26 @@ int mime_utf8_bytes(const unsigned char *p, size_t n)
     return want;
 }
 
+/* Converters whose every character stands for itself, so that it does not matter how input is cut. The
+ * others keep a state which, in glibc, after an error depends on where their input began: those are
+ * fed byte by byte. */
+static const char *const stateless[] = {
+    "iso-8859-", "windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254",
+    "windows-1256", "windows-1257", "windows-874", "koi8-", "gb18030", "cp932", "cp949", "cp950",
+    "euc-jp", "euc-kr", "macintosh", "ibm",
+};
+
+static bool is_stateless(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(stateless); i++)
+        if (str_istarts(name, str_from(stateless[i])))
+            return true;
+    return false;
+}
+
 static void open_iconv(struct mime_charset *c, const char *name)
 {
+    c->by_byte = !is_stateless(str_from(name));
     c->cd = iconv_open("UTF-8", name);
     c->open = c->cd != (iconv_t)-1; // NOLINT: the value iconv_open fails with
     c->unknown = !c->open;
@@ -190,9 +208,24 @@ static int feed_iconv(struct mime_charset *c, const unsigned char *p, size_t n, 
             continue;
         if (buf_append(out, REPLACEMENT, 3) < 0)
             return E_LIMIT;
+        if (c->by_byte)
+            iconv(c->cd, NULL, NULL, NULL, NULL); /* UTF-7: out of its base64 */
         in++;
         n--;
     }
+    return 0;
+}
+
+/* What the converter holds back until it sees the next character. */
+static int flush_iconv(struct mime_charset *c, struct buf *out)
+{
+    size_t room = 64, left = room;
+    char *at = buf_reserve(out, room);
+
+    if (!at)
+        return out->max - out->n < room ? E_LIMIT : E_NOMEM;
+    iconv(c->cd, NULL, NULL, &at, &left);
+    out->n += room - left;
     return 0;
 }
 
@@ -206,7 +239,7 @@ int mime_charset_feed(struct mime_charset *c, struct str in, struct buf *out)
     const unsigned char *p = (const unsigned char *)in.p;
     int left;
 
-    while (c->npend && in.n) { /* finish the character that the last slice began */
+    while ((c->npend || c->by_byte) && in.n) { /* finish the character that the last slice began */
         c->pend[c->npend++] = *p++;
         in.n--;
         left = feed_some(c, c->pend, c->npend, out);
@@ -239,7 +272,7 @@ int mime_charset_finish(struct mime_charset *c, struct buf *out)
 
     c->npend = 0;
     if (c->kind == MIME_CS_ICONV)
-        return n ? buf_append(out, REPLACEMENT, 3) : 0;
+        return n && (r = buf_append(out, REPLACEMENT, 3)) < 0 ? r : flush_iconv(c, out);
     for (size_t i = 0; i < n && r >= 0; i++)
         r = put_odd(c, c->pend[i], out);
     return r;

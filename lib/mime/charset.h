@@ -14,6 +14,7 @@ enum mime_charset_kind { MIME_CS_GUESS, MIME_CS_UTF8, MIME_CS_ICONV };
 struct mime_charset {
     enum mime_charset_kind kind;
     bool open, unknown;
+    bool by_byte; /* the converter has a state: see charset.c */
     iconv_t cd;
     unsigned char pend[16]; /* the beginning of a character whose rest is in the next slice */
     size_t npend;

@@ -57,6 +57,11 @@ static bool is_space(int32_t cp)
            (cp >= 9 && cp <= 13) || cp == 0x85;
 }
 
+static bool is_control(int32_t c)
+{
+    return (c >= 0 && c < 9) || (c > 13 && c < 0x20) || c == 0x7f;
+}
+
 static int fold_cp(struct mime_fold *f, int32_t cp, struct buf *out)
 {
     int32_t parts[DECOMPOSED_MAX];
@@ -72,7 +77,7 @@ static int fold_cp(struct mime_fold *f, int32_t cp, struct buf *out)
     for (utf8proc_ssize_t i = 0; i < n && r >= 0; i++) {
         utf8proc_propval_t class = utf8proc_get_property(parts[i])->combining_class;
 
-        if ((parts[i] >= 0 && parts[i] < 9) || (parts[i] > 13 && parts[i] < 0x20) || parts[i] == 0x7f) {
+        if (is_control(parts[i])) {
             continue;
         } else if (is_space(parts[i])) {
             r = put_space(f, out);
@@ -95,6 +100,10 @@ static ptrdiff_t ascii_run(struct mime_fold *f, struct str in, struct buf *out)
     char *at, *to;
     int r;
 
+    while (i < in.n && is_control(in.p[i])) /* what is dropped does not part a letter from its marks */
+        i++;
+    if (i == in.n || (unsigned char)in.p[i] >= 0x80)
+        return (ptrdiff_t)i;
     if ((r = marks_flush(f, out)) < 0)
         return r;
     at = to = buf_reserve(out, in.n);
@@ -104,8 +113,8 @@ static ptrdiff_t ascii_run(struct mime_fold *f, struct str in, struct buf *out)
         char c = in.p[i];
         bool space = c == ' ' || (c >= 9 && c <= 13);
 
-        if (!space && ((unsigned char)c < 0x20 || c == 0x7f))
-            continue; /* control characters are dropped, NUL among them */
+        if (is_control(c))
+            continue;
         if (!space)
             *to++ = ascii_lower(c);
         else if (!f->space)

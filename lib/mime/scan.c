@@ -120,15 +120,26 @@ static void header_read(struct mime_scan *s)
     s->in_header = false;
 }
 
+/* RFC 2046 5.1.1: "must not end with white space". Some encode it by RFC 2231. */
+static struct str boundary_of(struct arena *a, const struct mime_param *params)
+{
+    CLEANUP(buf_release) struct buf text = { .max = KIB(1) };
+    struct str b = mime_param_raw(params, STR("boundary"));
+
+    if (!b.p && mime_param_text(params, STR("boundary"), &text) > 0)
+        b = arena_dup(a, buf_str(&text));
+    while (b.n && (b.p[b.n - 1] == ' ' || b.p[b.n - 1] == '\t'))
+        b.n--;
+    return str_slice(b, 0, MIME_BOUNDARY_MAX);
+}
+
 static bool multipart_begin(struct mime_scan *s, struct mime_part *p)
 {
-    struct str b = mime_param_raw(p->params, STR("boundary"));
+    struct str b = boundary_of(s->arena, p->params);
 
-    while (b.n && (b.p[b.n - 1] == ' ' || b.p[b.n - 1] == '\t'))
-        b.n--; /* RFC 2046 5.1.1: "must not end with white space" */
     if (!b.n || s->nopen == MIME_DEPTH_MAX)
         return false;
-    s->open[s->nopen++] = (struct mime_open){ p, str_slice(b, 0, MIME_BOUNDARY_MAX) };
+    s->open[s->nopen++] = (struct mime_open){ p, b };
     p->kind = MIME_MULTIPART;
     return true;
 }
@@ -304,6 +315,34 @@ static void header_line(struct mime_scan *s, struct str head, bool line_ended)
         keep(s, head);
 }
 
+/* The blank line is missing and this header's own multipart begins: seen in the wild, and read so by
+ * others, so that a filter must see these parts too. */
+static bool own_delimiter(struct mime_scan *s, struct str line)
+{
+    struct str value = mime_header_find(buf_str(&s->kept), STR("content-type")), type, subtype, b;
+    struct mime_param *params = NULL;
+    struct arena scratch = { .max = KIB(64) };
+    bool found;
+
+    if (!value.p || s->frozen)
+        return false;
+    found = mime_type_parse(&scratch, value, &type, &subtype, &params) && str_ieq_z(type, "multipart");
+    b = found ? boundary_of(&scratch, params) : STR_NONE;
+    found = b.n && str_starts(str_skip(line, 2), b);
+    arena_release(&scratch);
+    return found;
+}
+
+static void body_begin_here(struct mime_scan *s)
+{
+    uint64_t pos = s->pos;
+
+    s->pos = s->line_start;
+    s->eol = 0; /* the line end before it belongs to the header */
+    body_begin(s);
+    s->pos = pos;
+}
+
 /* Enough of the line's beginning is here. */
 static void head_decide(struct mime_scan *s, bool line_ended)
 {
@@ -313,6 +352,10 @@ static void head_decide(struct mime_scan *s, bool line_ended)
     s->head_n = 0;
     if (s->nopen && !s->frozen && str_starts(head, STR("--")))
         which = boundary_find(s, head);
+    if (which < 0 && s->in_header && str_starts(head, STR("--")) && own_delimiter(s, head)) {
+        body_begin_here(s);
+        which = s->nopen ? boundary_find(s, head) : -1;
+    }
     if (which >= 0) {
         struct str rest = str_skip(head, 2 + s->open[which].boundary.n);
 
@@ -340,7 +383,7 @@ static size_t head_step(struct mime_scan *s, struct str in)
         ended = c == '\n';
         decided = ended || s->head_n == sizeof s->head;
         if (s->in_header)
-            decided = decided || (c == ':' && !(s->head[0] == '-' && s->nopen));
+            decided = decided || (c == ':' && !(s->head[0] == '-' && s->head[1] == '-'));
         else
             decided = decided || (s->head_n == 2 && c != '-');
     }

@@ -60,6 +60,8 @@ static const struct { const char *name, *in, *tree; } cases[] = {
     { "bad type", "Content-Type: text\n\nx", "text/plain[0,20,21,0]" },
     { "folded", "Content-Type:\r\n multipart/mixed;\r\n\tboundary=\"b \"\r\n\r\n--b\r\n\r\nA\r\n--b--",
       "multipart/mixed[0,52,67,3](text/plain[57,59,60,0])" },
+    { "no blank line at all", "Content-Type: multipart/mixed; boundary=\"b:\"\n--b:\n\nA\n--b:--\n",
+      "multipart/mixed[0,45,60,4](text/plain[50,51,52,0])" },
     { "no blank line", "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n--b\n\nB\n--b--\n",
       "multipart/mixed[0,43,84,6](text/html[47,70,70,0] text/plain[75,76,77,0])" },
 };
