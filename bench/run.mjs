@@ -1,0 +1,229 @@
+// `make bench`: the figures, side by side in one run, as JSON and as a table for bench/RESULTS.md.
+//   node bench/run.mjs [--quick] [NAME…]
+// Every figure is the median of several rounds; the two sides of a comparison take turns.
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cpus, release, tmpdir } from 'node:os';
+import path from 'node:path';
+import { Imap, Service, build, dial, root, sample, sleep, until } from '../test/lib/service.mjs';
+
+const quick = process.argv.includes('--quick');
+const names = process.argv.slice(2).filter((a) => !a.startsWith('--'));
+const seconds = quick ? 2 : 5;
+const rounds = quick ? 1 : 3;
+const rows = [];
+
+const median = (v) => v.toSorted((a, b) => a - b)[Math.floor(v.length / 2)];
+const quantile = (v, q) => v.toSorted((a, b) => a - b)[Math.min(v.length - 1, Math.floor(v.length * q))];
+function tool(name, args) {
+  return new Promise((resolve, reject) => {
+    execFile(path.join(build, 'bench', name), args.map(String), { maxBuffer: 1 << 24 }, (e, stdout, stderr) =>
+      (e ? reject(new Error(`${name}: ${stderr}`)) : resolve(JSON.parse(stdout))));
+  });
+}
+function row(name, figure, aim, met) {
+  rows.push({ name, figure, aim, met: met === undefined ? '' : met ? 'yes' : 'NO' });
+  console.log(`${name}: ${figure}  (aim: ${aim}${met === undefined ? '' : met ? ', met' : ', MISSED'})`);
+}
+const times = async (n, f) => { const out = []; for (let i = 0; i < n; i++) out.push(await f(i)); return out; };
+const ms = (from) => Number(process.hrtime.bigint() - from) / 1e6;
+const now = () => process.hrtime.bigint();
+
+async function memory(service, key) {
+  let kb = 0;
+  const pids = [service.child.pid, ...(await service.status()).roles.map((r) => r.pid)];
+  for (const pid of pids) {
+    const text = await readFile(`/proc/${pid}/smaps_rollup`, 'latin1');
+    kb += Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(text)[1]);
+  }
+  return kb * 1024;
+}
+
+const benches = {
+  async deliveries() {
+    for (const boxes of [1, 100]) {
+      for (const open of boxes === 1 ? [false, true] : [false]) {
+        const ours = [];
+        const files = [];
+        const latency = [];
+        for (let i = 0; i < rounds; i++) {
+          const service = await Service.start();
+          const to = await times(boxes, () => service.alias());
+          const watcher = open ? await service.imap(to[0]) : null;
+          const r = await tool('smtp_load', [service.ports.mx, 16, seconds, 10240, ...to.map((a) => a.address)]);
+          if (r.failed) throw new Error(`${r.failed} deliveries failed`);
+          ours.push(r.rate);
+          latency.push(r.p99_us);
+          await watcher?.logout();
+          await service.stop();
+          const dir = await mkdtemp(path.join(tmpdir(), 'maildir-'));
+          files.push((await tool('maildir', [dir, 16, seconds, 10240, boxes])).rate);
+          await rm(dir, { recursive: true });
+        }
+        const ratio = median(ours) / median(files);
+        row(`deliveries/s, 10 KB over SMTP, 16 connections, ${boxes} ${open ? 'open' : 'closed'} mailbox${boxes > 1 ? 'es' : ''}`,
+          `${median(ours).toFixed(0)} against ${median(files).toFixed(0)} by write+fsync+rename: ${ratio.toFixed(2)} (p99 ${(median(latency) / 1000).toFixed(1)} ms)`,
+          'at least 1.0', ratio >= 1);
+      }
+    }
+  },
+  async login() {
+    const service = await Service.start();
+    const a = await service.alias();
+    await service.ctl(['alias', 'add', 'own@example.test']);
+    const own = { address: 'own@example.test', password: 'tractor velvet 93 umbrella quiet' };
+    await service.ctl(['alias', 'password', own.address, '--own'], { input: `${own.password}\n` });
+    for (let i = 0; i < 20; i++) await service.deliver(a.address, sample(i, 8000));
+    const one = async (alias) => {
+      const c = await service.imap(alias, { login: false });
+      const from = now();
+      await c.cmd(`LOGIN "${alias.address}" "${alias.password}"`);
+      await c.cmd('SELECT INBOX');
+      const t = ms(from);
+      return { t, c };
+    };
+    const first = [];
+    const next = [];
+    for (let i = 0; i < (quick ? 5 : 21); i++) {
+      const f = await one(a);
+      const n = await one(a);
+      first.push(f.t);
+      next.push(n.t);
+      await n.c.logout();
+      await f.c.logout();
+      await until('the mailbox to close', 5000, async () => (await service.status()).store?.open_mailboxes === 0);
+    }
+    row('login to SELECT, generated password, closed mailbox', `${median(first).toFixed(1)} ms (p99 ${quantile(first, 0.99).toFixed(1)})`, 'under 30 ms', median(first) < 30);
+    row('the same while it is open', `${median(next).toFixed(1)} ms`, '-');
+    const slow = [];
+    for (let i = 0; i < (quick ? 3 : 7); i++) {
+      const o = await one(own);
+      slow.push(o.t);
+      await o.c.logout();
+      await until('the mailbox to close', 5000, async () => (await service.status()).store?.open_mailboxes === 0);
+    }
+    row('login to SELECT, own password (Argon2id)', `${median(slow).toFixed(0)} ms`, 'under 400 ms', median(slow) < 400);
+    await service.stop();
+  },
+  async idle() {
+    const service = await Service.start({ env: { LETTERLOCK_IMAP_MAX_CONNECTIONS_PER_NETWORK: '100000', LETTERLOCK_IMAP_MAX_CONNECTIONS_PER_ALIAS: '100000' } });
+    await sleep(1000);
+    const pss = await memory(service, 'Pss');
+    row('PSS of the idle service, all processes', `${(pss / 1048576).toFixed(1)} MB`, 'under 80 MB', pss < 80 * 1048576);
+    const a = await service.alias();
+    const count = quick ? 200 : 2000;
+    const warm = await service.imap(a);
+    await warm.cmd('SELECT INBOX');
+    const before = await memory(service, 'Rss');
+    const sessions = [];
+    for (let i = 0; i < count; i += 20) {
+      sessions.push(...await Promise.all(Array.from({ length: 20 }, async () => {
+        const c = await service.imap(a);
+        await c.cmd('SELECT INBOX');
+        await c.io.write('i IDLE\r\n');
+        await c.io.line();
+        return c;
+      })));
+    }
+    const after = await memory(service, 'Rss');
+    const each = (after - before) / count;
+    row(`RSS per idle TLS session (${count} sessions)`, `${(each / 1024).toFixed(1)} KB`, 'under 64 KB', each < 65536);
+    // one delivery reaches all of a hundred watchers
+    const lag = [];
+    for (let i = 0; i < (quick ? 10 : 50); i++) {
+      const watch = sessions.slice(0, 20).map((c) => c.io.line(10000).then((l) => ({ l, at: now() })));
+      const smtp = await service.smtp();
+      await smtp.send('sender@example.net', a.address, sample(i, 1000));
+      const accepted = now();
+      smtp.end();
+      for (const w of watch) {
+        const { l, at } = await w;
+        if (!/EXISTS/.test(l)) throw new Error(l);
+        lag.push(Math.max(0, Number(at - accepted) / 1e6));
+      }
+      for (const c of sessions.slice(0, 20)) while (c.io.size) await c.io.line();
+      await sleep(20);
+      for (const c of sessions.slice(0, 20)) while (c.io.size) await c.io.line();
+    }
+    row('IDLE push after the 250, p50 / p99', `${quantile(lag, 0.5).toFixed(1)} / ${quantile(lag, 0.99).toFixed(1)} ms`, 'p99 under 20 ms', quantile(lag, 0.99) < 20);
+    for (const c of sessions) c.io.end();
+    warm.io.end();
+    await service.stop();
+  },
+  async restart() {
+    const service = await Service.start({ env: { LETTERLOCK_IMAP_MAX_CONNECTIONS_PER_NETWORK: '100000', LETTERLOCK_IMAP_MAX_CONNECTIONS_PER_ALIAS: '100000' } });
+    const people = await times(quick ? 20 : 100, () => service.alias());
+    const count = quick ? 200 : 1000;
+    const sessions = [];
+    for (let i = 0; i < count; i += 20) {
+      sessions.push(...await Promise.all(Array.from({ length: 20 }, async (_, k) => {
+        const c = await service.imap(people[(i + k) % people.length]);
+        await c.cmd('SELECT INBOX');
+        return c;
+      })));
+    }
+    const took = [];
+    for (let i = 0; i < rounds; i++) {
+      await service.kill('store');
+      const from = now();
+      await Promise.all(sessions.map((c) => c.cmd('UID SEARCH ALL', { ms: 30000 })));
+      took.push(ms(from));
+      await sleep(1000);
+    }
+    row(`store killed under ${count} sessions of ${people.length} mailboxes: all answer again after`, `${median(took).toFixed(0)} ms`, '2,000 ms', median(took) < 2000);
+    for (const c of sessions) c.io.end();
+    await service.stop();
+  },
+  async flood() {
+    const service = await Service.start();
+    const people = await times(10, () => service.alias());
+    await service.ctl(['alias', 'add', 'target@example.test']);
+    const own = { address: 'target@example.test', password: 'tractor velvet 93 umbrella quiet' };
+    await service.ctl(['alias', 'password', own.address, '--own'], { input: `${own.password}\n` });
+    const known = await service.imap(own);
+    await known.logout();
+    const load = () => tool('smtp_load', [service.ports.mx, 4, seconds, 10240, ...people.map((a) => a.address)]);
+    const calm = [];
+    const flooded = [];
+    const login = [];
+    for (let i = 0; i < rounds; i++) {
+      calm.push((await load()).p99_us);
+      let over = false;
+      let bad = 0;
+      const attackers = Array.from({ length: 20 }, async () => {
+        while (!over) {
+          try {
+            const c = new Imap(await dial(service.ports.imaps, { secure: true }));
+            await c.io.line();
+            for (let k = 0; k < 5 && !over; k++) { await c.cmd(`LOGIN "${own.address}" "wrong horse battery ${bad++}"`, { ok: false, ms: 30000 }); await sleep(50); }
+            c.io.end();
+          } catch { await sleep(50); }
+        }
+      });
+      flooded.push((await load()).p99_us);
+      over = true;
+      await Promise.all(attackers);
+      const from = now();
+      const c = await service.imap(own);
+      login.push(ms(from));
+      await c.logout();
+      row(`bad logins offered in round ${i + 1}`, `${(bad / seconds).toFixed(0)}/s`, '200/s');
+    }
+    const ratio = median(flooded) / median(calm);
+    row('p99 of deliveries under bad logins, against without', `${ratio.toFixed(2)}`, 'at most 1.2', ratio <= 1.2);
+    row('a known client logs in right after', `${median(login).toFixed(0)} ms`, 'under 1,000 ms', median(login) < 1000);
+    await service.stop();
+  },
+};
+
+const wanted = names.length ? names : Object.keys(benches);
+for (const n of wanted) {
+  console.log(`# ${n}`);
+  try { await benches[n](); } catch (e) { row(n, `failed: ${e.message}`, '-', false); }
+}
+const machine = `${cpus().length} cores (${cpus()[0].model.trim()}), Linux ${release()}, Node ${process.version}`;
+const date = new Date().toISOString().slice(0, 10);
+const table = ['| what | figure | aim | met |', '|---|---|---|---|', ...rows.map((r) => `| ${r.name} | ${r.figure} | ${r.aim} | ${r.met} |`)].join('\n');
+const out = path.join(build, 'bench-results.md');
+await writeFile(out, `\`node bench/run.mjs${quick ? ' --quick' : ''} ${wanted.join(' ')}\`, ${date}, ${machine}\n\n${table}\n`);
+console.log(`\n${table}\n\nwritten to ${path.relative(root, out)}`);

@@ -1,0 +1,195 @@
+/* bench/smtp_load.c
+ *
+ * Durable deliveries per second: `connections` threads send messages of `bytes` over SMTP as fast as they
+ * are acknowledged, recipients in turn.
+ *   smtp_load PORT CONNECTIONS SECONDS BYTES RECIPIENT...
+ * Prints one JSON line: rate, latencies in microseconds. */
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SAMPLES_MAX 400000u
+
+struct client {
+    pthread_t thread;
+    unsigned index;
+    int fd;
+    char in[4096];
+    size_t n;
+    uint64_t sent, failed;
+};
+
+static struct {
+    uint16_t port;
+    unsigned clients, seconds, nrcpt;
+    size_t bytes;
+    char **rcpt;
+    int64_t end_us;
+    uint32_t *samples;
+    size_t nsamples;
+    pthread_mutex_t lock;
+} load = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static bool put(struct client *c, struct str s)
+{
+    while (s.n) {
+        ssize_t w = send(c->fd, s.p, s.n, MSG_NOSIGNAL);
+
+        if (w <= 0)
+            return false;
+        s = str_skip(s, (size_t)w);
+    }
+    return true;
+}
+
+/* The code of the next reply's last line; 0 when the connection is gone. */
+static int reply(struct client *c)
+{
+    for (;;) {
+        char *nl = memchr(c->in, '\n', c->n);
+
+        if (nl) {
+            int code = (c->in[0] - '0') * 100 + (c->in[1] - '0') * 10 + (c->in[2] - '0');
+            bool last = c->in[3] != '-';
+            size_t used = (size_t)(nl - c->in) + 1;
+
+            memmove(c->in, c->in + used, c->n - used);
+            c->n -= used;
+            if (last)
+                return code;
+            continue;
+        }
+        ssize_t got = recv(c->fd, c->in + c->n, sizeof c->in - c->n, 0);
+
+        if (got <= 0)
+            return 0;
+        c->n += (size_t)got;
+    }
+}
+
+static bool hello(struct client *c)
+{
+    struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(load.port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int one = 1;
+
+    c->fd = socket(AF_INET, SOCK_STREAM, 0);
+    c->n = 0;
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return connect(c->fd, (struct sockaddr *)&sa, sizeof sa) == 0 && reply(c) == 220 &&
+           put(c, STR("EHLO bench.example.net\r\n")) && reply(c) == 250;
+}
+
+static void body(struct buf *b, unsigned client, uint64_t i)
+{
+    uint64_t x = (client + 1) * UINT64_C(0x9e3779b97f4a7c15) + i * UINT64_C(0xbf58476d1ce4e5b9);
+    static const char *const words[] = { "letter", "harbour", "window", "Tuesday", "please", "invoice",
+                                         "garden", "meeting", "attached", "regards", "station", "number" };
+
+    buf_clear(b);
+    if (buf_printf(b, "From: Bench <bench@example.net>\r\nTo: reader@example.test\r\nSubject: bench %u %llu\r\n"
+                      "Message-ID: <%u.%llu.%d@example.net>\r\nDate: Tue, 3 Nov 2026 09:08:07 +0100\r\n\r\n",
+                   client, (unsigned long long)i, client, (unsigned long long)i, (int)getpid()) < 0)
+        abort();
+    while (b->n < load.bytes) {
+        for (int k = 0; k < 8; k++) {
+            x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+            if (buf_printf(b, "%s%llx ", words[x % ARRAY_LEN(words)], (unsigned long long)(x & 0xfff)) < 0)
+                abort();
+        }
+        if (buf_putz(b, "\r\n") < 0)
+            abort();
+    }
+    if (buf_putz(b, ".\r\n") < 0)
+        abort();
+}
+
+static bool transaction(struct client *c, struct buf *b, struct buf *head)
+{
+    buf_clear(head);
+    if (buf_printf(head, "MAIL FROM:<bench@example.net>\r\nRCPT TO:<%s>\r\nDATA\r\n",
+                   load.rcpt[(c->index + c->sent * load.clients) % load.nrcpt]) < 0)
+        abort();
+    return put(c, buf_str(head)) && reply(c) == 250 && reply(c) == 250 && reply(c) == 354 && put(c, buf_str(b)) &&
+           reply(c) == 250;
+}
+
+static void *client_run(void *arg)
+{
+    struct client *c = arg;
+    struct buf b = { .max = MIB(64) }, head = { .max = KIB(4) };
+
+    if (!hello(c)) {
+        c->failed++;
+        return NULL;
+    }
+    while (clock_mono_us() < load.end_us) {
+        int64_t began;
+
+        body(&b, c->index, c->sent);
+        began = clock_mono_us();
+        if (!transaction(c, &b, &head)) {
+            c->failed++;
+            close(c->fd);
+            if (!hello(c))
+                break;
+            continue;
+        }
+        c->sent++;
+        pthread_mutex_lock(&load.lock);
+        if (load.nsamples < SAMPLES_MAX)
+            load.samples[load.nsamples++] = (uint32_t)(clock_mono_us() - began);
+        pthread_mutex_unlock(&load.lock);
+    }
+    close(c->fd);
+    buf_release(&b);
+    buf_release(&head);
+    return NULL;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+int main(int argc, char **argv)
+{
+    uint32_t v[4];
+    struct client *clients;
+    uint64_t sent = 0, failed = 0;
+
+    for (int i = 0; i < 4; i++)
+        if (argc < 6 || !str_to_u32(str_from(argv[i + 1]), &v[i])) {
+            fprintf(stderr, "usage: smtp_load PORT CONNECTIONS SECONDS BYTES RECIPIENT...\n");
+            return 64;
+        }
+    load.port = (uint16_t)v[0];
+    load.clients = v[1];
+    load.seconds = v[2];
+    load.bytes = v[3];
+    load.rcpt = argv + 5;
+    load.nrcpt = (unsigned)argc - 5;
+    load.samples = calloc(SAMPLES_MAX, sizeof *load.samples);
+    clients = calloc(load.clients, sizeof *clients);
+    load.end_us = clock_mono_us() + (int64_t)load.seconds * 1000000;
+    for (unsigned i = 0; i < load.clients; i++) {
+        clients[i].index = i;
+        pthread_create(&clients[i].thread, NULL, client_run, &clients[i]);
+    }
+    for (unsigned i = 0; i < load.clients; i++) {
+        pthread_join(clients[i].thread, NULL);
+        sent += clients[i].sent;
+        failed += clients[i].failed;
+    }
+    qsort(load.samples, load.nsamples, sizeof *load.samples, by_value);
+    printf("{\"sent\":%llu,\"failed\":%llu,\"rate\":%.1f,\"p50_us\":%u,\"p99_us\":%u}\n", (unsigned long long)sent,
+           (unsigned long long)failed, (double)sent / load.seconds,
+           load.nsamples ? load.samples[load.nsamples / 2] : 0, load.nsamples ? load.samples[load.nsamples * 99 / 100] : 0);
+    return 0;
+}
