@@ -36,7 +36,8 @@ const struct conf_item server_conf_items[] = {
 const size_t server_conf_nitems = ARRAY_LEN(server_conf_items);
 
 /* Names with the prefix LETTERLOCK_ that are no settings. */
-static const char *const other_env[] = { "LETTERLOCK_CONFIG", "LETTERLOCK_SERVER_KEY", "LETTERLOCK_CORPUS", NULL };
+static const char *const other_env[] = { "LETTERLOCK_CONFIG", "LETTERLOCK_SERVER_KEY", "LETTERLOCK_BUILD", "LETTERLOCK_CORPUS",
+                                        NULL };
 
 const struct conf_table *config_tables(size_t *n_out)
 {

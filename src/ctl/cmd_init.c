@@ -4,6 +4,7 @@
 #include "lib/base/rand.h"
 #include "lib/crypto/subkey.h"
 #include "lib/tls/tls.h"
+#include "proto/directory.pb-c.h"
 #include "src/ctl/ctl.h"
 #include <fcntl.h>
 #include <sysexits.h>
@@ -89,6 +90,23 @@ int init_folder(const struct init_options *o)
     return put_config(dir, o); /* last: where it is, all is */
 }
 
+/* The first domain, by the roles themselves like every other. */
+static int init_domain(const char *dir, const char *domain)
+{
+    Directory__DomainRequest q = DIRECTORY__DOMAIN_REQUEST__INIT;
+    CLEANUP(service_close) struct service *s = NULL;
+    char path[4096];
+    struct args a = { .config = path };
+    int r;
+
+    snprintf(path, sizeof path, "%s/letterlock.conf", dir);
+    if ((r = service_open(&a, &s)) != 0)
+        return r;
+    q.domain = str_pb(str_from(domain));
+    r = service_ask(s, ROLE_DIRECTORY, DIRECTORY__OP__DOMAIN_ADD, &q.base, NULL, NULL);
+    return r < 0 && r != E_EXISTS ? ctl_fail(ctl_exit_code(r), "%s: %s", domain, error_text(r)) : 0;
+}
+
 int cmd_init(int argc, char **argv)
 {
     struct init_options o = { .dir = ".", .domain = NULL, .imap_listen = ":143", .imap_tls_listen = ":993",
@@ -103,12 +121,13 @@ int cmd_init(int argc, char **argv)
     has_domain = o.domain != NULL;
     if (!has_domain)
         o.domain = "localhost.localdomain";
-    if ((r = init_folder(&o)) != 0)
+    if ((r = init_folder(&o)) != 0 || (has_domain && (r = init_domain(o.dir, o.domain)) != 0))
         return r;
     printf("Made %s/letterlock.conf, a server key and a self-signed certificate.\n"
            "Keep a copy of %s/server.key in a safe place: without it, addresses and waiting mail are lost.\n"
-           "Next: letterlock serve --config %s/letterlock.conf\n"
-           "      letterlock domain add %s --config %s/letterlock.conf\n",
-           o.dir, o.dir, o.dir, has_domain ? o.domain : "DOMAIN", o.dir);
+           "Next: letterlock serve --config %s/letterlock.conf\n",
+           o.dir, o.dir, o.dir);
+    if (!has_domain)
+        printf("      letterlock domain add DOMAIN --config %s/letterlock.conf\n", o.dir);
     return EX_OK;
 }

@@ -45,7 +45,7 @@ static void print_status(json_t *j)
         int abi = (int)json_integer_value(json_object_get(one, "landlock_abi"));
         char name[40];
 
-        snprintf(name, sizeof name, "%s/%lld", json_string_value(json_object_get(one, "role")),
+        snprintf(name, sizeof name, "%s/%lld", json_string_value(json_object_get(one, "name")),
                  (long long)json_integer_value(json_object_get(one, "instance")));
         printf("%-12s %8lld %-9s %8lld  %s%s%s\n", name, (long long)json_integer_value(json_object_get(one, "pid")),
                json_string_value(json_object_get(one, "state")),

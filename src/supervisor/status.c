@@ -32,7 +32,7 @@ static int put_role(struct super *s, struct buf *b, const struct child *c, bool 
     bool up = c->state != CHILD_DOWN && c->state != CHILD_STOPPED;
 
     return buf_printf(b,
-                      "%s{\"role\":\"%s\",\"instance\":%u,\"pid\":%d,\"state\":\"%s\",\"restarts\":%llu,"
+                      "%s{\"name\":\"%s\",\"instance\":%u,\"pid\":%d,\"state\":\"%s\",\"restarts\":%llu,"
                       "\"uptime_ms\":%lld,\"sandbox\":\"%s\",\"seccomp\":%s,\"landlock_abi\":%u}",
                       first ? "" : ",", role_name(c->def->id), c->instance, up ? (int)c->pid : 0,
                       child_state_name(c->state), (unsigned long long)c->restarts,

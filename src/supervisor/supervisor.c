@@ -45,12 +45,17 @@ static bool is_front(const struct child *c)
 
 /* ---- a role died ---- */
 
+/* It ended by itself in good order: told to, or a worker that has done its share and makes room. */
+static bool retired(int status)
+{
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 static void log_death(const struct super *s, const struct child *c, int status)
 {
-    bool wanted = c->state == CHILD_STOPPING && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     const char *role = role_name(c->def->id);
 
-    if (wanted)
+    if (retired(status))
         return;
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) /* it did what its sandbox forbids: a bug or a break-in */
         log_event(LOG_ALARM, "supervisor.role_broke_sandbox", F_Z("role", role), F_U64("instance", c->instance),
@@ -63,11 +68,11 @@ static void log_death(const struct super *s, const struct child *c, int status)
                   F_U64("instance", c->instance), F_U64("role_pid", c->pid), F_U64("exit", WEXITSTATUS(status)));
 }
 
-static void plan_restart(struct child *c)
+static void plan_restart(struct child *c, bool well)
 {
     int64_t now = clock_mono_ms();
 
-    if (now - c->started_ms >= LIVED_WELL_MS)
+    if (now - c->started_ms >= (well ? BACKOFF_FIRST_MS : LIVED_WELL_MS))
         c->backoff_ms = 0;
     c->start_at_ms = now + c->backoff_ms;
     c->backoff_ms = c->backoff_ms == 0 ? BACKOFF_FIRST_MS
@@ -90,7 +95,7 @@ static void reap(struct super *s)
             fd_close(&c->fd);
             c->state = s->stopping ? CHILD_STOPPED : CHILD_DOWN;
             if (!s->stopping)
-                plan_restart(c);
+                plan_restart(c, retired(status));
         }
 }
 
@@ -107,7 +112,7 @@ static void start_due(struct super *s)
         if ((r = super_spawn(s, c)) < 0) {
             log_event(LOG_ERROR, "supervisor.spawn_failed", F_Z("role", role_name(c->def->id)), F_ERR(r));
             c->started_ms = now;
-            plan_restart(c);
+            plan_restart(c, false);
         }
     }
 }

@@ -1,0 +1,236 @@
+/* Addresses, rows, and requests through the operations' table, on a database in memory. */
+#include "lib/base/test.h"
+#include "lib/base/errors.h"
+#include "lib/rpc/rpc.h"
+#include "src/directory/cache.h"
+#include "src/directory/ops.h"
+
+static const struct {
+    const char *in, *local, *domain, *text;
+    int r;
+} addresses[] = {
+    { "Hello@Example.TEST", "hello", "example.test", "Hello@example.test", 0 },
+    { "\"Hello\"@example.test", "hello", "example.test", "Hello@example.test", 0 },
+    { "\"a b\"@example.test", "a b", "example.test", "\"a b\"@example.test", 0 },
+    { "x@Bücher.example", "x", "xn--bcher-kva.example", "x@xn--bcher-kva.example", 0 },
+    { "x@xn--bcher-kva.example", "x", "xn--bcher-kva.example", "x@xn--bcher-kva.example", 0 },
+    { "Zoe\xcc\x88@example.test", "zo\xc3\xab", "example.test", "Zo\xc3\xab@example.test", 0 },
+    { "Z\xc3\x96@example.test", "z\xc3\x96", "example.test", "Z\xc3\x96@example.test", 0 }, /* ASCII case only */
+    { "x@[127.0.0.1]", NULL, NULL, NULL, E_SYNTAX },
+    { "x", NULL, NULL, NULL, E_SYNTAX },
+    { "x@", NULL, NULL, NULL, E_SYNTAX },
+    { "@example.test", NULL, NULL, NULL, E_SYNTAX },
+    { "x@exa mple.test", NULL, NULL, NULL, E_SYNTAX },
+    { "x\xff@example.test", NULL, NULL, NULL, E_SYNTAX },
+};
+
+static void test_addresses(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+        struct arena a = { .max = KIB(64) };
+        struct address got;
+        int r = address_parse(&a, str_from(addresses[i].in), &got);
+
+        check_case = addresses[i].in;
+        CHECK(r == addresses[i].r);
+        CHECK(r < 0 || str_eq_z(got.local, addresses[i].local));
+        CHECK(r < 0 || str_eq_z(got.domain, addresses[i].domain));
+        CHECK(r < 0 || str_eq_z(got.text, addresses[i].text));
+        arena_release(&a);
+    }
+    check_case = "";
+}
+
+/* One request through the table, packed and unpacked like the real ones. */
+static int ask(struct db *db, struct arena *a, uint32_t op, const ProtobufCMessage *m, const void *answer)
+{
+    CLEANUP(buf_release) struct buf b = { .max = MIB(1) };
+    const struct directory_op *o = directory_op_of(op);
+    size_t n = protobuf_c_message_get_packed_size(m);
+    uint8_t *p = buf_reserve(&b, n + 1);
+    struct directory_answer out = { NULL, STR_NONE };
+    void *request;
+    int r;
+
+    b.n = protobuf_c_message_pack(m, p);
+    request = rpc_unpack(o->request, a, buf_str(&b));
+    CHECK(request);
+    r = o->run(db, a, request, &out);
+    if (r == 0 && answer)
+        memcpy((void *)(uintptr_t)answer, &out.body, sizeof out.body);
+    return r;
+}
+
+static int domain_op(struct db *db, struct arena *a, uint32_t op, const char *name)
+{
+    Directory__DomainRequest q = DIRECTORY__DOMAIN_REQUEST__INIT;
+
+    q.domain = str_pb(str_from(name));
+    return ask(db, a, op, &q.base, NULL);
+}
+
+static int alias_op(struct db *db, struct arena *a, uint32_t op, const char *address, Directory__Alias **out)
+{
+    Directory__AliasRequest q = DIRECTORY__ALIAS_REQUEST__INIT;
+
+    q.address = str_pb(str_from(address));
+    return ask(db, a, op, &q.base, out);
+}
+
+static Directory__ResolveResponse *resolve(struct db *db, struct arena *a, const char *address)
+{
+    Directory__ResolveRequest q = DIRECTORY__RESOLVE_REQUEST__INIT;
+    Directory__ResolveResponse *m = NULL;
+
+    q.address = str_pb(str_from(address));
+    CHECK(ask(db, a, DIRECTORY__OP__RESOLVE, &q.base, &m) == 0);
+    return m;
+}
+
+#define ID_A     STR("aaaaaaaaaaaa")
+#define ID_B     STR("bbbbbbbbbbbb")
+#define STATE(c) STR(c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c)
+
+static int key_op(struct db *db, struct arena *a, uint32_t op, struct str id, struct str key_state)
+{
+    Directory__KeystateRequest q = DIRECTORY__KEYSTATE_REQUEST__INIT;
+
+    q.mailbox_id = str_pb(id);
+    q.key_state = str_pb(key_state);
+    return ask(db, a, op, &q.base, NULL);
+}
+
+static int bind_op(struct db *db, struct arena *a, uint64_t alias, struct str id, struct str key_state, struct str replaces)
+{
+    Directory__BindRequest q = DIRECTORY__BIND_REQUEST__INIT;
+
+    q.alias_id = alias;
+    q.mailbox_id = str_pb(id);
+    q.key_state = str_pb(key_state);
+    q.replaces_mailbox_id = str_pb(replaces);
+    return ask(db, a, DIRECTORY__OP__MAILBOX_BIND, &q.base, NULL);
+}
+
+#define RESULT(x) DIRECTORY__RESOLVE_RESPONSE__RESULT__##x
+
+static void test_life_of_an_alias(void **state)
+{
+    struct arena a = { .max = MIB(4) };
+    Directory__Alias *m = NULL;
+    struct db *db = NULL;
+
+    (void)state;
+    CHECK(db_open_memory(&db) == 0 && accounts_migrate(db, NULL) == 0);
+    CHECK(resolve(db, &a, "hello@example.test")->result == RESULT(NO_DOMAIN));
+    CHECK(alias_op(db, &a, DIRECTORY__OP__ALIAS_ADD, "hello@example.test", NULL) == E_NOTFOUND);
+    CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_ADD, "Example.TEST") == 0);
+    CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_ADD, "example.test") == E_EXISTS);
+    CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_ADD, "no domain") == E_SYNTAX);
+    CHECK(resolve(db, &a, "hello@example.test")->result == RESULT(NO_ALIAS));
+    CHECK(resolve(db, &a, "nonsense")->result == RESULT(NO_DOMAIN));
+    CHECK(alias_op(db, &a, DIRECTORY__OP__ALIAS_ADD, "Hello@Example.test", &m) == 0 && m->mailbox_id.len == 0);
+    CHECK(alias_op(db, &a, DIRECTORY__OP__ALIAS_ADD, "hELLO@example.test", NULL) == E_EXISTS);
+    CHECK(resolve(db, &a, "hello@example.test")->result == RESULT(NOT_READY));
+    CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_REMOVE, "example.test") == E_BUSY);
+
+    /* keys: bind, prepare, commit, each safe to repeat */
+    CHECK(bind_op(db, &a, m->alias_id, ID_A, STATE("1"), ID_B) == E_STALE);
+    CHECK(bind_op(db, &a, 4711, ID_A, STATE("1"), STR("")) == E_NOTFOUND);
+    CHECK(bind_op(db, &a, m->alias_id, ID_A, STR("short"), STR("")) == E_SYNTAX);
+    CHECK(bind_op(db, &a, m->alias_id, ID_A, STATE("1"), STR("")) == 0);
+    CHECK(bind_op(db, &a, m->alias_id, ID_A, STATE("1"), STR("")) == 0);
+    CHECK(resolve(db, &a, "HELLO@example.test")->n_key_states == 1);
+    CHECK(key_op(db, &a, DIRECTORY__OP__KEYSTATE_COMMIT, ID_A, STATE("2")) == E_NOTFOUND);
+    CHECK(key_op(db, &a, DIRECTORY__OP__KEYSTATE_PREPARE, ID_A, STATE("2")) == 0);
+    CHECK(key_op(db, &a, DIRECTORY__OP__KEYSTATE_PREPARE, ID_A, STATE("2")) == 0);
+    CHECK(key_op(db, &a, DIRECTORY__OP__KEYSTATE_PREPARE, ID_B, STATE("2")) == E_NOTFOUND);
+    CHECK(resolve(db, &a, "hello@example.test")->n_key_states == 2);
+    CHECK(str_eq(pb_str(resolve(db, &a, "hello@example.test")->key_states[0]), STATE("1")));
+    CHECK(key_op(db, &a, DIRECTORY__OP__KEYSTATE_COMMIT, ID_A, STATE("2")) == 0);
+    CHECK(key_op(db, &a, DIRECTORY__OP__KEYSTATE_COMMIT, ID_A, STATE("2")) == 0);
+    CHECK(resolve(db, &a, "hello@example.test")->n_key_states == 1);
+    CHECK(str_eq(pb_str(resolve(db, &a, "hello@example.test")->key_states[0]), STATE("2")));
+    /* starting over: another mailbox takes the place of this one */
+    CHECK(bind_op(db, &a, m->alias_id, ID_B, STATE("3"), ID_A) == 0);
+    CHECK(resolve(db, &a, "hello@example.test")->n_key_states == 1);
+    CHECK(str_eq(pb_str(resolve(db, &a, "hello@example.test")->mailbox_id), ID_B));
+
+    CHECK(alias_op(db, &a, DIRECTORY__OP__ALIAS_REMOVE, "hello@example.test", &m) == 0);
+    CHECK(str_eq(pb_str(m->mailbox_id), ID_B));
+    CHECK(alias_op(db, &a, DIRECTORY__OP__ALIAS_SHOW, "hello@example.test", NULL) == E_NOTFOUND);
+    CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_REMOVE, "example.test") == 0);
+    CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_REMOVE, "example.test") == E_NOTFOUND);
+    db_close(&db);
+    arena_release(&a);
+}
+
+static void test_lists_page(void **state)
+{
+    Directory__ListRequest q = DIRECTORY__LIST_REQUEST__INIT;
+    struct arena a = { .max = MIB(8) };
+    Directory__AliasListResponse *m = NULL;
+    Directory__DomainListResponse *d = NULL;
+    struct db *db = NULL;
+    char name[64];
+    size_t seen = 0;
+
+    (void)state;
+    CHECK(db_open_memory(&db) == 0 && accounts_migrate(db, NULL) == 0);
+    CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_ADD, "b.test") == 0);
+    CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_ADD, "a.test") == 0);
+    for (int i = 0; i < 20; i++) {
+        snprintf(name, sizeof name, "user%02d@%c.test", i, i % 2 ? 'a' : 'b');
+        CHECK(alias_op(db, &a, DIRECTORY__OP__ALIAS_ADD, name, NULL) == 0);
+    }
+    q.limit = 3;
+    do {
+        CHECK(ask(db, &a, DIRECTORY__OP__ALIAS_LIST, &q.base, &m) == 0);
+        seen += m->n_aliases;
+        if (m->n_aliases)
+            q.after = m->aliases[m->n_aliases - 1]->address;
+    } while (m->more);
+    CHECK(seen == 20 && str_eq_z(pb_str(q.after), "user18@b.test"));
+    q = (Directory__ListRequest)DIRECTORY__LIST_REQUEST__INIT;
+    q.domain = str_pb(STR("a.test"));
+    CHECK(ask(db, &a, DIRECTORY__OP__ALIAS_LIST, &q.base, &m) == 0 && m->n_aliases == 10 && !m->more);
+    q = (Directory__ListRequest)DIRECTORY__LIST_REQUEST__INIT;
+    CHECK(ask(db, &a, DIRECTORY__OP__DOMAIN_LIST, &q.base, &d) == 0 && d->n_domains == 2);
+    CHECK(str_eq_z(pb_str(d->domains[0]->domain), "a.test") && d->domains[0]->aliases == 10);
+    db_close(&db);
+    arena_release(&a);
+}
+
+static void test_cache(void **state)
+{
+    Directory__ResolveRequest q = DIRECTORY__RESOLVE_REQUEST__INIT;
+    Directory__ResolveResponse m = DIRECTORY__RESOLVE_RESPONSE__INIT;
+    struct arena a = { .max = KIB(64) };
+    struct cache *c = cache_new();
+    struct str key;
+
+    (void)state;
+    q.address = str_pb(STR("Hello@Example.test"));
+    key = resolve_cache_key(&a, &q);
+    CHECK(str_eq_z(key, "hello@example.test") && !cache_get(c, key).p);
+    m.alias_id = 7;
+    cache_put(c, key, &m.base);
+    CHECK(cache_get(c, key).n > 0 && !cache_get(c, STR("other@example.test")).p);
+    cache_put(c, key, &m.base);
+    cache_clear(c);
+    CHECK(!cache_get(c, key).p);
+    cache_free(&c);
+    arena_release(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_life_of_an_alias),
+        cmocka_unit_test(test_lists_page),
+        cmocka_unit_test(test_cache),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,294 @@
+#include "src/directory/ops.h"
+#include "lib/base/clock.h"
+#include "lib/base/errors.h"
+#include "lib/rpc/rpc.h"
+
+/* A message of its kind in the arena, initialised. */
+static void *message_new(struct arena *a, const ProtobufCMessageDescriptor *d)
+{
+    ProtobufCMessage *m = arena_alloc(a, d->sizeof_message);
+
+    if (m)
+        protobuf_c_message_init(d, m);
+    return m;
+}
+
+static int answer(struct directory_answer *out, void *message)
+{
+    out->body = message;
+    return message ? 0 : E_NOMEM;
+}
+
+static int answer_empty(struct arena *a, struct directory_answer *out)
+{
+    return answer(out, message_new(a, &directory__empty__descriptor));
+}
+
+static int states_of(struct arena *a, const struct account *acc, ProtobufCBinaryData **out)
+{
+    if (!(*out = ARENA_ARRAY(a, acc->nstates + 1, ProtobufCBinaryData)))
+        return E_NOMEM;
+    for (size_t i = 0; i < acc->nstates; i++)
+        (*out)[i] = str_pb(acc->states[i]);
+    return 0;
+}
+
+static int alias_message(struct arena *a, const struct account *acc, Directory__Alias **out)
+{
+    Directory__Alias *m = message_new(a, &directory__alias__descriptor);
+
+    if (!m || states_of(a, acc, &m->key_states) < 0)
+        return E_NOMEM;
+    m->n_key_states = acc->nstates;
+    m->alias_id = acc->alias_id;
+    m->address = str_pb(acc->address);
+    m->mailbox_id = str_pb(acc->mailbox_id);
+    m->created_ms = acc->created_ms;
+    *out = m;
+    return 0;
+}
+
+static int answer_alias(struct arena *a, const struct account *acc, struct directory_answer *out)
+{
+    Directory__Alias *m = NULL;
+    int r = alias_message(a, acc, &m);
+
+    return r < 0 ? r : answer(out, m);
+}
+
+/* ---- reading ---- */
+
+static int run_status(struct db *db, struct arena *a, const void *request UNUSED, struct directory_answer *out)
+{
+    Directory__StatusResponse *m = message_new(a, &directory__status_response__descriptor);
+    int r = m ? accounts_count(db, &m->domains, &m->aliases) : E_NOMEM;
+
+    return r < 0 ? r : answer(out, m);
+}
+
+struct str resolve_cache_key(struct arena *a, const void *request)
+{
+    const Directory__ResolveRequest *q = request;
+    struct address addr;
+    struct str key;
+    char *z;
+
+    if (address_parse(a, pb_str(q->address), &addr) < 0 ||
+        !(z = arena_printf(a, "%.*s@%.*s", STR_ARG(addr.local), STR_ARG(addr.domain))))
+        return STR_NONE;
+    key = str_from(z);
+    return key;
+}
+
+static int resolve_missing(struct db *db, struct str domain, Directory__ResolveResponse *m)
+{
+    int r = domain.n ? domain_is_ours(db, domain) : E_NOTFOUND;
+
+    if (r < 0 && r != E_NOTFOUND)
+        return r;
+    m->result = r == 0 ? DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_ALIAS : DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_DOMAIN;
+    return 0;
+}
+
+static int run_resolve(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+{
+    const Directory__ResolveRequest *q = request;
+    Directory__ResolveResponse *m = message_new(a, &directory__resolve_response__descriptor);
+    struct account acc = { .alias_id = 0 };
+    struct address addr = { .domain = STR_NONE };
+    int r;
+
+    if (!m)
+        return E_NOMEM;
+    r = address_parse(a, pb_str(q->address), &addr);
+    if (r == 0)
+        r = alias_get(db, a, &addr, &acc);
+    if (r == E_NOTFOUND || r == E_SYNTAX || r == E_LIMIT) {
+        if ((r = resolve_missing(db, addr.domain, m)) < 0)
+            return r;
+        return answer(out, m);
+    }
+    if (r < 0 || (r = states_of(a, &acc, &m->key_states)) < 0)
+        return r;
+    m->n_key_states = acc.nstates;
+    m->alias_id = acc.alias_id;
+    m->address = str_pb(acc.address);
+    m->mailbox_id = str_pb(acc.mailbox_id);
+    m->result = acc.mailbox_id.n ? DIRECTORY__RESOLVE_RESPONSE__RESULT__OK
+                                 : DIRECTORY__RESOLVE_RESPONSE__RESULT__NOT_READY;
+    if (acc.mailbox_id.n)
+        out->cache_as = resolve_cache_key(a, request);
+    return answer(out, m);
+}
+
+static int run_domain_list(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+{
+    const Directory__ListRequest *q = request;
+    Directory__DomainListResponse *m = message_new(a, &directory__domain_list_response__descriptor);
+    struct domain_row *rows = NULL;
+    bool more = false;
+    size_t n = 0;
+    int r = m ? domain_list(db, a, pb_str(q->after), q->limit, &rows, &n, &more) : E_NOMEM;
+
+    if (r < 0)
+        return r;
+    if (!(m->domains = ARENA_ARRAY(a, n + 1, Directory__Domain *)))
+        return E_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        if (!(m->domains[i] = message_new(a, &directory__domain__descriptor)))
+            return E_NOMEM;
+        m->domains[i]->domain = str_pb(rows[i].name);
+        m->domains[i]->created_ms = rows[i].created_ms;
+        m->domains[i]->aliases = rows[i].aliases;
+    }
+    m->n_domains = n;
+    m->more = more;
+    return answer(out, m);
+}
+
+static int run_alias_list(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+{
+    const Directory__ListRequest *q = request;
+    Directory__AliasListResponse *m = message_new(a, &directory__alias_list_response__descriptor);
+    struct address after;
+    struct account *rows = NULL;
+    struct str domain = STR_NONE;
+    bool more = false;
+    size_t n = 0;
+    int r = 0;
+
+    if (!m)
+        return E_NOMEM;
+    if ((q->domain.len && (r = address_domain(a, pb_str(q->domain), &domain)) < 0) ||
+        (q->after.len && (r = address_parse(a, pb_str(q->after), &after)) < 0) ||
+        (r = alias_list(db, a, domain, q->after.len ? &after : NULL, q->limit, &rows, &n, &more)) < 0)
+        return r;
+    if (!(m->aliases = ARENA_ARRAY(a, n + 1, Directory__Alias *)))
+        return E_NOMEM;
+    for (size_t i = 0; i < n; i++)
+        if ((r = alias_message(a, &rows[i], &m->aliases[i])) < 0)
+            return r;
+    m->n_aliases = n;
+    m->more = more;
+    return answer(out, m);
+}
+
+static int run_alias_show(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+{
+    const Directory__AliasRequest *q = request;
+    struct account acc;
+    struct address addr;
+    int r;
+
+    if ((r = address_parse(a, pb_str(q->address), &addr)) < 0 || (r = alias_get(db, a, &addr, &acc)) < 0)
+        return r;
+    return answer_alias(a, &acc, out);
+}
+
+/* ---- changing ---- */
+
+static int run_domain_add(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+{
+    const Directory__DomainRequest *q = request;
+    struct str name;
+    int r;
+
+    if ((r = address_domain(a, pb_str(q->domain), &name)) < 0 || (r = domain_add(db, name, clock_wall_ms())) < 0)
+        return r;
+    return answer_empty(a, out);
+}
+
+static int run_domain_remove(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+{
+    const Directory__DomainRequest *q = request;
+    struct str name;
+    int r;
+
+    if ((r = address_domain(a, pb_str(q->domain), &name)) < 0 || (r = domain_remove(db, name)) < 0)
+        return r;
+    return answer_empty(a, out);
+}
+
+static int run_alias_add(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+{
+    const Directory__AliasRequest *q = request;
+    struct account acc;
+    struct address addr;
+    int r;
+
+    if ((r = address_parse(a, pb_str(q->address), &addr)) < 0 ||
+        (r = alias_add(db, a, &addr, clock_wall_ms(), &acc)) < 0)
+        return r;
+    return answer_alias(a, &acc, out);
+}
+
+static int run_alias_remove(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+{
+    const Directory__AliasRequest *q = request;
+    struct account acc;
+    struct address addr;
+    int r;
+
+    if ((r = address_parse(a, pb_str(q->address), &addr)) < 0 || (r = alias_remove(db, a, &addr, &acc)) < 0)
+        return r;
+    return answer_alias(a, &acc, out);
+}
+
+static bool keystate_is_sane(ProtobufCBinaryData mailbox_id, ProtobufCBinaryData state)
+{
+    return mailbox_id.len == MAILBOX_ID_LEN && state.len >= KEY_STATE_MIN && state.len <= KEY_STATE_MAX;
+}
+
+static int run_prepare(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+{
+    const Directory__KeystateRequest *q = request;
+    int r = keystate_is_sane(q->mailbox_id, q->key_state)
+                ? keystate_prepare(db, pb_str(q->mailbox_id), pb_str(q->key_state))
+                : E_SYNTAX;
+
+    return r < 0 ? r : answer_empty(a, out);
+}
+
+static int run_commit(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+{
+    const Directory__KeystateRequest *q = request;
+    int r = keystate_is_sane(q->mailbox_id, q->key_state)
+                ? keystate_commit(db, pb_str(q->mailbox_id), pb_str(q->key_state))
+                : E_SYNTAX;
+
+    return r < 0 ? r : answer_empty(a, out);
+}
+
+static int run_bind(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+{
+    const Directory__BindRequest *q = request;
+    int r = keystate_is_sane(q->mailbox_id, q->key_state)
+                ? mailbox_bind(db, q->alias_id, pb_str(q->mailbox_id), pb_str(q->key_state),
+                               pb_str(q->replaces_mailbox_id))
+                : E_SYNTAX;
+
+    return r < 0 ? r : answer_empty(a, out);
+}
+
+const struct directory_op *directory_op_of(uint32_t op)
+{
+    static const struct directory_op ops[] = {
+        [DIRECTORY__OP__STATUS] = { "status", &directory__status_request__descriptor, run_status, false },
+        [DIRECTORY__OP__RESOLVE] = { "resolve", &directory__resolve_request__descriptor, run_resolve, false },
+        [DIRECTORY__OP__DOMAIN_ADD] = { "domain_add", &directory__domain_request__descriptor, run_domain_add, true },
+        [DIRECTORY__OP__DOMAIN_LIST] = { "domain_list", &directory__list_request__descriptor, run_domain_list, false },
+        [DIRECTORY__OP__DOMAIN_REMOVE] = { "domain_remove", &directory__domain_request__descriptor, run_domain_remove,
+                                           true },
+        [DIRECTORY__OP__ALIAS_ADD] = { "alias_add", &directory__alias_request__descriptor, run_alias_add, true },
+        [DIRECTORY__OP__ALIAS_LIST] = { "alias_list", &directory__list_request__descriptor, run_alias_list, false },
+        [DIRECTORY__OP__ALIAS_SHOW] = { "alias_show", &directory__alias_request__descriptor, run_alias_show, false },
+        [DIRECTORY__OP__ALIAS_REMOVE] = { "alias_remove", &directory__alias_request__descriptor, run_alias_remove, true },
+        [DIRECTORY__OP__KEYSTATE_PREPARE] = { "keystate_prepare", &directory__keystate_request__descriptor, run_prepare,
+                                              true },
+        [DIRECTORY__OP__KEYSTATE_COMMIT] = { "keystate_commit", &directory__keystate_request__descriptor, run_commit,
+                                             true },
+        [DIRECTORY__OP__MAILBOX_BIND] = { "mailbox_bind", &directory__bind_request__descriptor, run_bind, true },
+    };
+
+    return op < ARRAY_LEN(ops) && ops[op].run ? &ops[op] : NULL;
+}

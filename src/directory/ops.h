@@ -1,0 +1,24 @@
+/* src/directory/ops.h
+ *
+ * Requests to rows and back. `run` is called on the worker: it blocks, and touches nothing but the
+ * database and the request's arena. */
+#ifndef SRC_DIRECTORY_OPS_H
+#define SRC_DIRECTORY_OPS_H
+#include "proto/directory.pb-c.h"
+#include "src/directory/accounts.h"
+
+struct directory_answer {
+    const ProtobufCMessage *body; /* in the arena */
+    struct str cache_as;          /* RESOLVE: under this key it may be remembered */
+};
+struct directory_op {
+    const char *name;
+    const ProtobufCMessageDescriptor *request;
+    int (*run)(struct db *db, struct arena *a, const void *request, struct directory_answer *out);
+    bool changes;
+};
+/* NULL for a number that is no operation. */
+const struct directory_op *directory_op_of(uint32_t op);
+/* What a ResolveRequest's answer is remembered under; empty when the address is none. */
+struct str resolve_cache_key(struct arena *a, const void *request);
+#endif
