@@ -347,6 +347,8 @@ static void client_unlink(struct mx_client *c)
     c->mx->nclients--;
 }
 
+static void finish(struct mx_state_of_role *mx);
+
 static void client_closed(void *ctx, int why)
 {
     struct mx_client *c = ctx;
@@ -359,7 +361,7 @@ static void client_closed(void *ctx, int why)
     client_unlink(c);
     free(c);
     if (mx->stopping && mx->nclients == 0)
-        role_stopped(mx->role);
+        finish(mx);
 }
 
 static const struct conn_ops client_ops = {
@@ -368,6 +370,16 @@ static const struct conn_ops client_ops = {
     .on_secure = client_secure,
     .on_close = client_closed,
 };
+
+static void finish(struct mx_state_of_role *mx)
+{
+    struct role *r = mx->role;
+
+    timer_release(&mx->grace);
+    peers_free(&mx->peers);
+    free(mx);
+    role_stopped(r);
+}
 
 /* One line and away: a connection that we do not take may cost nothing. */
 static void turn_away(int fd, const char *why, const char *line)
@@ -504,7 +516,7 @@ static void mx_stop(struct role *r)
         listener_free(&mx->listeners[i]);
     mx->nlisteners = 0;
     if (mx->nclients == 0) {
-        role_stopped(r);
+        finish(mx);
         return;
     }
     timer_set(&mx->grace, STOP_MS);

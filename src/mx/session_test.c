@@ -148,14 +148,14 @@ static void expect(struct world *w, struct str want)
     got = str_skip(buf_str(&w->out), w->out_read);
     if (!str_cut(got, '\n', &line, &got)) {
         print_error("expected \"%.*s\", got nothing\n", STR_ARG(want));
-        CHECK(!"a reply");
+        fail_msg("not %s", "a reply");
     }
     w->out_read += line.n + 1;
     line = str_trim(line);
     want.n -= open;
     if (!(open ? str_starts(line, want) : str_eq(line, want))) {
         print_error("expected \"%.*s\", got \"%.*s\"\n", STR_ARG(want), STR_ARG(line));
-        CHECK(!"this reply");
+        fail_msg("not %s", "this reply");
     }
 }
 
@@ -184,7 +184,7 @@ static int status_of(struct str name)
     for (size_t i = 0; i < ARRAY_LEN(statuses); i++)
         if (str_eq_z(name, statuses[i].name))
             return statuses[i].status;
-    CHECK(!"a status");
+    fail_msg("not %s", "a status");
     return 0;
 }
 
@@ -230,7 +230,7 @@ static void world_does(struct world *w, struct str what)
     else if (str_eq_z(word, "waits"))
         CHECK(mx_session_waits(&w->s) && w->timer_ms == 0);
     else
-        CHECK(!"something the world can do");
+        fail_msg("not %s", "something the world can do");
 }
 
 static void world_start(struct world *w, size_t slice)
