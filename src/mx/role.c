@@ -393,16 +393,23 @@ static void turn_away(int fd, const char *why, const char *line)
 /* Room for one more: when all places are taken, who has been here longest without a message goes. */
 static bool make_room(struct mx_state_of_role *mx)
 {
+    struct mx_client *goes = NULL;
+
     if (mx->nclients < conf.max_connections)
         return true;
     if (mx->nclients >= conf.max_connections + LEAVING_MAX)
         return false;
-    for (struct mx_client *c = mx->oldest; c; c = c->next)
+    for (struct mx_client *c = mx->oldest; c; c = c->next) {
         if (mx_session_idle(&c->s)) {
-            mx_session_evict(&c->s);
-            return true;
+            goes = c;
+            break;
         }
-    return false;
+        if (!goes && mx_session_dawdles(&c->s))
+            goes = c;
+    }
+    if (goes)
+        mx_session_evict(&goes->s);
+    return goes != NULL;
 }
 
 static struct mx_client *client_new(struct mx_state_of_role *mx, int fd, const struct sockaddr *peer,

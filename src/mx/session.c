@@ -236,6 +236,11 @@ bool mx_session_idle(const struct mx_session *s)
     return s->state == MX_ST_COMMAND && !s->in_mail;
 }
 
+bool mx_session_dawdles(const struct mx_session *s)
+{
+    return s->state == MX_ST_COMMAND && s->in_mail;
+}
+
 void mx_session_evict(struct mx_session *s)
 {
     mx_say_last(s, &say_room, "evicted");

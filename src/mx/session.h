@@ -95,6 +95,8 @@ void mx_session_timeout(struct mx_session *s);
 void mx_session_stop(struct mx_session *s);
 /* May be hung up on to make room: waits for a command, outside a transaction. */
 bool mx_session_idle(const struct mx_session *s);
+/* When there is nobody else: waits for a command inside a transaction. */
+bool mx_session_dawdles(const struct mx_session *s);
 /* Make room: 421 and away. */
 void mx_session_evict(struct mx_session *s);
 
