@@ -2,9 +2,10 @@
 // message's text, an address or a password.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { readdir, readFile, open } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { cp, mkdir, readdir, readFile, rm, open } from 'node:fs/promises';
 import path from 'node:path';
-import { Service, until } from '../lib/service.mjs';
+import { Service, build, until } from '../lib/service.mjs';
 
 const RUN = 16;
 const words = 'harbour lantern orchard copper meadow violet thunder marble cinnamon glacier saffron willow ember quartz'.split(' ');
@@ -89,6 +90,26 @@ test('no file holds a run of text, an address or a password', async () => {
 test('no log line does', () => {
   const hit = runs.find(Buffer.from(service.log));
   assert.equal(hit && `${hit.name}: ${hit.run}`, null);
+});
+
+test('directory and server key together open no mailbox and no waiting message', async () => {
+  const copy = path.join(service.dir, '..', `${path.basename(service.dir)}-stolen`);
+  const loot = path.join(copy, 'loot');
+  await cp(path.join(service.dir, 'data'), path.join(copy, 'data'), { recursive: true });
+  await mkdir(loot);
+  const r = await new Promise((resolve) => {
+    execFile(path.join(build, 'test/tools/disk_thief'), [path.join(service.dir, 'server.key'), path.join(copy, 'data'), loot],
+      (e, stdout, stderr) => resolve({ code: e?.code ?? 0, stdout, stderr }));
+  });
+  console.log(`# ${r.stdout.trim().split('\n').at(-1)}`);
+  assert.equal(r.code, 0, r.stdout + r.stderr);
+  assert.match(r.stdout, /directory: OK/);
+  assert.match(r.stdout, /temporary: OK/);
+  for (const f of await readdir(loot)) {
+    const hit = runs.find(await readFile(path.join(loot, f)));
+    assert.ok(hit === null || hit.name === 'an address', `${f} at ${hit?.at}: ${hit?.name}: ${hit?.run}`);
+  }
+  await rm(copy, { recursive: true });
 });
 
 test('no memory does after the last detach', async (t) => {
