@@ -170,15 +170,28 @@ static int qp_byte(struct mime_decoder *d, char c, struct buf *out)
     return qp_byte(d, c, out);
 }
 
+static size_t qp_run(struct str s)
+{
+    size_t n = 0;
+
+    while (n < s.n && (unsigned char)s.p[n] > ' ' && s.p[n] != '=')
+        n++;
+    return n;
+}
+
 static int qp_feed(struct mime_decoder *d, struct str in, struct buf *out)
 {
-    for (size_t i = 0; i < in.n; i++) {
-        int r = qp_byte(d, in.p[i], out);
+    int r = 0;
 
-        if (r < 0)
-            return r;
+    for (size_t i = 0; i < in.n && r >= 0; i++) {
+        size_t run = d->encoding == MIME_QP && d->state == QP_TEXT ? qp_run(str_skip(in, i)) : 0;
+
+        if (run && ((r = spaces_flush(d, out)) < 0 || (r = buf_append(out, in.p + i, run)) < 0 ||
+                    (i += run) == in.n))
+            break;
+        r = qp_byte(d, in.p[i], out);
     }
-    return 0;
+    return r;
 }
 
 static int uu_line(struct mime_decoder *d, struct buf *out)

@@ -62,11 +62,27 @@ static bool is_control(int32_t c)
     return (c >= 0 && c < 9) || (c > 13 && c < 0x20) || c == 0x7f;
 }
 
+/* Most characters beyond ASCII are what they are; Hangul is composed by rule, not by table. */
+static bool is_unchanged(int32_t cp)
+{
+    const utf8proc_property_t *p = utf8proc_get_property(cp);
+
+    return p->decomp_seqindex == UINT16_MAX && p->casefold_seqindex == UINT16_MAX && !p->ignorable &&
+           !p->combining_class && !(cp >= 0xAC00 && cp < 0xD7A4) && p->category != UTF8PROC_CATEGORY_ZS &&
+           p->category != UTF8PROC_CATEGORY_ZL && p->category != UTF8PROC_CATEGORY_ZP && cp > 0x9F;
+}
+
 static int fold_cp(struct mime_fold *f, int32_t cp, struct buf *out)
 {
     int32_t parts[DECOMPOSED_MAX];
     int last_class = UTF8PROC_BOUNDCLASS_START, r = 0;
-    utf8proc_ssize_t n = utf8proc_decompose_char(
+    utf8proc_ssize_t n;
+
+    if (is_unchanged(cp)) {
+        f->space = false;
+        return (r = marks_flush(f, out)) < 0 ? r : put_cp(cp, out);
+    }
+    n = utf8proc_decompose_char(
         cp, parts, DECOMPOSED_MAX, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE,
         &last_class);
 

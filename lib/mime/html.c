@@ -194,12 +194,27 @@ static int entity_byte(struct mime_html *h, char c, struct buf *out)
     return text_byte(h, c, out);
 }
 
+/* How much of s is text and nothing else. */
+static size_t text_run(struct str s)
+{
+    size_t n = 0;
+
+    while (n < s.n && s.p[n] != '<' && s.p[n] != '&')
+        n++;
+    return n;
+}
+
 int mime_html_feed(struct mime_html *h, struct str in, struct buf *out)
 {
     int r = 0;
 
     for (size_t i = 0; i < in.n && r >= 0; i++) {
-        char c = in.p[i];
+        size_t run = h->state == TEXT ? text_run(str_skip(in, i)) : 0;
+        char c;
+
+        if (run && ((r = buf_append(out, in.p + i, run)) < 0 || (i += run) == in.n))
+            break;
+        c = in.p[i];
 
         switch (h->state) {
         case TEXT: r = text_byte(h, c, out); break;

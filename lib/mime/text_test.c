@@ -3,6 +3,7 @@
 #include "lib/mime/html.h"
 #include "lib/mime/text.h"
 #include "lib/mime/thread.h"
+#include <utf8proc.h>
 
 static int collect(void *user, struct str text)
 {
@@ -86,6 +87,26 @@ static void test_fold(void **state)
     check_case = "";
 }
 
+/* Every character there is: folding twice changes nothing, and what utf8proc makes of it is what we do. */
+static void test_fold_all(void **state)
+{
+    (void)state;
+    for (uint32_t cp = 0xA1; cp < 0x110000; cp++) {
+        CLEANUP(buf_release) struct buf one = { .max = KIB(1) }, two = { .max = KIB(1) };
+        utf8proc_uint8_t *want = NULL;
+        char u[4];
+        struct str in = str_of(u, mime_utf8_put(cp, u));
+
+        CHECK(mime_fold_append(in, &one) == 0 && mime_fold_append(buf_str(&one), &two) == 0);
+        CHECK(one.n <= in.n * MIME_FOLD_GROWTH && str_eq(buf_str(&one), buf_str(&two)));
+        if (utf8proc_map((const utf8proc_uint8_t *)in.p, (utf8proc_ssize_t)in.n, &want,
+                         UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE) > 0 &&
+            !str_eq_z(buf_str(&one), " ")) /* all white space is one space with us */
+            CHECK(str_eq_z(buf_str(&one), (const char *)want));
+        free(want);
+    }
+}
+
 static void test_html(void **state)
 {
     static const struct { const char *in, *out; } rows[] = {
@@ -143,7 +164,7 @@ static void test_subjects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_extract), cmocka_unit_test(test_fold),
+        cmocka_unit_test(test_extract), cmocka_unit_test(test_fold), cmocka_unit_test(test_fold_all),
         cmocka_unit_test(test_html),    cmocka_unit_test(test_subjects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
