@@ -339,7 +339,7 @@ int main(void)
         cmocka_unit_test(test_statements),   cmocka_unit_test(test_errors),
         cmocka_unit_test(test_transactions), cmocka_unit_test(test_checkpoint_and_shrink),
         cmocka_unit_test(test_copies),       cmocka_unit_test(test_interrupt),
-        cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_untouched),   
+        cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_untouched),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
