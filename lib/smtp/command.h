@@ -47,13 +47,13 @@ enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME, SMTP_BODY_BINARYMIME };
 
 struct smtp_command {
     enum smtp_verb verb;
-    struct str arg;          /* EHLO, HELO: the name; VRFY, EXPN, HELP, NOOP, AUTH: the rest of the line */
-    bool helo_valid;         /* a domain or an address literal, as it should be */
-    struct smtp_path path;   /* MAIL, RCPT */
-    uint32_t params;         /* MAIL: SMTP_EXT_* bits of the parameters that were given; BODY sets 8BITMIME */
-    uint64_t size_bytes;     /* SIZE=; UINT64_MAX when it does not fit */
-    enum smtp_body body;     /* BODY= */
-    uint64_t chunk_bytes;    /* BDAT */
+    struct str arg;        /* EHLO, HELO: the name; VRFY, EXPN, HELP, NOOP, AUTH: the rest of the line */
+    bool helo_valid;       /* a domain or an address literal, as it should be */
+    struct smtp_path path; /* MAIL, RCPT */
+    uint32_t params;       /* MAIL: SMTP_EXT_* bits of the parameters that were given; BODY sets 8BITMIME */
+    uint64_t size_bytes;   /* SIZE=; UINT64_MAX when it does not fit */
+    enum smtp_body body;   /* BODY= */
+    uint64_t chunk_bytes;  /* BDAT */
     bool chunk_last;
 };
 

@@ -140,7 +140,8 @@ static void read_stream(size_t i, size_t slice)
         int r = linereader_feed(&l, str_slice(in, 0, slice), &used, &line);
 
         if (r != 0)
-            CHECK((r == 1 ? buf_puts(&got, line) : buf_putz(&got, error_name(r))) == 0 && buf_putc(&got, '|') == 0);
+            CHECK((r == 1 ? buf_puts(&got, line) : buf_putz(&got, error_name(r))) == 0 &&
+                  buf_putc(&got, '|') == 0);
     }
     CHECK(str_eq_z(buf_str(&got), streams[i].lines));
     linereader_release(&l);
@@ -186,7 +187,8 @@ static void test_replies(void **state UNUSED)
     CHECK(str_eq_z(buf_str(&out), "220 a?b?\r\n"));
     buf_clear(&out);
     memset(longish, 'y', sizeof(longish));
-    CHECK(smtp_reply_text(&out, 250, "2.0.0", str_of(longish, sizeof(longish))) == 0 && out.n == SMTP_REPLY_LINE_MAX);
+    CHECK(smtp_reply_text(&out, 250, "2.0.0", str_of(longish, sizeof(longish))) == 0 &&
+          out.n == SMTP_REPLY_LINE_MAX);
     out.max = out.n + 5;
     CHECK(smtp_reply_text(&out, 250, NULL, STR("no room")) == E_LIMIT && out.n == SMTP_REPLY_LINE_MAX);
 }
@@ -194,7 +196,7 @@ static void test_replies(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_commands), cmocka_unit_test(test_arguments), cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_commands),     cmocka_unit_test(test_arguments), cmocka_unit_test(test_lines),
         cmocka_unit_test(test_endless_line), cmocka_unit_test(test_replies),
     };
 

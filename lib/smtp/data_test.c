@@ -10,7 +10,10 @@ static const struct {
     int r;
     ptrdiff_t unread; /* after the end of data; -1: the end was not found */
 } cases[] = {
-#define CASE(name, in, out, r, unread) { name, { in, sizeof(in) - 1 }, out, r, unread }
+#define CASE(name, in, out, r, unread)               \
+    {                                                \
+        name, { in, sizeof(in) - 1 }, out, r, unread \
+    }
     CASE("empty", ".\r\n", "", 0, 0),
     CASE("one line", "hi\r\n.\r\n", "hi\r\n", 0, 0),
     CASE("stuffed dot", "..\r\n.\r\n", ".\r\n", 0, 0),
@@ -41,7 +44,8 @@ static const struct {
     CASE("just the size", "1234567890\r\n1234567890\r\n12345678901234\r\n.\r\n",
          "1234567890\r\n1234567890\r\n12345678901234\r\n", 0, 0),
     CASE("too big by one", "1234567890\r\n1234567890\r\n123456789012345\r\n.\r\nX", NULL, E_TOO_BIG, 1),
-    CASE("too big by far", "1234567890\r\n1234567890\r\n1234567890\r\n1234567890\r\n.\r\nX", NULL, E_TOO_BIG, 1),
+    CASE("too big by far", "1234567890\r\n1234567890\r\n1234567890\r\n1234567890\r\n.\r\nX", NULL, E_TOO_BIG,
+         1),
 };
 
 static void feed_case(size_t i, size_t slice)
@@ -91,7 +95,10 @@ static const struct {
     bool binary;
     int r;
 } chunked[] = {
-#define S(lit) { "" lit "", sizeof(lit) - 1 }
+#define S(lit)                     \
+    {                              \
+        "" lit "", sizeof(lit) - 1 \
+    }
     { "one", { S("hi\r\n") }, false, 0 },
     { "cut in CRLF", { S("hi\r"), S("\nyou\r\n") }, false, 0 },
     { "no end of line", { S("hi") }, false, 0 },
@@ -145,13 +152,16 @@ static void test_bdat_leaves_the_next_command(void **state UNUSED)
     size_t used = 0;
 
     bdat_chunk(&b, 4, true);
-    CHECK(bdat_feed(&b, STR("hi\r\nQUIT\r\n"), &out, &used) == 0 && used == 4 && bdat_chunk_done(&b) && b.last);
+    CHECK(bdat_feed(&b, STR("hi\r\nQUIT\r\n"), &out, &used) == 0 && used == 4 && bdat_chunk_done(&b) &&
+          b.last);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dot), cmocka_unit_test(test_line_limit), cmocka_unit_test(test_bdat),
+        cmocka_unit_test(test_dot),
+        cmocka_unit_test(test_line_limit),
+        cmocka_unit_test(test_bdat),
         cmocka_unit_test(test_bdat_leaves_the_next_command),
     };
 

@@ -29,7 +29,8 @@ bool smtp_utf8_clean(struct str s)
     size_t n;
 
     for (; s.n; s = str_skip(s, n))
-        if (!(n = utf8_step(s, &cp)) || cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 || cp == 0x2029)
+        if (!(n = utf8_step(s, &cp)) || cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 ||
+            cp == 0x2029)
             return false;
     return true;
 }

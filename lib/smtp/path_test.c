@@ -65,10 +65,11 @@ static const struct {
     { "<a@[1.2.3.4>", FWD, E_SYNTAX, NULL, 0 },
     { "<" A64 "@b>", FWD, 0, A64 "@b", 0 },
     { "<" A64 "a@b>", FWD, E_LIMIT, NULL, 0 },
-    { "<" A64 "a@b>", REV, 0, A64 "a@b", 0 }, /* VERP: see path.h */
+    { "<" A64 "a@b>", REV, 0, A64 "a@b", 0 },  /* VERP: see path.h */
     { "<a@" A64 ">", FWD, E_SYNTAX, NULL, 0 }, /* a label over 63 */
     { "<a@" A8 "." A8 A8 A8 A8 "." A8 A8 A8 A8 "." A8 A8 A8 A8 "." A8 A8 A8 A8 "." A8 A8 A8 A8 "." A8 A8 A8 A8
-      "." A8 A8 A8 A8 "." A8 A8 A8 A8 ">", FWD, E_LIMIT, NULL, 0 },
+      "." A8 A8 A8 A8 "." A8 A8 A8 A8 ">",
+      FWD, E_LIMIT, NULL, 0 },
     { "<\xc3\xbc@b\xc3\xbc.example>", FWD, 0, "\xc3\xbc@b\xc3\xbc.example", 0 },
     { "<\"\xc3\xbc b\"@c>", FWD, 0, "\"\xc3\xbc b\"@c", 0 },
     { "<\"\\\\\xc3\xbc\"@c>", FWD, 0, "\"\\\\\xc3\xbc\"@c", 0 },

@@ -19,7 +19,7 @@ struct trace_hop {
     struct str tls;       /* "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384"; empty on a clear connection */
     bool esmtp, authenticated, smtputf8;
     const struct smtp_path *only_recipient; /* NULL unless there is exactly one: a second must not be told */
-    int64_t when_ms;      /* wall clock */
+    int64_t when_ms;                        /* wall clock */
 };
 
 /* Append a whole Received field. Errors of buf; then `out` is as before. */
@@ -35,12 +35,12 @@ MUST_CHECK int trace_date(struct buf *out, int64_t when_ms);
 
 /* What the header block says about itself. Zeroed to start. */
 struct trace_scan {
-    unsigned received;     /* Received fields */
-    bool has_message_id;   /* a Message-ID field is there */
-    bool done;             /* the header block is over: feed no more, it costs nothing if you do */
-    unsigned alive;        /* names that the line so far still may be */
-    unsigned at;           /* position in the line, no longer true once alive is 0 */
-    bool blank_so_far;     /* the line is a lone CR */
+    unsigned received;   /* Received fields */
+    bool has_message_id; /* a Message-ID field is there */
+    bool done;           /* the header block is over: feed no more, it costs nothing if you do */
+    unsigned alive;      /* names that the line so far still may be */
+    unsigned at;         /* position in the line, no longer true once alive is 0 */
+    bool blank_so_far;   /* the line is a lone CR */
 };
 void trace_scan_feed(struct trace_scan *t, struct str in);
 #endif

@@ -7,9 +7,15 @@ static void test_received(void **state UNUSED)
     CLEANUP(buf_release) struct buf out = { .max = TRACE_HEADER_MAX };
     struct smtp_path to;
     struct trace_hop h = {
-        .helo = STR("mail.example"), .peer_name = STR("mx.example"), .peer_ip = STR("192.0.2.1"),
-        .by = STR("mx.example.test"), .id = STR("7b91"), .tls = STR("TLSv1.3 with cipher TLS_AES_256_GCM_SHA384"),
-        .esmtp = true, .only_recipient = &to, .when_ms = INT64_C(1787393472345),
+        .helo = STR("mail.example"),
+        .peer_name = STR("mx.example"),
+        .peer_ip = STR("192.0.2.1"),
+        .by = STR("mx.example.test"),
+        .id = STR("7b91"),
+        .tls = STR("TLSv1.3 with cipher TLS_AES_256_GCM_SHA384"),
+        .esmtp = true,
+        .only_recipient = &to,
+        .when_ms = INT64_C(1787393472345),
     };
 
     CHECK(smtp_mailbox_parse(STR("hello@Example.test"), 0, &to) == 0);
@@ -21,7 +27,9 @@ static void test_received(void **state UNUSED)
                                   "\tfor <hello@example.test>;\r\n"
                                   "\tSat, 22 Aug 2026 10:11:12 +0000\r\n"));
     buf_clear(&out);
-    h = (struct trace_hop){ .helo = STR("evil\r\nX: (y"), .peer_ip = STR("2001:db8::1"), .by = STR("us"), .id = STR("1") };
+    h = (struct trace_hop){
+        .helo = STR("evil\r\nX: (y"), .peer_ip = STR("2001:db8::1"), .by = STR("us"), .id = STR("1")
+    };
     CHECK(trace_received(&out, &h) == 0);
     CHECK(str_eq_z(buf_str(&out), "Received: from evil??X:??y ([IPv6:2001:db8::1])\r\n"
                                   "\tby us with SMTP\r\n\tid 1;\r\n"
@@ -50,7 +58,8 @@ static const struct {
 } scans[] = {
     { "none", "Subject: x\r\n\r\nReceived: body\r\n", 0, false, true },
     { "two", "Received: a\r\n\tb\r\nRECEIVED : c\r\n\r\n", 2, false, true },
-    { "near misses", "Receivedx: a\r\nX-Received: a\r\n Received: a\r\nReceive: b\r\nReceived\r\n\r\n", 0, false, true },
+    { "near misses", "Receivedx: a\r\nX-Received: a\r\n Received: a\r\nReceive: b\r\nReceived\r\n\r\n", 0,
+      false, true },
     { "message-id", "message-ID:<x>\r\nReceived:y\r\n\r\n", 1, true, true },
     { "no body", "Received: a", 1, false, false },
     { "bare LF", "Received: a\n\nReceived: b\n", 1, false, true },
@@ -68,7 +77,8 @@ static void test_scan(void **state UNUSED)
             check_case = scans[i].name;
             for (struct str in = str_from(scans[i].in); in.n; in = str_skip(in, slice))
                 trace_scan_feed(&t, str_slice(in, 0, slice));
-            CHECK(t.received == scans[i].received && t.has_message_id == scans[i].id && t.done == scans[i].done);
+            CHECK(t.received == scans[i].received && t.has_message_id == scans[i].id &&
+                  t.done == scans[i].done);
         }
     check_case = "";
 }
@@ -76,7 +86,9 @@ static void test_scan(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_received), cmocka_unit_test(test_small_fields), cmocka_unit_test(test_scan),
+        cmocka_unit_test(test_received),
+        cmocka_unit_test(test_small_fields),
+        cmocka_unit_test(test_scan),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

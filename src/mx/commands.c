@@ -14,19 +14,16 @@
 
 static const struct smtp_reply
     say_ok = { 250, "2.0.0", "Ok" },
-    say_sender_ok = { 250, "2.1.0", "Sender ok" },
-    say_rcpt_ok = { 250, "2.1.5", "Recipient ok" },
+    say_sender_ok = { 250, "2.1.0", "Sender ok" }, say_rcpt_ok = { 250, "2.1.5", "Recipient ok" },
     say_bye = { 221, "2.0.0", "Bye" },
-    say_help = { 214, "2.0.0", "Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP STARTTLS QUIT\n"
-                               "See RFC 5321" },
+    say_help = { 214, "2.0.0",
+                 "Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP STARTTLS QUIT\n"
+                 "See RFC 5321" },
     say_vrfy = { 252, "2.5.2", "Cannot tell, but send the message and see" },
-    say_tls = { 220, "2.0.0", "Go ahead" },
-    no_expn = { 502, "5.5.1", "Lists are not shown" },
+    say_tls = { 220, "2.0.0", "Go ahead" }, no_expn = { 502, "5.5.1", "Lists are not shown" },
     no_auth = { 502, "5.5.1", "No login here: this port takes mail for its own users only" },
-    no_tls = { 502, "5.5.1", "TLS is not configured" },
-    no_tls_twice = { 503, "5.5.1", "TLS is on already" },
-    no_helo = { 503, "5.5.1", "Say EHLO first" },
-    no_mail = { 503, "5.5.1", "Say MAIL FROM first" },
+    no_tls = { 502, "5.5.1", "TLS is not configured" }, no_tls_twice = { 503, "5.5.1", "TLS is on already" },
+    no_helo = { 503, "5.5.1", "Say EHLO first" }, no_mail = { 503, "5.5.1", "Say MAIL FROM first" },
     no_nested = { 503, "5.5.1", "A message is under way already: RSET ends it" },
     no_rcpt = { 554, "5.5.1", "No valid recipients" },
     no_data_binary = { 503, "5.5.1", "A BINARYMIME message needs BDAT" },
@@ -58,7 +55,8 @@ static void cmd_hello(struct mx_session *s, const struct smtp_command *c)
                        "\nPIPELINING\nSIZE %llu\n%s8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nCHUNKING\n"
                        "BINARYMIME\nLIMITS RCPTMAX=%llu\nHELP",
                        (unsigned long long)s->conf->max_message_bytes,
-                       s->tls_possible && !s->tls ? "STARTTLS\n" : "", (unsigned long long)s->conf->max_recipients);
+                       s->tls_possible && !s->tls ? "STARTTLS\n" : "",
+                       (unsigned long long)s->conf->max_recipients);
     if (r < 0 || !s->helo.p)
         mx_close(s);
     else
@@ -83,7 +81,8 @@ static void cmd_mail(struct mx_session *s, const struct smtp_command *c)
     s->messages++;
     s->in_mail = true;
     s->dot = (struct dot){ .max_bytes = s->conf->max_message_bytes, .line_max = s->conf->max_line };
-    s->bdat = (struct bdat){ .max_bytes = s->conf->max_message_bytes, .line_max = s->conf->max_line,
+    s->bdat = (struct bdat){ .max_bytes = s->conf->max_message_bytes,
+                             .line_max = s->conf->max_line,
                              .binary = c->body == SMTP_BODY_BINARYMIME };
     mx_say(s, &say_sender_ok);
 }
@@ -176,7 +175,10 @@ static void cmd_data(struct mx_session *s, const struct smtp_command *c UNUSED)
 /* The octets of a chunk follow whatever we say to it (RFC 3030 2), so every refusal waits for them. */
 static void cmd_bdat(struct mx_session *s, const struct smtp_command *c)
 {
-    const struct smtp_reply *no = !s->esmtp ? &no_helo : !s->in_mail ? &no_mail : s->m.nrcpt == 0 ? &no_rcpt : NULL;
+    const struct smtp_reply *no = !s->esmtp         ? &no_helo
+                                  : !s->in_mail     ? &no_mail
+                                  : s->m.nrcpt == 0 ? &no_rcpt
+                                                    : NULL;
 
     if (no)
         mx_chunk_swallow(s, c->chunk_bytes, no);

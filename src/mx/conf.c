@@ -1,12 +1,17 @@
 #include "src/mx/conf.h"
 
-#define ROW(k, field, lo, hi, dflt, u, text)                                \
-    { .key = (k), .type = CONF_U64, .off = offsetof(struct mx_conf, field), \
-      .min = (lo), .max = (hi), .def = (dflt), .unit = (u), .help = (text) }
-#define MINUTES(n) ((n) * 60000u)
+#define ROW(k, field, lo, hi, dflt, u, text)                                                            \
+    {                                                                                                   \
+        .key = (k), .type = CONF_U64, .off = offsetof(struct mx_conf, field), .min = (lo), .max = (hi), \
+        .def = (dflt), .unit = (u), .help = (text)                                                      \
+    }
+#define MINUTES(n) ((n)*60000u)
 
 const struct conf_item mx_conf_items[MX_CONF_ITEMS] = {
-    { .key = "mx.listen", .type = CONF_ADDRS, .off = offsetof(struct mx_conf, listen), .sdef = ":25",
+    { .key = "mx.listen",
+      .type = CONF_ADDRS,
+      .off = offsetof(struct mx_conf, listen),
+      .sdef = ":25",
       .help = "Where mail comes in: addresses and ports, separated by commas." },
     ROW("mx.max_message", max_message_bytes, KIB(64), MIB(1024), MIB(50), "bytes",
         "Largest message accepted; announced as SIZE (RFC 1870)."),
@@ -20,8 +25,7 @@ const struct conf_item mx_conf_items[MX_CONF_ITEMS] = {
         "At once. When all are taken, the one that has been idle longest without a message makes room."),
     ROW("mx.max_connections_per_network", max_connections_per_network, 1, 100000, 100, "connections",
         "At once from one network (IPv4 /24, IPv6 /64); more are answered 421."),
-    ROW("mx.max_errors", max_errors, 1, 1000, 20, "errors",
-        "Commands refused before we hang up with 421."),
+    ROW("mx.max_errors", max_errors, 1, 1000, 20, "errors", "Commands refused before we hang up with 421."),
     ROW("mx.max_unknown", max_unknown, 1, 100000, 100, "recipients",
         "Unknown recipients before we hang up with 421."),
     ROW("mx.max_junk", max_junk, 1, 100000, 100, "commands",
@@ -40,6 +44,9 @@ const struct conf_item mx_conf_items[MX_CONF_ITEMS] = {
         "Time for the look-up of a recipient, then 451; clients wait 5 minutes (RFC 5321 4.5.3.2.3)."),
     ROW("mx.commit_timeout", commit_timeout_ms, 1000, MINUTES(9), MINUTES(4), "ms",
         "Time for storing a message, then 451; clients wait 10 minutes (RFC 5321 4.5.3.2.6)."),
-    { .key = "mx.postmaster", .type = CONF_STR, .off = offsetof(struct mx_conf, postmaster), .max = 254,
+    { .key = "mx.postmaster",
+      .type = CONF_STR,
+      .off = offsetof(struct mx_conf, postmaster),
+      .max = 254,
       .help = "The address that \"RCPT TO:<Postmaster>\" means; empty: postmaster at our host name." },
 };

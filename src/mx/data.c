@@ -13,11 +13,10 @@
 #define SLICE_MAX     KIB(32)
 #define PROGRESS_STEP KIB(1) /* so many bytes move the timer: fewer are a drip */
 
-static const struct smtp_reply
-    say_go_on = { 354, NULL, "Go ahead, end with <CRLF>.<CRLF>" },
-    say_later = { 451, "4.3.0", "Temporary trouble on our side, try later" },
-    say_slow = { 421, "4.4.2", "That message takes too long, closing" },
-    say_flood = { 421, "4.3.4", "Still too big, closing" };
+static const struct smtp_reply say_go_on = { 354, NULL, "Go ahead, end with <CRLF>.<CRLF>" },
+                               say_later = { 451, "4.3.0", "Temporary trouble on our side, try later" },
+                               say_slow = { 421, "4.4.2", "That message takes too long, closing" },
+                               say_flood = { 421, "4.3.4", "Still too big, closing" };
 
 /* What a message is refused with, by what went wrong. Only what the client can change is 5xx. */
 static const struct data_refusal {
@@ -242,8 +241,13 @@ static void commit(struct mx_session *s)
 
     m->received_ms = clock_wall_ms();
     m->hop = (struct trace_hop){
-        .helo = s->helo, .peer_ip = s->peer_ip, .by = s->hostname, .id = str_from(m->id),
-        .tls = s->tls ? str_from(s->tls_text) : STR_NONE, .esmtp = s->esmtp, .smtputf8 = m->smtputf8,
+        .helo = s->helo,
+        .peer_ip = s->peer_ip,
+        .by = s->hostname,
+        .id = str_from(m->id),
+        .tls = s->tls ? str_from(s->tls_text) : STR_NONE,
+        .esmtp = s->esmtp,
+        .smtputf8 = m->smtputf8,
         .when_ms = m->received_ms,
     };
     if ((no = mx_verdict(s->conf, m, &check))) {
@@ -263,7 +267,8 @@ void mx_session_staged(struct mx_session *s, int status, uint64_t bytes)
         return;
     s->stage_open = false;
     if (status == 0 && (s->state != MX_ST_STAGING || bytes != s->m.bytes)) {
-        log_event(LOG_ALARM, "mx.staged_wrong", F_Z("id", s->m.id), F_U64("sent", s->m.bytes), F_U64("staged", bytes));
+        log_event(LOG_ALARM, "mx.staged_wrong", F_Z("id", s->m.id), F_U64("sent", s->m.bytes),
+                  F_U64("staged", bytes));
         status = E_BUG;
     }
     if (status < 0) {
@@ -288,9 +293,9 @@ void mx_session_delivered(struct mx_session *s, int status, struct str queue_id,
         refuse_message(s, status == E_QUOTA ? &full : &say_later, error_name(status));
         return;
     }
-    log_event(LOG_INFO, "mx.accepted", F_Z("id", s->m.id), F_STR("queue_id", queue_id), F_U64("bytes", s->m.bytes),
-              F_U64("rcpts", s->m.nrcpt), F_U64("duplicates", duplicates), F_U64("tls", s->tls),
-              F_U64("took_ms", clock_mono_ms() - s->m.began_ms));
+    log_event(LOG_INFO, "mx.accepted", F_Z("id", s->m.id), F_STR("queue_id", queue_id),
+              F_U64("bytes", s->m.bytes), F_U64("rcpts", s->m.nrcpt), F_U64("duplicates", duplicates),
+              F_U64("tls", s->tls), F_U64("took_ms", clock_mono_ms() - s->m.began_ms));
     s->errors = s->junk = 0;
     mx_transaction_end(s);
     mx_enter(s, MX_ST_COMMAND);

@@ -9,7 +9,7 @@
 #include "lib/smtp/command.h"
 #include "lib/smtp/trace.h"
 
-#define MX_KEY_STATES_MAX 2u    /* proto/directory.proto: two while keys are changing */
+#define MX_KEY_STATES_MAX 2u /* proto/directory.proto: two while keys are changing */
 #define MX_KEY_STATE_MAX  256u
 #define MX_PREPEND_MAX    KIB(8)
 
@@ -37,7 +37,7 @@ struct mx_message {
     uint64_t size_declared; /* 0: not */
     uint64_t bytes;         /* received */
     struct trace_scan scan;
-    struct trace_hop hop;   /* how it came; only_recipient is filled in here */
+    struct trace_hop hop;          /* how it came; only_recipient is filled in here */
     int64_t began_ms, received_ms; /* monotonic; wall */
 };
 

@@ -43,7 +43,8 @@ void peer_text(const struct sockaddr *sa, char out[PEER_TEXT_MAX])
     const char *ok = NULL;
 
     if (sa->sa_family == AF_INET) {
-        ok = inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, out, PEER_TEXT_MAX);
+        ok =
+            inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, out, PEER_TEXT_MAX);
     } else if (sa->sa_family == AF_INET6) {
         const struct in6_addr *a = &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
 

@@ -101,7 +101,10 @@ static int io_resolve(void *ctx, struct str address)
 {
     Directory__ResolveRequest m = DIRECTORY__RESOLVE_REQUEST__INIT;
     struct mx_client *c = ctx;
-    struct rpc_ask ask = { .op = DIRECTORY__OP__RESOLVE, .body = &m.base, .done = resolve_done, .ctx = c,
+    struct rpc_ask ask = { .op = DIRECTORY__OP__RESOLVE,
+                           .body = &m.base,
+                           .done = resolve_done,
+                           .ctx = c,
                            .deadline_ms = (int64_t)conf.directory_timeout_ms };
 
     m.address = str_pb(address);
@@ -136,8 +139,12 @@ static int io_stage(void *ctx, uint64_t bytes_max, uint64_t bytes_expected)
     Store__StageRequest m = STORE__STAGE_REQUEST__INIT;
     struct mx_client *c = ctx;
     char network[PEER_TEXT_MAX];
-    struct rpc_ask ask = { .op = STORE__OP__STAGE, .body = &m.base, .upload = true, .done = stage_done,
-                           .on_room = stage_has_room, .ctx = c,
+    struct rpc_ask ask = { .op = STORE__OP__STAGE,
+                           .body = &m.base,
+                           .upload = true,
+                           .done = stage_done,
+                           .on_room = stage_has_room,
+                           .ctx = c,
                            .deadline_ms = (int64_t)(conf.message_timeout_ms + conf.commit_timeout_ms) };
 
     peer_network_text(&c->network, network);
@@ -178,7 +185,7 @@ static void deliver_done(void *ctx, int status, struct str body)
 
     c->call = NULL;
     if (status == 0) {
-        c->staged = false; /* used up */
+        c->staged = false;                                 /* used up */
         m = RPC_UNPACK(&a, body, store__deliver_response); /* committed: say so even if this is odd */
     }
     mx_session_delivered(&c->s, status, m ? pb_str(m->queue_id) : STR_NONE, m ? m->duplicates : 0);
@@ -211,8 +218,12 @@ static int io_deliver(void *ctx, const struct mx_message *m)
     CLEANUP(arena_release) struct arena a = { .max = MIB(8) };
     Store__DeliverRequest q = STORE__DELIVER_REQUEST__INIT;
     struct mx_client *c = ctx;
-    struct rpc_ask ask = { .op = STORE__OP__DELIVER, .body = &q.base, .changes = true, .done = deliver_done,
-                           .ctx = c, .deadline_ms = (int64_t)conf.commit_timeout_ms };
+    struct rpc_ask ask = { .op = STORE__OP__DELIVER,
+                           .body = &q.base,
+                           .changes = true,
+                           .done = deliver_done,
+                           .ctx = c,
+                           .deadline_ms = (int64_t)conf.commit_timeout_ms };
     Store__Recipient *rows = ARENA_ARRAY(&a, m->nrcpt, Store__Recipient);
     size_t n = 0;
     int e;
@@ -243,7 +254,10 @@ static void io_cancel(void *ctx)
 {
     Store__UnstageRequest m = STORE__UNSTAGE_REQUEST__INIT;
     struct mx_client *c = ctx;
-    struct rpc_ask ask = { .op = STORE__OP__UNSTAGE, .body = &m.base, .flags = RPC_NO_REPEAT, .done = unstage_done,
+    struct rpc_ask ask = { .op = STORE__OP__UNSTAGE,
+                           .body = &m.base,
+                           .flags = RPC_NO_REPEAT,
+                           .done = unstage_done,
                            .deadline_ms = (int64_t)conf.commit_timeout_ms };
 
     if (c->call)
@@ -480,7 +494,8 @@ static void raise_descriptors(void)
         return;
     l.rlim_cur = l.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < conf.max_connections + 128)
-        log_event(LOG_WARN, "mx.few_descriptors", F_U64("limit", l.rlim_cur), F_U64("connections", conf.max_connections));
+        log_event(LOG_WARN, "mx.few_descriptors", F_U64("limit", l.rlim_cur),
+                  F_U64("connections", conf.max_connections));
 }
 
 static int mx_init(struct role *r)

@@ -158,7 +158,8 @@ static int op_deliver(struct rpc_req *q, struct str body)
     Store__DeliverRequest *m = RPC_UNPACK(rpc_req_arena(q), body, store__deliver_request);
     Store__DeliverResponse out = STORE__DELIVER_RESPONSE__INIT;
 
-    CHECK(m && m->n_recipients >= 1 && m->recipients[0]->prepend.len > 50 && m->recipients[0]->n_key_states == 1);
+    CHECK(m && m->n_recipients >= 1 && m->recipients[0]->prepend.len > 50 &&
+          m->recipients[0]->n_key_states == 1);
     CHECK(str_eq_z(pb_str(m->recipients[0]->mailbox_id), "mailbox-id-1"));
     w.same_operation = memcmp(w.operation, rpc_req_operation(q).p, RPC_OPERATION_LEN) == 0;
     memcpy(w.operation, rpc_req_operation(q).p, RPC_OPERATION_LEN);
@@ -181,8 +182,9 @@ static int op_resolve(struct rpc_req *q, struct str body)
     Directory__ResolveResponse out = DIRECTORY__RESOLVE_RESPONSE__INIT;
     ProtobufCBinaryData state = str_pb(STR("state"));
 
-    out.result = str_eq_z(pb_str(m->address), "hello@example.test") ? DIRECTORY__RESOLVE_RESPONSE__RESULT__OK
-                                                                    : DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_ALIAS;
+    out.result = str_eq_z(pb_str(m->address), "hello@example.test")
+                     ? DIRECTORY__RESOLVE_RESPONSE__RESULT__OK
+                     : DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_ALIAS;
     out.mailbox_id = str_pb(STR("mailbox-id-1"));
     out.address = m->address;
     out.n_key_states = 1;
@@ -198,13 +200,16 @@ static const struct rpc_op store_ops[] = {
 };
 static const struct rpc_op directory_ops[] = { [DIRECTORY__OP__RESOLVE] = { op_resolve, FROM(MX), 0, NULL } };
 static const struct rpc_service store_service = { "store", store_ops, ARRAY_LEN(store_ops), NULL, NULL };
-static const struct rpc_service directory_service = { "directory", directory_ops, ARRAY_LEN(directory_ops), NULL, NULL };
+static const struct rpc_service directory_service = { "directory", directory_ops, ARRAY_LEN(directory_ops),
+                                                      NULL, NULL };
 
 /* ---- the client: a process that speaks and exits with 0 when all went as it should ---- */
 
 static int dial(void)
 {
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(w.port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons(w.port),
+                              .sin_addr = { htonl(INADDR_LOOPBACK) } };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
@@ -317,10 +322,23 @@ static void world_start(enum mishap mishap)
 
     w = (struct role){ .mishap = mishap, .loop = loop_new() };
     *conf = (struct mx_conf){
-        .max_message_bytes = MIB(50), .max_recipients = 100, .max_total_bytes = GIB(1), .max_line = 998,
-        .max_connections = 100, .max_connections_per_network = 3, .max_errors = 20, .max_unknown = 100, .max_junk = 100,
-        .max_received = 100, .command_timeout_ms = 20000, .data_timeout_ms = 20000, .message_timeout_ms = 60000,
-        .stall_timeout_ms = 20000, .directory_timeout_ms = 5000, .commit_timeout_ms = 5000, .postmaster = "",
+        .max_message_bytes = MIB(50),
+        .max_recipients = 100,
+        .max_total_bytes = GIB(1),
+        .max_line = 998,
+        .max_connections = 100,
+        .max_connections_per_network = 3,
+        .max_errors = 20,
+        .max_unknown = 100,
+        .max_junk = 100,
+        .max_received = 100,
+        .command_timeout_ms = 20000,
+        .data_timeout_ms = 20000,
+        .message_timeout_ms = 60000,
+        .stall_timeout_ms = 20000,
+        .directory_timeout_ms = 5000,
+        .commit_timeout_ms = 5000,
+        .postmaster = "",
     };
     CHECK(w.loop && fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 16) == 0);
     CHECK(getsockname(fd, (struct sockaddr *)&at, &n) == 0);
@@ -366,12 +384,12 @@ static void world_run(void)
     loop_free(&w.loop);
 }
 
-#define RUN(mishap, speak)               \
-    do {                                 \
-        world_start(mishap);             \
-        if ((w.client = fork()) == 0)    \
-            speak;                       \
-        world_run();                     \
+#define RUN(mishap, speak)            \
+    do {                              \
+        world_start(mishap);          \
+        if ((w.client = fork()) == 0) \
+            speak;                    \
+        world_run();                  \
     } while (0)
 
 static void test_message(void **state UNUSED)
@@ -388,7 +406,7 @@ static void test_memory(void **state UNUSED)
     RUN(NONE, client_sends(MIB(50) - KIB(1), "250", 1));
     getrusage(RUSAGE_SELF, &after);
     CHECK(w.deliveries == 1 && w.staged == MIB(50) - KIB(1) + 2);
-    if (!SANITIZED) /* a sanitizer keeps what is freed */
+    if (!SANITIZED)                                       /* a sanitizer keeps what is freed */
         CHECK(after.ru_maxrss - before.ru_maxrss < 2048); /* kilobytes, for mx and both ends of the RPC */
 }
 
@@ -430,9 +448,13 @@ static void test_too_many_connections(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_message), cmocka_unit_test(test_memory), cmocka_unit_test(test_too_big),
-        cmocka_unit_test(test_store_comes_late), cmocka_unit_test(test_store_dies_while_staging),
-        cmocka_unit_test(test_store_dies_while_delivering), cmocka_unit_test(test_store_stands_still),
+        cmocka_unit_test(test_message),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_too_big),
+        cmocka_unit_test(test_store_comes_late),
+        cmocka_unit_test(test_store_dies_while_staging),
+        cmocka_unit_test(test_store_dies_while_delivering),
+        cmocka_unit_test(test_store_stands_still),
         cmocka_unit_test(test_too_many_connections),
     };
 

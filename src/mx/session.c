@@ -25,7 +25,8 @@ static const struct smtp_reply say_timeout = { 421, "4.4.2", "Timed out waiting 
                                say_room = { 421, "4.3.2", "Making room for others, try again later" },
                                say_errors = { 421, "4.7.0", "Too many errors, closing" },
                                say_garbage = { 421, "4.7.0", "This is not SMTP, closing" },
-                               say_line_end = { 500, "5.5.2", "Lines must end in CRLF and hold no other control bytes" },
+                               say_line_end = { 500, "5.5.2",
+                                                "Lines must end in CRLF and hold no other control bytes" },
                                say_line_long = { 500, "5.5.2", "Line too long" };
 
 /* The only function that changes s->state; each state's timer starts here. */

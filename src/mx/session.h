@@ -20,12 +20,13 @@
  * negative return means that there will be no answer. */
 struct mx_io {
     int (*reply)(void *ctx, struct str bytes);
-    bool (*reply_full)(void *ctx); /* the client does not read: do not produce more */
-    void (*start_tls)(void *ctx);  /* then mx_session_secured */
-    void (*hang_up)(void *ctx);    /* after what was replied has gone out */
-    void (*timer)(void *ctx, int64_t ms); /* one timer, moved; 0: off. Then mx_session_timeout */
+    bool (*reply_full)(void *ctx);                 /* the client does not read: do not produce more */
+    void (*start_tls)(void *ctx);                  /* then mx_session_secured */
+    void (*hang_up)(void *ctx);                    /* after what was replied has gone out */
+    void (*timer)(void *ctx, int64_t ms);          /* one timer, moved; 0: off. Then mx_session_timeout */
     int (*resolve)(void *ctx, struct str address); /* then mx_session_resolved */
-    int (*stage)(void *ctx, uint64_t bytes_max, uint64_t bytes_expected); /* then mx_session_staged, any time */
+    int (*stage)(void *ctx, uint64_t bytes_max,
+                 uint64_t bytes_expected); /* then mx_session_staged, any time */
     size_t (*stage_room)(void *ctx); /* bytes the store takes now; when it grows the owner goes on feeding */
     int (*stage_send)(void *ctx, struct str bytes);
     void (*stage_end)(void *ctx);
@@ -70,8 +71,8 @@ struct mx_session {
     bool in_mail, chunking, stage_open;
     struct dot dot;
     struct bdat bdat;
-    struct buf body; /* one slice */
-    size_t progress; /* bytes since the timer was moved */
+    struct buf body;                        /* one slice */
+    size_t progress;                        /* bytes since the timer was moved */
     const struct smtp_reply *chunk_refusal; /* swallow the chunk, then say this */
 };
 

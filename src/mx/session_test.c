@@ -97,14 +97,17 @@ static void io_cancel(void *ctx)
 }
 
 static const struct mx_io io = {
-    io_reply, io_full, io_tls, io_hang_up, io_timer, io_resolve, io_stage, io_room, io_send, io_end, io_deliver, io_cancel,
+    io_reply, io_full, io_tls,  io_hang_up, io_timer,   io_resolve,
+    io_stage, io_room, io_send, io_end,     io_deliver, io_cancel,
 };
 
 /* Answer what is asked, unless the script holds answers back. */
 static void world_answers(struct world *w)
 {
     if (w->resolving && !w->hold) {
-        struct mx_mailbox box = { .id = buf_str(&w->address), .address = buf_str(&w->address), .nkey_states = 1,
+        struct mx_mailbox box = { .id = buf_str(&w->address),
+                                  .address = buf_str(&w->address),
+                                  .nkey_states = 1,
                                   .key_states = { STR("state") } };
         bool known = str_ends(buf_str(&w->address), STR("@example.test"));
         enum mx_found found = known ? w->found : MX_NO_DOMAIN;
@@ -239,9 +242,18 @@ static void world_start(struct world *w, size_t slice)
     w->in.max = w->out.max = w->staged.max = MIB(4);
     w->address.max = KIB(1);
     w->conf = (struct mx_conf){
-        .max_message_bytes = 2000, .max_recipients = 3, .max_total_bytes = 4000, .max_errors = 5, .max_unknown = 4,
-        .max_junk = 10, .max_received = 3, .command_timeout_ms = 300000, .data_timeout_ms = 180000,
-        .message_timeout_ms = 3600000, .max_line = 998, .postmaster = "",
+        .max_message_bytes = 2000,
+        .max_recipients = 3,
+        .max_total_bytes = 4000,
+        .max_errors = 5,
+        .max_unknown = 4,
+        .max_junk = 10,
+        .max_received = 3,
+        .command_timeout_ms = 300000,
+        .data_timeout_ms = 180000,
+        .message_timeout_ms = 3600000,
+        .max_line = 998,
+        .postmaster = "",
     };
     mx_session_start(&w->s, &w->conf, &io, w, STR("mx.example.test"), STR("192.0.2.7"), true);
 }
@@ -274,83 +286,117 @@ static void play(struct world *w, const char *script)
     check_case = "";
 }
 
-#define HELLO "S: 220 mx.example.test ESMTP Letterlock\nC: EHLO a.example\nS: 250-mx.example.test\n" \
-              "S: 250-PIPELINING\nS: 250-SIZE 2000\nS: 250-STARTTLS\nS: 250-8BITMIME\nS: 250-SMTPUTF8\n" \
-              "S: 250-ENHANCEDSTATUSCODES\nS: 250-CHUNKING\nS: 250-BINARYMIME\nS: 250-LIMITS RCPTMAX=3\nS: 250 HELP\n"
-#define MAIL  "C: MAIL FROM:<x@y.example>\nS: 250 2.1.0*\n"
-#define RCPT  "C: RCPT TO:<hello@example.test>\nS: 250 2.1.5*\n"
-#define DATA  "C: DATA\nS: 354 *\n"
-#define QUIT  "C: QUIT\nS: 221 2.0.0*\n!gone\n!silence\n"
-#define NEXT  MAIL RCPT DATA "C: hi\nC: .\nS: 250 2.0.0 Ok, stored as q1\n"
+/* clang-format off: scripts */
+#define HELLO                                                                                  \
+    "S: 220 mx.example.test ESMTP Letterlock\nC: EHLO a.example\nS: 250-mx.example.test\n"     \
+    "S: 250-PIPELINING\nS: 250-SIZE 2000\nS: 250-STARTTLS\nS: 250-8BITMIME\nS: 250-SMTPUTF8\n" \
+    "S: 250-ENHANCEDSTATUSCODES\nS: 250-CHUNKING\nS: 250-BINARYMIME\nS: 250-LIMITS RCPTMAX=3\nS: 250 HELP\n"
+#define MAIL "C: MAIL FROM:<x@y.example>\nS: 250 2.1.0*\n"
+#define RCPT "C: RCPT TO:<hello@example.test>\nS: 250 2.1.5*\n"
+#define DATA "C: DATA\nS: 354 *\n"
+#define QUIT "C: QUIT\nS: 221 2.0.0*\n!gone\n!silence\n"
+#define NEXT MAIL RCPT DATA "C: hi\nC: .\nS: 250 2.0.0 Ok, stored as q1\n"
 
 static const struct {
     const char *name, *script;
 } scripts[] = {
-    { "a message", HELLO MAIL RCPT DATA "C: Subject: x\nC: \nC: ..\nC: .\nS: 250 2.0.0 Ok, stored as q1\n!stored 1\n" QUIT },
-    { "pipelined", HELLO "C: MAIL FROM:<>\nC: RCPT TO:<hello@example.test>\nC: RCPT TO:<nobody@example.test>\n"
-                   "C: RCPT TO:<b@example.test>\nS: 250 2.1.0*\nS: 250 2.1.5*\nS: 550 5.1.1*\nS: 250 2.1.5*\nC: DATA\nS: 354*\n"
-                   "C: hi\nC: .\nC: MAIL FROM:<>\nC: QUIT\nS: 250 2.0.0*\nS: 250 2.1.0*\nS: 221*\n!rcpts 2\n!gone\n" },
+    { "a message", HELLO MAIL RCPT DATA
+      "C: Subject: x\nC: \nC: ..\nC: .\nS: 250 2.0.0 Ok, stored as q1\n!stored 1\n" QUIT },
+    { "pipelined", HELLO
+      "C: MAIL FROM:<>\nC: RCPT TO:<hello@example.test>\nC: RCPT TO:<nobody@example.test>\n"
+      "C: RCPT TO:<b@example.test>\nS: 250 2.1.0*\nS: 250 2.1.5*\nS: 550 5.1.1*\nS: 250 2.1.5*\nC: DATA\nS: 354*\n"
+      "C: hi\nC: .\nC: MAIL FROM:<>\nC: QUIT\nS: 250 2.0.0*\nS: 250 2.1.0*\nS: 221*\n!rcpts 2\n!gone\n" },
     { "HELO", "S: 220*\nC: HELO x\nS: 250 mx.example.test\n" MAIL RCPT DATA "C: hi\nC: .\nS: 250*\n"
               "C: MAIL FROM:<a@b> SIZE=1\nS: 555*\n" },
-    { "order", "S: 220*\n" "C: MAIL FROM:<a@b>\nS: 503*\nC: EHLO x\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\n"
-               "S: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250 HELP\nC: RCPT TO:<a@b>\nS: 503*\nC: DATA\nS: 503*\n"
-               MAIL "C: MAIL FROM:<a@b>\nS: 503*\nC: DATA\nS: 554*\nS: 421 4.7.0*\n!gone\n" },
+    { "order",
+      "S: 220*\n"
+      "C: MAIL FROM:<a@b>\nS: 503*\nC: EHLO x\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\n"
+      "S: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250 HELP\nC: RCPT TO:<a@b>\nS: 503*\nC: DATA\nS: 503*\n" MAIL
+      "C: MAIL FROM:<a@b>\nS: 503*\nC: DATA\nS: 554*\nS: 421 4.7.0*\n!gone\n" },
     { "no recipients", HELLO MAIL "C: DATA\nS: 554 5.5.1*\n" RCPT DATA "C: hi\nC: .\nS: 250*\n" },
-    { "no relay", HELLO MAIL "C: RCPT TO:<a@other.example>\nS: 550 5.7.1*\nC: RCPT TO:<a@[127.0.0.1]>\nS: 550 5.7.1*\n!here\n" },
+    { "no relay", HELLO MAIL
+      "C: RCPT TO:<a@other.example>\nS: 550 5.7.1*\nC: RCPT TO:<a@[127.0.0.1]>\nS: 550 5.7.1*\n!here\n" },
     { "quoted", HELLO MAIL "C: RCPT TO:<\"hello\"@EXAMPLE.test>\nS: 250 2.1.5*\n" },
     { "same mailbox twice", HELLO MAIL RCPT RCPT DATA "C: hi\nC: .\nS: 250*\n!rcpts 1\n" },
     { "not ready", HELLO MAIL "!notready\nC: RCPT TO:<hello@example.test>\nS: 450 4.2.1*\n" },
-    { "too many recipients", HELLO MAIL "C: RCPT TO:<a@example.test>\nS: 250*\nC: RCPT TO:<b@example.test>\nS: 250*\n"
-                             "C: RCPT TO:<c@example.test>\nS: 250*\nC: RCPT TO:<d@example.test>\nS: 452 4.5.3*\n"
-                             DATA "C: hi\nC: .\nS: 250*\n!rcpts 3\n" },
-    { "size declared", HELLO "C: MAIL FROM:<> SIZE=2001\nS: 552 5.3.4*\nC: MAIL FROM:<> SIZE=1500\nS: 250*\n" RCPT
-                       "C: RCPT TO:<b@example.test>\nS: 250*\nC: RCPT TO:<c@example.test>\nS: 452 4.5.3*\n" },
-    { "errors then 421", HELLO "C: X\nS: 500*\nC: X\nS: 500*\nC: X\nS: 500*\nC: X\nS: 500*\nC: X\nS: 500*\nS: 421 4.7.0*\n!gone\n" },
-    { "unknown recipients then 421", HELLO MAIL "C: RCPT TO:<nobody@example.test>\nS: 550*\nC: RCPT TO:<nobody@example.test>\nS: 550*\n"
+    { "too many recipients",
+      HELLO MAIL "C: RCPT TO:<a@example.test>\nS: 250*\nC: RCPT TO:<b@example.test>\nS: 250*\n"
+                 "C: RCPT TO:<c@example.test>\nS: 250*\nC: RCPT TO:<d@example.test>\nS: 452 4.5.3*\n" DATA
+                 "C: hi\nC: .\nS: 250*\n!rcpts 3\n" },
+    { "size declared",
+      HELLO "C: MAIL FROM:<> SIZE=2001\nS: 552 5.3.4*\nC: MAIL FROM:<> SIZE=1500\nS: 250*\n" RCPT
+            "C: RCPT TO:<b@example.test>\nS: 250*\nC: RCPT TO:<c@example.test>\nS: 452 4.5.3*\n" },
+    { "errors then 421", HELLO
+      "C: X\nS: 500*\nC: X\nS: 500*\nC: X\nS: 500*\nC: X\nS: 500*\nC: X\nS: 500*\nS: 421 4.7.0*\n!gone\n" },
+    { "unknown recipients then 421", HELLO MAIL
+      "C: RCPT TO:<nobody@example.test>\nS: 550*\nC: RCPT TO:<nobody@example.test>\nS: 550*\n"
       "C: RCPT TO:<nobody@example.test>\nS: 550*\nC: RCPT TO:<nobody@example.test>\nS: 550*\nS: 421*\n!gone\n" },
-    { "junk then 421", HELLO "C: NOOP\nC: NOOP\nC: NOOP\nC: RSET\nC: VRFY a\nC: HELP\nC: NOOP\nC: NOOP\nC: NOOP\nC: NOOP\n"
+    { "junk then 421", HELLO
+      "C: NOOP\nC: NOOP\nC: NOOP\nC: RSET\nC: VRFY a\nC: HELP\nC: NOOP\nC: NOOP\nC: NOOP\nC: NOOP\n"
       "S: 250*\nS: 250*\nS: 250*\nS: 250*\nS: 252*\nS: 214-*\nS: 214*\nS: 250*\nS: 250*\nS: 250*\nS: 421 4.7.0*\n!gone\n" },
-    { "smuggling LF", HELLO MAIL RCPT DATA "c: hi\\n.\\nMAIL FROM:<evil@x>\\r\\nRCPT TO:<hello@example.test>\\r\\nDATA\\r\\n\n"
+    { "smuggling LF", HELLO MAIL RCPT DATA
+      "c: hi\\n.\\nMAIL FROM:<evil@x>\\r\\nRCPT TO:<hello@example.test>\\r\\nDATA\\r\\n\n"
       "!silence\nc: evil\\r\\n.\\r\\n\nS: 550 5.6.0*\n!stored 0\n" NEXT },
-    { "smuggling CR", HELLO MAIL RCPT DATA "c: hi\\r\\n.\\rMAIL FROM:<evil@x>\\r\\n.\\r\\n\nS: 550 5.6.0*\n!stored 0\n" NEXT },
+    { "smuggling CR", HELLO MAIL RCPT DATA
+      "c: hi\\r\\n.\\rMAIL FROM:<evil@x>\\r\\n.\\r\\n\nS: 550 5.6.0*\n!stored 0\n" NEXT },
     { "NUL", HELLO MAIL RCPT DATA "c: a\\0b\\r\\n.\\r\\n\nS: 550 5.6.0*\n" NEXT },
     { "bare LF command", HELLO "c: NOOP\\nNOOP\\r\\n\nS: 500*\nS: 250*\n" },
-    { "loop", HELLO MAIL RCPT DATA "C: Received: a\nC: received: b\nC: Received : c\nC: \nC: x\nC: .\nS: 554 5.4.6*\n!stored 0\n" NEXT },
-    { "not quite a loop", HELLO MAIL RCPT DATA "C: Received: a\nC: Received: b\nC: \nC: Received: c\nC: .\nS: 250*\n" },
-    { "BDAT", HELLO MAIL RCPT "C: BDAT 6\nc: a\\r\\nb\\r\\n\nS: 250 2.0.0 6 octets so far\nC: BDAT 3 LAST\nc: .\\r\\n\nS: 250 2.0.0 Ok*\n!stored 1\n" QUIT },
-    { "BDAT pipelined", HELLO MAIL RCPT "c: BDAT 3\\r\\na\\r\\nBDAT 0 LAST\\r\\nNOOP\\r\\n\nS: 250*\nS: 250 2.0.0 Ok, *\nS: 250 2.0.0 Ok\n" },
-    { "BDAT in disorder", HELLO "c: BDAT 6\\r\\nQUIT\\r\\nNOOP\\r\\n\nS: 503*\nS: 250*\n" MAIL "c: BDAT 3 LAST\\r\\nabcNOOP\\r\\n\nS: 554*\nS: 250*\n" NEXT },
-    { "BDAT, bare LF", HELLO MAIL RCPT "c: BDAT 2\\r\\na\\nBDAT 3 LAST\\r\\nb\\r\\n\nS: 550 5.6.0*\nS: 503*\n" NEXT },
+    { "loop", HELLO MAIL RCPT DATA
+      "C: Received: a\nC: received: b\nC: Received : c\nC: \nC: x\nC: .\nS: 554 5.4.6*\n!stored 0\n" NEXT },
+    { "not quite a loop",
+      HELLO MAIL RCPT DATA "C: Received: a\nC: Received: b\nC: \nC: Received: c\nC: .\nS: 250*\n" },
+    { "BDAT", HELLO MAIL RCPT
+      "C: BDAT 6\nc: a\\r\\nb\\r\\n\nS: 250 2.0.0 6 octets so far\nC: BDAT 3 LAST\nc: .\\r\\n\nS: 250 2.0.0 Ok*\n!stored 1\n" QUIT },
+    { "BDAT pipelined", HELLO MAIL RCPT
+      "c: BDAT 3\\r\\na\\r\\nBDAT 0 LAST\\r\\nNOOP\\r\\n\nS: 250*\nS: 250 2.0.0 Ok, *\nS: 250 2.0.0 Ok\n" },
+    { "BDAT in disorder", HELLO "c: BDAT 6\\r\\nQUIT\\r\\nNOOP\\r\\n\nS: 503*\nS: 250*\n" MAIL
+                                "c: BDAT 3 LAST\\r\\nabcNOOP\\r\\n\nS: 554*\nS: 250*\n" NEXT },
+    { "BDAT, bare LF",
+      HELLO MAIL RCPT "c: BDAT 2\\r\\na\\nBDAT 3 LAST\\r\\nb\\r\\n\nS: 550 5.6.0*\nS: 503*\n" NEXT },
     { "BDAT, bad size", HELLO MAIL RCPT "C: BDAT x\nS: 501*\n!gone\n" },
     { "BDAT, too big", HELLO MAIL RCPT "C: BDAT 2001 LAST\nc: abc\n!silence\n" },
     { "BDAT, too big in all", HELLO MAIL RCPT "c: BDAT 2\\r\\nabBDAT 1999\\r\\n\nS: 250*\n!silence\n" },
-    { "DATA after BDAT", HELLO MAIL RCPT "c: BDAT 2\\r\\nab\nS: 250*\nC: DATA\nS: 503*\nC: RCPT TO:<b@example.test>\nS: 503*\nC: RSET\nS: 250*\n" NEXT },
-    { "BINARYMIME", HELLO "C: MAIL FROM:<> BODY=BINARYMIME\nS: 250*\n" RCPT "C: DATA\nS: 503*\nC: BDAT 4 LAST\nc: \\0\\n\\r.\nS: 250 2.0.0 Ok*\n!stored 1\n" },
+    { "DATA after BDAT", HELLO MAIL RCPT
+      "c: BDAT 2\\r\\nab\nS: 250*\nC: DATA\nS: 503*\nC: RCPT TO:<b@example.test>\nS: 503*\nC: RSET\nS: 250*\n" NEXT },
+    { "BINARYMIME", HELLO "C: MAIL FROM:<> BODY=BINARYMIME\nS: 250*\n" RCPT
+                          "C: DATA\nS: 503*\nC: BDAT 4 LAST\nc: \\0\\n\\r.\nS: 250 2.0.0 Ok*\n!stored 1\n" },
     { "RSET", HELLO MAIL RCPT "C: RSET\nS: 250*\nC: DATA\nS: 503*\n" NEXT },
     { "EHLO resets", HELLO MAIL RCPT "C: HELO y\nS: 250*\nC: DATA\nS: 503*\n" },
-    { "directory down", HELLO MAIL "!resolve closed\nC: RCPT TO:<hello@example.test>\nS: 451 4.3.0*\n!resolve timeout\n"
+    { "directory down", HELLO MAIL
+      "!resolve closed\nC: RCPT TO:<hello@example.test>\nS: 451 4.3.0*\n!resolve timeout\n"
       "C: RCPT TO:<hello@example.test>\nS: 451 4.3.0*\n!resolve denied\nC: RCPT TO:<hello@example.test>\nS: 451 4.3.0*\n"
       "!resolve ok\n" RCPT DATA "C: hi\nC: .\nS: 250*\n" },
-    { "store dies while staging", HELLO MAIL RCPT DATA "C: one\n!stage-dies\nC: two\n!silence\nC: .\nS: 451 4.3.0*\n!stored 0\n" NEXT },
-    { "store dies between chunks", HELLO MAIL RCPT "c: BDAT 2\\r\\nab\nS: 250*\n!stage-dies\nc: BDAT 2 LAST\\r\\ncd\nS: 451 4.3.0*\n" NEXT },
+    { "store dies while staging",
+      HELLO MAIL RCPT DATA "C: one\n!stage-dies\nC: two\n!silence\nC: .\nS: 451 4.3.0*\n!stored 0\n" NEXT },
+    { "store dies between chunks", HELLO MAIL RCPT
+      "c: BDAT 2\\r\\nab\nS: 250*\n!stage-dies\nc: BDAT 2 LAST\\r\\ncd\nS: 451 4.3.0*\n" NEXT },
     { "store refuses staging", HELLO MAIL RCPT "!stage nomem\nC: DATA\nS: 451 4.3.0*\n!stage ok\n" NEXT },
-    { "staging answers busy", HELLO MAIL RCPT "!stage busy\n" DATA "C: hi\nC: .\nS: 451 4.3.0*\n!stage ok\n" NEXT },
+    { "staging answers busy",
+      HELLO MAIL RCPT "!stage busy\n" DATA "C: hi\nC: .\nS: 451 4.3.0*\n!stage ok\n" NEXT },
     { "staging has no room", HELLO MAIL RCPT "!stage quota\n" DATA "C: hi\nC: .\nS: 452 4.3.1*\n" },
-    { "commit fails", HELLO MAIL RCPT "!deliver timeout\n" DATA "C: hi\nC: .\nS: 451 4.3.0*\n!deliver ok\n" NEXT "!stored 1\n" },
+    { "commit fails", HELLO MAIL RCPT "!deliver timeout\n" DATA
+                                      "C: hi\nC: .\nS: 451 4.3.0*\n!deliver ok\n" NEXT "!stored 1\n" },
     { "commit denied", HELLO MAIL RCPT "!deliver denied\n" DATA "C: hi\nC: .\nS: 451 4.3.0*\n" },
     { "mailbox full", HELLO MAIL RCPT "!deliver quota\n" DATA "C: hi\nC: .\nS: 452 4.2.2*\n" },
-    { "250 only after commit", HELLO MAIL RCPT DATA "!hold\nC: hi\nC: .\nC: QUIT\n!silence\n!waits\n!release\nS: 250*\nS: 221*\n!stored 1\n" },
+    { "250 only after commit", HELLO MAIL RCPT DATA
+      "!hold\nC: hi\nC: .\nC: QUIT\n!silence\n!waits\n!release\nS: 250*\nS: 221*\n!stored 1\n" },
     { "timeout", HELLO "C: NO\n!timeout\nS: 500*\nS: 421 4.4.2*\n!gone\n" },
     { "timeout in data", HELLO MAIL RCPT DATA "C: hi\n!timeout\nS: 421 4.4.2*\n!gone\n!stored 0\n" },
     { "stop when idle", HELLO "!stop\nS: 421 4.3.2*\n!gone\n" },
-    { "stop in a message", HELLO MAIL RCPT DATA "C: hi\n!stop\nC: .\nS: 250 2.0.0*\nS: 421 4.3.2*\n!gone\n!stored 1\n" },
-    { "STARTTLS", HELLO MAIL "C: STARTTLS\nS: 220 2.0.0*\n!tls\nC: MAIL FROM:<>\nS: 503*\nC: EHLO b\nS: 250-*\nS: 250-PIPE*\nS: 250-SIZE*\n"
+    { "stop in a message",
+      HELLO MAIL RCPT DATA "C: hi\n!stop\nC: .\nS: 250 2.0.0*\nS: 421 4.3.2*\n!gone\n!stored 1\n" },
+    { "STARTTLS", HELLO MAIL
+      "C: STARTTLS\nS: 220 2.0.0*\n!tls\nC: MAIL FROM:<>\nS: 503*\nC: EHLO b\nS: 250-*\nS: 250-PIPE*\nS: 250-SIZE*\n"
       "S: 250-8BITMIME\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250 HELP\nC: STARTTLS\nS: 503*\n" NEXT },
     { "no AUTH", HELLO "C: AUTH PLAIN AAAA\nS: 502*\nC: EXPN x\nS: 502*\n" },
     { "postmaster", HELLO MAIL "C: RCPT TO:<Postmaster>\nS: 550 5.7.1*\n" },
-    { "SMTPUTF8", HELLO "C: MAIL FROM:<\xc3\xbc@b>\nS: 553 5.6.7*\nC: MAIL FROM:<\xc3\xbc@b> SMTPUTF8\nS: 250*\n"
-      "C: RCPT TO:<\xc3\xbc@example.test>\nS: 250*\nC: RSET\nS: 250*\n" MAIL "C: RCPT TO:<\xc3\xbc@example.test>\nS: 553 5.6.7*\n" },
+    { "SMTPUTF8",
+      HELLO "C: MAIL FROM:<\xc3\xbc@b>\nS: 553 5.6.7*\nC: MAIL FROM:<\xc3\xbc@b> SMTPUTF8\nS: 250*\n"
+            "C: RCPT TO:<\xc3\xbc@example.test>\nS: 250*\nC: RSET\nS: 250*\n" MAIL
+            "C: RCPT TO:<\xc3\xbc@example.test>\nS: 553 5.6.7*\n" },
 };
+
+/* clang-format on */
 
 static void test_scripts(void **state UNUSED)
 {
@@ -423,7 +469,7 @@ static void test_what_is_prepended(void **state UNUSED)
     clock_fake(INT64_C(1787393472345));
     world_start(&w, KIB(64));
     play(&w, HELLO "C: STARTTLS\nS: 220*\n!tls\nC: EHLO b.example\nS: 250-*\nS: 250-PIPE*\nS: 250-SIZE*\n"
-      "S: 250-8BITMIME\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250 HELP\n" NEXT);
+                   "S: 250-8BITMIME\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250 HELP\n" NEXT);
     CHECK(str_starts(str_from(w.prepend),
                      STR("Return-Path: <x@y.example>\r\nDelivered-To: hello@example.test\r\n"
                          "Received: from b.example ([192.0.2.7])\r\n\tby mx.example.test with ESMTPS\r\n"
@@ -454,7 +500,8 @@ static void test_peers(void **state UNUSED)
 {
     struct sockaddr_storage a = { .ss_family = AF_UNIX };
     struct peers *p = peers_new();
-    struct peer_network n = { .addr = { 192, 0, 2 }, .bits = 24 }, m = { .addr = { 0x20, 0x01, 0x0d, 0xb8 }, .bits = 64 };
+    struct peer_network n = { .addr = { 192, 0, 2 }, .bits = 24 },
+                        m = { .addr = { 0x20, 0x01, 0x0d, 0xb8 }, .bits = 64 };
     char text[PEER_TEXT_MAX];
 
     CHECK(p && peers_take(p, &n, 2) == 0 && peers_take(p, &n, 2) == 0 && peers_take(p, &n, 2) == E_LIMIT);
@@ -473,9 +520,13 @@ static void test_peers(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scripts), cmocka_unit_test(test_pipelined_too_early),
-        cmocka_unit_test(test_size_while_sending), cmocka_unit_test(test_back_pressure),
-        cmocka_unit_test(test_what_is_prepended), cmocka_unit_test(test_slow_message), cmocka_unit_test(test_peers),
+        cmocka_unit_test(test_scripts),
+        cmocka_unit_test(test_pipelined_too_early),
+        cmocka_unit_test(test_size_while_sending),
+        cmocka_unit_test(test_back_pressure),
+        cmocka_unit_test(test_what_is_prepended),
+        cmocka_unit_test(test_slow_message),
+        cmocka_unit_test(test_peers),
     };
 
     log_init("mx", LOG_ALARM);

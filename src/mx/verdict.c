@@ -11,7 +11,8 @@ static const struct smtp_reply *check_loop(const struct mx_conf *conf, const str
 /* Many copies of a large message: fewer recipients at a time will do. */
 static const struct smtp_reply *check_total(const struct mx_conf *conf, const struct mx_message *m)
 {
-    static const struct smtp_reply total = { 452, "4.5.3", "Too much for so many recipients: send fewer at a time" };
+    static const struct smtp_reply total = { 452, "4.5.3",
+                                             "Too much for so many recipients: send fewer at a time" };
 
     return m->nrcpt && m->bytes > conf->max_total_bytes / m->nrcpt ? &total : NULL;
 }
@@ -24,7 +25,8 @@ static const struct mx_check {
     { "total", check_total },
 };
 
-const struct smtp_reply *mx_verdict(const struct mx_conf *conf, const struct mx_message *m, const char **name_out)
+const struct smtp_reply *mx_verdict(const struct mx_conf *conf, const struct mx_message *m,
+                                    const char **name_out)
 {
     const struct smtp_reply *no = NULL;
 

@@ -81,8 +81,8 @@ static void io_cancel(void *ctx UNUSED)
 {
     w.resolving = w.staging = w.delivering = false;
 }
-static const struct mx_io io = { io_reply, io_full, io_tls, io_hang_up, io_timer, io_resolve, io_stage, io_room,
-                                 io_send, io_end, io_deliver, io_cancel };
+static const struct mx_io io = { io_reply, io_full, io_tls,  io_hang_up, io_timer,   io_resolve,
+                                 io_stage, io_room, io_send, io_end,     io_deliver, io_cancel };
 
 static int status(unsigned bit)
 {
@@ -91,8 +91,9 @@ static int status(unsigned bit)
 
 static void world_answers(void)
 {
-    struct mx_mailbox box = { .id = buf_str(&w.address), .address = STR("a@b"), .nkey_states = 1,
-                              .key_states = { STR("state") } };
+    struct mx_mailbox box = {
+        .id = buf_str(&w.address), .address = STR("a@b"), .nkey_states = 1, .key_states = { STR("state") }
+    };
 
     if (w.staging && !w.ended && (w.mode & BIT(3)) && w.turn++ % 31 == 0) {
         w.staging = false;
@@ -135,9 +136,18 @@ static void check_replies(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct mx_conf conf = {
-        .max_message_bytes = 4000, .max_recipients = 5, .max_total_bytes = 8000, .max_errors = 50, .max_unknown = 50,
-        .max_junk = 50, .max_received = 10, .command_timeout_ms = 1, .data_timeout_ms = 1, .message_timeout_ms = 600000,
-        .max_line = 998, .postmaster = "",
+        .max_message_bytes = 4000,
+        .max_recipients = 5,
+        .max_total_bytes = 8000,
+        .max_errors = 50,
+        .max_unknown = 50,
+        .max_junk = 50,
+        .max_received = 10,
+        .command_timeout_ms = 1,
+        .data_timeout_ms = 1,
+        .message_timeout_ms = 600000,
+        .max_line = 998,
+        .postmaster = "",
     };
     struct str in = str_skip(str_of(data, size), 2);
     size_t slice = size > 2 ? 1u + data[0] : 1, used = 1, idle = 0;

@@ -41,7 +41,8 @@ static void read_all(struct str in, size_t slice, struct buf *log)
     for (; in.n && r != E_LIMIT; in = str_skip(in, used)) {
         r = linereader_feed(&l, str_slice(in, 0, slice), &used, &line);
         if (r == 1) {
-            LAW(str_chr(line, '\n') < 0 && str_chr(line, '\r') < 0 && str_chr(line, '\0') < 0 && line.n <= 64);
+            LAW(str_chr(line, '\n') < 0 && str_chr(line, '\r') < 0 && str_chr(line, '\0') < 0 &&
+                line.n <= 64);
             LAW(buf_puts(log, line) == 0);
         }
         if (r != 0)

@@ -9,12 +9,15 @@
 
 static void check_address(const struct smtp_path *p)
 {
-    CLEANUP(buf_release) struct buf one = { .max = KIB(2) }, two = { .max = KIB(2) }, a = { .max = KIB(1) }, b = a;
+    CLEANUP(buf_release)
+    struct buf one = { .max = KIB(2) },
+               two = { .max = KIB(2) }, a = { .max = KIB(1) }, b = a;
     struct smtp_path again;
 
     LAW(p->domain.n <= SMTP_DOMAIN_MAX);
     LAW(smtp_path_print(p, &one) == 0);
-    LAW(str_chr(buf_str(&one), '\n') < 0 && str_chr(buf_str(&one), '\r') < 0 && str_chr(buf_str(&one), '\0') < 0);
+    LAW(str_chr(buf_str(&one), '\n') < 0 && str_chr(buf_str(&one), '\r') < 0 &&
+        str_chr(buf_str(&one), '\0') < 0);
     if (smtp_path_is_null(p))
         return;
     LAW(smtp_mailbox_parse(buf_str(&one), SMTP_PATH_REVERSE | SMTP_PATH_FORWARD, &again) == 0);
@@ -25,7 +28,9 @@ static void check_address(const struct smtp_path *p)
 static void check_trace(struct str s)
 {
     CLEANUP(buf_release) struct buf out = { .max = TRACE_HEADER_MAX };
-    struct trace_hop h = { .helo = s, .peer_name = s, .peer_ip = s, .by = s, .id = s, .tls = s, .smtputf8 = true };
+    struct trace_hop h = {
+        .helo = s, .peer_name = s, .peer_ip = s, .by = s, .id = s, .tls = s, .smtputf8 = true
+    };
     struct str line, rest;
     size_t n = 0;
 
@@ -56,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     trace_scan_feed(&whole, in);
     for (size_t i = 0; i < size; i++)
         trace_scan_feed(&bytes, str_slice(in, i, i + 1));
-    LAW(whole.received == bytes.received && whole.has_message_id == bytes.has_message_id && whole.done == bytes.done);
+    LAW(whole.received == bytes.received && whole.has_message_id == bytes.has_message_id &&
+        whole.done == bytes.done);
     return 0;
 }

@@ -104,6 +104,6 @@ C: Received: from here by there; Mon, 2 Nov 2026 10:11:12 +0000
 C: Received: from here by there; Mon, 2 Nov 2026 10:11:12 +0000
 C: Received: from here by there; Mon, 2 Nov 2026 10:11:12 +0000
 C: Received: from here by there; Mon, 2 Nov 2026 10:11:12 +0000
-C: 
+C:
 C: .                                       S: 554 5.4.6
 C: QUIT                                    S: 221 | EOF

@@ -7,7 +7,7 @@ C: MAIL FROM:<sender@client.example>       S: 250 2.1.0
 C: RCPT TO:<$ADDRESS>                      S: 250 2.1.5
 C: DATA                                    S: 354
 C: Subject: a letter
-C: 
+C:
 C: ..a line that begins with a dot
 C: .                                       S: 250 2.0.0 Ok, stored as
 C: VRFY $ADDRESS                           S: 252 2.5.2
