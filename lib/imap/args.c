@@ -12,7 +12,8 @@ int args_fail(struct args *a, const char *expected)
 
 int args_explain(const struct args *a, struct buf *out)
 {
-    return buf_printf(out, "Expected %s at character %zu", a->expected ? a->expected : "something else", a->at + 1);
+    return buf_printf(out, "Expected %s at character %zu", a->expected ? a->expected : "something else",
+                      a->at + 1);
 }
 
 bool args_skip(struct args *a, char c)

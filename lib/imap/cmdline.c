@@ -222,11 +222,8 @@ static int feed_line(struct cmdline *c, struct str in, size_t *used)
     case '\n': /* strict on purpose: what ends a line for us must end it for every proxy before us */
         *used = n + 1;
         return fail(c, E_BARE_LF, true);
-    case '\0':
-        *used = n + 1;
-        return fail(c, E_NUL, false);
-    default:
-        return fail(c, n == room ? E_LINE_TOO_LONG : E_LIMIT, false);
+    case '\0': *used = n + 1; return fail(c, E_NUL, false);
+    default: return fail(c, n == room ? E_LINE_TOO_LONG : E_LIMIT, false);
     }
 }
 

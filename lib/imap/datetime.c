@@ -63,10 +63,12 @@ bool datetime_parse(struct str s, int64_t *ms_out)
     if (!day_at_front(s, &days, &at) || s.n != at + 15)
         return false;
     s = str_skip(s, at); /* " 21:52:25 -0800" */
-    if (s.p[0] != ' ' || s.p[3] != ':' || s.p[6] != ':' || s.p[9] != ' ' || (s.p[10] != '+' && s.p[10] != '-'))
+    if (s.p[0] != ' ' || s.p[3] != ':' || s.p[6] != ':' || s.p[9] != ' ' ||
+        (s.p[10] != '+' && s.p[10] != '-'))
         return false;
-    if (!digits(s, 1, 2, &h) || !digits(s, 4, 2, &m) || !digits(s, 7, 2, &sec) || !digits(s, 11, 2, &zone_h) ||
-        !digits(s, 13, 2, &zone_m) || h > 23 || m > 59 || sec > 60 || zone_h > 23 || zone_m > 59)
+    if (!digits(s, 1, 2, &h) || !digits(s, 4, 2, &m) || !digits(s, 7, 2, &sec) ||
+        !digits(s, 11, 2, &zone_h) || !digits(s, 13, 2, &zone_m) || h > 23 || m > 59 || sec > 60 ||
+        zone_h > 23 || zone_m > 59)
         return false;
     zone = (int64_t)(zone_h * 60 + zone_m) * 60;
     *ms_out = (days * 86400 + h * 3600 + m * 60 + sec - (s.p[10] == '-' ? -zone : zone)) * 1000;

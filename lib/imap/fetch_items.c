@@ -41,7 +41,9 @@ static const struct {
 } macros[] = {
     { "FAST", { FETCH_FLAGS, FETCH_INTERNALDATE, FETCH_RFC822_SIZE }, 3 },
     { "ALL", { FETCH_FLAGS, FETCH_INTERNALDATE, FETCH_RFC822_SIZE, FETCH_ENVELOPE }, 4 },
-    { "FULL", { FETCH_FLAGS, FETCH_INTERNALDATE, FETCH_RFC822_SIZE, FETCH_ENVELOPE, FETCH_BODY_STRUCTURE }, 5 },
+    { "FULL",
+      { FETCH_FLAGS, FETCH_INTERNALDATE, FETCH_RFC822_SIZE, FETCH_ENVELOPE, FETCH_BODY_STRUCTURE },
+      5 },
 };
 
 static const struct {
@@ -130,8 +132,9 @@ static int section_text(struct args *a, struct fetch_section *s)
         s->text = section_texts[i].text;
         if (s->text == FETCH_TEXT_MIME && s->npath == 0) /* MIME belongs to a part */
             return args_fail(a, "a part number before MIME");
-        return s->text == FETCH_TEXT_HEADER_FIELDS || s->text == FETCH_TEXT_HEADER_FIELDS_NOT ? header_list(a, s)
-                                                                                             : 0;
+        return s->text == FETCH_TEXT_HEADER_FIELDS || s->text == FETCH_TEXT_HEADER_FIELDS_NOT
+                   ? header_list(a, s)
+                   : 0;
     }
     return args_fail(a, "a section");
 }

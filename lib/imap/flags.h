@@ -12,7 +12,8 @@
 #define IMAP_FLAG_DRAFT    BIT(4)
 #define IMAP_FLAG_RECENT   BIT(5) /* of a session, never stored; IMAP4rev1 only */
 /* Those that a client may set. */
-#define IMAP_FLAGS_SETTABLE (IMAP_FLAG_ANSWERED | IMAP_FLAG_FLAGGED | IMAP_FLAG_DELETED | IMAP_FLAG_SEEN | IMAP_FLAG_DRAFT)
+#define IMAP_FLAGS_SETTABLE \
+    (IMAP_FLAG_ANSWERED | IMAP_FLAG_FLAGGED | IMAP_FLAG_DELETED | IMAP_FLAG_SEEN | IMAP_FLAG_DRAFT)
 
 #define IMAP_KEYWORD_MAX  100u /* bytes of one */
 #define IMAP_KEYWORDS_MAX 64u  /* in one command */

@@ -288,8 +288,10 @@ static void close_over_wildcards(struct str pattern, bool *at)
 bool mboxname_match(struct str pattern, struct str name)
 {
     bool at[MBOXNAME_MAX + 1] = { true }, next[MBOXNAME_MAX + 1];
-    size_t fold = name.n >= 5 && str_eq_z(str_slice(name, 0, 5), "INBOX") &&
-                          (name.n == 5 || name.p[5] == MBOXNAME_SEP) ? 5 : 0;
+    size_t fold =
+        name.n >= 5 && str_eq_z(str_slice(name, 0, 5), "INBOX") && (name.n == 5 || name.p[5] == MBOXNAME_SEP)
+            ? 5
+            : 0;
 
     if (pattern.n > MBOXNAME_MAX)
         return false;

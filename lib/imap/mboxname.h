@@ -9,10 +9,10 @@
 #include "lib/base/buf.h"
 #include "lib/base/errors.h"
 
-#define MBOXNAME_SEP       '/'
-#define MBOXNAME_MAX       1000u /* bytes of UTF-8 */
+#define MBOXNAME_SEP        '/'
+#define MBOXNAME_MAX        1000u /* bytes of UTF-8 */
 #define MBOXNAME_LEVELS_MAX 32u
-#define MBOXNAME_LEVEL_MAX 255u  /* bytes of one level */
+#define MBOXNAME_LEVEL_MAX  255u /* bytes of one level */
 
 /* May a mailbox be called so? Valid UTF-8 without control characters, wildcards, empty levels or a
  * separator at an end; within the limits. */

@@ -6,7 +6,8 @@ static const struct {
 } good[] = {
     { "INBOX", "INBOX" },
     { "a&-b", "a&b" },
-    { "~peter/mail/&U,BTFw-/&ZeVnLIqe-", "~peter/mail/\xe5\x8f\xb0\xe5\x8c\x97/\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e" },
+    { "~peter/mail/&U,BTFw-/&ZeVnLIqe-",
+      "~peter/mail/\xe5\x8f\xb0\xe5\x8c\x97/\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e" },
     { "&AOk-", "\xc3\xa9" },
     { "&2D3eAA-", "\xf0\x9f\x98\x80" },
     { "&AOkA6Q-x&AOk-", "\xc3\xa9\xc3\xa9x\xc3\xa9" },
@@ -14,8 +15,19 @@ static const struct {
 };
 
 static const char *const bad[] = {
-    "&", "&AOk", "&AO-", "&AOk=-", "&AGE-" /* 'a' must stand for itself */, "&AOk-&AOk-" /* superfluous shift */,
-    "&2D0-" /* half a pair */, "&3gA-", "\xc3\xa9", "&AOm-" /* bits left over */, "&AOkA-", "&/-", "a\x7f",
+    "&",
+    "&AOk",
+    "&AO-",
+    "&AOk=-",
+    "&AGE-" /* 'a' must stand for itself */,
+    "&AOk-&AOk-" /* superfluous shift */,
+    "&2D0-" /* half a pair */,
+    "&3gA-",
+    "\xc3\xa9",
+    "&AOm-" /* bits left over */,
+    "&AOkA-",
+    "&/-",
+    "a\x7f",
 };
 
 static void test_mutf7(void **state)
@@ -45,20 +57,11 @@ static const struct {
     int r;
     const char *name;
 } names[] = {
-    { "inBox", false, 0, "INBOX" },
-    { "inbox/x", false, 0, "INBOX/x" },
-    { "inboxes", false, 0, "inboxes" },
-    { "a/b/", false, 0, "a/b" },
-    { "e\xcc\x81", true, 0, "\xc3\xa9" },
-    { "&AOk-", true, 0, "&AOk-" },
-    { "", false, E_RANGE, "" },
-    { "/", false, E_RANGE, "" },
-    { "/a", false, E_RANGE, "" },
-    { "a//b", false, E_RANGE, "" },
-    { "a*", false, E_RANGE, "" },
-    { "a\x01", true, E_RANGE, "" },
-    { "\xff", true, E_RANGE, "" },
-    { "&AOk", false, E_RANGE, "" },
+    { "inBox", false, 0, "INBOX" }, { "inbox/x", false, 0, "INBOX/x" },   { "inboxes", false, 0, "inboxes" },
+    { "a/b/", false, 0, "a/b" },    { "e\xcc\x81", true, 0, "\xc3\xa9" }, { "&AOk-", true, 0, "&AOk-" },
+    { "", false, E_RANGE, "" },     { "/", false, E_RANGE, "" },          { "/a", false, E_RANGE, "" },
+    { "a//b", false, E_RANGE, "" }, { "a*", false, E_RANGE, "" },         { "a\x01", true, E_RANGE, "" },
+    { "\xff", true, E_RANGE, "" },  { "&AOk", false, E_RANGE, "" },
 };
 
 static void test_names(void **state)
@@ -80,12 +83,24 @@ static const struct {
     const char *pattern, *name;
     bool match;
 } patterns[] = {
-    { "*", "a/b/c", true },       { "%", "a/b", false },        { "%", "a", true },
-    { "a/%", "a/b", true },       { "a/%", "a/b/c", false },    { "a/*", "a/b/c", true },
-    { "%/%", "a/b", true },       { "*b", "a/b", true },        { "inbox", "INBOX", true },
-    { "iNb%", "INBOX", true },    { "inbox/x", "INBOX/x", true }, { "inbox/X", "INBOX/x", false },
-    { "A", "a", false },          { "", "a", false },           { "*a*b%c", "xaxb/bc", true },
-    { "*a*b%c", "xaxb/c", false }, { "%*", "a/b", true },       { "a%", "a", true },
+    { "*", "a/b/c", true },
+    { "%", "a/b", false },
+    { "%", "a", true },
+    { "a/%", "a/b", true },
+    { "a/%", "a/b/c", false },
+    { "a/*", "a/b/c", true },
+    { "%/%", "a/b", true },
+    { "*b", "a/b", true },
+    { "inbox", "INBOX", true },
+    { "iNb%", "INBOX", true },
+    { "inbox/x", "INBOX/x", true },
+    { "inbox/X", "INBOX/x", false },
+    { "A", "a", false },
+    { "", "a", false },
+    { "*a*b%c", "xaxb/bc", true },
+    { "*a*b%c", "xaxb/c", false },
+    { "%*", "a/b", true },
+    { "a%", "a", true },
 };
 
 static void test_match(void **state)

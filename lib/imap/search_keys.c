@@ -29,7 +29,7 @@ static const struct key_row {
     enum search_kind kind;
     enum key_args args;
     uint32_t flag;
-    bool not;
+    bool not ;
 } rows[] = {
     { "ALL", KEY_ALL, ARG_NONE, 0, false },
     { "ANSWERED", KEY_FLAG, ARG_NONE, IMAP_FLAG_ANSWERED, false },
@@ -178,12 +178,12 @@ static int parse_args(struct parser *p, enum key_args how, struct search_key *ke
 /* Wrap `key` in a KEY_NOT. */
 static int negate(struct parser *p, struct search_key **key)
 {
-    struct search_key *not;
-    int r = key_new(p, KEY_NOT, &not);
+    struct search_key * not ;
+    int r = key_new(p, KEY_NOT, &not );
 
     if (r == 0) {
-        not->child = *key;
-        *key = not;
+        not ->child = *key;
+        *key = not ;
     }
     return r;
 }
@@ -222,7 +222,7 @@ static int parse_named(struct parser *p, struct search_key **out)
         if ((r = key_new(p, rows[i].kind, &key)) < 0)
             return r;
         key->flag = rows[i].flag;
-        if ((r = parse_args(p, rows[i].args, key)) < 0 || (rows[i].not && (r = negate(p, &key)) < 0))
+        if ((r = parse_args(p, rows[i].args, key)) < 0 || (rows[i].not &&(r = negate(p, &key)) < 0))
             return r;
         *out = key;
         return 0;

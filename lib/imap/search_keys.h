@@ -12,9 +12,9 @@
 #define SEARCH_KEYS_MAX  1000u /* in one program */
 
 enum search_kind {
-    KEY_AND,  /* all of the children; of none: everything */
-    KEY_OR,   /* child, child->next */
-    KEY_NOT,  /* child */
+    KEY_AND,   /* all of the children; of none: everything */
+    KEY_OR,    /* child, child->next */
+    KEY_NOT,   /* child */
     KEY_FUZZY, /* child (RFC 6203) */
     KEY_ALL,
     KEY_FLAG,    /* has the system flag `flag` (IMAP_FLAG_*) */
@@ -37,7 +37,7 @@ enum search_kind {
     KEY_LARGER, /* `number` octets */
     KEY_SMALLER,
     KEY_MODSEQ, /* >= `number` */
-    KEY_BCC, /* `text` is a substring of the field */
+    KEY_BCC,    /* `text` is a substring of the field */
     KEY_CC,
     KEY_FROM,
     KEY_SUBJECT,
@@ -59,11 +59,11 @@ struct search_key {
     int32_t day;
 };
 
-#define SEARCH_RETURN_MIN   BIT(0)
-#define SEARCH_RETURN_MAX   BIT(1)
-#define SEARCH_RETURN_ALL   BIT(2)
-#define SEARCH_RETURN_COUNT BIT(3)
-#define SEARCH_RETURN_SAVE  BIT(4)
+#define SEARCH_RETURN_MIN     BIT(0)
+#define SEARCH_RETURN_MAX     BIT(1)
+#define SEARCH_RETURN_ALL     BIT(2)
+#define SEARCH_RETURN_COUNT   BIT(3)
+#define SEARCH_RETURN_SAVE    BIT(4)
 #define SEARCH_RETURN_PARTIAL BIT(5) /* RFC 9394 */
 
 struct search_program {
@@ -71,8 +71,8 @@ struct search_program {
     bool has_return;         /* answer with ESEARCH; "RETURN ()" means ALL (RFC 4731 3.1) */
     uint32_t returns;
     int64_t partial_from, partial_to; /* negative: counted from the end */
-    struct str charset; /* .p NULL: none named; only US-ASCII and UTF-8 need no conversion */
-    bool modseq;        /* KEY_MODSEQ occurs: the answer carries MODSEQ */
+    struct str charset;               /* .p NULL: none named; only US-ASCII and UTF-8 need no conversion */
+    bool modseq;                      /* KEY_MODSEQ occurs: the answer carries MODSEQ */
 };
 
 /* What '*' means for each kind of set; 0 in an empty mailbox, then it names nothing. */
@@ -81,5 +81,6 @@ struct search_view {
 };
 
 /* From behind "SEARCH " to the end of the command. E_SYNTAX, E_LIMIT, E_NOMEM. */
-MUST_CHECK int search_program_parse(struct args *a, const struct search_view *view, struct search_program *out);
+MUST_CHECK int search_program_parse(struct args *a, const struct search_view *view,
+                                    struct search_program *out);
 #endif

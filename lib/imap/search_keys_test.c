@@ -5,11 +5,13 @@
 static void show(struct buf *b, const struct search_key *k)
 {
     static const char *const names[] = {
-        [KEY_AND] = "and", [KEY_OR] = "or", [KEY_NOT] = "not", [KEY_FUZZY] = "fuzzy", [KEY_ALL] = "all",
-        [KEY_FLAG] = "flag", [KEY_KEYWORD] = "keyword", [KEY_SEQ] = "seq", [KEY_UID] = "uid",
-        [KEY_SAVED] = "$", [KEY_BEFORE] = "before", [KEY_LARGER] = "larger", [KEY_YOUNGER] = "younger",
-        [KEY_MODSEQ] = "modseq", [KEY_FROM] = "from", [KEY_SUBJECT] = "subject", [KEY_HEADER] = "header",
-        [KEY_TEXT] = "text", [KEY_EMAILID] = "emailid",
+        [KEY_AND] = "and",         [KEY_OR] = "or",         [KEY_NOT] = "not",
+        [KEY_FUZZY] = "fuzzy",     [KEY_ALL] = "all",       [KEY_FLAG] = "flag",
+        [KEY_KEYWORD] = "keyword", [KEY_SEQ] = "seq",       [KEY_UID] = "uid",
+        [KEY_SAVED] = "$",         [KEY_BEFORE] = "before", [KEY_LARGER] = "larger",
+        [KEY_YOUNGER] = "younger", [KEY_MODSEQ] = "modseq", [KEY_FROM] = "from",
+        [KEY_SUBJECT] = "subject", [KEY_HEADER] = "header", [KEY_TEXT] = "text",
+        [KEY_EMAILID] = "emailid",
     };
 
     CHECK(buf_printf(b, "(%s", names[k->kind]) == 0);

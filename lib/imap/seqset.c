@@ -152,7 +152,8 @@ int seq_range_write(struct seq_range r, bool first, struct buf *out)
 {
     const char *comma = first ? "" : ",";
 
-    return r.lo == r.hi ? buf_printf(out, "%s%u", comma, r.lo) : buf_printf(out, "%s%u:%u", comma, r.lo, r.hi);
+    return r.lo == r.hi ? buf_printf(out, "%s%u", comma, r.lo)
+                        : buf_printf(out, "%s%u:%u", comma, r.lo, r.hi);
 }
 
 int seqset_write(const struct seqset *s, struct buf *out)

@@ -25,7 +25,8 @@ MUST_CHECK int seqset_parse(struct arena *a, struct str text, uint32_t last, con
 MUST_CHECK int seqset_parse_lenient(struct arena *a, struct str text, uint32_t last,
                                     const struct seqset **set_out);
 /* From ranges in any order (lo <= hi, lo > 0). E_NOMEM. */
-MUST_CHECK int seqset_make(struct arena *a, const struct seq_range *r, size_t n, const struct seqset **set_out);
+MUST_CHECK int seqset_make(struct arena *a, const struct seq_range *r, size_t n,
+                           const struct seqset **set_out);
 bool seqset_has(const struct seqset *s, uint32_t n);
 /* Numbers in it. */
 uint64_t seqset_count(const struct seqset *s);

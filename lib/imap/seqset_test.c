@@ -101,7 +101,8 @@ static void test_uidranges(void **state)
     CHECK(uidranges_subtract(&u, &gone) == 0);
     expect(&u, "2:4,6,30");
     CHECK(uidranges_remove(&u, 1, UINT32_MAX) == 0 && uidranges_count(&u) == 0);
-    CHECK(uidranges_add(&u, UINT32_MAX, UINT32_MAX) == 0 && uidranges_add(&u, UINT32_MAX - 1, UINT32_MAX) == 0);
+    CHECK(uidranges_add(&u, UINT32_MAX, UINT32_MAX) == 0 &&
+          uidranges_add(&u, UINT32_MAX - 1, UINT32_MAX) == 0);
     CHECK(u.n == 1 && uidranges_count(&u) == 2);
 }
 
@@ -149,8 +150,8 @@ static void test_uidranges_size(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse),           cmocka_unit_test(test_lenient_and_limits),
-        cmocka_unit_test(test_uidranges),       cmocka_unit_test(test_uidranges_model),
+        cmocka_unit_test(test_parse),          cmocka_unit_test(test_lenient_and_limits),
+        cmocka_unit_test(test_uidranges),      cmocka_unit_test(test_uidranges_model),
         cmocka_unit_test(test_uidranges_size),
     };
 

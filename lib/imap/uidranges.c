@@ -233,7 +233,8 @@ int uidranges_pick_uids(const struct uidranges *u, const struct seqset *uids, st
         struct seq_range want = seqset_range(uids, k);
 
         for (size_t i = row_at(u, want.lo); i < u->n && u->r[i].lo <= want.hi && r == 0; i++)
-            r = push(out, want.lo > u->r[i].lo ? want.lo : u->r[i].lo, want.hi < u->r[i].hi ? want.hi : u->r[i].hi);
+            r = push(out, want.lo > u->r[i].lo ? want.lo : u->r[i].lo,
+                     want.hi < u->r[i].hi ? want.hi : u->r[i].hi);
     }
     return r;
 }

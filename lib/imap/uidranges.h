@@ -15,7 +15,7 @@
 struct uidranges {
     struct uidranges_row {
         uint32_t lo, hi, before; /* before: UIDs in the rows before this one */
-    } *r;
+    } * r;
     size_t n, cap;
 };
 
@@ -44,8 +44,10 @@ uint32_t uidranges_next(const struct uidranges *u, uint32_t uid);
 
 /* `out` (empty) = the UIDs of `u` that `uids` names; or that have the sequence numbers `seqs`: then
  * E_RANGE when one of them is larger than the count (RFC 9051 9: a BAD). */
-MUST_CHECK int uidranges_pick_uids(const struct uidranges *u, const struct seqset *uids, struct uidranges *out);
-MUST_CHECK int uidranges_pick_seqs(const struct uidranges *u, const struct seqset *seqs, struct uidranges *out);
+MUST_CHECK int uidranges_pick_uids(const struct uidranges *u, const struct seqset *uids,
+                                   struct uidranges *out);
+MUST_CHECK int uidranges_pick_seqs(const struct uidranges *u, const struct seqset *seqs,
+                                   struct uidranges *out);
 /* "1:3,5" */
 MUST_CHECK int uidranges_write(const struct uidranges *u, struct buf *out);
 #endif

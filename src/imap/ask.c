@@ -42,10 +42,15 @@ static bool can_ask(const struct imap_conn *c, uint32_t op)
     return op == STORE__OP__ATTACH || (c->has_session && !c->held);
 }
 
-int imap_ask_store(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body, bool changes, imap_done_fn *done)
+int imap_ask_store(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body, bool changes,
+                   imap_done_fn *done)
 {
-    struct rpc_ask what = { .op = op, .body = body, .deadline_ms = IMAP_ASK_MS, .changes = changes,
-                            .done = answered, .ctx = &c->ask };
+    struct rpc_ask what = { .op = op,
+                            .body = body,
+                            .deadline_ms = IMAP_ASK_MS,
+                            .changes = changes,
+                            .done = answered,
+                            .ctx = &c->ask };
 
     return can_ask(c, op) ? ask(&c->ask, c, c->srv->store, &what, done) : E_UNAVAIL;
 }
@@ -89,8 +94,14 @@ static void no_progress(struct timer *t)
 int imap_ask_down(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body, bool changes,
                   int (*on_data)(struct imap_conn *c, struct str data), imap_done_fn *done)
 {
-    struct rpc_ask what = { .op = op, .body = body, .deadline_ms = DOWNLOAD_MS, .changes = changes,
-                            .download = true, .done = answered, .on_data = got_data, .ctx = &c->ask };
+    struct rpc_ask what = { .op = op,
+                            .body = body,
+                            .deadline_ms = DOWNLOAD_MS,
+                            .changes = changes,
+                            .download = true,
+                            .done = answered,
+                            .on_data = got_data,
+                            .ctx = &c->ask };
     int r;
 
     if (!can_ask(c, op))
@@ -107,15 +118,18 @@ int imap_ask_down(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body
 
 int imap_ask_directory(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body, imap_done_fn *done)
 {
-    struct rpc_ask what = { .op = op, .body = body, .deadline_ms = IMAP_ASK_MS, .done = answered, .ctx = &c->ask };
+    struct rpc_ask what = {
+        .op = op, .body = body, .deadline_ms = IMAP_ASK_MS, .done = answered, .ctx = &c->ask
+    };
 
     return ask(&c->ask, c, c->srv->directory, &what, done);
 }
 
 int imap_ask_sync(struct imap_conn *c, const ProtobufCMessage *body, imap_done_fn *done)
 {
-    struct rpc_ask what = { .op = STORE__OP__SYNC, .body = body, .deadline_ms = IMAP_ASK_MS, .done = answered,
-                            .ctx = &c->sync };
+    struct rpc_ask what = {
+        .op = STORE__OP__SYNC, .body = body, .deadline_ms = IMAP_ASK_MS, .done = answered, .ctx = &c->sync
+    };
 
     if (!can_ask(c, STORE__OP__SYNC))
         return E_UNAVAIL;

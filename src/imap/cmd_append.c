@@ -28,8 +28,11 @@ static void nothing(void *ctx UNUSED, int status UNUSED, struct str body UNUSED)
 static void unstage(struct append *p)
 {
     Store__UnstageRequest m = STORE__UNSTAGE_REQUEST__INIT;
-    struct rpc_ask what = { .op = STORE__OP__UNSTAGE, .body = &m.base, .flags = RPC_NO_REPEAT,
-                            .deadline_ms = IMAP_ASK_MS, .done = nothing };
+    struct rpc_ask what = { .op = STORE__OP__UNSTAGE,
+                            .body = &m.base,
+                            .flags = RPC_NO_REPEAT,
+                            .deadline_ms = IMAP_ASK_MS,
+                            .done = nothing };
 
     m.staging = str_pb(str_of(p->staging, sizeof p->staging));
     if (!rpc_link_ask(p->c->srv->store, &what))
@@ -192,8 +195,13 @@ void imap_append_line(struct imap_conn *c, bool another)
 static int begin(struct imap_conn *c, struct append *p)
 {
     Store__StageRequest m = STORE__STAGE_REQUEST__INIT;
-    struct rpc_ask what = { .op = STORE__OP__STAGE, .body = &m.base, .deadline_ms = UPLOAD_MS, .upload = true,
-                            .done = staged, .on_room = on_room, .ctx = p };
+    struct rpc_ask what = { .op = STORE__OP__STAGE,
+                            .body = &m.base,
+                            .deadline_ms = UPLOAD_MS,
+                            .upload = true,
+                            .done = staged,
+                            .on_room = on_room,
+                            .ctx = p };
 
     m.bytes_max = c->srv->conf.max_message_bytes;
     m.bytes_expected = p->literal.n;

@@ -22,8 +22,9 @@ enum phase { PHASE_NEXT, PHASE_ITEMS, PHASE_RANGE };
 
 struct fetch {
     struct fetch_items items;
-    struct uidranges todo; /* not complete yet */
-    struct records records;
+    struct uidranges todo;  /* not complete yet */
+    struct records records; /* of rows; its arena holds the row and root of the message at hand */
+    struct records ranges;  /* of the requests for bytes in it */
     uint32_t want;
     bool set_seen, piecewise;
     unsigned resumes;
@@ -31,13 +32,13 @@ struct fetch {
     Store__Row *row;
     struct mime_part *root; /* in the records' arena */
     uint32_t uid;
-    bool open;              /* "* n FETCH (" has been written */
-    bool skip;              /* not in this client's view */
-    size_t item;            /* the next to write */
-    struct buf header;      /* collected: NEED_HEADER, and ranges that are filtered */
+    bool open;         /* "* n FETCH (" has been written */
+    bool skip;         /* not in this client's view */
+    size_t item;       /* the next to write */
+    struct buf header; /* collected: NEED_HEADER, and ranges that are filtered */
     bool collecting;
-    uint64_t left, offset;  /* of the literal that streams: to come, and where the next byte is */
-    uint64_t sent;          /* of the literal, when plain */
+    uint64_t left, offset; /* of the literal that streams: to come, and where the next byte is */
+    uint64_t sent;         /* of the literal, when plain */
     enum phase phase;
 };
 
@@ -88,7 +89,8 @@ static void plan(struct fetch *f, bool read_only)
         whole += need == NEED_WHOLE;
         range += need == NEED_RANGE;
         f->set_seen |= !i->peek && !read_only;
-        f->want |= (wants_structure(i) ? STORE__WANT__STRUCTURE : 0) | (wants_meta(i) ? STORE__WANT__META : 0);
+        f->want |=
+            (wants_structure(i) ? STORE__WANT__STRUCTURE : 0) | (wants_meta(i) ? STORE__WANT__META : 0);
     }
     f->piecewise = range || whole > 1 || (whole && header);
     if (f->piecewise)
@@ -107,13 +109,15 @@ static void write_structure(struct imap_conn *c, const struct fetch *f, enum fet
     if (c->w.r < 0)
         return;
     if (!f->root) { /* never parsed, or damaged: a text, so that the client can at least ask for BODY[] */
-        resp_printf(&c->w, kind == FETCH_ENVELOPE ? "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"
-                                                  : "(\"TEXT\" \"PLAIN\" NIL NIL NIL \"8BIT\" %llu 0)",
+        resp_printf(&c->w,
+                    kind == FETCH_ENVELOPE ? "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"
+                                           : "(\"TEXT\" \"PLAIN\" NIL NIL NIL \"8BIT\" %llu 0)",
                     (unsigned long long)f->row->bytes);
         return;
     }
-    c->w.r = kind == FETCH_ENVELOPE ? mime_imap_envelope(f->root->envelope, c->w.utf8, &c->out)
-                                    : mime_imap_body(f->root, kind == FETCH_BODYSTRUCTURE, c->w.utf8, &c->out);
+    c->w.r = kind == FETCH_ENVELOPE
+                 ? mime_imap_envelope(f->root->envelope, c->w.utf8, &c->out)
+                 : mime_imap_body(f->root, kind == FETCH_BODYSTRUCTURE, c->w.utf8, &c->out);
 }
 
 static void write_value(struct imap_conn *c, const struct fetch *f, enum fetch_kind kind)
@@ -200,6 +204,14 @@ static bool range_of(const struct fetch *f, const struct fetch_item *i, struct m
 
 /* ---- a message ---- */
 
+static void unpack_root(struct fetch *f)
+{
+    struct str packed = pb_str(f->row->structure);
+
+    if (!packed.n || mime_structure_unpack(&f->records.arena, packed, &f->root) < 0)
+        f->root = NULL;
+}
+
 static int begin_message(struct imap_conn *c, struct fetch *f, Store__Row *row)
 {
     uint32_t seq = uidranges_seq(&c->view->uids, row->uid);
@@ -216,8 +228,7 @@ static int begin_message(struct imap_conn *c, struct fetch *f, Store__Row *row)
         return 0;
     if (f->set_seen)
         view_own(c->view, row->modseq);
-    if (row->structure.len && mime_structure_unpack(&f->records.arena, pb_str(row->structure), &f->root) < 0)
-        f->root = NULL;
+    unpack_root(f);
     return 0;
 }
 
@@ -272,8 +283,11 @@ static int on_row(struct imap_conn *c, Store__Row *row)
 {
     struct fetch *f = c->step_data;
 
-    if (f->phase == PHASE_RANGE || f->open)
-        return row->uid == f->uid ? 0 : E_GONE; /* a literal was announced whose bytes are no more */
+    if (f->open) { /* resumed: the literal was announced, its bytes must be there still */
+        f->row = row;
+        unpack_root(f);
+        return row->uid == f->uid && row->data_bytes == f->left ? 0 : E_GONE;
+    }
     begin_message(c, f, row);
     if (f->piecewise || f->skip)
         return 0;
@@ -283,6 +297,13 @@ static int on_row(struct imap_conn *c, Store__Row *row)
     }
     open_response(c, f);
     return write_plain(c, f);
+}
+
+static int on_range_row(struct imap_conn *c, Store__Row *row)
+{
+    struct fetch *f = c->step_data;
+
+    return row->uid == f->uid && row->data_bytes == f->left ? 0 : E_GONE;
 }
 
 static int on_bytes(struct imap_conn *c, struct str bytes)
@@ -316,7 +337,7 @@ static int on_data(struct imap_conn *c, struct str data)
 {
     struct fetch *f = c->step_data;
 
-    return records_feed(&f->records, c, data);
+    return records_feed(f->phase == PHASE_RANGE ? &f->ranges : &f->records, c, data);
 }
 
 /* ---- requests ---- */
@@ -364,8 +385,7 @@ static int ask_piece(struct imap_conn *c, struct fetch *f)
     m.set_seen = f->set_seen && !range;
     m.offset = range ? f->offset : 0;
     m.length = range ? f->left : 0;
-    f->records.on_bytes = range ? on_bytes : NULL;
-    records_restart(&f->records);
+    records_restart(range ? &f->ranges : &f->records);
     return imap_ask_down(c, STORE__OP__FETCH, &m.base, m.set_seen, on_data, asked_piece);
 }
 
@@ -511,6 +531,7 @@ static void fetch_release(struct imap_conn *c)
 
     uidranges_release(&f->todo);
     records_release(&f->records);
+    records_release(&f->ranges);
     buf_release(&f->header);
 }
 
@@ -554,6 +575,9 @@ int imap_cmd_fetch(struct imap_conn *c, struct args *a)
     records_init(&f->records);
     f->records.on_row = on_row;
     f->records.on_bytes = on_bytes;
+    records_init(&f->ranges);
+    f->ranges.on_row = on_range_row;
+    f->ranges.on_bytes = on_bytes;
     c->step_data = f;
     c->cleanup = fetch_release;
     if ((r = args_sp(a)) < 0 || (r = imap_pick(c, a, &f->todo)) < 0 || (r = args_sp(a)) < 0 ||

@@ -84,7 +84,8 @@ static int parse_pattern(struct imap_conn *c, struct args *a, struct list *l, bo
     char *both;
     int r;
 
-    if ((r = args_list_pattern(a, &reference)) < 0 || (r = args_sp(a)) < 0 || (r = args_list_pattern(a, &pattern)) < 0)
+    if ((r = args_list_pattern(a, &reference)) < 0 || (r = args_sp(a)) < 0 ||
+        (r = args_list_pattern(a, &pattern)) < 0)
         return r;
     *empty_out = pattern.n == 0;
     both = arena_printf(&c->arena, "%.*s%.*s", STR_ARG(reference), STR_ARG(pattern));

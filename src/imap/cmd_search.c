@@ -36,7 +36,8 @@ static Store__SearchKey *key_number(struct arena *a, Store__SearchKey__Type type
     return k;
 }
 
-static Store__SearchKey *key_parent(struct arena *a, Store__SearchKey__Type type, Store__SearchKey **children, size_t n)
+static Store__SearchKey *key_parent(struct arena *a, Store__SearchKey__Type type, Store__SearchKey **children,
+                                    size_t n)
 {
     Store__SearchKey *k = key_new(a, type);
 
@@ -51,8 +52,8 @@ static Store__SearchKey *key_parent(struct arena *a, Store__SearchKey__Type type
 }
 
 /* [from, to) of two number keys */
-static Store__SearchKey *key_between(struct arena *a, Store__SearchKey__Type from, Store__SearchKey__Type before,
-                                     int64_t at, int64_t until)
+static Store__SearchKey *key_between(struct arena *a, Store__SearchKey__Type from,
+                                     Store__SearchKey__Type before, int64_t at, int64_t until)
 {
     Store__SearchKey **two = ARENA_ARRAY(a, 2, Store__SearchKey *);
 
@@ -140,8 +141,8 @@ static Store__SearchKey *key_text(struct imap_conn *c, const struct search *s, S
 
 static Store__SearchKey *convert(struct imap_conn *c, const struct search *s, const struct search_key *in);
 
-static Store__SearchKey *convert_children(struct imap_conn *c, const struct search *s, const struct search_key *in,
-                                          Store__SearchKey__Type type)
+static Store__SearchKey *convert_children(struct imap_conn *c, const struct search *s,
+                                          const struct search_key *in, Store__SearchKey__Type type)
 {
     Store__SearchKey **v;
     size_t n = 0;
@@ -341,7 +342,8 @@ int imap_cmd_search(struct imap_conn *c, struct args *a)
         return r;
     if (!charset_known(s->program.charset))
         return imap_no(c, "BADCHARSET (US-ASCII UTF-8)", "That charset is not known");
-    if ((s->program.returns & (SEARCH_RETURN_SAVE | SEARCH_RETURN_PARTIAL)) || has_kind(s->program.root, KEY_SAVED))
+    if ((s->program.returns & (SEARCH_RETURN_SAVE | SEARCH_RETURN_PARTIAL)) ||
+        has_kind(s->program.root, KEY_SAVED))
         return imap_bad(c, "SEARCHRES and PARTIAL are not offered");
     if (!(m.key = convert(c, s, s->program.root)))
         return E_NOMEM;

@@ -59,7 +59,8 @@ static void selected(struct imap_conn *c, int status, struct str body)
     struct arena a = { .max = MIB(16) };
     Store__SelectResponse *m = NULL;
 
-    if (status == 0 && (!(m = RPC_UNPACK(&a, body, store__select_response)) || !(c->view = view_new(m, read_only))))
+    if (status == 0 &&
+        (!(m = RPC_UNPACK(&a, body, store__select_response)) || !(c->view = view_new(m, read_only))))
         status = m ? E_NOMEM : E_CORRUPT;
     if (status < 0) {
         imap_fail_status(c, status);

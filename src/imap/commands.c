@@ -17,7 +17,8 @@ static const struct imap_cmd {
     const char *name;
     imap_cmd_fn *run;
     uint32_t states, flags;
-} commands[] = { /* a linear scan is faster than explaining a hash */
+} commands[] = {
+    /* a linear scan is faster than explaining a hash */
     { "APPEND", imap_cmd_append, AUTHED, 0 },
     { "AUTHENTICATE", imap_cmd_authenticate, IN(NOT_AUTH), CMD_TLS },
     { "CAPABILITY", imap_cmd_capability, ANY, 0 },
@@ -55,7 +56,9 @@ const char *imap_capabilities(const struct imap_conn *c)
 #define ALWAYS "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE"
     if (c->state != IMAP_ST_NOT_AUTH)
         return ALWAYS " IDLE NAMESPACE UIDPLUS MOVE UNSELECT SPECIAL-USE CREATE-SPECIAL-USE ESEARCH CHILDREN";
-    return c->tls ? ALWAYS " AUTH=PLAIN" : c->srv->tls ? ALWAYS " STARTTLS LOGINDISABLED" : ALWAYS " LOGINDISABLED";
+    return c->tls        ? ALWAYS " AUTH=PLAIN"
+           : c->srv->tls ? ALWAYS " STARTTLS LOGINDISABLED"
+                         : ALWAYS " LOGINDISABLED";
 #undef ALWAYS
 }
 
@@ -92,7 +95,8 @@ static int dispatch(struct imap_conn *c, const struct imap_cmd *cmd, bool stream
     if (!cmd || (c->uid && !(cmd->flags & CMD_UID)) || (stream && cmd->run != imap_cmd_append))
         return imap_bad(c, "Unknown command");
     if (!(cmd->states & BIT(c->state)))
-        return imap_bad(c, c->state == IMAP_ST_NOT_AUTH ? "Log in first" : "Not now: see the state of this session");
+        return imap_bad(c, c->state == IMAP_ST_NOT_AUTH ? "Log in first"
+                                                        : "Not now: see the state of this session");
     if ((cmd->flags & CMD_TLS) && !c->tls)
         return imap_no(c, "PRIVACYREQUIRED", "Start TLS first"); /* RFC 5530 3 */
     if ((cmd->flags & CMD_WRITE) && c->view->read_only)

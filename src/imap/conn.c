@@ -13,8 +13,11 @@
 
 #define BAD_MAX 25u /* BADs in a row: this is no IMAP client */
 
-static const struct conn_limits limits_before_login = { .in_max = KIB(8), .out_max = KIB(32), .out_low = KIB(8) };
-static const struct conn_limits limits_after_login = { .in_max = KIB(64), .out_max = IMAP_OUT_MAX,
+static const struct conn_limits limits_before_login = { .in_max = KIB(8),
+                                                        .out_max = KIB(32),
+                                                        .out_low = KIB(8) };
+static const struct conn_limits limits_after_login = { .in_max = KIB(64),
+                                                       .out_max = IMAP_OUT_MAX,
                                                        .out_low = IMAP_OUT_LOW };
 
 static const uint32_t may_follow[] = {
@@ -261,8 +264,10 @@ static void read_error(struct imap_conn *c, int error)
         int error;
         const char *text;
     } texts[] = {
-        { E_LINE_TOO_LONG, "The line is too long" }, { E_TOO_BIG, "[TOOBIG] The literal is too large" },
-        { E_LIMIT, "The command is too long" },      { E_NUL, "NUL is not allowed here" },
+        { E_LINE_TOO_LONG, "The line is too long" },
+        { E_TOO_BIG, "[TOOBIG] The literal is too large" },
+        { E_LIMIT, "The command is too long" },
+        { E_NUL, "NUL is not allowed here" },
         { E_BARE_CR, "A carriage return without a line feed" },
         { E_BARE_LF, "A line feed without a carriage return" },
     };

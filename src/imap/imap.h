@@ -21,7 +21,8 @@
 
 #define IMAP_ASK_MS  30000   /* patience with store and directory: then NO [UNAVAILABLE] */
 #define IMAP_OUT_LOW KIB(64) /* unsent output above which a command waits for its client */
-#define IMAP_OUT_MAX MIB(8)  /* never reached by steps that wait at IMAP_OUT_LOW: a long ENVELOPE may need it */
+#define IMAP_OUT_MAX \
+    MIB(8) /* never reached by steps that wait at IMAP_OUT_LOW: a long ENVELOPE may need it */
 
 struct imap_conf {
     uint64_t max_message_bytes, idle_timeout_ms, login_timeout_ms, max_connections;
@@ -59,9 +60,9 @@ struct imap_ask {
     struct rpc_call *call; /* NULL: nothing is asked */
     imap_done_fn *done;
     int (*on_data)(struct imap_conn *c, struct str data); /* E_*: the connection is ended */
-    size_t owed;           /* bytes taken for which the store has no new credit yet */
-    bool progress;         /* DATA came since the timer last looked */
-    struct timer timer;    /* downloads: as long as something comes, there is no deadline */
+    size_t owed;        /* bytes taken for which the store has no new credit yet */
+    bool progress;      /* DATA came since the timer last looked */
+    struct timer timer; /* downloads: as long as something comes, there is no deadline */
 };
 
 struct append;
@@ -72,9 +73,9 @@ struct imap_conn {
     struct conn *io;
     struct cmdline in;
     struct arena arena;
-    struct buf out;    /* composed, not yet given to io */
-    struct resp w;     /* writes to out */
-    struct buf final;  /* the tagged reply, held back until updates have been told */
+    struct buf out;   /* composed, not yet given to io */
+    struct resp w;    /* writes to out */
+    struct buf final; /* the tagged reply, held back until updates have been told */
     enum imap_state state;
     enum imap_reading reading;
     bool tls, greeted, closing;
@@ -83,20 +84,20 @@ struct imap_conn {
     struct args args;
     struct str tag;
     const char *name;
-    bool uid;           /* "UID FETCH"… */
-    bool busy;          /* no new command until its reply */
-    bool hold_expunges; /* RFC 9051 7.5.1 */
-    bool finishing;     /* `final` is ready */
-    bool mid_response;  /* what was written ends inside of a response */
+    bool uid;            /* "UID FETCH"… */
+    bool busy;           /* no new command until its reply */
+    bool hold_expunges;  /* RFC 9051 7.5.1 */
+    bool finishing;      /* `final` is ready */
+    bool mid_response;   /* what was written ends inside of a response */
     bool refuse_literal; /* the literal just announced is not wanted */
-    bool sync_failed;   /* do not ask again before this reply */
+    bool sync_failed;    /* do not ask again before this reply */
     /* More output to write when there is room: 1 done, 0 call again. */
     int (*step)(struct imap_conn *c);
-    void *step_data;    /* in the arena */
+    void *step_data;                      /* in the arena */
     void (*cleanup)(struct imap_conn *c); /* what step_data holds beyond the arena; when the command ends */
     struct imap_ask ask, sync;
     struct append *append; /* the message that is coming in; its cleanup frees it */
-    unsigned bad;       /* BADs in a row */
+    unsigned bad;          /* BADs in a row */
 
     /* the session */
     char session[16];
@@ -142,7 +143,8 @@ bool imap_idling(const struct imap_conn *c);
 /* `changes`: carries an operation id. The command waits. 0 or E_UNAVAIL, E_NOMEM. */
 MUST_CHECK int imap_ask_store(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body, bool changes,
                               imap_done_fn *done);
-MUST_CHECK int imap_ask_directory(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body, imap_done_fn *done);
+MUST_CHECK int imap_ask_directory(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body,
+                                  imap_done_fn *done);
 /* With DATA coming back. The store is given credit for it as the client takes what we write. */
 MUST_CHECK int imap_ask_down(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body, bool changes,
                              int (*on_data)(struct imap_conn *c, struct str data), imap_done_fn *done);
@@ -180,10 +182,12 @@ void imap_run_command(struct imap_conn *c, bool stream);
 const char *imap_capabilities(const struct imap_conn *c);
 
 typedef int imap_cmd_fn(struct imap_conn *c, struct args *a);
-imap_cmd_fn imap_cmd_append, imap_cmd_authenticate, imap_cmd_capability, imap_cmd_check, imap_cmd_close, imap_cmd_copy, imap_cmd_create, imap_cmd_delete,
-    imap_cmd_enable, imap_cmd_examine, imap_cmd_expunge, imap_cmd_fetch, imap_cmd_id, imap_cmd_idle, imap_cmd_list, imap_cmd_login, imap_cmd_logout, imap_cmd_lsub,
-    imap_cmd_move, imap_cmd_namespace, imap_cmd_noop, imap_cmd_rename, imap_cmd_search, imap_cmd_select, imap_cmd_starttls, imap_cmd_status, imap_cmd_store,
-    imap_cmd_subscribe, imap_cmd_unselect, imap_cmd_unsubscribe;
+imap_cmd_fn imap_cmd_append, imap_cmd_authenticate, imap_cmd_capability, imap_cmd_check, imap_cmd_close,
+    imap_cmd_copy, imap_cmd_create, imap_cmd_delete, imap_cmd_enable, imap_cmd_examine, imap_cmd_expunge,
+    imap_cmd_fetch, imap_cmd_id, imap_cmd_idle, imap_cmd_list, imap_cmd_login, imap_cmd_logout, imap_cmd_lsub,
+    imap_cmd_move, imap_cmd_namespace, imap_cmd_noop, imap_cmd_rename, imap_cmd_search, imap_cmd_select,
+    imap_cmd_starttls, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe, imap_cmd_unselect,
+    imap_cmd_unsubscribe;
 void imap_sasl_line(struct imap_conn *c, struct str line);
 void imap_idle_line(struct imap_conn *c, struct str line);
 void imap_login_timer(struct imap_conn *c);

@@ -6,9 +6,11 @@
 #include "src/common/role.h"
 #include "src/imap/imap.h"
 
-#define ROW(k, field, lo, hi, dflt, u, text)                                                                 \
-    { .key = (k), .type = CONF_U64, .off = offsetof(struct imap_conf, field), .min = (lo), .max = (hi),       \
-      .def = (dflt), .unit = (u), .help = (text) }
+#define ROW(k, field, lo, hi, dflt, u, text)                                                              \
+    {                                                                                                     \
+        .key = (k), .type = CONF_U64, .off = offsetof(struct imap_conf, field), .min = (lo), .max = (hi), \
+        .def = (dflt), .unit = (u), .help = (text)                                                        \
+    }
 
 static const struct conf_item items[] = {
     ROW("imap.max_message", max_message_bytes, KIB(64), MIB(1024), MIB(50), "bytes",

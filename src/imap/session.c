@@ -28,8 +28,11 @@ static void nothing(void *ctx UNUSED, int status UNUSED, struct str body UNUSED)
 static void detach(struct imap_server *s, struct str session)
 {
     Store__SessionRequest m = STORE__SESSION_REQUEST__INIT;
-    struct rpc_ask what = { .op = STORE__OP__DETACH, .body = &m.base, .flags = RPC_NO_REPEAT,
-                            .deadline_ms = IMAP_ASK_MS, .done = nothing };
+    struct rpc_ask what = { .op = STORE__OP__DETACH,
+                            .body = &m.base,
+                            .flags = RPC_NO_REPEAT,
+                            .deadline_ms = IMAP_ASK_MS,
+                            .done = nothing };
 
     m.session = str_pb(session);
     if (!rpc_link_ask(s->store, &what))
@@ -115,8 +118,12 @@ static int reattach(struct imap_conn *c, struct rpc_link *l, bool counted)
 {
     Store__ReattachRequest m = STORE__REATTACH_REQUEST__INIT;
     struct reattach *r = calloc(1, sizeof *r);
-    struct rpc_ask what = { .op = STORE__OP__REATTACH, .body = &m.base, .deadline_ms = IMAP_ASK_MS,
-                            .flags = counted ? RPC_URGENT : RPC_NO_REPEAT, .done = reattached, .ctx = r };
+    struct rpc_ask what = { .op = STORE__OP__REATTACH,
+                            .body = &m.base,
+                            .deadline_ms = IMAP_ASK_MS,
+                            .flags = counted ? RPC_URGENT : RPC_NO_REPEAT,
+                            .done = reattached,
+                            .ctx = r };
 
     if (!r)
         return E_NOMEM;
@@ -182,8 +189,9 @@ static void ended(struct imap_server *s, struct str body)
         c->attached = c->has_session = false;
         imap_ask_cancel(&c->ask);
         imap_ask_cancel(&c->sync);
-        imap_bye(c, NULL, m->why == STORE__SESSION_ENDED_EVENT__WHY__REVOKED ? "The password has been revoked"
-                                                                             : "The mailbox has been closed");
+        imap_bye(c, NULL,
+                 m->why == STORE__SESSION_ENDED_EVENT__WHY__REVOKED ? "The password has been revoked"
+                                                                    : "The mailbox has been closed");
     }
     arena_release(&a);
 }

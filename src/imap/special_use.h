@@ -5,10 +5,10 @@
 #include "proto/store.pb-c.h"
 
 static const char *const special_use_names[] = {
-    [STORE__SPECIAL_USE__USE_ALL] = "All",     [STORE__SPECIAL_USE__USE_ARCHIVE] = "Archive",
+    [STORE__SPECIAL_USE__USE_ALL] = "All",       [STORE__SPECIAL_USE__USE_ARCHIVE] = "Archive",
     [STORE__SPECIAL_USE__USE_DRAFTS] = "Drafts", [STORE__SPECIAL_USE__USE_FLAGGED] = "Flagged",
-    [STORE__SPECIAL_USE__USE_JUNK] = "Junk",   [STORE__SPECIAL_USE__USE_SENT] = "Sent",
-    [STORE__SPECIAL_USE__USE_TRASH] = "Trash", [STORE__SPECIAL_USE__USE_IMPORTANT] = "Important",
+    [STORE__SPECIAL_USE__USE_JUNK] = "Junk",     [STORE__SPECIAL_USE__USE_SENT] = "Sent",
+    [STORE__SPECIAL_USE__USE_TRASH] = "Trash",   [STORE__SPECIAL_USE__USE_IMPORTANT] = "Important",
 };
 
 /* "Drafts", without the backslash; NULL for none. */

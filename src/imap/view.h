@@ -10,8 +10,8 @@ struct view {
     uint64_t folder_id, modseq; /* modseq: of the folder, as far as we are synced */
     uint32_t uidvalidity;
     bool read_only;
-    bool stale; /* the store has news: ask SYNC at the next moment that may tell */
-    bool gone;  /* the folder was deleted */
+    bool stale;                /* the store has news: ask SYNC at the next moment that may tell */
+    bool gone;                 /* the folder was deleted */
     struct uidranges uids;     /* as told: sequence numbers are ranks in it */
     struct uidranges recent;   /* \Recent in this session */
     struct uidranges vanished; /* gone, not told yet */
@@ -38,7 +38,9 @@ static inline void view_free(struct view **vp)
 /* We made the change with this modseq ourselves. */
 static inline void view_own(struct view *v, uint64_t modseq)
 {
-    uint32_t at = modseq > v->modseq_base && modseq - v->modseq_base < UINT32_MAX ? (uint32_t)(modseq - v->modseq_base) : 0;
+    uint32_t at = modseq > v->modseq_base && modseq - v->modseq_base < UINT32_MAX
+                      ? (uint32_t)(modseq - v->modseq_base)
+                      : 0;
 
     if (modseq > v->modseq) {
         v->stale = true;

@@ -25,7 +25,8 @@ static void check_view(const struct seqset *s)
     LAW(view.n == seqset_ranges(s));
     LAW(uidranges_pick_uids(&view, s, &picked) == 0 && uidranges_count(&picked) == uidranges_count(&view));
     LAW(uidranges_copy(&rest, &view) == 0 && uidranges_subtract(&rest, &picked) == 0 && rest.n == 0);
-    for (uint32_t seq = 1, step = uidranges_count(&view) / 50 + 1; seq <= uidranges_count(&view); seq += step) {
+    for (uint32_t seq = 1, step = uidranges_count(&view) / 50 + 1; seq <= uidranges_count(&view);
+         seq += step) {
         LAW(uidranges_seq(&view, uidranges_uid(&view, seq)) == seq);
         if (seq > UINT32_MAX - step)
             break;

@@ -1,0 +1,455 @@
+/* The IMAP role against a store in memory: dialogues as tables, the store's death, large messages. */
+#include "lib/base/test.h"
+#include "lib/base/log.h"
+#include "src/imap/fake_store.h"
+#include "src/imap/imap.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char first[] =
+    "From: \"A. Nobody\" <a@example.test>\r\nTo: joe@example.test\r\nSubject: one\r\n"
+    "Date: Mon, 1 Jan 2024 10:00:00 +0000\r\nMessage-ID: <1@example.test>\r\n\r\nHello\r\n";
+static const char multi[] =
+    "From: b@example.test\r\nSubject: two\r\nMIME-Version: 1.0\r\n"
+    "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\n"
+    "part one\r\n--x\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\nX-A: 1\r\n\r\n"
+    "inner text\r\n--x--\r\n";
+
+static struct world {
+    struct loop *loop;
+    struct imap_server srv;
+    struct fake_store store;
+    int fd;
+    struct watch watch;
+    struct timer late;
+    struct buf got;
+    const char *until; /* stop the loop when `got` ends in it, or holds it as a line start */
+    bool closed, read_slowly;
+    size_t total, taken_max;
+} w;
+
+static bool reached(void)
+{
+    struct str got = buf_str(&w.got), line, until = str_from(w.until);
+
+    if (!w.until || !str_ends(got, STR("\r\n")))
+        return false;
+    if (strlen(w.until) > 3) /* a word of an untagged response */
+        return str_find(got, until) >= 0;
+    for (bool more = true; more;) {
+        more = str_cut(got, '\n', &line, &got);
+        if (str_starts(line, until))
+            return true;
+    }
+    return false;
+}
+
+static void readable(struct watch *x UNUSED)
+{
+    char chunk[65536];
+    ssize_t n = read(w.fd, chunk, sizeof chunk);
+
+    if (n > 0) {
+        CHECK(buf_append(&w.got, chunk, (size_t)n) == 0);
+    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+        w.closed = true;
+        watch_pause(&w.watch);
+        loop_stop(w.loop);
+    }
+    if (reached())
+        loop_stop(w.loop);
+}
+
+static void too_late(struct timer *t UNUSED)
+{
+    print_error("no answer: got %.*s\n", (int)size_min(w.got.n, 2000), w.got.p);
+    loop_stop(w.loop);
+}
+
+/* Run until a line with `until` came. */
+static void run(const char *until)
+{
+    w.until = until;
+    timer_set(&w.late, 8000);
+    if (!reached())
+        loop_run(w.loop);
+    timer_clear(&w.late);
+}
+
+static void say(const char *text, size_t n)
+{
+    while (n) {
+        ssize_t k = write(w.fd, text, n);
+
+        CHECK(k > 0);
+        text += k;
+        n -= (size_t)k;
+    }
+}
+
+static void connect_client(void)
+{
+    struct sockaddr_storage peer = { .ss_family = AF_UNIX };
+    int sv[2];
+
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0);
+    imap_accept(&w.srv, sv[0], (struct sockaddr *)&peer, sizeof peer, false);
+    w.fd = sv[1];
+    w.closed = false;
+    w.got = (struct buf){ .max = MIB(80) };
+    CHECK(fcntl(w.fd, F_SETFL, O_NONBLOCK) == 0);
+    CHECK(watch_init(&w.watch, w.loop, w.fd, readable) == 0);
+    run("* OK ");
+    buf_clear(&w.got);
+}
+
+static int setup(void **state UNUSED)
+{
+    memset(&w, 0, sizeof w);
+    log_init("imap", LOG_ALARM);
+    w.loop = loop_new();
+    w.srv = (struct imap_server){ .loop = w.loop,
+                                  .hostname = STR("test"),
+                                  .conf = { MIB(60), 1800000, 60000, 100 } };
+    CHECK(timer_init(&w.late, w.loop, too_late) == 0);
+    fake_start(&w.store, w.loop, &w.srv);
+    fake_add(&w.store, first, sizeof first - 1, 0);
+    fake_add(&w.store, multi, sizeof multi - 1, 8);
+    fake_add(&w.store, first, sizeof first - 1, 4);
+    connect_client();
+    return 0;
+}
+
+static void brief_over(struct timer *t UNUSED)
+{
+    loop_stop(w.loop);
+}
+
+/* What is ready now, and what is ready within 2 ms. */
+static void brief(void)
+{
+    struct timer t = { 0 };
+
+    CHECK(timer_init(&t, w.loop, brief_over) == 0);
+    timer_set(&t, 2);
+    w.until = NULL;
+    loop_run(w.loop);
+    timer_release(&t);
+}
+
+static int teardown(void **state UNUSED)
+{
+    watch_release(&w.watch);
+    close(w.fd);
+    while (w.srv.nconns) /* until it notices */
+        brief();
+    timer_release(&w.late);
+    buf_release(&w.got);
+    fake_stop(&w.store);
+    return 0;
+}
+
+static void secure(void)
+{
+    w.srv.conns->tls = true; /* as if; TLS itself is tested with lib/event */
+}
+
+/* Send one command, wait for its tagged reply, compare all that came. NULL: only wait. */
+static void dialogue(const char *send, const char *expect)
+{
+    char tag[16] = "";
+    size_t n = strcspn(send, " ");
+
+    memcpy(tag, send, n);
+    tag[n] = ' ';
+    check_case = send;
+    buf_clear(&w.got);
+    say(send, strlen(send));
+    run(tag);
+    if (expect && !str_eq_z(buf_str(&w.got), expect))
+        print_error("got:\n%.*s\nexpected:\n%s\n", STR_ARG(buf_str(&w.got)), expect);
+    CHECK(!expect || str_eq_z(buf_str(&w.got), expect));
+    check_case = "";
+}
+
+static void login(void)
+{
+    secure();
+    dialogue("l LOGIN joe@example.test right\r\n", NULL);
+    CHECK(str_starts(buf_str(&w.got), STR("l OK [CAPABILITY IMAP4rev1 ")));
+}
+
+static void selected(void)
+{
+    login();
+    dialogue("s SELECT inbox\r\n", NULL);
+    CHECK(str_find(buf_str(&w.got), STR("s OK [READ-WRITE]")) >= 0);
+}
+
+static void test_before_login(void **state UNUSED)
+{
+    dialogue(
+        "a CAPABILITY\r\n",
+        "* CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE LOGINDISABLED\r\na OK That is all for now\r\n");
+    dialogue("b LOGIN joe@example.test right\r\n", "b NO [PRIVACYREQUIRED] Start TLS first\r\n");
+    dialogue("c SELECT INBOX\r\n", "c BAD Log in first\r\n");
+    dialogue("d NOOP x\r\n", "d BAD Expected the end of the command at character 7\r\n");
+    dialogue("e XYZZY\r\n", "e BAD Unknown command\r\n");
+    dialogue("f ID (\"name\" \"x\" \"version\" NIL)\r\n",
+             "* ID (\"name\" \"Letterlock\")\r\nf OK Pleased to meet you\r\n");
+    dialogue("g NOOP\n", "g BAD A line feed without a carriage return\r\n");
+    dialogue("h APPEND INBOX {3+}\r\nabc\r\ni NOOP\r\n", NULL);
+    run("i OK");
+    dialogue("j STARTTLS\r\n", "j NO No certificate is configured\r\n");
+    secure();
+    dialogue("k AUTHENTICATE PLAIN =\r\n", "k BAD Expected the base64 of PLAIN's answer\r\n");
+    dialogue("l AUTHENTICATE PLAIN AGpvZUBleGFtcGxlLnRlc3QAcmlnaHQ=\r\n", NULL);
+    CHECK(str_starts(buf_str(&w.got), STR("l OK ")));
+    dialogue("m LOGOUT\r\n", "* BYE See you later\r\nm OK Logged out\r\n");
+    run("never");
+    CHECK(w.closed && w.srv.nconns == 0);
+}
+
+static void test_wrong_password(void **state UNUSED)
+{
+    secure();
+    dialogue("a LOGIN joe@example.test wrong\r\n",
+             "a NO [AUTHENTICATIONFAILED] Wrong address or password\r\n");
+    dialogue("b LOGIN nobody@example.test right\r\n",
+             "b NO [AUTHENTICATIONFAILED] Wrong address or password\r\n");
+    buf_clear(&w.got);
+    say("c AUTHENTICATE PLAIN\r\n", 22);
+    run("+ ");
+    say("*\r\n", 3);
+    run("c BAD Cancelled");
+    buf_clear(&w.got);
+    say("d AUTHENTICATE PLAIN\r\n", 22);
+    run("+ ");
+    say("AGpvZUBleGFtcGxlLnRlc3QAcmlnaHQ=\r\n", 34);
+    run("d OK");
+}
+
+static const char *const talk[][2] = {
+    { "a SELECT nowhere\r\n", "a NO [NONEXISTENT] There is no such mailbox\r\n" },
+    { "b LIST \"\" \"\"\r\n", "* LIST (\\Noselect) \"/\" \"\"\r\nb OK Completed\r\n" },
+    { "c LIST \"\" %\r\n",
+      "* LIST (\\HasNoChildren) \"/\" INBOX\r\n* LIST (\\HasNoChildren \\Sent) \"/\" Sent\r\n"
+      "* LIST (\\HasChildren) \"/\" a\r\n* LIST (\\HasNoChildren) \"/\" &AOk-\r\nc OK Completed\r\n" },
+    { "d LSUB \"\" %\r\n",
+      "* LSUB () \"/\" INBOX\r\n* LSUB (\\Noselect) \"/\" a\r\n* LSUB () \"/\" &AOk-\r\nd OK Completed\r\n" },
+    { "e LIST (SPECIAL-USE) \"\" *\r\n", "* LIST (\\HasNoChildren \\Sent) \"/\" Sent\r\ne OK Completed\r\n" },
+    { "f STATUS INBOX (MESSAGES UIDNEXT)\r\n",
+      "* STATUS INBOX (MESSAGES 3 UIDNEXT 4)\r\nf OK Completed\r\n" },
+    { "g STATUS nowhere (MESSAGES)\r\n", "g NO [NONEXISTENT] There is no such mailbox\r\n" },
+    { "h FETCH 1 FLAGS\r\n", "h BAD Not now: see the state of this session\r\n" },
+    { "i CREATE new/x\r\n", "i OK Completed\r\n" },
+    { "j CREATE a//b\r\n", "j NO [CANNOT] A mailbox cannot be called so\r\n" },
+    { "k DELETE INBOX\r\n", "k NO [CANNOT] INBOX stays\r\n" },
+    { "l NAMESPACE\r\n", "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\nl OK Completed\r\n" },
+    { "m SELECT INBOX\r\n",
+      "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted "
+      "\\Seen \\Draft \\*)] Keywords may be made up\r\n* 3 EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY 99] Valid\r\n"
+      "* OK [UIDNEXT 4] Next\r\nm OK [READ-WRITE] Selected\r\n" },
+    { "n FETCH 1:* (UID FLAGS)\r\n", "* 1 FETCH (UID 1 FLAGS ())\r\n* 2 FETCH (UID 2 FLAGS (\\Seen))\r\n"
+                                     "* 3 FETCH (UID 3 FLAGS (\\Deleted))\r\nn OK Completed\r\n" },
+    { "o FETCH 4 FLAGS\r\n", "o BAD Expected numbers of messages that there are at character 9\r\n" },
+    { "p UID FETCH 99:* FLAGS\r\n", "* 3 FETCH (UID 3 FLAGS (\\Deleted))\r\np OK Completed\r\n" },
+    { "q FETCH 1 BODY.PEEK[HEADER.FIELDS (Subject)]\r\n",
+      "* 1 FETCH (BODY[HEADER.FIELDS (Subject)] {16}\r\nSubject: one\r\n\r\n)\r\nq OK Completed\r\n" },
+    { "r FETCH 1 BODY.PEEK[]<0.4>\r\n", "* 1 FETCH (BODY[]<0> {4}\r\nFrom)\r\nr OK Completed\r\n" },
+    { "s FETCH 1 BODY[TEXT]\r\n",
+      "* 1 FETCH (BODY[TEXT] {7}\r\nHello\r\n FLAGS (\\Seen))\r\ns OK Completed\r\n" },
+    { "t FETCH 2 (BODY.PEEK[1] BODY.PEEK[2.HEADER.FIELDS (subject)] BODY.PEEK[2.1]<2.3> BODY.PEEK[3])\r\n",
+      "* 2 FETCH (BODY[1] {8}\r\npart one BODY[2.HEADER.FIELDS (subject)] {18}\r\nSubject: inner\r\n\r\n "
+      "BODY[2.1]<2> {3}\r\nner BODY[3] NIL)\r\nt OK Completed\r\n" },
+    { "u UID FETCH 1 (ENVELOPE RFC822.SIZE INTERNALDATE)\r\n",
+      "* 1 FETCH (UID 1 ENVELOPE (\"Mon, 1 Jan 2024 10:00:00 +0000\" \"one\" ((\"A. Nobody\" NIL \"a\" \"example.test\")) "
+      "((\"A. Nobody\" NIL \"a\" \"example.test\")) ((\"A. Nobody\" NIL \"a\" \"example.test\")) ((NIL NIL \"joe\" "
+      "\"example.test\")) NIL NIL NIL \"<1@example.test>\") RFC822.SIZE 149 INTERNALDATE \"17-Jul-1996 09:44:25 "
+      "+0000\")\r\nu OK Completed\r\n" },
+    { "v STORE 1 +FLAGS (\\Flagged $Todo)\r\n",
+      "* 1 FETCH (FLAGS (\\Flagged \\Seen $Todo))\r\nv OK Completed\r\n" },
+    { "w STORE 1 -FLAGS.SILENT (\\Flagged)\r\n", "w OK Completed\r\n" },
+    { "x UID STORE 1 FLAGS ()\r\n", "* 1 FETCH (UID 1 FLAGS ($Todo))\r\nx OK Completed\r\n" },
+    { "y SEARCH UNSEEN 2:9 FROM \"x y\"\r\n", "* SEARCH 1 2 3\r\ny OK Completed\r\n" },
+    { "z UID SEARCH RETURN (MIN COUNT ALL) ALL\r\n",
+      "* ESEARCH (TAG \"z\") UID MIN 1 ALL 1:3 COUNT 3\r\nz OK Completed\r\n" },
+    { "A SEARCH CHARSET X-NO-SUCH TEXT x\r\n",
+      "A NO [BADCHARSET (US-ASCII UTF-8)] That charset is not known\r\n" },
+    { "B COPY 1 nowhere\r\n", "B NO [TRYCREATE] There is no such mailbox\r\n" },
+    { "C COPY 1:2 Sent\r\n", "C OK [COPYUID 12 1:2 500:501] Completed\r\n" },
+    { "D EXPUNGE\r\n", "* 3 EXPUNGE\r\nD OK Completed\r\n" },
+    { "E UID MOVE 1 Sent\r\n", "* OK [COPYUID 12 1 500:501] Moved\r\n* 1 EXPUNGE\r\nE OK Completed\r\n" },
+    { "F APPEND INBOX (\\Seen) {5+}\r\nabc\r\n\r\n",
+      "* 2 EXISTS\r\n* 0 RECENT\r\nF OK [APPENDUID 99 4] Kept\r\n" },
+    { "G APPEND nowhere {3+}\r\nabc\r\n", "G NO [TRYCREATE] There is no such mailbox\r\n" },
+    { "H APPEND INBOX {3+}\r\nabc {3+}\r\nabc\r\n",
+      "H BAD One message at a time: MULTIAPPEND is not offered\r\n" },
+    { "I APPEND INBOX foo {3+}\r\nabc\r\n", "I BAD Expected a message literal at character 16\r\n" },
+    { "J FETCH 1:2 UID\r\n", "* 1 FETCH (UID 2)\r\n* 2 FETCH (UID 4)\r\nJ OK Completed\r\n" },
+    { "K FETCH 1 BINARY[1]\r\n", "K BAD BINARY is not offered\r\n" },
+    { "L CHECK\r\n", "L OK Nothing to do, done\r\n" },
+    { "M UID EXPUNGE 1:*\r\n", "M OK Completed\r\n" },
+    { "N UNSELECT\r\n", "N OK Completed\r\n" },
+    { "O EXAMINE INBOX\r\n", NULL },
+    { "P STORE 1 FLAGS ()\r\n", "P NO [READ-ONLY] The mailbox is open for reading only\r\n" },
+    { "Q CLOSE\r\n", "Q OK Completed\r\n" },
+    { "R ENABLE X Y\r\n", "* ENABLED\r\nR OK Completed\r\n" },
+    { "S RENAME a b\r\n", "S OK Completed\r\n" },
+    { "T SUBSCRIBE a\r\n", "T OK Completed\r\n" },
+};
+
+static void test_talk(void **state UNUSED)
+{
+    login();
+    for (size_t i = 0; i < ARRAY_LEN(talk); i++)
+        dialogue(talk[i][0], talk[i][1]);
+}
+
+static void test_search_tree(void **state UNUSED)
+{
+    selected();
+    dialogue("a SEARCH UNSEEN 2:9 FROM \"X y\" ON 2-Jan-1970 RECENT\r\n", NULL);
+    CHECK(str_eq_z(buf_str(&w.store.search),
+                   "(1(3(5 8))(4 2 3)(13 from: X y)(1(9 86400000)(10 172800000))(21))"));
+    dialogue("b SEARCH CHARSET ISO-8859-1 SUBJECT {1+}\r\n\xe9\r\n", NULL);
+    CHECK(str_eq_z(buf_str(&w.store.search), "(13 subject: \xc3\xa9)"));
+}
+
+static void test_literals_wait(void **state UNUSED)
+{
+    login();
+    buf_clear(&w.got);
+    say("a APPEND {5}\r\n", 14);
+    run("+ ");
+    buf_clear(&w.got);
+    say("INBOX {3}\r\n", 11);
+    run("+ ");
+    buf_clear(&w.got);
+    say("abc\r\n", 5);
+    run("a OK [APPENDUID 99 4]");
+    buf_clear(&w.got);
+    say("b APPEND INBOX {3+}\r\na\0c\r\n", 26);
+    run("b NO [CANNOT]");
+    say("c APPEND INBOX ~{3+}\r\na\0c\r\n", 27);
+    run("c OK [APPENDUID 99 5]");
+}
+
+/* RFC 9051 7.5.1: no EXPUNGE during FETCH; what others did is told before the tagged reply. */
+static void test_updates(void **state UNUSED)
+{
+    selected();
+    w.store.messages[0].gone_at = ++w.store.modseq;
+    w.store.messages[1].flags = 1;
+    w.store.messages[1].modseq = ++w.store.modseq;
+    fake_add(&w.store, first, 20, 0);
+    fake_changed(&w.store);
+    dialogue("a CAPABILITY\r\n", NULL); /* the event has come by now, or comes with it */
+    CHECK(str_find(buf_str(&w.got), STR("a OK")) >= 0);
+    dialogue("b NOOP\r\n", NULL);
+    CHECK(uidranges_count(&w.srv.conns->view->uids) == 3);
+    w.store.messages[2].gone_at = ++w.store.modseq;
+    w.srv.conns->view->stale = true;
+    dialogue("c FETCH 3 UID\r\n", "* 3 FETCH (UID 4)\r\nc OK Completed\r\n");
+    dialogue("d NOOP\r\n", "* 2 EXPUNGE\r\nd OK Nothing to do, done\r\n");
+}
+
+static void test_idle(void **state UNUSED)
+{
+    selected();
+    buf_clear(&w.got);
+    say("a IDLE\r\n", 8);
+    run("+ ");
+    fake_add(&w.store, first, 20, 0);
+    w.store.messages[0].gone_at = ++w.store.modseq;
+    fake_changed(&w.store);
+    buf_clear(&w.got);
+    run("RECENT");
+    CHECK(str_eq_z(buf_str(&w.got), "* 1 EXPUNGE\r\n* 3 EXISTS\r\n* 0 RECENT\r\n"));
+    fake_die(&w.store);
+    fake_add(&w.store, first, 20, 0);
+    buf_clear(&w.got);
+    run("RECENT");
+    CHECK(str_eq_z(buf_str(&w.got), "* 4 EXISTS\r\n* 0 RECENT\r\n") && w.store.reattaches == 1);
+    buf_clear(&w.got);
+    say("DONE\r\n", 6);
+    run("a OK");
+}
+
+/* A large message in bounded memory; the store dies in the middle of it, twice. */
+static void large(size_t n, size_t die_after, const char *command)
+{
+    char *big = malloc(n);
+    ptrdiff_t at;
+
+    memset(big, 'x', n);
+    memcpy(big, "Subject: big\r\n\r\n", 16);
+    for (size_t i = 100; i < n; i += 997)
+        big[i] = (char)('a' + i % 26);
+    fake_add(&w.store, big, n, 0);
+    selected();
+    w.store.die_after = die_after;
+    dialogue(command, NULL);
+    at = str_find(buf_str(&w.got), STR("}\r\n"));
+    CHECK(at > 0 && w.got.n > n && memcmp(w.got.p + at + 3, big, n) == 0);
+    CHECK(w.store.deaths == (die_after ? 1 : 0) && w.store.reattaches == w.store.deaths);
+    free(big);
+}
+
+static void test_large(void **state UNUSED)
+{
+    large(MIB(3), 0, "a FETCH 4 BODY.PEEK[]\r\n");
+}
+
+static void test_store_dies(void **state UNUSED)
+{
+    large(MIB(3), MIB(1), "a FETCH 4 BODY.PEEK[]\r\n");
+}
+
+static void test_store_dies_piecewise(void **state UNUSED)
+{
+    large(MIB(3), MIB(1), "a FETCH 4 (BODY.PEEK[] BODY.PEEK[TEXT]<0.3>)\r\n");
+}
+
+static void test_append_large(void **state UNUSED)
+{
+    size_t n = MIB(2), at = 0;
+    char *big = malloc(n), head[60];
+
+    memset(big, 'y', n);
+    selected();
+    buf_clear(&w.got);
+    snprintf(head, sizeof head, "a APPEND INBOX {%zu}\r\n", n);
+    say(head, strlen(head));
+    run("+ ");
+    while (at < n) { /* as fast as it is taken: the role pauses us when the store does not take it */
+        ssize_t k = write(w.fd, big + at, n - at);
+
+        if (k > 0)
+            at += (size_t)k;
+        else
+            brief();
+    }
+    buf_clear(&w.got);
+    say("\r\n", 2);
+    run("a OK [APPENDUID");
+    CHECK(w.store.messages[3].n == n && memcmp(w.store.messages[3].bytes, big, n) == 0);
+    free(big);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_before_login),  T(test_wrong_password),
+        T(test_talk),          T(test_search_tree),
+        T(test_literals_wait), T(test_updates),
+        T(test_idle),          T(test_large),
+        T(test_store_dies),    T(test_store_dies_piecewise),
+        T(test_append_large),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
