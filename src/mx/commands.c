@@ -87,22 +87,17 @@ static void cmd_mail(struct mx_session *s, const struct smtp_command *c)
     mx_say(s, &say_sender_ok);
 }
 
-/* The address as the directory knows it: "local@domain", without quotes. */
+/* The address as we ask the directory for it: canonical, so that quoting makes no difference. */
 static int directory_address(const struct mx_session *s, const struct smtp_path *p, struct buf *out)
 {
     const char *postmaster = s->conf->postmaster;
     int r;
 
-    if (p->domain.n == 0) { /* RFC 5321 4.5.1: <Postmaster> */
-        if (postmaster && *postmaster)
-            return buf_putz(out, postmaster);
-        return (r = buf_putz(out, "postmaster@")) < 0 ? r : buf_puts(out, s->hostname);
-    }
-    if ((r = smtp_path_local(p, out)) < 0 || (r = buf_putc(out, '@')) < 0)
-        return r;
-    for (size_t i = 0; i < p->domain.n && r == 0; i++)
-        r = buf_putc(out, ascii_lower(p->domain.p[i]));
-    return r;
+    if (p->domain.n) /* else <Postmaster>: RFC 5321 4.5.1 */
+        return smtp_path_print(p, out);
+    if (postmaster && *postmaster)
+        return buf_putz(out, postmaster);
+    return (r = buf_putz(out, "postmaster@")) < 0 ? r : buf_puts(out, s->hostname);
 }
 
 static void cmd_rcpt(struct mx_session *s, const struct smtp_command *c)

@@ -9,9 +9,10 @@
 
 static void check_address(const struct smtp_path *p)
 {
-    CLEANUP(buf_release)
-    struct buf one = { .max = KIB(2) },
-               two = { .max = KIB(2) }, a = { .max = KIB(1) }, b = a;
+    CLEANUP(buf_release) struct buf one = { .max = KIB(2) };
+    CLEANUP(buf_release) struct buf two = { .max = KIB(2) };
+    CLEANUP(buf_release) struct buf a = { .max = KIB(1) };
+    CLEANUP(buf_release) struct buf b = { .max = KIB(1) };
     struct smtp_path again;
 
     LAW(p->domain.n <= SMTP_DOMAIN_MAX);
