@@ -2,6 +2,7 @@
  *
  * The role that parses: it takes a message's bytes and gives back structure and text. It has no file,
  * no key and no socket but the pairs to the roles that ask, and is replaced now and then. */
+#include "lib/mime/charset.h"
 #include "proto/content.pb-c.h"
 #include "src/common/role.h"
 #include "src/content/conf.h"
@@ -52,6 +53,7 @@ static const struct rpc_service service = { .name = "content", .ops = ops, .nops
 static int content_init(struct role *r)
 {
     content.role = r;
+    mime_charset_preload(); /* iconv loads its modules from files, which the sandbox takes away */
     return 0;
 }
 
