@@ -64,7 +64,7 @@ function unescape(text) {
 const substitute = (text, vars) => text.replace(/\$(\w+)/g, (m, n) => vars[n] ?? m);
 
 function matches(pattern, line, vars) {
-  const byBeginning = /^(?:[\w.]+ (?:OK|NO|BAD)\b|\d{3}[ -])/.test(pattern) && !pattern.startsWith('*');
+  const byBeginning = /^(?:[\w.]+ (?:OK|NO|BAD)\b|\d{3}(?:[ -]|$))/.test(pattern) && !pattern.startsWith('*');
   const names = [];
   const source = pattern.split(/(\$\w+|…)/).map((p) => {
     if (p === '…') return '.*';
