@@ -148,6 +148,8 @@ static int teardown(void **state UNUSED)
     timer_release(&w.late);
     buf_release(&w.got);
     fake_stop(&w.store);
+    brief();
+    loop_free(&w.loop);
     return 0;
 }
 
@@ -413,6 +415,30 @@ static void test_store_dies_piecewise(void **state UNUSED)
     large(MIB(3), MIB(1), "a FETCH 4 (BODY.PEEK[] BODY.PEEK[TEXT]<0.3>)\r\n");
 }
 
+/* A client that does not read costs bounded memory. */
+static void test_client_does_not_read(void **state UNUSED)
+{
+    size_t n = MIB(30), peak = 0;
+    char *big = calloc(1, n);
+
+    memset(big, 'z', n);
+    memcpy(big, "Subject: big\r\n\r\n", 16);
+    fake_add(&w.store, big, n, 0);
+    selected();
+    watch_pause(&w.watch);
+    say("a FETCH 4 (BODY.PEEK[] UID)\r\n", 29);
+    for (int i = 0; i < 30; i++) {
+        brief();
+        peak = size_max(peak, conn_out_pending(w.srv.conns->io));
+    }
+    CHECK(peak > 0 && peak <= KIB(512));
+    watch_resume(&w.watch);
+    buf_clear(&w.got);
+    run("\na OK Completed");
+    CHECK(w.got.n > n && conn_out_pending(w.srv.conns->io) == 0);
+    free(big);
+}
+
 static void test_append_large(void **state UNUSED)
 {
     size_t n = MIB(2), at = 0;
@@ -448,7 +474,7 @@ int main(void)
         T(test_literals_wait), T(test_updates),
         T(test_idle),          T(test_large),
         T(test_store_dies),    T(test_store_dies_piecewise),
-        T(test_append_large),
+        T(test_append_large), T(test_client_does_not_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

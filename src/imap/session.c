@@ -98,7 +98,7 @@ static void reattached(void *ctx, int status, struct str body)
     if (c && status == 0)
         status = imap_session_set(c, body);
     if (c && status == 0) {
-        c->held = false;
+        c->held = c->sync_failed = false;
         if (c->view)
             c->view->stale = true;
     } else if (c && !(status == E_CLOSED && r->counted)) { /* else the store died again; on_up comes again */
@@ -173,6 +173,7 @@ static void changed(struct imap_server *s, struct str body)
 
     if (c && c->view && c->view->folder_id == m->folder_id && m->highest_modseq > c->view->modseq) {
         c->view->stale = true;
+        c->sync_failed = c->sync_failed && !imap_idling(c);
         if (imap_idling(c))
             imap_continue(c);
     }
