@@ -1,8 +1,8 @@
 #include "lib/imap/cmdline.h"
 #include "lib/imap/chars.h"
 
-/* What one connection may hold before it has shown who it is: 64 KiB in all, see the IMAP role. */
-const struct cmdline_limits cmdline_limits_before_login = { KIB(32), KIB(8), KIB(48) };
+/* With the buffers around it a connection that has not logged in costs under 64 KiB, whatever it sends. */
+const struct cmdline_limits cmdline_limits_before_login = { KIB(8), KIB(2), KIB(12) };
 const struct cmdline_limits cmdline_limits_after_login = { KIB(64), MIB(1), MIB(2) };
 
 #define KEEP_BYTES KIB(4) /* an idle session keeps no more than this for its next command */

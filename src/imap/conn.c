@@ -225,7 +225,7 @@ void imap_continue(struct imap_conn *c)
 {
     for (;;) {
         imap_flush(c);
-        if (c->closing || conn_out_pending(c->io) >= (c->state == IMAP_ST_NOT_AUTH ? KIB(8) : IMAP_OUT_LOW))
+        if (c->closing || conn_out_pending(c->io) >= (c->state == IMAP_ST_NOT_AUTH ? KIB(4) : IMAP_OUT_LOW))
             return; /* on_drain comes back here */
         if (c->ask.call) {
             size_t owed = c->ask.owed;
@@ -474,7 +474,7 @@ void imap_accept(struct imap_server *s, int fd, const struct sockaddr *peer, soc
         return;
     }
     c->srv = s;
-    c->arena.max = KIB(64);
+    c->arena.max = KIB(16);
     c->out.max = IMAP_OUT_MAX;
     c->w.out = &c->out;
     c->ticket.max = KIB(4);

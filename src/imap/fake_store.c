@@ -47,8 +47,11 @@ static int op_attach(struct rpc_req *q, struct str body)
 
 static int op_reattach(struct rpc_req *q, struct str body UNUSED)
 {
+    int r = fake_of(q)->refuse_reattach;
+
     fake_of(q)->reattaches++;
-    return attach(q);
+    fake_of(q)->refuse_reattach = 0;
+    return r < 0 ? r : attach(q);
 }
 
 static int op_empty(struct rpc_req *q, struct str body UNUSED)

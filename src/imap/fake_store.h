@@ -26,7 +26,8 @@ struct fake_store {
     uint32_t uidnext;
     uint64_t modseq, added_at[20];
     struct buf staged;
-    struct buf search; /* the last search, as text */
+    struct buf search;   /* the last search, as text */
+    int refuse_reattach; /* E_*: the next REATTACH gets it */
     unsigned attaches, reattaches, deaths;
     size_t die_after; /* bytes of FETCH, then the store dies; 0: never */
     size_t peak_unread;

@@ -380,6 +380,29 @@ static void test_idle(void **state UNUSED)
     run("a OK");
 }
 
+/* A store that cannot open the mailbox at once after its death: "try later", then all is well. */
+static void test_reattach_later(void **state UNUSED)
+{
+    selected();
+    w.store.refuse_reattach = E_BUSY;
+    fake_die(&w.store);
+    brief();
+    dialogue("a SEARCH ALL\r\n", "a NO [UNAVAILABLE] Not available now, please try again later\r\n");
+    for (int i = 0; i < 1500 && w.store.reattaches < 2; i++)
+        brief();
+    dialogue("b SEARCH ALL\r\n", "* SEARCH 1 2 3\r\nb OK Completed\r\n");
+}
+
+static void test_revoked(void **state UNUSED)
+{
+    selected();
+    w.store.refuse_reattach = E_AUTH;
+    fake_die(&w.store);
+    buf_clear(&w.got);
+    run("* BYE");
+    CHECK(str_eq_z(buf_str(&w.got), "* BYE The mailbox has been closed\r\n"));
+}
+
 /* A large message in bounded memory; the store dies in the middle of it, twice. */
 static void large(size_t n, size_t die_after, const char *command)
 {
@@ -469,12 +492,13 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_before_login),  T(test_wrong_password),
-        T(test_talk),          T(test_search_tree),
-        T(test_literals_wait), T(test_updates),
-        T(test_idle),          T(test_large),
-        T(test_store_dies),    T(test_store_dies_piecewise),
-        T(test_append_large), T(test_client_does_not_read),
+        T(test_before_login),   T(test_wrong_password),
+        T(test_talk),           T(test_search_tree),
+        T(test_literals_wait),  T(test_updates),
+        T(test_idle),           T(test_large),
+        T(test_store_dies),     T(test_store_dies_piecewise),
+        T(test_append_large),   T(test_client_does_not_read),
+        T(test_reattach_later), T(test_revoked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,8 +47,7 @@ static void run(struct str in, size_t slice, struct buf *out)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     CLEANUP(buf_release)
-    struct buf whole = { .max = MIB(64) },
-               bytes = { .max = MIB(64) }, sevens = { .max = MIB(64) };
+    struct buf whole = { .max = MIB(64) }, bytes = { .max = MIB(64) }, sevens = { .max = MIB(64) };
 
     if (size > KIB(16))
         return 0;
