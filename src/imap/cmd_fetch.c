@@ -368,7 +368,7 @@ static int ask_plain(struct imap_conn *c, struct fetch *f)
     if (f->open)
         m.first_offset = f->sent;
     records_restart(&f->records);
-    return imap_ask_down(c, STORE__OP__FETCH, &m.base, f->set_seen, on_data, asked_plain);
+    return imap_ask_down(c, STORE__OP__FETCH, &m.base, false, on_data, asked_plain);
 }
 
 static int ask_piece(struct imap_conn *c, struct fetch *f)
@@ -386,7 +386,7 @@ static int ask_piece(struct imap_conn *c, struct fetch *f)
     m.offset = range ? f->offset : 0;
     m.length = range ? f->left : 0;
     records_restart(range ? &f->ranges : &f->records);
-    return imap_ask_down(c, STORE__OP__FETCH, &m.base, m.set_seen, on_data, asked_piece);
+    return imap_ask_down(c, STORE__OP__FETCH, &m.base, false, on_data, asked_piece);
 }
 
 /* Nothing more can be had. Inside a response there is no way to say so but to hang up. */

@@ -5,12 +5,14 @@
 struct store {
     struct records records;
     bool silent;
+    size_t rows; /* that came */
 };
 
 static int on_row(struct imap_conn *c, Store__Row *row)
 {
-    const struct store *s = c->step_data;
+    struct store *s = c->step_data;
 
+    s->rows++;
     view_own(c->view, row->modseq);
     if (!s->silent)
         imap_tell_flags(c, row, c->uid);
@@ -33,9 +35,16 @@ static void store_release(struct imap_conn *c)
 
 static void stored(struct imap_conn *c, int status, struct str body)
 {
+    const struct store *s = c->step_data;
     Store__FlagStoreResponse *m = NULL;
     struct uidranges failed = { 0 };
 
+    if (status == E_CLOSED && s->rows) { /* rows come after the commit: it is done, SYNC tells the rest */
+        uidranges_clear(&c->view->own);
+        c->view->stale = true;
+        imap_ok(c, "Completed");
+        return;
+    }
     if (status == 0 && !(m = RPC_UNPACK(&c->arena, body, store__flag_store_response)))
         status = E_CORRUPT;
     if (status == 0)
