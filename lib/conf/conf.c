@@ -98,7 +98,8 @@ static int set(struct conf *c, struct entry *e, struct str value, const char *wh
     int r = value_parse(e->item, value, c->base, &c->arena, NULL);
 
     if (r == E_SYNTAX || r == E_RANGE) {
-        if (buf_printf(&expected, "%s = %.*s: expected ", e->item->key, STR_ARG(str_slice(value, 0, 80))) < 0 ||
+        if (buf_printf(&expected, "%s = %.*s: expected ", e->item->key, STR_ARG(str_slice(value, 0, 80))) <
+                0 ||
             value_expected(e->item, &expected) < 0)
             return E_NOMEM;
         return refuse(err, r, where, buf_z(&expected));

@@ -68,7 +68,8 @@ MUST_CHECK int conf_read_env(struct conf *c, char *const *env, const char *const
 MUST_CHECK int conf_set_base(struct conf *c, const char *folder);
 
 /* Fill `out` from the rows `items`: values read, else defaults. Strings and lists live in `a`. E_NOMEM. */
-MUST_CHECK int conf_values(const struct conf *c, const struct conf_item *items, size_t n, struct arena *a, void *out);
+MUST_CHECK int conf_values(const struct conf *c, const struct conf_item *items, size_t n, struct arena *a,
+                           void *out);
 /* The rows as INI in canonical form, paths absolute: reading it again gives the same values. */
 MUST_CHECK int conf_print(const struct conf *c, const struct conf_item *items, size_t n, struct buf *out);
 /* The rows as paragraphs of a manual page (man(7)). */

@@ -13,7 +13,8 @@ struct values {
 };
 #define AT(f) offsetof(struct values, f)
 static const struct conf_item items[] = {
-    { "mx.max_message", CONF_U64, AT(max_message), KIB(64), MIB(1024), MIB(50), .unit = "bytes", .help = "Largest." },
+    { "mx.max_message", CONF_U64, AT(max_message), KIB(64), MIB(1024), MIB(50), .unit = "bytes",
+      .help = "Largest." },
     { "mx.idle_timeout", CONF_U64, AT(timeout), 1000, 3600000, 300000, .unit = "ms", .help = "Silence." },
     { "mx.workers", CONF_U64, AT(workers), 1, 16, 2, .help = "Processes." },
     { "mx.strict", CONF_BOOL, AT(strict), .def = 1 },
@@ -56,19 +57,22 @@ static void test_defaults(void **st)
 
 static void test_values(void **st)
 {
-    char *env[] = { (char *)"LETTERLOCK_CONFIG=x", (char *)"PATH=/", (char *)"LETTERLOCK_MX_MAX_MESSAGE=2 GiB",
-                    (char *)"LETTERLOCK_MX_WORKERS=3", NULL };
+    char *env[] = { (char *)"LETTERLOCK_CONFIG=x", (char *)"PATH=/",
+                    (char *)"LETTERLOCK_MX_MAX_MESSAGE=2 GiB", (char *)"LETTERLOCK_MX_WORKERS=3", NULL };
     struct arena a = { .max = KIB(64) };
     struct buf err = { .max = KIB(4) };
     struct values v = { 0 };
 
     (void)st;
-    CHECK(load("# c\n[mx]\nmax_message = 1MiB\r\n  idle_timeout=5 m\nstrict=off\nlisten = 10.0.0.1:26, [::1]:27,:28\n"
-               "; c\n[server]\nfolder = /abs\nmode=require\nname = a=b",
-               NULL, &v, &a, &err) == 0);
+    CHECK(
+        load(
+            "# c\n[mx]\nmax_message = 1MiB\r\n  idle_timeout=5 m\nstrict=off\nlisten = 10.0.0.1:26, [::1]:27,:28\n"
+            "; c\n[server]\nfolder = /abs\nmode=require\nname = a=b",
+            NULL, &v, &a, &err) == 0);
     CHECK(v.max_message == MIB(1) && v.timeout == 300000 && !v.strict && v.mode == 1);
     CHECK(strcmp(v.folder, "/abs") == 0 && strcmp(v.name, "a=b") == 0);
-    CHECK(v.listen.n == 3 && v.listen.v[1].sa.ss_family == AF_INET6 && v.listen.v[2].sa.ss_family == AF_INET6);
+    CHECK(v.listen.n == 3 && v.listen.v[1].sa.ss_family == AF_INET6 &&
+          v.listen.v[2].sa.ss_family == AF_INET6);
     CHECK(load("", env, &v, &a, &err) == E_RANGE);
     env[2] = (char *)"LETTERLOCK_MX_MAX_MESSAGE=100KiB";
     CHECK(load("[mx]\nworkers=4\n", env, &v, &a, &err) == 0);
@@ -89,7 +93,8 @@ static const struct {
     { "[mx]\nworkers=1\nworkers=1", "t.conf:3: mx.workers is given twice", E_SYNTAX },
     { "[mx]\nmax_message = 18446744073709551615GiB",
       "t.conf:2: mx.max_message = 18446744073709551615GiB: expected a number from 64KiB to 1GiB (bytes, KiB, MiB or "
-      "GiB)", E_RANGE },
+      "GiB)",
+      E_RANGE },
     { "[mx]\nidle_timeout = 5 KiB",
       "t.conf:2: mx.idle_timeout = 5 KiB: expected a number from 1s to 1h (ms, s, m, h or d)", E_SYNTAX },
     { "[mx]\nstrict = maybe", "t.conf:2: mx.strict = maybe: expected yes or no", E_SYNTAX },
@@ -99,7 +104,8 @@ static const struct {
       "t.conf:2: mx.listen = localhost:25: expected a comma list of address:port, such as 127.0.0.1:25, [::1]:25",
       E_SYNTAX },
     { "[mx]\nlisten = ::1:25",
-      "t.conf:2: mx.listen = ::1:25: expected a comma list of address:port, such as 127.0.0.1:25, [::1]:25", E_SYNTAX },
+      "t.conf:2: mx.listen = ::1:25: expected a comma list of address:port, such as 127.0.0.1:25, [::1]:25",
+      E_SYNTAX },
     { "[mx", "t.conf:1: expected [section]", E_SYNTAX },
     { "[mx]\nx", "t.conf:2: expected [section], key = value, or a comment (#)", E_SYNTAX },
     { "[mx]\nstrict = \x01", "t.conf:2: control bytes", E_SYNTAX },
@@ -138,8 +144,9 @@ static void test_env_refused(void **st)
 
 static void test_print_and_manual(void **st)
 {
-    CLEANUP(buf_release) struct buf one = { .max = KIB(16) }, two = { .max = KIB(16) }, err = { .max = KIB(4) },
-                                    man = { .max = KIB(64) };
+    CLEANUP(buf_release)
+    struct buf one = { .max = KIB(16) }, two = { .max = KIB(16) }, err = { .max = KIB(4) },
+               man = { .max = KIB(64) };
     struct conf *c = conf_new(tables, 2), *d = conf_new(tables, 2);
 
     (void)st;
@@ -160,8 +167,9 @@ static void test_print_and_manual(void **st)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),    cmocka_unit_test(test_values),           cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_env_refused), cmocka_unit_test(test_print_and_manual),
+        cmocka_unit_test(test_defaults),         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_refused),          cmocka_unit_test(test_env_refused),
+        cmocka_unit_test(test_print_and_manual),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,8 @@ static int print_u64(const struct conf_item *item, uint64_t v, struct buf *out)
 
 static int parse_bool(struct str text, bool *out)
 {
-    static const char *const yes[] = { "yes", "true", "on", "1" }, *const no[] = { "no", "false", "off", "0" };
+    static const char *const yes[] = { "yes", "true", "on", "1" }, *const no[] = { "no", "false", "off",
+                                                                                   "0" };
 
     for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
         bool is_yes = str_ieq_z(text, yes[i]);
@@ -257,17 +258,13 @@ int value_expected(const struct conf_item *item, struct buf *out)
         if (item->unit && strcmp(item->unit, "ms") == 0)
             return buf_putz(out, " (ms, s, m, h or d)");
         return item->unit ? buf_printf(out, " (%s)", item->unit) : 0;
-    case CONF_BOOL:
-        return buf_putz(out, "yes or no");
+    case CONF_BOOL: return buf_putz(out, "yes or no");
     case CONF_STR:
         return buf_printf(out, "a text of %llu to %llu bytes", (unsigned long long)item->min,
                           (unsigned long long)(item->max ? item->max : 255));
-    case CONF_PATH:
-        return buf_putz(out, "a path");
-    case CONF_ENUM:
-        return buf_printf(out, "one of %s", item->choices);
-    case CONF_ADDRS:
-        return buf_putz(out, "a comma list of address:port, such as 127.0.0.1:25, [::1]:25");
+    case CONF_PATH: return buf_putz(out, "a path");
+    case CONF_ENUM: return buf_printf(out, "one of %s", item->choices);
+    case CONF_ADDRS: return buf_putz(out, "a comma list of address:port, such as 127.0.0.1:25, [::1]:25");
     }
     return E_BUG;
 }

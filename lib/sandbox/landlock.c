@@ -15,18 +15,18 @@
 #define RULE_PATH_BENEATH 1
 
 enum { /* linux/landlock.h, LANDLOCK_ACCESS_FS_* */
-    FS_EXECUTE = 1 << 0,
-    FS_READ_FILE = 1 << 2,
-    FS_ABI1 = (1 << 13) - 1,
-    FS_ABI2 = (1 << 14) - 1, /* + REFER: rename between folders */
-    FS_ABI3 = (1 << 15) - 1, /* + TRUNCATE */
-    FS_ABI5 = (1 << 16) - 1, /* + IOCTL_DEV */
-    FS_MAKE_CHAR = 1 << 6,
-    FS_MAKE_SOCK = 1 << 9,
-    FS_MAKE_FIFO = 1 << 10,
-    FS_MAKE_BLOCK = 1 << 11,
-    FS_MAKE_SYM = 1 << 12,
-    FS_IOCTL_DEV = 1 << 15,
+       FS_EXECUTE = 1 << 0,
+       FS_READ_FILE = 1 << 2,
+       FS_ABI1 = (1 << 13) - 1,
+       FS_ABI2 = (1 << 14) - 1, /* + REFER: rename between folders */
+       FS_ABI3 = (1 << 15) - 1, /* + TRUNCATE */
+       FS_ABI5 = (1 << 16) - 1, /* + IOCTL_DEV */
+       FS_MAKE_CHAR = 1 << 6,
+       FS_MAKE_SOCK = 1 << 9,
+       FS_MAKE_FIFO = 1 << 10,
+       FS_MAKE_BLOCK = 1 << 11,
+       FS_MAKE_SYM = 1 << 12,
+       FS_IOCTL_DEV = 1 << 15,
 };
 #define NET_BIND_CONNECT 3u /* ABI 4 */
 #define SCOPE_ALL        3u /* ABI 6: abstract sockets, signals */
@@ -66,13 +66,16 @@ int sandbox_files(const int *folders, size_t n, struct sandbox_state *st)
 {
     int abi = abi_now(), r = 0;
     struct ruleset_attr attr = {
-        .fs = abi >= 5 ? FS_ABI5 : abi >= 3 ? FS_ABI3 : abi == 2 ? FS_ABI2 : FS_ABI1,
+        .fs = abi >= 5   ? FS_ABI5
+              : abi >= 3 ? FS_ABI3
+              : abi == 2 ? FS_ABI2
+                         : FS_ABI1,
         .net = abi >= 4 ? NET_BIND_CONNECT : 0,
         .scoped = abi >= 6 ? SCOPE_ALL : 0,
     };
     size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
-    const uint64_t never = FS_EXECUTE | FS_MAKE_CHAR | FS_MAKE_SOCK | FS_MAKE_FIFO | FS_MAKE_BLOCK | FS_MAKE_SYM |
-                           FS_IOCTL_DEV;
+    const uint64_t never =
+        FS_EXECUTE | FS_MAKE_CHAR | FS_MAKE_SOCK | FS_MAKE_FIFO | FS_MAKE_BLOCK | FS_MAKE_SYM | FS_IOCTL_DEV;
     CLEANUP(fd_close) int ruleset = -1;
 
     if (abi == 0)

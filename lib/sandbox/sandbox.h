@@ -22,8 +22,8 @@
 #endif
 
 enum {
-    SANDBOX_FILES = 1 << 0,  /* open, write, rename, sync… files (Landlock says where) */
-    SANDBOX_ACCEPT = 1 << 1, /* accept connections on listeners that it has */
+    SANDBOX_FILES = 1 << 0,   /* open, write, rename, sync… files (Landlock says where) */
+    SANDBOX_ACCEPT = 1 << 1,  /* accept connections on listeners that it has */
     SANDBOX_MEMLOCK = 1 << 2, /* lock memory, set its protection: guarded keys */
 };
 

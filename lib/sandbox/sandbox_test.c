@@ -33,7 +33,9 @@ static int try_open_inside(void)
 }
 static int try_rename_inside(void)
 {
-    return try_open_inside() == 0 && renameat(folder, "file", folder, "other") == 0 ? unlinkat(folder, "other", 0) : -1;
+    return try_open_inside() == 0 && renameat(folder, "file", folder, "other") == 0
+               ? unlinkat(folder, "other", 0)
+               : -1;
 }
 static int try_socket(void)
 {
@@ -41,7 +43,9 @@ static int try_socket(void)
 }
 static int try_connect(void)
 {
-    struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in in = { .sin_family = AF_INET,
+                              .sin_port = htons(9),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
     return connect(pair_fd[0], (struct sockaddr *)(void *)&in, sizeof in);
 }
@@ -69,8 +73,10 @@ static int try_kill_parent(void)
 }
 static int try_exec_memory(void)
 {
-    return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1
-                                                                                                                    : 0;
+    return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+                   MAP_FAILED
+               ? -1
+               : 0;
 }
 static int try_accept(void)
 {

@@ -13,23 +13,90 @@
 
 /* Reading, writing and waiting on what it has; memory; time; its own end. */
 static const char *const base_calls[] = {
-    "read", "readv", "pread64", "preadv", "write", "writev", "pwrite64", "pwritev", "close", "lseek",
-    "recvmsg", "recvfrom", "sendmsg", "sendto", "shutdown", "getsockopt", "setsockopt", "getsockname",
-    "getpeername", "fcntl", "fcntl64", "fstat", "dup", "dup3", "poll", "ppoll", "select", "pselect6",
-    "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "timerfd_create",
-    "timerfd_settime", "pipe2", "futex", "munmap", "mremap", "brk", "madvise", "membarrier",
-    "getrandom", "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time",
-    "getpid", "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid", "uname", "sysinfo", "getrusage",
-    "sched_yield", "sched_getaffinity", "getcpu", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
-    "restart_syscall", "set_robust_list", "rseq", "exit", "exit_group",
+    "read",
+    "readv",
+    "pread64",
+    "preadv",
+    "write",
+    "writev",
+    "pwrite64",
+    "pwritev",
+    "close",
+    "lseek",
+    "recvmsg",
+    "recvfrom",
+    "sendmsg",
+    "sendto",
+    "shutdown",
+    "getsockopt",
+    "setsockopt",
+    "getsockname",
+    "getpeername",
+    "fcntl",
+    "fcntl64",
+    "fstat",
+    "dup",
+    "dup3",
+    "poll",
+    "ppoll",
+    "select",
+    "pselect6",
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_wait",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "eventfd2",
+    "timerfd_create",
+    "timerfd_settime",
+    "pipe2",
+    "futex",
+    "munmap",
+    "mremap",
+    "brk",
+    "madvise",
+    "membarrier",
+    "getrandom",
+    "clock_gettime",
+    "clock_getres",
+    "clock_nanosleep",
+    "nanosleep",
+    "gettimeofday",
+    "time",
+    "getpid",
+    "getppid",
+    "gettid",
+    "getuid",
+    "geteuid",
+    "getgid",
+    "getegid",
+    "uname",
+    "sysinfo",
+    "getrusage",
+    "sched_yield",
+    "sched_getaffinity",
+    "getcpu",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "sigaltstack",
+    "restart_syscall",
+    "set_robust_list",
+    "rseq",
+    "exit",
+    "exit_group",
 };
 
 static const char *const file_calls[] = {
-    "open", "openat", "creat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir",
-    "fsync", "fdatasync", "sync_file_range", "truncate", "ftruncate", "fallocate", "fadvise64", "flock", "stat",
-    "lstat", "newfstatat", "fstatat64", "statx", "statfs", "fstatfs", "access", "faccessat", "faccessat2", "readlink",
-    "readlinkat", "getcwd", "getdents64", "fchmod", "fchown", "utimensat", "copy_file_range", "link", "linkat",
-    "umask", "memfd_create",
+    "open",         "openat",          "creat",      "unlink",          "unlinkat",
+    "rename",       "renameat",        "renameat2",  "mkdir",           "mkdirat",
+    "rmdir",        "fsync",           "fdatasync",  "sync_file_range", "truncate",
+    "ftruncate",    "fallocate",       "fadvise64",  "flock",           "stat",
+    "lstat",        "newfstatat",      "fstatat64",  "statx",           "statfs",
+    "fstatfs",      "access",          "faccessat",  "faccessat2",      "readlink",
+    "readlinkat",   "getcwd",          "getdents64", "fchmod",          "fchown",
+    "utimensat",    "copy_file_range", "link",       "linkat",          "umask",
+    "memfd_create",
 };
 
 static const char *const accept_calls[] = { "accept", "accept4" };
@@ -39,8 +106,8 @@ static const char *const memlock_calls[] = { "mlock", "mlock2", "munlock" };
 /* Refused with EACCES instead of death where files are not allowed: libraries look for files that may
  * be missing (locales, character sets, CPU lists) and go on without. */
 static const char *const refused_calls[] = {
-    "open", "openat", "openat2", "stat", "lstat", "statx", "access", "faccessat", "faccessat2", "readlink",
-    "readlinkat", "getcwd",
+    "open",   "openat",    "openat2",    "stat",     "lstat",      "statx",
+    "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getcwd",
 };
 
 static int add_all(scmp_filter_ctx f, uint32_t action, const char *const *names, size_t n)
@@ -59,22 +126,27 @@ static int add_all(scmp_filter_ctx f, uint32_t action, const char *const *names,
 static int add_filtered(scmp_filter_ctx f, uint32_t powers)
 {
     /* no memory that is both written and executed, none that becomes executable */
-    if (seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) < 0 ||
-        seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) < 0 ||
+    if (seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) <
+            0 ||
+        seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+                         SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) < 0 ||
         /* abort() and raise(): itself only */
-        seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) < 0 ||
+        seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                         SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) < 0 ||
         /* a worker thread that is still starting: its name and its priority */
         seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)) < 0 ||
-        seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(setpriority), 1, SCMP_A0(SCMP_CMP_EQ, PRIO_PROCESS)) < 0 ||
+        seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(setpriority), 1, SCMP_A0(SCMP_CMP_EQ, PRIO_PROCESS)) <
+            0 ||
         seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, FIONREAD)) < 0 ||
         seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, FIONBIO)) < 0 ||
         /* stdio asks whether it writes to a terminal */
         seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, TCGETS)) < 0)
         return E_UNSUPPORTED;
     /* fstat() is newfstatat(fd, "", AT_EMPTY_PATH) in newer C libraries */
-    if (!(powers & SANDBOX_FILES) &&
-        (seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1, SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH)) < 0 ||
-         seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(newfstatat), 1, SCMP_A3(SCMP_CMP_NE, AT_EMPTY_PATH)) < 0))
+    if (!(powers & SANDBOX_FILES) && (seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
+                                                       SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH)) < 0 ||
+                                      seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(newfstatat), 1,
+                                                       SCMP_A3(SCMP_CMP_NE, AT_EMPTY_PATH)) < 0))
         return E_UNSUPPORTED;
     return 0;
 }
@@ -85,7 +157,8 @@ static int build(scmp_filter_ctx f, uint32_t powers)
 
     if ((r = ADD(f, SCMP_ACT_ALLOW, base_calls)) < 0 || (r = add_filtered(f, powers)) < 0)
         return r;
-    r = powers & SANDBOX_FILES ? ADD(f, SCMP_ACT_ALLOW, file_calls) : ADD(f, SCMP_ACT_ERRNO(EACCES), refused_calls);
+    r = powers & SANDBOX_FILES ? ADD(f, SCMP_ACT_ALLOW, file_calls)
+                               : ADD(f, SCMP_ACT_ERRNO(EACCES), refused_calls);
     if (r == 0 && (powers & SANDBOX_ACCEPT))
         r = ADD(f, SCMP_ACT_ALLOW, accept_calls);
     if (r == 0 && (powers & SANDBOX_MEMLOCK))

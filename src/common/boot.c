@@ -34,7 +34,10 @@ int boot_send(int fd, enum boot_kind kind, const ProtobufCMessage *m, const int 
     while (w < 0 && errno == EINTR);
     explicit_bzero(p, n);
     free(p);
-    return w == (ssize_t)n ? 0 : errno == EAGAIN ? E_BUSY : errno == EPIPE || errno == ECONNRESET ? E_CLOSED : E_IO;
+    return w == (ssize_t)n                         ? 0
+           : errno == EAGAIN                       ? E_BUSY
+           : errno == EPIPE || errno == ECONNRESET ? E_CLOSED
+                                                   : E_IO;
 }
 
 ssize_t boot_recv(int fd, void *buf, size_t cap, enum boot_kind *kind_out, int *fds, size_t *nfds_out)
@@ -43,7 +46,9 @@ ssize_t boot_recv(int fd, void *buf, size_t cap, enum boot_kind *kind_out, int *
         struct cmsghdr h;
         char space[CMSG_SPACE(BOOT_FDS_MAX * sizeof(int))];
     } control = { 0 };
-    struct msghdr msg = { .msg_iov = &(struct iovec){ buf, cap }, .msg_iovlen = 1, .msg_control = &control,
+    struct msghdr msg = { .msg_iov = &(struct iovec){ buf, cap },
+                          .msg_iovlen = 1,
+                          .msg_control = &control,
                           .msg_controllen = sizeof control };
     struct cmsghdr *h;
     ssize_t n;

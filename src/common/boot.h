@@ -27,5 +27,6 @@ struct boot_report {
 MUST_CHECK int boot_send(int fd, enum boot_kind kind, const ProtobufCMessage *m, const int *fds, size_t nfds);
 /* One packet. Returns its length with *kind_out set; descriptors (close-on-exec) in fds, *nfds_out of
  * them. 0: the other side is gone. E_*. */
-MUST_CHECK ssize_t boot_recv(int fd, void *buf, size_t cap, enum boot_kind *kind_out, int *fds, size_t *nfds_out);
+MUST_CHECK ssize_t boot_recv(int fd, void *buf, size_t cap, enum boot_kind *kind_out, int *fds,
+                             size_t *nfds_out);
 #endif

@@ -54,7 +54,8 @@ struct role {
 
 const struct role_def *role_def_of(enum role_id id)
 {
-    static const struct role_def *const defs[] = { &store_role, &content_role, &directory_role, &imap_role, &mx_role };
+    static const struct role_def *const defs[] = { &store_role, &content_role, &directory_role, &imap_role,
+                                                   &mx_role };
 
     for (size_t i = 0; i < ARRAY_LEN(defs); i++)
         if (defs[i]->id == id)
@@ -129,8 +130,8 @@ struct rpc_link *role_link(struct role *r, enum role_id server)
 
         if (r->links[i].to != server)
             continue;
-        if (!best || (rpc_link_is_up(l) &&
-                      (!rpc_link_is_up(best) || rpc_link_pending(l) < rpc_link_pending(best))))
+        if (!best ||
+            (rpc_link_is_up(l) && (!rpc_link_is_up(best) || rpc_link_pending(l) < rpc_link_pending(best))))
             best = l;
     }
     assert(best); /* `asks` of the role's definition names every role it may ask */
@@ -201,7 +202,8 @@ static int take_descriptors(struct role *r, const Boot__Start *m, const int *fds
     if (m->has_ctl)
         r->ctl_fd = fds[n++];
     for (size_t i = 0; i < m->n_listeners; i++) {
-        r->listeners[i] = (struct role_listener){ fds[n++], arena_dupz(&r->arena, str_from(m->listeners[i])) };
+        r->listeners[i] =
+            (struct role_listener){ fds[n++], arena_dupz(&r->arena, str_from(m->listeners[i])) };
         if (!r->listeners[i].key)
             return E_NOMEM;
     }
@@ -304,15 +306,11 @@ static void ctl_accepted(void *ctx, int fd, const struct sockaddr *peer UNUSED, 
 static uint32_t powers_of(enum role_id id)
 {
     switch ((int)id) {
-    case ROLE_STORE:
-        return SANDBOX_FILES | SANDBOX_ACCEPT | SANDBOX_MEMLOCK;
-    case ROLE_DIRECTORY:
-        return SANDBOX_FILES | SANDBOX_ACCEPT;
+    case ROLE_STORE: return SANDBOX_FILES | SANDBOX_ACCEPT | SANDBOX_MEMLOCK;
+    case ROLE_DIRECTORY: return SANDBOX_FILES | SANDBOX_ACCEPT;
     case ROLE_IMAP:
-    case ROLE_MX:
-        return SANDBOX_ACCEPT;
-    default:
-        return 0;
+    case ROLE_MX: return SANDBOX_ACCEPT;
+    default: return 0;
     }
 }
 
@@ -348,7 +346,8 @@ static int bring_up(struct role *r)
         return e;
     /* Roles with a folder: before threads start, since Landlock holds a thread and its children. Roles
      * without: after init, which may load what libraries need (character sets). */
-    if (boxed && files && (e = sandbox_verdict(r, sandbox_files(&r->data_dir, 1, &r->sandbox), "landlock")) < 0)
+    if (boxed && files &&
+        (e = sandbox_verdict(r, sandbox_files(&r->data_dir, 1, &r->sandbox), "landlock")) < 0)
         return e;
     if (r->def->init && (e = r->def->init(r)) < 0)
         return e;
@@ -365,7 +364,9 @@ static int bring_up(struct role *r)
 
 static void report(const struct role *r, enum boot_report_kind kind, int error)
 {
-    struct boot_report rep = { .kind = (uint8_t)kind, .seccomp = r->sandbox.seccomp, .error = error,
+    struct boot_report rep = { .kind = (uint8_t)kind,
+                               .seccomp = r->sandbox.seccomp,
+                               .error = error,
                                .landlock_abi = (uint8_t)r->sandbox.landlock_abi };
     ssize_t w = send(BOOT_FD, &rep, sizeof rep, MSG_NOSIGNAL);
 

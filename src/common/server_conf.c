@@ -9,24 +9,30 @@
 
 const struct conf_item server_conf_items[] = {
     { "server.hostname", CONF_STR, AT(hostname), .max = 253,
-      .help = "What the service calls itself in greetings and Received fields. Empty: the machine's own name." },
+      .help =
+          "What the service calls itself in greetings and Received fields. Empty: the machine's own name." },
     { "server.data_dir", CONF_PATH, AT(data_dir), .sdef = "data",
       .help = "Folder of mailboxes and directory. One service owns it." },
     { "server.run_dir", CONF_PATH, AT(run_dir), .sdef = "run",
       .help = "Folder of the control sockets, for the owner only." },
     { "server.key_file", CONF_PATH, AT(key_file), .sdef = "server.key",
-      .help = "The server key, mode 0600. LETTERLOCK_SERVER_KEY in the environment or a systemd credential named "
-              "letterlock.server_key go before it." },
-    { "server.tls_cert", CONF_PATH, AT(tls_cert), .sdef = "", .help = "Certificate chain, PEM. Empty: no TLS." },
+      .help =
+          "The server key, mode 0600. LETTERLOCK_SERVER_KEY in the environment or a systemd credential named "
+          "letterlock.server_key go before it." },
+    { "server.tls_cert", CONF_PATH, AT(tls_cert), .sdef = "",
+      .help = "Certificate chain, PEM. Empty: no TLS." },
     { "server.tls_key", CONF_PATH, AT(tls_key), .sdef = "", .help = "Its private key, PEM." },
     { "server.user", CONF_STR, AT(user), .max = 32,
-      .help = "User that the roles run as when the service is started as root. Empty: the user who starts it." },
+      .help =
+          "User that the roles run as when the service is started as root. Empty: the user who starts it." },
     { "server.sandbox", CONF_ENUM, AT(sandbox), .sdef = "auto", .choices = "auto|require|off",
-      .help = "auto: say it loudly where the kernel lacks seccomp or Landlock; require: refuse to start there." },
+      .help =
+          "auto: say it loudly where the kernel lacks seccomp or Landlock; require: refuse to start there." },
     { "server.log_level", CONF_ENUM, AT(log_level), .sdef = "info", .choices = "debug|info|warn|error",
       .help = "Lowest level that is written to standard error." },
     { "imap.listen", CONF_ADDRS, AT(imap_listen), .sdef = ":143", .help = "IMAP with STARTTLS." },
-    { "imap.tls_listen", CONF_ADDRS, AT(imap_tls_listen), .sdef = ":993", .help = "IMAP over TLS from the first byte." },
+    { "imap.tls_listen", CONF_ADDRS, AT(imap_tls_listen), .sdef = ":993",
+      .help = "IMAP over TLS from the first byte." },
     { "imap.workers", CONF_U64, AT(imap_workers), 1, 16, 1, .unit = "processes", .help = "IMAP processes." },
     { "mx.listen", CONF_ADDRS, AT(mx_listen), .sdef = ":25", .help = "SMTP for mail from other servers." },
     { "mx.workers", CONF_U64, AT(mx_workers), 1, 16, 1, .unit = "processes", .help = "SMTP processes." },
@@ -36,13 +42,14 @@ const struct conf_item server_conf_items[] = {
 const size_t server_conf_nitems = ARRAY_LEN(server_conf_items);
 
 /* Names with the prefix LETTERLOCK_ that are no settings. */
-static const char *const other_env[] = { "LETTERLOCK_CONFIG", "LETTERLOCK_SERVER_KEY", "LETTERLOCK_BUILD", "LETTERLOCK_CORPUS",
-                                        NULL };
+static const char *const other_env[] = { "LETTERLOCK_CONFIG", "LETTERLOCK_SERVER_KEY", "LETTERLOCK_BUILD",
+                                         "LETTERLOCK_CORPUS", NULL };
 
 const struct conf_table *config_tables(size_t *n_out)
 {
     static struct conf_table tables[8];
-    const struct role_def *const roles[] = { &store_role, &content_role, &directory_role, &imap_role, &mx_role };
+    const struct role_def *const roles[] = { &store_role, &content_role, &directory_role, &imap_role,
+                                             &mx_role };
 
     tables[0] = (struct conf_table){ server_conf_items, server_conf_nitems };
     for (size_t i = 0; i < ARRAY_LEN(roles); i++)
@@ -89,10 +96,13 @@ int config_open(struct config *c, const char *path, struct buf *err)
     if (!(c->conf = conf_new(tables, n)))
         return E_NOMEM;
     if (!(path = find(path))) {
-        r = buf_putz(err, "no letterlock.conf here or in /etc/letterlock (letterlock init makes one, --config names one)");
+        r = buf_putz(
+            err,
+            "no letterlock.conf here or in /etc/letterlock (letterlock init makes one, --config names one)");
         return r < 0 ? r : E_NOTFOUND;
     }
-    if ((r = conf_read_file(c->conf, path, err)) < 0 || (r = conf_read_env(c->conf, environ, other_env, err)) < 0 ||
+    if ((r = conf_read_file(c->conf, path, err)) < 0 ||
+        (r = conf_read_env(c->conf, environ, other_env, err)) < 0 ||
         (r = conf_values(c->conf, server_conf_items, server_conf_nitems, &c->arena, &c->server)) < 0)
         return r;
     if (!(c->path = realpath(path, NULL)))

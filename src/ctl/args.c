@@ -21,10 +21,22 @@ int ctl_exit_code(int e)
     static const struct {
         int e, code;
     } rows[] = {
-        { 0, EX_OK },           { E_NOTFOUND, EX_NOUSER },  { E_EXISTS, EX_DATAERR },    { E_DENIED, EX_NOPERM },
-        { E_AUTH, EX_NOPERM },  { E_SYNTAX, EX_DATAERR },   { E_RANGE, EX_DATAERR },     { E_WEAK, EX_DATAERR },
-        { E_LIMIT, EX_DATAERR }, { E_BUSY, EX_TEMPFAIL },   { E_UNAVAIL, EX_TEMPFAIL },  { E_TIMEOUT, EX_TEMPFAIL },
-        { E_CLOSED, EX_TEMPFAIL }, { E_CORRUPT, EX_DATAERR }, { E_IO, EX_IOERR },        { E_FULL, EX_IOERR },
+        { 0, EX_OK },
+        { E_NOTFOUND, EX_NOUSER },
+        { E_EXISTS, EX_DATAERR },
+        { E_DENIED, EX_NOPERM },
+        { E_AUTH, EX_NOPERM },
+        { E_SYNTAX, EX_DATAERR },
+        { E_RANGE, EX_DATAERR },
+        { E_WEAK, EX_DATAERR },
+        { E_LIMIT, EX_DATAERR },
+        { E_BUSY, EX_TEMPFAIL },
+        { E_UNAVAIL, EX_TEMPFAIL },
+        { E_TIMEOUT, EX_TEMPFAIL },
+        { E_CLOSED, EX_TEMPFAIL },
+        { E_CORRUPT, EX_DATAERR },
+        { E_IO, EX_IOERR },
+        { E_FULL, EX_IOERR },
         { E_NOMEM, EX_OSERR },
     };
 
@@ -54,7 +66,8 @@ static int take_option(int argc, char **argv, int *i, const struct option *opts,
     return ctl_fail(EX_USAGE, "unknown option %s (--help lists them)", argv[*i]);
 }
 
-int args_parse(int argc, char **argv, const struct option *opts, size_t nopts, size_t nwords, struct args *out)
+int args_parse(int argc, char **argv, const struct option *opts, size_t nopts, size_t nwords,
+               struct args *out)
 {
     const struct option common[] = { { "--config", &out->config, NULL }, { "--json", NULL, &out->json } };
     struct option all[16];

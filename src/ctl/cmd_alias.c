@@ -144,7 +144,8 @@ int cmd_alias_remove(int argc, char **argv)
         (r = alias_ask(s, DIRECTORY__OP__ALIAS_SHOW, a.words[0], &m)) != 0)
         return r;
     if (m->mailbox_id.len > 0) {
-        fprintf(stderr, "This removes %s with its mailbox and every message in it. Nothing brings them back.\n",
+        fprintf(stderr,
+                "This removes %s with its mailbox and every message in it. Nothing brings them back.\n",
                 a.words[0]);
         if ((r = confirm(a.words[0], yes)) != 0)
             return r;

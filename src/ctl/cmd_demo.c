@@ -6,7 +6,7 @@
 #include "proto/store.pb-c.h"
 #include "src/ctl/ctl.h"
 #include "src/ctl/samples.h"
-#include "src/supervisor/supervisor.h"
+#include "src/common/supervisor.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -31,8 +31,11 @@ struct demo {
 
 static int prepare(struct demo *d)
 {
-    struct init_options o = { .dir = d->dir, .domain = DEMO_DOMAIN, .imap_listen = "127.0.0.1:2143",
-                              .imap_tls_listen = "127.0.0.1:2993", .mx_listen = "127.0.0.1:2525" };
+    struct init_options o = { .dir = d->dir,
+                              .domain = DEMO_DOMAIN,
+                              .imap_listen = "127.0.0.1:2143",
+                              .imap_tls_listen = "127.0.0.1:2993",
+                              .mx_listen = "127.0.0.1:2525" };
     CLEANUP(buf_release) struct buf err = { .max = KIB(4) };
     int r;
 
@@ -134,7 +137,8 @@ static int make_address(struct demo *d, struct service *s)
     k.name = (char *)(uintptr_t) "demo";
     r = service_ask(s, ROLE_STORE, STORE__OP__KEY_ADD, &k.base, &store__key_add_response__descriptor, &m);
     if (r == 0)
-        snprintf(d->password, sizeof d->password, "%.*s", (int)m->password.len, (const char *)m->password.data);
+        snprintf(d->password, sizeof d->password, "%.*s", (int)m->password.len,
+                 (const char *)m->password.data);
     return r;
 }
 
@@ -161,8 +165,8 @@ static bool smtp_say(FILE *f, const char *text, int want)
 
 static bool send_sample(FILE *f, const char *text)
 {
-    if (!smtp_say(f, "MAIL FROM:<friend@example.org>\r\n", 250) || !smtp_say(f, "RCPT TO:<" DEMO_ADDRESS ">\r\n", 250) ||
-        !smtp_say(f, "DATA\r\n", 354))
+    if (!smtp_say(f, "MAIL FROM:<friend@example.org>\r\n", 250) ||
+        !smtp_say(f, "RCPT TO:<" DEMO_ADDRESS ">\r\n", 250) || !smtp_say(f, "DATA\r\n", 354))
         return false;
     for (const char *p = text; *p; p++) { /* no sample has a line that starts with a dot */
         if (*p == '\n')
@@ -214,18 +218,20 @@ static void screen(const struct demo *d, int sent)
     printf("\n  Letterlock is running: a demo in %s, for this machine only.\n\n", d->dir);
     printf("  Address    %s\n", DEMO_ADDRESS);
     if (d->password[0])
-        printf("  Password   %s\n             (shown this once and kept nowhere: copy it now)\n", d->password);
+        printf("  Password   %s\n             (shown this once and kept nowhere: copy it now)\n",
+               d->password);
     else
         printf("  Password   was shown at the first run. Forgotten? Start over with a new, empty mailbox:\n"
-               "             letterlock alias password %s --start-over --config %s\n", DEMO_ADDRESS, d->config_path);
-    printf("\n  IMAP       %s with STARTTLS, %s with TLS (self-signed: %s/tls/cert.pem)\n", first_of(&v->imap_listen), tls,
-           d->dir);
+               "             letterlock alias password %s --start-over --config %s\n",
+               DEMO_ADDRESS, d->config_path);
+    printf("\n  IMAP       %s with STARTTLS, %s with TLS (self-signed: %s/tls/cert.pem)\n",
+           first_of(&v->imap_listen), tls, d->dir);
     printf("  SMTP       %s takes mail for *@%s that exists\n", first_of(&v->mx_listen), DEMO_DOMAIN);
     if (d->password[0])
         printf("  Samples    %d messages were delivered\n", sent);
     printf("\n  Read the first message:\n"
-           "    curl --cacert %s/tls/cert.pem --user '%s:%s' 'imaps://%s/INBOX;UID=1'\n", d->dir, DEMO_ADDRESS,
-           d->password[0] ? d->password : "PASSWORD", tls);
+           "    curl --cacert %s/tls/cert.pem --user '%s:%s' 'imaps://%s/INBOX;UID=1'\n",
+           d->dir, DEMO_ADDRESS, d->password[0] ? d->password : "PASSWORD", tls);
     printf("\n  Log: %s. Ctrl-C stops everything.\n\n", d->log_path);
     fflush(stdout);
 }

@@ -43,8 +43,8 @@ static void print_domain(const Directory__Domain *d, json_t *list)
 
     clock_iso(d->created_ms, iso);
     if (list)
-        json_array_append_new(list, json_pack("{s:s%, s:I, s:s}", "domain", d->domain.data, d->domain.len, "aliases",
-                                              (json_int_t)d->aliases, "created", iso));
+        json_array_append_new(list, json_pack("{s:s%, s:I, s:s}", "domain", d->domain.data, d->domain.len,
+                                              "aliases", (json_int_t)d->aliases, "created", iso));
     else
         printf("%-40.*s %6llu aliases  since %.10s\n", (int)d->domain.len, (const char *)d->domain.data,
                (unsigned long long)d->aliases, iso);

@@ -52,7 +52,8 @@ static int put_server_key(int dir, const struct init_options *o)
     rand_bytes(key, sizeof key);
     r = server_key_text(key, &b);
     explicit_bzero(key, sizeof key);
-    return r < 0 ? ctl_fail(EX_SOFTWARE, "server key: %s", error_text(r)) : put(dir, o->dir, "server.key", buf_str(&b));
+    return r < 0 ? ctl_fail(EX_SOFTWARE, "server key: %s", error_text(r))
+                 : put(dir, o->dir, "server.key", buf_str(&b));
 }
 
 static int put_certificate(int dir, const struct init_options *o)
@@ -109,8 +110,9 @@ static int init_domain(const char *dir, const char *domain)
 
 int cmd_init(int argc, char **argv)
 {
-    struct init_options o = { .dir = ".", .domain = NULL, .imap_listen = ":143", .imap_tls_listen = ":993",
-                              .mx_listen = ":25" };
+    struct init_options o = {
+        .dir = ".", .domain = NULL, .imap_listen = ":143", .imap_tls_listen = ":993", .mx_listen = ":25"
+    };
     struct option opts[] = { { "--dir", &o.dir, NULL }, { "--domain", &o.domain, NULL } };
     bool has_domain;
     struct args a = { .nwords = 0 };

@@ -27,23 +27,23 @@ static void request_release(struct request *q)
 static int say(const struct request *q, int e)
 {
     switch (e) {
-    case E_AUTH:
-        return ctl_fail(EX_NOPERM, "that password does not open the mailbox; nothing was changed");
-    case E_WEAK:
-        return ctl_fail(EX_DATAERR, "that password is too easily guessed; nothing was changed");
+    case E_AUTH: return ctl_fail(EX_NOPERM, "that password does not open the mailbox; nothing was changed");
+    case E_WEAK: return ctl_fail(EX_DATAERR, "that password is too easily guessed; nothing was changed");
     case E_LIMIT:
-        return ctl_fail(EX_DATAERR, "a password has 8 to 1024 bytes, a mailbox a limited number of them; nothing was changed");
-    case E_NOTFOUND:
-        return ctl_fail(EX_DATAERR, "%s: no such password slot", q->a.words[0]);
-    default:
-        return ctl_fail(ctl_exit_code(e), "%s: %s", q->a.words[0], error_text(e));
+        return ctl_fail(
+            EX_DATAERR,
+            "a password has 8 to 1024 bytes, a mailbox a limited number of them; nothing was changed");
+    case E_NOTFOUND: return ctl_fail(EX_DATAERR, "%s: no such password slot", q->a.words[0]);
+    default: return ctl_fail(ctl_exit_code(e), "%s: %s", q->a.words[0], error_text(e));
     }
 }
 
 static int read_current(struct request *q)
 {
-    if (secret_read("An existing password of this mailbox", &q->current_password) < 0 || q->current_password.n == 0)
-        return ctl_fail(EX_NOINPUT, "an existing password is needed: on the terminal, or a line of standard input");
+    if (secret_read("An existing password of this mailbox", &q->current_password) < 0 ||
+        q->current_password.n == 0)
+        return ctl_fail(EX_NOINPUT,
+                        "an existing password is needed: on the terminal, or a line of standard input");
     return 0;
 }
 
@@ -64,12 +64,15 @@ static void print_new(const struct request *q, const Store__KeyAddResponse *m)
 {
     if (m->password.len > 0) {
         if (isatty(STDOUT_FILENO))
-            fprintf(stderr, "The password of %s, slot %u. It is shown once and kept nowhere:\n\n", q->a.words[0], m->slot);
+            fprintf(stderr, "The password of %s, slot %u. It is shown once and kept nowhere:\n\n",
+                    q->a.words[0], m->slot);
         fflush(stderr);
         printf("%.*s\n", (int)m->password.len, (const char *)m->password.data);
         fflush(stdout);
         if (isatty(STDOUT_FILENO))
-            fprintf(stderr, "\nWho forgets every password of a mailbox loses the mailbox: nobody can open it again.\n");
+            fprintf(
+                stderr,
+                "\nWho forgets every password of a mailbox loses the mailbox: nobody can open it again.\n");
     } else {
         fprintf(stderr, "%s: slot %u opens with your password now.\n", q->a.words[0], m->slot);
     }
@@ -109,17 +112,19 @@ static int run_start_over(struct request *q)
 
     if (q->alias->mailbox_id.len == 0)
         return ctl_fail(EX_DATAERR, "%s has no mailbox yet: nothing to start over", q->a.words[0]);
-    fprintf(stderr,
-            "Starting over gives %s a new, empty mailbox and new keys. Every message that is there now can no longer\n"
-            "be read by anyone, unless one of its passwords is found again: the old files are set aside for a time.\n",
-            q->a.words[0]);
+    fprintf(
+        stderr,
+        "Starting over gives %s a new, empty mailbox and new keys. Every message that is there now can no longer\n"
+        "be read by anyone, unless one of its passwords is found again: the old files are set aside for a time.\n",
+        q->a.words[0]);
     if ((r = confirm(q->a.words[0], q->yes)) != 0 || (q->own && (r = read_own(q)) != 0))
         return r;
     k.alias_id = q->alias->alias_id;
     k.mailbox_id = q->alias->mailbox_id;
     k.own_password = str_pb(buf_str(&q->own_password));
     k.name = (char *)(uintptr_t)(q->name ? q->name : "");
-    r = service_ask(q->s, ROLE_STORE, STORE__OP__KEY_START_OVER, &k.base, &store__key_add_response__descriptor, &m);
+    r = service_ask(q->s, ROLE_STORE, STORE__OP__KEY_START_OVER, &k.base,
+                    &store__key_add_response__descriptor, &m);
     if (r < 0)
         return say(q, r);
     clock_iso(m->set_aside_until_ms, iso);
@@ -142,15 +147,17 @@ static int run_revoke(struct request *q)
     k.n_key_states = q->alias->n_key_states;
     k.key_states = q->alias->key_states;
     k.current_password = str_pb(buf_str(&q->current_password));
-    r = service_ask(q->s, ROLE_STORE, STORE__OP__KEY_REVOKE, &k.base, &store__key_revoke_response__descriptor, &m);
+    r = service_ask(q->s, ROLE_STORE, STORE__OP__KEY_REVOKE, &k.base, &store__key_revoke_response__descriptor,
+                    &m);
     if (r == E_BUSY || r == E_DENIED)
         return ctl_fail(EX_DATAERR, "the last password cannot be revoked: it would lose the mailbox");
     if (r < 0)
         return say(q, r);
-    fprintf(stderr,
-            "Slot %u is revoked; %u sessions were ended. Who kept both that password and an old copy of the files can\n"
-            "still read that copy, and what comes later in it: letterlock alias password %s --rotate changes the key.\n",
-            k.slot, m->sessions_ended, q->a.words[0]);
+    fprintf(
+        stderr,
+        "Slot %u is revoked; %u sessions were ended. Who kept both that password and an old copy of the files can\n"
+        "still read that copy, and what comes later in it: letterlock alias password %s --rotate changes the key.\n",
+        k.slot, m->sessions_ended, q->a.words[0]);
     return EX_OK;
 }
 
@@ -166,11 +173,12 @@ static int run_rotate(struct request *q)
     k.n_key_states = q->alias->n_key_states;
     k.key_states = q->alias->key_states;
     k.current_password = str_pb(buf_str(&q->current_password));
-    r = service_ask(q->s, ROLE_STORE, STORE__OP__KEY_ROTATE, &k.base, &store__key_revoke_response__descriptor, &m);
+    r = service_ask(q->s, ROLE_STORE, STORE__OP__KEY_ROTATE, &k.base, &store__key_revoke_response__descriptor,
+                    &m);
     if (r < 0)
         return say(q, r);
-    fprintf(stderr, "%s has a new data key (generation %llu); all its passwords stay as they are.\n", q->a.words[0],
-            (unsigned long long)m->generation);
+    fprintf(stderr, "%s has a new data key (generation %llu); all its passwords stay as they are.\n",
+            q->a.words[0], (unsigned long long)m->generation);
     return EX_OK;
 }
 
@@ -186,16 +194,19 @@ static int run_list(struct request *q)
     k.n_key_states = q->alias->n_key_states;
     k.key_states = q->alias->key_states;
     if (k.mailbox_id.len > 0)
-        r = service_ask(q->s, ROLE_STORE, STORE__OP__KEY_LIST, &k.base, &store__key_list_response__descriptor, &m);
+        r = service_ask(q->s, ROLE_STORE, STORE__OP__KEY_LIST, &k.base, &store__key_list_response__descriptor,
+                        &m);
     for (size_t i = 0; r == 0 && m && i < m->n_slots; i++) {
         const Store__Slot *slot = m->slots[i];
 
         clock_iso(slot->created_ms, iso);
         if (list)
-            json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:s}", "slot", (int)slot->slot, "name", slot->name,
-                                                  "kind", slot->own ? "own" : "generated", "created", iso));
+            json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:s}", "slot", (int)slot->slot, "name",
+                                                  slot->name, "kind", slot->own ? "own" : "generated",
+                                                  "created", iso));
         else
-            printf("%4u  %-10s since %.10s  %s\n", slot->slot, slot->own ? "own" : "generated", iso, slot->name);
+            printf("%4u  %-10s since %.10s  %s\n", slot->slot, slot->own ? "own" : "generated", iso,
+                   slot->name);
     }
     if (list && r == 0) {
         json_dumpf(list, stdout, JSON_INDENT(2));
@@ -207,11 +218,17 @@ static int run_list(struct request *q)
 
 int cmd_alias_password(int argc, char **argv)
 {
-    CLEANUP(request_release) struct request q = { .current_password = { .max = KIB(2) }, .own_password = { .max = KIB(2) } };
+    CLEANUP(request_release)
+    struct request q = { .current_password = { .max = KIB(2) }, .own_password = { .max = KIB(2) } };
     struct option opts[] = {
-        { "--name", &q.name, NULL },  { "--revoke", &q.revoke, NULL },         { "--own", NULL, &q.own },
-        { "--list", NULL, &q.list },  { "--start-over", NULL, &q.start_over }, { "--current", NULL, &q.current },
-        { "--yes", NULL, &q.yes },    { "--rotate", NULL, &q.rotate },
+        { "--name", &q.name, NULL },
+        { "--revoke", &q.revoke, NULL },
+        { "--own", NULL, &q.own },
+        { "--list", NULL, &q.list },
+        { "--start-over", NULL, &q.start_over },
+        { "--current", NULL, &q.current },
+        { "--yes", NULL, &q.yes },
+        { "--rotate", NULL, &q.rotate },
     };
     int r;
 

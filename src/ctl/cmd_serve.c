@@ -1,7 +1,7 @@
 /* src/ctl/cmd_serve.c: serve, status, config. */
 #include "lib/base/errors.h"
 #include "src/ctl/ctl.h"
-#include "src/supervisor/supervisor.h"
+#include "src/common/supervisor.h"
 #include <jansson.h>
 #include <sysexits.h>
 
@@ -40,21 +40,25 @@ static void print_status(json_t *j)
                                                         : "starting",
            (double)json_integer_value(json_object_get(j, "uptime_ms")) / 1000.0);
     printf("%-12s %8s %-9s %8s  %s\n", "role", "process", "state", "restarts", "confined by");
-    json_array_foreach(roles, i, one) {
+    json_array_foreach(roles, i, one)
+    {
         bool seccomp = json_is_true(json_object_get(one, "seccomp"));
         int abi = (int)json_integer_value(json_object_get(one, "landlock_abi"));
         char name[40];
 
         snprintf(name, sizeof name, "%s/%lld", json_string_value(json_object_get(one, "name")),
                  (long long)json_integer_value(json_object_get(one, "instance")));
-        printf("%-12s %8lld %-9s %8lld  %s%s%s\n", name, (long long)json_integer_value(json_object_get(one, "pid")),
+        printf("%-12s %8lld %-9s %8lld  %s%s%s\n", name,
+               (long long)json_integer_value(json_object_get(one, "pid")),
                json_string_value(json_object_get(one, "state")),
                (long long)json_integer_value(json_object_get(one, "restarts")), seccomp ? "seccomp" : "",
-               seccomp && abi ? ", " : "", abi ? "Landlock" : seccomp ? "" : "NOTHING");
+               seccomp && abi ? ", " : "",
+               abi       ? "Landlock"
+               : seccomp ? ""
+                         : "NOTHING");
     }
-    json_array_foreach(listeners, i, one)
-        printf("%-16s %s\n", json_string_value(json_object_get(one, "key")),
-               json_string_value(json_object_get(one, "address")));
+    json_array_foreach(listeners, i, one) printf("%-16s %s\n", json_string_value(json_object_get(one, "key")),
+                                                 json_string_value(json_object_get(one, "address")));
     if (!json_is_true(json_object_get(j, "own_users")))
         printf("All roles share one user (start as root with server.user set to change that).\n");
     if (!json_is_true(json_object_get(j, "tls")))

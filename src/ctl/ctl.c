@@ -15,7 +15,8 @@ static const struct command commands[] = {
       "A new address. It takes mail when it has a first password (alias password)." },
     { "alias list", cmd_alias_list, "alias list [--json] [--domain DOMAIN]", "All addresses." },
     { "alias show", cmd_alias_show, "alias show ADDRESS [--json]", "One address." },
-    { "alias remove", cmd_alias_remove, "alias remove ADDRESS [--yes]", "Remove an address with its mailbox." },
+    { "alias remove", cmd_alias_remove, "alias remove ADDRESS [--yes]",
+      "Remove an address with its mailbox." },
     { "alias password", cmd_alias_password,
       "alias password ADDRESS [--name LABEL] [--own] [--current]\n"
       "       letterlock alias password ADDRESS --list [--json]\n"
@@ -26,7 +27,8 @@ static const struct command commands[] = {
       "says so explicitly). --own: one you choose. --revoke takes one away. --start-over is for who has\n"
       "forgotten every password: a new, empty mailbox." },
     { "config", cmd_config, "config [--manual]", "The configuration in effect, with every default." },
-    { "demo", cmd_demo, "demo [--dir DIR]", "A service to try on this machine, with an address and sample mail." },
+    { "demo", cmd_demo, "demo [--dir DIR]",
+      "A service to try on this machine, with an address and sample mail." },
 };
 
 static int usage(FILE *to, const struct command *one)
@@ -37,7 +39,8 @@ static int usage(FILE *to, const struct command *one)
     }
     fputs("Usage: letterlock COMMAND [ARGUMENTS]\n\n", to);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        fprintf(to, "  %-16s %.*s\n", commands[i].name, (int)strcspn(commands[i].help, "\n"), commands[i].help);
+        fprintf(to, "  %-16s %.*s\n", commands[i].name, (int)strcspn(commands[i].help, "\n"),
+                commands[i].help);
     fputs("\nEvery command takes --config FILE and --help. letterlock --version says which this is.\n", to);
     return to == stderr ? EX_USAGE : EX_OK;
 }

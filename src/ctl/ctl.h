@@ -12,7 +12,7 @@
 int ctl_main(int argc, char **argv);
 
 struct command {
-    const char *name; /* one or two words: "serve", "alias add" */
+    const char *name;                  /* one or two words: "serve", "alias add" */
     int (*run)(int argc, char **argv); /* argv[0] is the last word of the name */
     const char *usage, *help;
 };
@@ -31,7 +31,8 @@ struct args {
     bool json, help;    /* --json, --help */
 };
 /* 0, or EX_USAGE with a line on standard error. `nwords` words exactly. */
-int args_parse(int argc, char **argv, const struct option *opts, size_t nopts, size_t nwords, struct args *out);
+int args_parse(int argc, char **argv, const struct option *opts, size_t nopts, size_t nwords,
+               struct args *out);
 
 /* "letterlock: …" on standard error; returns `code`. */
 int ctl_fail(int code, const char *fmt, ...) PRINTF_LIKE(2, 3);

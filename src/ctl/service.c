@@ -3,7 +3,7 @@
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 #include "src/ctl/ctl.h"
-#include "src/supervisor/supervisor.h"
+#include "src/common/supervisor.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -232,8 +232,13 @@ int service_ask(struct service *s, enum role_id role, uint32_t op, const Protobu
                 const ProtobufCMessageDescriptor *d, void *out)
 {
     struct wait w = { .s = s, .d = d, .status = E_BUG };
-    struct rpc_ask ask = { .op = op, .body = body, .flags = RPC_NO_REPEAT, .deadline_ms = ASK_DEADLINE_MS,
-                           .changes = true, .done = answered, .ctx = &w };
+    struct rpc_ask ask = { .op = op,
+                           .body = body,
+                           .flags = RPC_NO_REPEAT,
+                           .deadline_ms = ASK_DEADLINE_MS,
+                           .changes = true,
+                           .done = answered,
+                           .ctx = &w };
 
     if (!rpc_link_ask(role == ROLE_STORE ? s->store : s->directory, &ask))
         return E_NOMEM;

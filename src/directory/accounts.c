@@ -92,8 +92,8 @@ static int64_t date_of(struct stmt *st, int col)
     return clock_from_iso(s.p, s.n, &ms) ? ms : 0;
 }
 
-int domain_list(struct db *db, struct arena *a, struct str after, uint32_t limit, struct domain_row **out, size_t *n_out,
-                bool *more_out)
+int domain_list(struct db *db, struct arena *a, struct str after, uint32_t limit, struct domain_row **out,
+                size_t *n_out, bool *more_out)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
     struct domain_row *rows;
@@ -184,7 +184,8 @@ int alias_add(struct db *db, struct arena *a, const struct address *addr, int64_
 
     clock_iso(now_ms, iso);
     if ((r = txn_begin(&txn, db)) < 0 || (r = domain_id(db, addr->domain, &domain)) < 0 ||
-        (r = stmt_get(db, "INSERT INTO alias (domain_id, local, address, created) VALUES (?1, ?2, ?3, ?4)", &st)) < 0)
+        (r = stmt_get(db, "INSERT INTO alias (domain_id, local, address, created) VALUES (?1, ?2, ?3, ?4)",
+                      &st)) < 0)
         return r;
     stmt_bind_i64(st, 1, domain);
     stmt_bind_str(st, 2, addr->local);
@@ -266,7 +267,8 @@ static int add_state(struct db *db, uint64_t alias_id, struct str state)
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r;
 
-    if ((r = stmt_get(db, "INSERT INTO key_state (alias_id, state) VALUES (?1, ?2) ON CONFLICT DO NOTHING", &st)) < 0)
+    if ((r = stmt_get(db, "INSERT INTO key_state (alias_id, state) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                      &st)) < 0)
         return r;
     stmt_bind_u64(st, 1, alias_id);
     stmt_bind_blob(st, 2, state);
@@ -339,14 +341,16 @@ static int set_mailbox(struct db *db, uint64_t alias_id, struct str mailbox_id)
     if ((r = stmt_get(db, "DELETE FROM key_state WHERE alias_id = ?1", &gone)) < 0)
         return r;
     stmt_bind_u64(gone, 1, alias_id);
-    if ((r = stmt_run(gone)) < 0 || (r = stmt_get(db, "UPDATE alias SET mailbox_id = ?2 WHERE id = ?1", &st)) < 0)
+    if ((r = stmt_run(gone)) < 0 ||
+        (r = stmt_get(db, "UPDATE alias SET mailbox_id = ?2 WHERE id = ?1", &st)) < 0)
         return r;
     stmt_bind_u64(st, 1, alias_id);
     stmt_bind_blob(st, 2, mailbox_id);
     return stmt_run(st);
 }
 
-int mailbox_bind(struct db *db, uint64_t alias_id, struct str mailbox_id, struct str state, struct str replaces)
+int mailbox_bind(struct db *db, uint64_t alias_id, struct str mailbox_id, struct str state,
+                 struct str replaces)
 {
     CLEANUP(txn_end) struct txn txn = { 0 };
     int r;

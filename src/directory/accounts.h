@@ -7,15 +7,15 @@
 #include "lib/db/db.h"
 #include "src/directory/address.h"
 
-#define MAILBOX_ID_LEN  12u
-#define KEY_STATES_MAX  4u  /* prepared and not finished; more is a store that crashes in circles */
-#define KEY_STATE_MIN   16u
-#define KEY_STATE_MAX   128u
-#define LIST_MAX        1000u
+#define MAILBOX_ID_LEN 12u
+#define KEY_STATES_MAX 4u /* prepared and not finished; more is a store that crashes in circles */
+#define KEY_STATE_MIN  16u
+#define KEY_STATE_MAX  128u
+#define LIST_MAX       1000u
 
 struct account {
     uint64_t alias_id;
-    struct str address, mailbox_id; /* mailbox_id empty: none yet */
+    struct str address, mailbox_id;        /* mailbox_id empty: none yet */
     struct str states[KEY_STATES_MAX + 1]; /* the committed one first */
     size_t nstates;
     int64_t created_ms;
@@ -35,18 +35,19 @@ MUST_CHECK int domain_add(struct db *db, struct str domain, int64_t now_ms);
 /* E_NOTFOUND; E_BUSY while it has aliases. */
 MUST_CHECK int domain_remove(struct db *db, struct str domain);
 /* At most `limit` names greater than `after`, ascending; *more_out when there are others. */
-MUST_CHECK int domain_list(struct db *db, struct arena *a, struct str after, uint32_t limit, struct domain_row **out,
-                           size_t *n_out, bool *more_out);
+MUST_CHECK int domain_list(struct db *db, struct arena *a, struct str after, uint32_t limit,
+                           struct domain_row **out, size_t *n_out, bool *more_out);
 
 /* E_EXISTS, E_NOTFOUND (domain). Then as alias_get. */
-MUST_CHECK int alias_add(struct db *db, struct arena *a, const struct address *addr, int64_t now_ms, struct account *out);
+MUST_CHECK int alias_add(struct db *db, struct arena *a, const struct address *addr, int64_t now_ms,
+                         struct account *out);
 /* E_NOTFOUND. */
 MUST_CHECK int alias_get(struct db *db, struct arena *a, const struct address *addr, struct account *out);
 /* *out is what it was. E_NOTFOUND. */
 MUST_CHECK int alias_remove(struct db *db, struct arena *a, const struct address *addr, struct account *out);
 /* Of one domain, or of all when it is empty; in the order of (domain, local part). */
-MUST_CHECK int alias_list(struct db *db, struct arena *a, struct str domain, const struct address *after, uint32_t limit,
-                          struct account **out, size_t *n_out, bool *more_out);
+MUST_CHECK int alias_list(struct db *db, struct arena *a, struct str domain, const struct address *after,
+                          uint32_t limit, struct account **out, size_t *n_out, bool *more_out);
 /* Is the domain ours? 0 or E_NOTFOUND. */
 MUST_CHECK int domain_is_ours(struct db *db, struct str domain);
 
@@ -57,5 +58,6 @@ MUST_CHECK int keystate_commit(struct db *db, struct str mailbox_id, struct str 
 /* Give the alias a mailbox and its one state. `replaces` must be its present mailbox (empty: it has
  * none), else E_STALE; binding what is bound already is fine. E_NOTFOUND: no such alias. E_EXISTS: the
  * mailbox belongs to another alias. */
-MUST_CHECK int mailbox_bind(struct db *db, uint64_t alias_id, struct str mailbox_id, struct str state, struct str replaces);
+MUST_CHECK int mailbox_bind(struct db *db, uint64_t alias_id, struct str mailbox_id, struct str state,
+                            struct str replaces);
 #endif

@@ -46,8 +46,8 @@ static void job_run(struct work_job *w)
     if (j->status < 0 && error_is_transient(j->status)) {
         const struct db_error *e = db_error_detail(dir.db);
 
-        log_event(LOG_ERROR, "directory.failed", F_Z("op", j->op->name), F_ERR(j->status), F_I64("sqlite", e->code),
-                  F_Z("text", e->text));
+        log_event(LOG_ERROR, "directory.failed", F_Z("op", j->op->name), F_ERR(j->status),
+                  F_I64("sqlite", e->code), F_Z("text", e->text));
     }
 }
 
@@ -61,7 +61,8 @@ static void job_done(struct work_job *w)
     else if (j->status == 0 && j->answer.cache_as.n > 0)
         cache_put(dir.cache, j->answer.cache_as, j->answer.body);
     dir.pending--;
-    rpc_reply(j->q, j->status, j->status == 0 ? j->answer.body : NULL, NULL); /* frees j with the request's arena */
+    rpc_reply(j->q, j->status, j->status == 0 ? j->answer.body : NULL,
+              NULL); /* frees j with the request's arena */
     end_when_idle();
 }
 
@@ -128,7 +129,8 @@ static int open_db(const uint8_t key[DB_KEY_BYTES])
     int r = db_open("directory.sqlite", key, &opt, &dir.db);
 
     if (r < 0) {
-        log_event(LOG_ERROR, "directory.open_failed", F_ERR(r), F_I64("sqlite", error.code), F_Z("text", error.text));
+        log_event(LOG_ERROR, "directory.open_failed", F_ERR(r), F_I64("sqlite", error.code),
+                  F_Z("text", error.text));
         return r;
     }
     if ((r = accounts_migrate(dir.db, &why)) < 0)

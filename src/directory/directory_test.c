@@ -15,7 +15,8 @@ static const struct {
     { "x@Bücher.example", "x", "xn--bcher-kva.example", "x@xn--bcher-kva.example", 0 },
     { "x@xn--bcher-kva.example", "x", "xn--bcher-kva.example", "x@xn--bcher-kva.example", 0 },
     { "Zoe\xcc\x88@example.test", "zo\xc3\xab", "example.test", "Zo\xc3\xab@example.test", 0 },
-    { "Z\xc3\x96@example.test", "z\xc3\x96", "example.test", "Z\xc3\x96@example.test", 0 }, /* ASCII case only */
+    { "Z\xc3\x96@example.test", "z\xc3\x96", "example.test", "Z\xc3\x96@example.test",
+      0 }, /* ASCII case only */
     { "x@[127.0.0.1]", NULL, NULL, NULL, E_SYNTAX },
     { "x", NULL, NULL, NULL, E_SYNTAX },
     { "x@", NULL, NULL, NULL, E_SYNTAX },
@@ -101,7 +102,8 @@ static int key_op(struct db *db, struct arena *a, uint32_t op, struct str id, st
     return ask(db, a, op, &q.base, NULL);
 }
 
-static int bind_op(struct db *db, struct arena *a, uint64_t alias, struct str id, struct str key_state, struct str replaces)
+static int bind_op(struct db *db, struct arena *a, uint64_t alias, struct str id, struct str key_state,
+                   struct str replaces)
 {
     Directory__BindRequest q = DIRECTORY__BIND_REQUEST__INIT;
 
@@ -129,7 +131,8 @@ static void test_life_of_an_alias(void **state)
     CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_ADD, "no domain") == E_SYNTAX);
     CHECK(resolve(db, &a, "hello@example.test")->result == RESULT(NO_ALIAS));
     CHECK(resolve(db, &a, "nonsense")->result == RESULT(NO_DOMAIN));
-    CHECK(alias_op(db, &a, DIRECTORY__OP__ALIAS_ADD, "Hello@Example.test", &m) == 0 && m->mailbox_id.len == 0);
+    CHECK(alias_op(db, &a, DIRECTORY__OP__ALIAS_ADD, "Hello@Example.test", &m) == 0 &&
+          m->mailbox_id.len == 0);
     CHECK(alias_op(db, &a, DIRECTORY__OP__ALIAS_ADD, "hELLO@example.test", NULL) == E_EXISTS);
     CHECK(resolve(db, &a, "hello@example.test")->result == RESULT(NOT_READY));
     CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_REMOVE, "example.test") == E_BUSY);

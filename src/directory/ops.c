@@ -58,7 +58,8 @@ static int answer_alias(struct arena *a, const struct account *acc, struct direc
 
 /* ---- reading ---- */
 
-static int run_status(struct db *db, struct arena *a, const void *request UNUSED, struct directory_answer *out)
+static int run_status(struct db *db, struct arena *a, const void *request UNUSED,
+                      struct directory_answer *out)
 {
     Directory__StatusResponse *m = message_new(a, &directory__status_response__descriptor);
     int r = m ? accounts_count(db, &m->domains, &m->aliases) : E_NOMEM;
@@ -86,7 +87,8 @@ static int resolve_missing(struct db *db, struct str domain, Directory__ResolveR
 
     if (r < 0 && r != E_NOTFOUND)
         return r;
-    m->result = r == 0 ? DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_ALIAS : DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_DOMAIN;
+    m->result = r == 0 ? DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_ALIAS
+                       : DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_DOMAIN;
     return 0;
 }
 
@@ -193,12 +195,14 @@ static int run_domain_add(struct db *db, struct arena *a, const void *request, s
     struct str name;
     int r;
 
-    if ((r = address_domain(a, pb_str(q->domain), &name)) < 0 || (r = domain_add(db, name, clock_wall_ms())) < 0)
+    if ((r = address_domain(a, pb_str(q->domain), &name)) < 0 ||
+        (r = domain_add(db, name, clock_wall_ms())) < 0)
         return r;
     return answer_empty(a, out);
 }
 
-static int run_domain_remove(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+static int run_domain_remove(struct db *db, struct arena *a, const void *request,
+                             struct directory_answer *out)
 {
     const Directory__DomainRequest *q = request;
     struct str name;
@@ -275,19 +279,26 @@ const struct directory_op *directory_op_of(uint32_t op)
     static const struct directory_op ops[] = {
         [DIRECTORY__OP__STATUS] = { "status", &directory__status_request__descriptor, run_status, false },
         [DIRECTORY__OP__RESOLVE] = { "resolve", &directory__resolve_request__descriptor, run_resolve, false },
-        [DIRECTORY__OP__DOMAIN_ADD] = { "domain_add", &directory__domain_request__descriptor, run_domain_add, true },
-        [DIRECTORY__OP__DOMAIN_LIST] = { "domain_list", &directory__list_request__descriptor, run_domain_list, false },
-        [DIRECTORY__OP__DOMAIN_REMOVE] = { "domain_remove", &directory__domain_request__descriptor, run_domain_remove,
-                                           true },
-        [DIRECTORY__OP__ALIAS_ADD] = { "alias_add", &directory__alias_request__descriptor, run_alias_add, true },
-        [DIRECTORY__OP__ALIAS_LIST] = { "alias_list", &directory__list_request__descriptor, run_alias_list, false },
-        [DIRECTORY__OP__ALIAS_SHOW] = { "alias_show", &directory__alias_request__descriptor, run_alias_show, false },
-        [DIRECTORY__OP__ALIAS_REMOVE] = { "alias_remove", &directory__alias_request__descriptor, run_alias_remove, true },
-        [DIRECTORY__OP__KEYSTATE_PREPARE] = { "keystate_prepare", &directory__keystate_request__descriptor, run_prepare,
-                                              true },
-        [DIRECTORY__OP__KEYSTATE_COMMIT] = { "keystate_commit", &directory__keystate_request__descriptor, run_commit,
-                                             true },
-        [DIRECTORY__OP__MAILBOX_BIND] = { "mailbox_bind", &directory__bind_request__descriptor, run_bind, true },
+        [DIRECTORY__OP__DOMAIN_ADD] = { "domain_add", &directory__domain_request__descriptor, run_domain_add,
+                                        true },
+        [DIRECTORY__OP__DOMAIN_LIST] = { "domain_list", &directory__list_request__descriptor, run_domain_list,
+                                         false },
+        [DIRECTORY__OP__DOMAIN_REMOVE] = { "domain_remove", &directory__domain_request__descriptor,
+                                           run_domain_remove, true },
+        [DIRECTORY__OP__ALIAS_ADD] = { "alias_add", &directory__alias_request__descriptor, run_alias_add,
+                                       true },
+        [DIRECTORY__OP__ALIAS_LIST] = { "alias_list", &directory__list_request__descriptor, run_alias_list,
+                                        false },
+        [DIRECTORY__OP__ALIAS_SHOW] = { "alias_show", &directory__alias_request__descriptor, run_alias_show,
+                                        false },
+        [DIRECTORY__OP__ALIAS_REMOVE] = { "alias_remove", &directory__alias_request__descriptor,
+                                          run_alias_remove, true },
+        [DIRECTORY__OP__KEYSTATE_PREPARE] = { "keystate_prepare", &directory__keystate_request__descriptor,
+                                              run_prepare, true },
+        [DIRECTORY__OP__KEYSTATE_COMMIT] = { "keystate_commit", &directory__keystate_request__descriptor,
+                                             run_commit, true },
+        [DIRECTORY__OP__MAILBOX_BIND] = { "mailbox_bind", &directory__bind_request__descriptor, run_bind,
+                                          true },
     };
 
     return op < ARRAY_LEN(ops) && ops[op].run ? &ops[op] : NULL;

@@ -43,8 +43,10 @@ static int drop_user(const struct super *s)
 {
     if (s->uid == (uid_t)-1)
         return 0;
-    return setgroups(0, NULL) < 0 || setresgid(s->gid, s->gid, s->gid) < 0 || setresuid(s->uid, s->uid, s->uid) < 0 ? -1
-                                                                                                                  : 0;
+    return setgroups(0, NULL) < 0 || setresgid(s->gid, s->gid, s->gid) < 0 ||
+                   setresuid(s->uid, s->uid, s->uid) < 0
+               ? -1
+               : 0;
 }
 
 static _Noreturn void become(const struct super *s, const char *name, const char *instance, int control)
@@ -59,7 +61,8 @@ static _Noreturn void become(const struct super *s, const char *name, const char
     if (SANDBOX_RELAXED && getenv("ASAN_OPTIONS"))
         env[1] = getenv("ASAN_OPTIONS") - strlen("ASAN_OPTIONS=");
     sigemptyset(&none);
-    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0 || drop_user(s) < 0)
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0 ||
+        drop_user(s) < 0)
         _exit(EX_OSERR);
     /* After the change of user, which clears it. The role asks again, and looks at its parent. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -143,8 +146,8 @@ static int send_start(struct super *s, const struct child *c)
     st.m.config = str_pb(buf_str(&ini));
     st.m.hostname = str_pb(str_from(s->c->server.hostname));
     st.m.sandbox = s->c->server.sandbox;
-    st.m.log_level = s->mode == SUPERVISE_COMMAND && s->c->server.log_level < LOG_WARN ? LOG_WARN
-                                                                                       : s->c->server.log_level;
+    st.m.log_level =
+        s->mode == SUPERVISE_COMMAND && s->c->server.log_level < LOG_WARN ? LOG_WARN : s->c->server.log_level;
     give_keys(s, c, &st);
     give_descriptors(s, c, &st);
     return boot_send(c->fd, BOOT_START, &st.m.base, st.fds, st.nfds);
@@ -170,7 +173,8 @@ static void connect_pair(struct child *client, struct child *server)
         log_event(LOG_ERROR, "supervisor.pair_failed", F_ERRNO());
         return;
     }
-    if ((r = send_edge(server, client, true, pair[0])) < 0 || (r = send_edge(client, server, false, pair[1])) < 0)
+    if ((r = send_edge(server, client, true, pair[0])) < 0 ||
+        (r = send_edge(client, server, false, pair[1])) < 0)
         /* Whoever does not read is dying or stuck; its own end is noticed elsewhere. */
         log_event(LOG_WARN, "supervisor.edge_failed", F_Z("client", role_name(client->def->id)),
                   F_Z("server", role_name(server->def->id)), F_ERR(r));

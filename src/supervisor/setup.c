@@ -58,10 +58,12 @@ static void lock_holder(int lock, char *what, size_t n, int *pid_out)
 
     *pid_out = 0;
     snprintf(what, n, "another process");
-    if (got <= 0 || !str_cut(str_trim(str_of(text, (size_t)got)), ' ', &mode, &pid) || !str_to_u32(pid, &number))
+    if (got <= 0 || !str_cut(str_trim(str_of(text, (size_t)got)), ' ', &mode, &pid) ||
+        !str_to_u32(pid, &number))
         return;
     *pid_out = (int)number;
-    snprintf(what, n, "%s (process %d)", str_eq_z(mode, "serve") ? "letterlock serve" : "a letterlock command", *pid_out);
+    snprintf(what, n, "%s (process %d)",
+             str_eq_z(mode, "serve") ? "letterlock serve" : "a letterlock command", *pid_out);
 }
 
 static void sleep_ms(long ms)
@@ -88,14 +90,16 @@ static int take_lock(struct super *s)
         lock_holder(s->lock, who, sizeof who, &pid);
         serves = strstr(who, "serve") != NULL;
         alive = pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
-        if ((serves && alive) || clock_mono_ms() - began > (serves ? LOCK_WAIT_SERVICE_MS : LOCK_WAIT_COMMAND_MS))
+        if ((serves && alive) ||
+            clock_mono_ms() - began > (serves ? LOCK_WAIT_SERVICE_MS : LOCK_WAIT_COMMAND_MS))
             return fail(EX_TEMPFAIL, "%s is in use by %s", s->c->server.data_dir, who);
         if (!said && !serves)
             fail(0, "%s is in use by %s: waiting for it", s->c->server.data_dir, who);
         said = true;
         sleep_ms(20);
     }
-    n = snprintf(mine, sizeof mine, "%s %d\n", s->mode == SUPERVISE_SERVICE ? "serve" : "command", (int)getpid());
+    n = snprintf(mine, sizeof mine, "%s %d\n", s->mode == SUPERVISE_SERVICE ? "serve" : "command",
+                 (int)getpid());
     if (ftruncate(s->lock, 0) < 0 || pwrite(s->lock, mine, (size_t)n, 0) != n)
         return fail(EX_IOERR, "%s/lock: %s", s->c->server.data_dir, strerror(errno));
     return 0;
@@ -127,7 +131,8 @@ static int read_server_key(struct super *s)
     if (env && *env)
         r = buf_putz(&text, env);
     else
-        r = read_key_file(s, folder && access(credential, R_OK) == 0 ? credential : s->c->server.key_file, &text);
+        r = read_key_file(s, folder && access(credential, R_OK) == 0 ? credential : s->c->server.key_file,
+                          &text);
     if (r != 0)
         return r < 0 ? EX_OSERR : r;
     if ((r = server_key_parse(buf_str(&text), key)) < 0)
@@ -173,7 +178,8 @@ static int listen_on(struct super *s, const struct conf_addr *a, enum role_id ro
     if (a->sa.ss_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
     if (bind(fd, (const struct sockaddr *)(const void *)&a->sa, a->len) < 0 || listen(fd, 1024) < 0)
-        return fail(errno == EACCES ? EX_NOPERM : EX_UNAVAILABLE, "%s = %s: %s", key, a->text, strerror(errno));
+        return fail(errno == EACCES ? EX_NOPERM : EX_UNAVAILABLE, "%s = %s: %s", key, a->text,
+                    strerror(errno));
     return 0;
 }
 

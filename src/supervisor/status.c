@@ -21,8 +21,9 @@ static int put_json_str(struct buf *b, const char *z)
     int r = buf_putc(b, '"');
 
     for (; *z && r == 0; z++)
-        r = *z == '"' || *z == '\\' || (unsigned char)*z < 0x20 ? buf_printf(b, "\\u%04x", (unsigned)(unsigned char)*z)
-                                                               : buf_putc(b, *z);
+        r = *z == '"' || *z == '\\' || (unsigned char)*z < 0x20
+                ? buf_printf(b, "\\u%04x", (unsigned)(unsigned char)*z)
+                : buf_putc(b, *z);
     return r < 0 ? r : buf_putc(b, '"');
 }
 
@@ -36,8 +37,8 @@ static int put_role(struct super *s, struct buf *b, const struct child *c, bool 
                       "\"uptime_ms\":%lld,\"sandbox\":\"%s\",\"seccomp\":%s,\"landlock_abi\":%u}",
                       first ? "" : ",", role_name(c->def->id), c->instance, up ? (int)c->pid : 0,
                       child_state_name(c->state), (unsigned long long)c->restarts,
-                      (long long)(up ? clock_mono_ms() - c->started_ms : 0), mode, c->last.seccomp ? "true" : "false",
-                      c->last.landlock_abi);
+                      (long long)(up ? clock_mono_ms() - c->started_ms : 0), mode,
+                      c->last.seccomp ? "true" : "false", c->last.landlock_abi);
 }
 
 static int put_listener(struct buf *b, const struct super_listener *l, bool first)
@@ -57,8 +58,8 @@ static int put_status(struct super *s, struct buf *b)
                        "\"uptime_ms\":%lld,\"own_users\":%s,\"tls\":%s,\"hostname\":",
                        LETTERLOCK_VERSION, (int)getpid(), s->mode == SUPERVISE_SERVICE ? "serve" : "command",
                        s->ready ? "true" : "false", s->stopping ? "true" : "false",
-                       (long long)(clock_wall_ms() - s->began_wall_ms), s->uid != (uid_t)-1 ? "true" : "false",
-                       s->tls_cert.n ? "true" : "false");
+                       (long long)(clock_wall_ms() - s->began_wall_ms),
+                       s->uid != (uid_t)-1 ? "true" : "false", s->tls_cert.n ? "true" : "false");
 
     if (r < 0 || (r = put_json_str(b, s->c->server.hostname)) < 0 || (r = buf_putz(b, ",\"config\":")) < 0 ||
         (r = put_json_str(b, s->c->path)) < 0 || (r = buf_putz(b, ",\"data_dir\":")) < 0 ||

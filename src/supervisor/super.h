@@ -5,15 +5,15 @@
 #include "lib/crypto/subkey.h"
 #include "lib/rpc/rpc.h"
 #include "src/common/boot.h"
-#include "src/supervisor/supervisor.h"
+#include "src/common/supervisor.h"
 #include <sys/types.h>
 
-#define CHILDREN_MAX      64u
-#define SUPER_LISTEN_MAX  64u
-#define STOP_GRACE_MS     10000
-#define BACKOFF_FIRST_MS  100
-#define BACKOFF_MAX_MS    10000
-#define LIVED_WELL_MS     10000 /* a role that lived so long starts with no back-off again */
+#define CHILDREN_MAX     64u
+#define SUPER_LISTEN_MAX 64u
+#define STOP_GRACE_MS    10000
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MAX_MS   10000
+#define LIVED_WELL_MS    10000 /* a role that lived so long starts with no back-off again */
 
 enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_READY, CHILD_STOPPING, CHILD_STOPPED };
 

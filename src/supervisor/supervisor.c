@@ -1,5 +1,5 @@
 /* src/supervisor/supervisor.c: the loop. Three things happen: a signal, a report of a role, a time. */
-#include "src/supervisor/supervisor.h"
+#include "src/common/supervisor.h"
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
@@ -57,15 +57,17 @@ static void log_death(const struct super *s, const struct child *c, int status)
 
     if (retired(status))
         return;
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) /* it did what its sandbox forbids: a bug or a break-in */
-        log_event(LOG_ALARM, "supervisor.role_broke_sandbox", F_Z("role", role), F_U64("instance", c->instance),
-                  F_U64("role_pid", c->pid));
+    if (WIFSIGNALED(status) &&
+        WTERMSIG(status) == SIGSYS) /* it did what its sandbox forbids: a bug or a break-in */
+        log_event(LOG_ALARM, "supervisor.role_broke_sandbox", F_Z("role", role),
+                  F_U64("instance", c->instance), F_U64("role_pid", c->pid));
     else if (WIFSIGNALED(status))
         log_event(LOG_ERROR, "supervisor.role_killed", F_Z("role", role), F_U64("instance", c->instance),
                   F_U64("role_pid", c->pid), F_U64("signal", WTERMSIG(status)));
     else
         log_event(s->stopping ? LOG_WARN : LOG_ERROR, "supervisor.role_ended", F_Z("role", role),
-                  F_U64("instance", c->instance), F_U64("role_pid", c->pid), F_U64("exit", WEXITSTATUS(status)));
+                  F_U64("instance", c->instance), F_U64("role_pid", c->pid),
+                  F_U64("exit", WEXITSTATUS(status)));
 }
 
 static void plan_restart(struct child *c, bool well)
@@ -75,8 +77,9 @@ static void plan_restart(struct child *c, bool well)
     if (now - c->started_ms >= (well ? BACKOFF_FIRST_MS : LIVED_WELL_MS))
         c->backoff_ms = 0;
     c->start_at_ms = now + c->backoff_ms;
-    c->backoff_ms = c->backoff_ms == 0 ? BACKOFF_FIRST_MS
-                                       : c->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : c->backoff_ms * 2;
+    c->backoff_ms = c->backoff_ms == 0                   ? BACKOFF_FIRST_MS
+                    : c->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS
+                                                         : c->backoff_ms * 2;
     c->restarts++;
 }
 
@@ -225,7 +228,8 @@ static int64_t next_time(const struct super *s)
 
 static void wait_and_serve(struct super *s)
 {
-    struct pollfd fds[2 + CHILDREN_MAX] = { { .fd = s->signals, .events = POLLIN }, { .fd = s->status, .events = POLLIN } };
+    struct pollfd fds[2 + CHILDREN_MAX] = { { .fd = s->signals, .events = POLLIN },
+                                            { .fd = s->status, .events = POLLIN } };
     int64_t at = next_time(s), now = clock_mono_ms();
     int timeout = at == INT64_MAX ? -1 : at <= now ? 0 : (int)(at - now < 60000 ? at - now : 60000);
 

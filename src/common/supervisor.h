@@ -1,10 +1,10 @@
-/* src/supervisor/supervisor.h
+/* src/common/supervisor.h
  *
  * `letterlock serve`: opens what needs privilege, starts the roles, restarts what dies, hands out the
  * pairs between them, stops them in order. It parses no network byte, and from roles it reads reports of
  * a fixed size only. One thread, one poll loop, no library that could surprise a fork. */
-#ifndef SRC_SUPERVISOR_SUPERVISOR_H
-#define SRC_SUPERVISOR_SUPERVISOR_H
+#ifndef SRC_COMMON_SUPERVISOR_H
+#define SRC_COMMON_SUPERVISOR_H
 #include "src/common/server_conf.h"
 
 enum supervisor_mode {

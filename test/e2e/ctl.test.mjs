@@ -1,0 +1,280 @@
+// The command line, the supervisor and the directory, as their users meet them.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { spawn, execFile } from 'node:child_process';
+import { mkdtemp, rm, readFile, writeFile, chmod, stat } from 'node:fs/promises';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { binary, freePort, until } from '../lib/service.mjs';
+
+const EX = { USAGE: 64, DATAERR: 65, NOINPUT: 66, NOUSER: 67, NOHOST: 68, UNAVAILABLE: 69, CANTCREAT: 73, TEMPFAIL: 75,
+             NOPERM: 77, CONFIG: 78 };
+let dir, env;
+
+before(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'letterlock-ctl-with-a-rather-long-name-so-that-sun_path-would-not-hold-it-'));
+  env = {
+    PATH: process.env.PATH,
+    ...(process.env.ASAN_OPTIONS && { ASAN_OPTIONS: process.env.ASAN_OPTIONS }),
+    LETTERLOCK_CONFIG: path.join(dir, 'letterlock.conf'),
+    LETTERLOCK_IMAP_LISTEN: `127.0.0.1:${await freePort()}`,
+    LETTERLOCK_IMAP_TLS_LISTEN: `127.0.0.1:${await freePort()}`,
+    LETTERLOCK_MX_LISTEN: `127.0.0.1:${await freePort()}`,
+  };
+});
+after(() => rm(dir, { recursive: true, force: true }));
+
+function run(args, { input = '', more = {}, cwd = dir } = {}) {
+  return new Promise((resolve) => {
+    const p = execFile(binary, args, { env: { ...env, ...more }, cwd }, (e, stdout, stderr) => {
+      resolve({ code: e ? e.code : 0, stdout, stderr });
+    });
+    p.stdin.on('error', () => {});
+    p.stdin.end(input);
+  });
+}
+async function ok(args, options) {
+  const r = await run(args, options);
+  assert.equal(r.code, 0, `letterlock ${args.join(' ')}: ${r.stderr}`);
+  return r;
+}
+const json = async (args) => JSON.parse((await ok([...args, '--json'])).stdout);
+const status = () => json(['status']);
+
+async function serve(more = {}) {
+  const p = spawn(binary, ['serve'], { env: { ...env, ...more }, cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
+  p.log = '';
+  p.stderr.on('data', (d) => { p.log += d; });
+  p.ended = new Promise((r) => p.on('exit', (code, signal) => { p.exit = { code, signal }; r(p.exit); }));
+  await until('serve', 20000, async () => {
+    if (p.exit) throw new Error(`serve ended: ${JSON.stringify(p.exit)}\n${p.log}`);
+    const r = await run(['status', '--json']);
+    return r.code === 0 && JSON.parse(r.stdout).ready;
+  });
+  return p;
+}
+async function stop(p) {
+  p.kill('SIGTERM');
+  return p.ended;
+}
+// Not a zombie, not gone.
+const alive = (pid) => {
+  try { return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')); } catch { return false; }
+};
+
+test('help, version and usage', async () => {
+  assert.match((await ok(['--version'])).stdout, /^letterlock \d+\.\d+\.\d+\n$/);
+  assert.match((await ok(['--help'])).stdout, /alias password/);
+  assert.match((await ok(['alias', 'password', '--help'])).stdout, /--start-over/);
+  for (const args of [[], ['nonsense'], ['domain', 'add'], ['domain', 'add', 'a', 'b'], ['status', '--nonsense']])
+    assert.equal((await run(args)).code, EX.USAGE, args.join(' '));
+});
+
+test('init makes a folder that nobody else can read, and never overwrites', async () => {
+  const before = await run(['status']);
+  assert.equal(before.code, EX.NOINPUT);
+  assert.match(before.stderr, /letterlock\.conf/);
+  await ok(['init', '--dir', dir, '--domain', 'example.test']);
+  for (const f of ['server.key', 'tls/key.pem', 'letterlock.conf'])
+    assert.equal((await stat(path.join(dir, f))).mode & 0o077, 0, f);
+  const key = await readFile(path.join(dir, 'server.key'));
+  assert.equal((await run(['init', '--dir', dir])).code, EX.CANTCREAT);
+  assert.deepEqual(await readFile(path.join(dir, 'server.key')), key);
+});
+
+test('configuration that is wrong is refused with file, line and what was expected', async () => {
+  const bad = async (text, expected) => {
+    const file = path.join(dir, 'bad.conf');
+    await writeFile(file, text);
+    const r = await run(['serve', '--config', file]);
+    assert.equal(r.code, EX.CONFIG);
+    assert.match(r.stderr, expected);
+  };
+  await bad('[server]\nnonsense = 1\n', /bad\.conf:2: unknown key server\.nonsense/);
+  await bad('[imap]\nworkers = 99\n', /bad\.conf:2: imap\.workers = 99: expected a number from 1 to 16/);
+  await bad('[imap]\nworkers = 1\nworkers = 2\n', /bad\.conf:3: imap\.workers is given twice/);
+  const r = await run(['serve'], { more: { LETTERLOCK_NO_SUCH: '1' } });
+  assert.equal(r.code, EX.CONFIG);
+  assert.match(r.stderr, /LETTERLOCK_NO_SUCH/);
+  assert.match((await ok(['config'])).stdout, /^\[server\]\nhostname = mail\.example\.test\n/m);
+});
+
+test('a server key that others can read is refused', async () => {
+  await chmod(path.join(dir, 'server.key'), 0o644);
+  const r = await run(['serve']);
+  assert.equal(r.code, EX.CONFIG);
+  assert.match(r.stderr, /0600/);
+  await chmod(path.join(dir, 'server.key'), 0o600);
+});
+
+test('commands work while the service is stopped, one after the other', async () => {
+  assert.equal((await run(['status'])).code, EX.UNAVAILABLE);
+  assert.deepEqual((await json(['domain', 'list'])).map((d) => d.domain), ['example.test']);
+  await Promise.all([1, 2, 3, 4].map((n) => ok(['alias', 'add', `stopped${n}@example.test`])));
+  assert.equal((await json(['alias', 'list'])).length, 4);
+  assert.equal((await run(['status'])).code, EX.UNAVAILABLE, 'nothing stays behind');
+  assert.equal((await run(['alias', 'add', 'x@elsewhere.test'])).code, EX.NOHOST);
+  assert.equal((await run(['alias', 'add', 'STOPPED1@example.test'])).code, EX.DATAERR);
+  assert.equal((await run(['alias', 'show', 'nobody@example.test'])).code, EX.NOUSER);
+  assert.equal((await run(['alias', 'add', 'no address'])).code, EX.DATAERR);
+});
+
+test('domains and aliases of a running service', async () => {
+  const p = await serve();
+  try {
+    await ok(['domain', 'add', 'Bücher.example']);
+    assert.deepEqual((await json(['domain', 'list'])).map((d) => d.domain), ['example.test', 'xn--bcher-kva.example']);
+    await ok(['alias', 'add', 'Zoë@bücher.example']);
+    assert.equal((await json(['alias', 'show', 'ZOë@xn--bcher-kva.example'])).address, 'Zoë@xn--bcher-kva.example');
+    assert.equal((await run(['domain', 'remove', 'bücher.example'])).code, EX.DATAERR);
+    await ok(['alias', 'remove', 'zoë@bücher.example']);
+    await ok(['domain', 'remove', 'bücher.example']);
+    assert.equal((await json(['alias', 'list', '--domain', 'example.test'])).length, 4);
+  } finally {
+    assert.deepEqual(await stop(p), { code: 0, signal: null });
+  }
+});
+
+test('status tells roles, confinement and listeners', async () => {
+  const p = await serve();
+  const s = await status();
+  assert.deepEqual([...new Set(s.roles.map((r) => r.name))].sort(), ['content', 'directory', 'imap', 'mx', 'store']);
+  for (const r of s.roles) {
+    assert.equal(r.state, 'ready');
+    assert.ok(alive(r.pid));
+    if (r.sandbox === 'on') {
+      const kernel = readFileSync(`/proc/${r.pid}/status`, 'utf8');
+      assert.equal(r.seccomp, /^Seccomp:\s+2$/m.test(kernel), `${r.name} says what the kernel says`);
+      assert.match(kernel, /^NoNewPrivs:\s+1$/m);
+    }
+  }
+  assert.deepEqual(s.listeners.map((l) => l.key), ['imap.listen', 'imap.tls_listen', 'mx.listen']);
+  for (const sock of ['status.sock', 'store.sock', 'directory.sock'])
+    assert.equal((await stat(path.join(dir, 'run', sock))).mode & 0o777, 0o600);
+  await stop(p);
+});
+
+test('a role has only the descriptors it was given, and an empty environment', async () => {
+  const p = await serve();
+  const s = await status();
+  const mx = s.roles.find((r) => r.name === 'mx');
+  if (s.roles.every((r) => r.sandbox === 'on')) {
+    const environ = readFileSync(`/proc/${mx.pid}/environ`, 'utf8');
+    assert.equal(environ, 'TZ=UTC0\0');
+  }
+  const targets = readdirSync(`/proc/${mx.pid}/fd`).map((f) => {
+    try { return readlinkSync(`/proc/${mx.pid}/fd/${f}`); } catch { return ''; }
+  });
+  assert.ok(!targets.some((t) => t.startsWith(dir)), `no file of the data folder: ${targets}`);
+  await stop(p);
+});
+
+
+
+test('every role killed with kill -9 is back within a second', async () => {
+  const p = await serve();
+  const first = (await status()).roles;
+  for (const role of first) {
+    const began = Date.now();
+    process.kill(role.pid, 'SIGKILL');
+    const now = await until(`${role.name} to be back`, 5000, async () => {
+      const r = (await status()).roles.find((x) => x.name === role.name && x.instance === role.instance);
+      return r.state === 'ready' && r.pid !== role.pid ? r : null;
+    });
+    assert.ok(Date.now() - began < 1000 * (now.sandbox === 'relaxed' ? 5 : 1), `${role.name}: ${Date.now() - began} ms`);
+    assert.equal(now.restarts, 1);
+  }
+  await ok(['domain', 'list']);
+  assert.equal(p.exit, undefined);
+  await stop(p);
+  for (const role of first) assert.ok(!alive(role.pid));
+});
+
+test('a role that dies at once is started ever more slowly', async () => {
+  const p = await serve();
+  const kill = async () => {
+    const r = (await status()).roles.find((x) => x.name === 'directory');
+    if (r.pid > 0) try { process.kill(r.pid, 'SIGKILL'); } catch { /* it is dead already */ }
+    return r;
+  };
+  const end = Date.now() + 2500;
+  let seen;
+  while (Date.now() < end) seen = await kill();
+  assert.ok(seen.restarts >= 3 && seen.restarts < 12, `${seen.restarts} restarts in 2.5 s`);
+  await until('it to be back', 10000, async () => (await status()).roles.every((r) => r.state === 'ready'));
+  await ok(['domain', 'list']);
+  await stop(p);
+});
+
+test('a killed supervisor takes its roles with it, and a new one starts cleanly', async () => {
+  const p = await serve();
+  const roles = (await status()).roles;
+  p.kill('SIGKILL');
+  await p.ended;
+  const next = await serve(); // while the last of the old roles may still be ending
+  for (const r of roles) assert.ok(!alive(r.pid), `${r.name} lingers`);
+  assert.equal((await json(['alias', 'list'])).length, 4);
+  await stop(next);
+});
+
+test('a second serve says who holds the folder, and leaves it alone', async () => {
+  const p = await serve();
+  const pid = (await status()).pid;
+  const second = await run(['serve'], { more: {
+    LETTERLOCK_IMAP_LISTEN: '', LETTERLOCK_IMAP_TLS_LISTEN: '', LETTERLOCK_MX_LISTEN: '' } });
+  assert.equal(second.code, EX.TEMPFAIL);
+  assert.match(second.stderr, new RegExp(`in use by letterlock serve \\(process ${pid}\\)`));
+  assert.equal((await status()).pid, pid);
+  await stop(p);
+});
+
+test('Ctrl-C to the whole group ends in order', async () => {
+  const p = spawn(binary, ['serve'], { env, cwd: dir, stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+  p.log = '';
+  p.stderr.on('data', (d) => { p.log += d; });
+  p.ended = new Promise((r) => p.on('exit', (code) => r(code)));
+  await until('serve', 20000, async () => { const r = await run(['status', '--json']); return r.code === 0 && JSON.parse(r.stdout).ready; });
+  process.kill(-p.pid, 'SIGINT');
+  assert.equal(await p.ended, 0);
+  assert.match(p.log, /supervisor\.stopped/);
+  assert.doesNotMatch(p.log, /role_killed|role_ended/);
+});
+
+test('passwords: first, further, list, revoke, start over', async (t) => {
+  const p = await serve();
+  const a = 'keys@example.test';
+  const list = async () => (await json(['alias', 'password', a, '--list'])).map((s) => `${s.name}:${s.kind}`);
+  try {
+    await ok(['alias', 'add', a]);
+    const probe = await run(['alias', 'password', a, '--name', 'first']);
+    assert.equal(probe.code, 0, probe.stderr);
+    const first = probe.stdout;
+    assert.match(first, /^[0-9a-z]{5}(-[0-9a-z]{5}){7}\n$/, 'alone on its line');
+    assert.equal((await json(['alias', 'show', a])).ready, true);
+    const without = await run(['alias', 'password', a]);
+    assert.equal(without.code, EX.NOINPUT);
+    assert.equal((await run(['alias', 'password', a, '--current'], { input: 'wrong password\n' })).code, EX.NOPERM);
+    const second = (await ok(['alias', 'password', a, '--current', '--name', 'second'], { input: first })).stdout;
+    assert.notEqual(second, first);
+    assert.equal((await run(['alias', 'password', a, '--own'], { input: `${first}letterlock1\n` })).code, EX.DATAERR);
+    await ok(['alias', 'password', a, '--own', '--name', 'mine'], { input: `${second}Zwölf Boxkämpfer jagen Viktor 77\n` });
+    assert.deepEqual(await list(), ['first:generated', 'second:generated', 'mine:own']);
+    const slot = (await json(['alias', 'password', a, '--list'])).find((s) => s.name === 'first').slot;
+    await ok(['alias', 'password', a, '--revoke', String(slot)], { input: second });
+    assert.deepEqual(await list(), ['second:generated', 'mine:own']);
+    assert.equal((await run(['alias', 'password', a, '--current'], { input: first })).code, EX.NOPERM);
+    await ok(['alias', 'password', a, '--rotate'], { input: second });
+    assert.equal((await run(['alias', 'password', a, '--start-over'], { input: 'no\n' })).code, EX.USAGE);
+    const over = await ok(['alias', 'password', a, '--start-over', '--name', 'new'], { input: `${a}\n` });
+    assert.match(over.stderr, /can no longer\s+be read/);
+    assert.match(over.stderr, /kept until \d{4}-\d\d-\d\d/);
+    assert.deepEqual(await list(), ['new:generated']);
+    assert.equal((await run(['alias', 'password', a, '--current'], { input: second })).code, EX.NOPERM);
+    await ok(['alias', 'password', a, '--current'], { input: over.stdout });
+    await ok(['alias', 'remove', a, '--yes']);
+    assert.equal((await run(['alias', 'show', a])).code, EX.NOUSER);
+  } finally {
+    await stop(p);
+  }
+});
