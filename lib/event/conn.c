@@ -35,7 +35,9 @@ struct conn {
     struct timer idle, stall, linger;
     int64_t idle_ms, stall_ms, last_in_ms, last_out_ms;
     int fd, why;
-    bool paused, closing, dead, eof, above_low, offered; /* offered: `in` was declined as it stands */
+    bool paused, closing, dead, eof, above_low;
+    bool offered; /* `in` was declined as it stands */
+    bool said_all; /* closing, and everything was sent: only waiting for the peer to hang up */
 };
 
 static void kick(struct conn *c)
@@ -61,7 +63,9 @@ static int64_t now_ms(void)
 
 static void want_read(struct conn *c)
 {
-    if (c->dead || c->eof || (c->paused && c->tls != TLS_HANDSHAKE) || c->in.n >= c->lim.in_max)
+    bool full = c->in.n >= c->lim.in_max || (c->paused && c->tls != TLS_HANDSHAKE);
+
+    if (c->dead || c->eof || (c->closing ? !c->said_all : full))
         event_del(c->rd);
     else
         event_add(c->rd, NULL);
@@ -206,11 +210,49 @@ static void end_of_input(struct conn *c)
     conn_close(c, 5000);
 }
 
+/* Our last words are out: say that they are the last, but do not close yet. Closing while input waits
+ * makes the kernel reset the connection, and the peer may never see what we said (RFC 9293 3.6). What
+ * still comes is thrown away, until the peer hangs up or the linger time is over. */
+static void say_all(struct conn *c)
+{
+    if (c->said_all)
+        return;
+    c->said_all = true;
+    if (c->ssl && !SSL_in_init(c->ssl))
+        SSL_shutdown(c->ssl); /* close_notify, so that the peer knows nothing was cut off */
+    ERR_clear_error();
+    shutdown(c->fd, SHUT_WR);
+    if (c->eof)
+        die(c, 0);
+    else
+        event_add(c->rd, NULL);
+}
+
+static void throw_away(struct conn *c)
+{
+    char waste[4096];
+
+    for (size_t turn = 0; turn < READ_TURN; turn += sizeof waste) {
+        ssize_t got = read(c->fd, waste, sizeof waste);
+
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (got <= 0) {
+            die(c, 0);
+            return;
+        }
+    }
+}
+
 static void on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
 {
     struct conn *c = ctx;
     size_t turn = 0;
 
+    if (c->said_all) {
+        throw_away(c);
+        return;
+    }
     if (c->tls == TLS_HANDSHAKE) {
         handshake(c);
         return;
@@ -255,8 +297,8 @@ static void conn_destroy(struct conn *c)
     int why = c->why;
 
     if (c->ssl) {
-        if (!SSL_in_init(c->ssl))
-            SSL_shutdown(c->ssl); /* close_notify, so that the peer knows nothing was cut off */
+        if (!c->said_all && !SSL_in_init(c->ssl))
+            SSL_shutdown(c->ssl);
         ERR_clear_error();
         SSL_free(c->ssl);
     }
@@ -280,7 +322,7 @@ static void on_kick(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
     if (!c->dead)
         flush_out(c);
     if (!c->dead && c->closing && c->out.n == 0)
-        die(c, 0);
+        say_all(c);
     if (c->dead) {
         conn_destroy(c);
         return;

@@ -55,7 +55,9 @@ void conn_idle_ms(struct conn *c, int64_t ms);
 /* Time that unsent output may stand still until abort with E_TIMEOUT; 0: none. */
 void conn_stall_ms(struct conn *c, int64_t ms);
 void conn_limits_set(struct conn *c, const struct conn_limits *lim);
-/* Flush what was written (for at most linger_ms), send close_notify, close; on_close(0) follows. */
+/* Flush what was written, send close_notify, wait for the peer to hang up (what it still sends is thrown
+ * away, so that it is not reset before it has read our last words), close; on_close(0) follows, after
+ * linger_ms at the latest. */
 void conn_close(struct conn *c, int64_t linger_ms);
 /* Now: on_close(why) is called from the loop soon, never from inside this call. */
 void conn_abort(struct conn *c, int why);

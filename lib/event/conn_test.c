@@ -16,6 +16,8 @@ struct peer {
     struct tls_ctx *tls;
     int why;
     bool closed, hold, line_mode;
+    struct timer later;
+    int other;
 };
 
 static ssize_t peer_data(void *ctx, struct str in)
@@ -76,10 +78,40 @@ static void test_echo_and_close(void **state UNUSED)
 
     peer_start(&p, sv);
     CHECK(write(sv[1], "hello bye", 9) == 9);
+    CHECK(shutdown(sv[1], SHUT_WR) == 0);
     loop_run(p.loop);
     CHECK(p.closed && p.why == 0 && str_eq_z(buf_str(&p.got), "hello bye"));
     CHECK(read(sv[1], out, sizeof out) == 0);
     close(sv[1]);
+    peer_end(&p);
+}
+
+static void hang_up(struct timer *t)
+{
+    struct peer *p = CONTAINER_OF(t, struct peer, later);
+    char out[64];
+
+    CHECK(!p->closed); /* it has said all and waits for us */
+    CHECK(read(p->other, out, sizeof out) == 4 && memcmp(out, "ok\r\n", 4) == 0);
+    close(p->other);
+}
+
+static void test_last_words_arrive(void **state UNUSED)
+{
+    static char junk[50000];
+    struct peer p;
+    int sv[2];
+
+    peer_start(&p, sv);
+    p.other = sv[1];
+    CHECK(conn_write(p.conn, STR("ok\r\n")) == 0);
+    conn_close(p.conn, 10000);
+    CHECK(write(sv[1], junk, sizeof junk) == sizeof junk); /* more than it would ever have buffered */
+    CHECK(timer_init(&p.later, p.loop, hang_up) == 0);
+    timer_set(&p.later, 10);
+    loop_run(p.loop);
+    CHECK(p.closed && p.why == 0);
+    timer_release(&p.later);
     peer_end(&p);
 }
 
@@ -162,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_echo_and_close),
+        cmocka_unit_test(test_last_words_arrive),
         cmocka_unit_test(test_input_limit),
         cmocka_unit_test(test_output_limit),
         cmocka_unit_test(test_start_tls),

@@ -56,6 +56,7 @@ static void readable(struct watch *x UNUSED)
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
         w.closed = true;
         watch_pause(&w.watch);
+        shutdown(w.fd, SHUT_RDWR); /* as a client does that has read BYE */
         loop_stop(w.loop);
     }
     if (reached())
@@ -76,6 +77,22 @@ static void run(const char *until)
     if (!reached())
         loop_run(w.loop);
     timer_clear(&w.late);
+}
+
+static void enough(struct timer *t UNUSED)
+{
+    loop_stop(w.loop);
+}
+
+/* Let the role see that we hung up. */
+static void settle(void)
+{
+    struct timer t;
+
+    CHECK(timer_init(&t, w.loop, enough) == 0);
+    timer_set(&t, 20);
+    loop_run(w.loop);
+    timer_release(&t);
 }
 
 static void say(const char *text, size_t n)
@@ -211,6 +228,7 @@ static void test_before_login(void **state UNUSED)
     CHECK(str_starts(buf_str(&w.got), STR("l OK ")));
     dialogue("m LOGOUT\r\n", "* BYE See you later\r\nm OK Logged out\r\n");
     run("never");
+    settle();
     CHECK(w.closed && w.srv.nconns == 0);
 }
 
