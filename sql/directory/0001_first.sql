@@ -22,6 +22,6 @@ CREATE TABLE alias (
 CREATE TABLE key_state (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   alias_id INTEGER NOT NULL REFERENCES alias (id) ON DELETE CASCADE,
-  state BLOB NOT NULL CHECK (length(state) BETWEEN 16 AND 128),
+  state BLOB NOT NULL CHECK (length(state) BETWEEN 16 AND 256),
   UNIQUE (alias_id, state)
 ) STRICT;

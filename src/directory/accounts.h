@@ -10,7 +10,7 @@
 #define MAILBOX_ID_LEN 12u
 #define KEY_STATES_MAX 4u /* prepared and not finished; more is a store that crashes in circles */
 #define KEY_STATE_MIN  16u
-#define KEY_STATE_MAX  128u
+#define KEY_STATE_MAX  256u
 #define LIST_MAX       1000u
 
 struct account {
