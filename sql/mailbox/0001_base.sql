@@ -139,3 +139,9 @@ CREATE TABLE delivery (
   at TEXT NOT NULL CHECK (length(at) = 24)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_at ON delivery (at);
+
+-- Exactly once, from temporary mailboxes: records up to this one are in here already.
+CREATE TABLE drained (
+  file_generation INTEGER PRIMARY KEY,
+  seq             INTEGER NOT NULL CHECK (seq >= 0)
+) STRICT;

@@ -367,3 +367,31 @@ int mailbox_delivery_note(struct mailbox *box, struct str id)
     stmt_bind_str(st, 2, str_of(now, CLOCK_ISO_LEN));
     return stmt_run(st);
 }
+
+int mailbox_drained_get(struct mailbox *box, uint64_t file_generation, uint64_t *seq_out)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, "SELECT seq FROM drained WHERE file_generation = ?1", &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, file_generation);
+    if ((r = stmt_step(st)) < 0)
+        return r;
+    *seq_out = r ? stmt_u64(st, 0) : 0;
+    return 0;
+}
+
+int mailbox_drained_set(struct mailbox *box, uint64_t file_generation, uint64_t seq)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, seq ? "INSERT OR REPLACE INTO drained VALUES (?1, ?2)"
+                                  : "DELETE FROM drained WHERE file_generation = ?1", &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, file_generation);
+    if (seq)
+        stmt_bind_u64(st, 2, seq);
+    return stmt_run(st);
+}

@@ -161,6 +161,10 @@ MUST_CHECK int mailbox_operation_find(struct mailbox *box, struct str id, uint32
 MUST_CHECK int mailbox_operation_note(struct mailbox *box, struct str id, uint32_t op, struct str result);
 /* 1: this delivery was made already; 0: not. */
 MUST_CHECK int mailbox_delivery_find(struct mailbox *box, struct str id);
-/* (w) */
+/* (w) E_EXISTS */
 MUST_CHECK int mailbox_delivery_note(struct mailbox *box, struct str id);
+/* Up to which record a temporary mailbox (by its file's generation) has come in; 0: none. */
+MUST_CHECK int mailbox_drained_get(struct mailbox *box, uint64_t file_generation, uint64_t *seq_out);
+/* (w) seq 0: the file is gone, forget it. */
+MUST_CHECK int mailbox_drained_set(struct mailbox *box, uint64_t file_generation, uint64_t seq);
 #endif

@@ -1,0 +1,390 @@
+/* src/store/actor.c: lanes. Jobs that write and stand next to each other share one transaction, each
+ * under a savepoint of its own, and all hear their result after the one commit. */
+#include "src/store/store.h"
+#include "lib/base/hex.h"
+#include <assert.h>
+
+#define TEMP_IDLE_MS 10000
+
+uint64_t id_key(const void *id)
+{
+    uint64_t k;
+
+    memcpy(&k, id, sizeof k);
+    return k ? k : 1;
+}
+
+/* ---- which there are -------------------------------------------------------------------------- */
+
+struct actor *actor_find(const void *id)
+{
+    struct actor *a = idmap_get(&store.actors, id_key(id));
+
+    return a && memcmp(a->id, id, MAILBOX_ID_LEN) == 0 ? a : NULL;
+}
+
+static void actor_free(struct actor *a)
+{
+    idmap_take(&store.actors, id_key(a->id));
+    work_lane_free(&a->lane);
+    for (size_t i = 0; i < READERS; i++)
+        work_lane_free(&a->readers[i]);
+    explicit_bzero(a, sizeof *a);
+    free(a);
+}
+
+struct actor *actor_get(const void *id)
+{
+    struct actor *a = actor_find(id);
+
+    if (a) {
+        a->refs++;
+        return a;
+    }
+    if (idmap_get(&store.actors, id_key(id)) || !(a = calloc(1, sizeof *a)))
+        return NULL; /* two random ids that share 8 bytes: not in this universe, and not served */
+    memcpy(a->id, id, MAILBOX_ID_LEN);
+    a->lane = work_lane_new(store.pool);
+    for (size_t i = 0; i < READERS && a->lane; i++)
+        a->readers[i] = work_lane_new(store.pool);
+    if (!a->lane || !a->readers[READERS - 1] || idmap_put(&store.actors, id_key(id), a) < 0) {
+        actor_free(a);
+        return NULL;
+    }
+    a->refs = 1;
+    return a;
+}
+
+void actor_ref(struct actor *a)
+{
+    a->refs++;
+}
+
+void actor_unref(struct actor *a)
+{
+    if (--a->refs == 0)
+        actor_free(a);
+}
+
+void actor_log(const char *event, const struct actor *a, int r, const struct db_error *e)
+{
+    char id[2 * MAILBOX_ID_LEN + 1];
+
+    hex_encode(a->id, MAILBOX_ID_LEN, id);
+    log_event(LOG_ERROR, event, F_Z("mailbox", id), F_ERR(r), F_Z("sql", e && e->sql ? e->sql : ""),
+              F_I64("code", e ? e->code : 0), F_Z("text", e ? e->text : ""));
+}
+
+void actor_tell(struct actor *a, const struct mailbox_change *c, size_t n)
+{
+    for (struct session *s = a->sessions; s; s = s->next)
+        for (size_t i = 0; i < n; i++) {
+            Store__ChangedEvent e = STORE__CHANGED_EVENT__INIT;
+
+            if (s->selected != c[i].folder_id || s->told)
+                continue;
+            e.session = str_pb(str_of(s->id, SESSION_LEN));
+            e.folder_id = c[i].folder_id;
+            e.highest_modseq = c[i].modseq;
+            s->told = rpc_push(s->peer, STORE__EVENT__CHANGED, &e.base) == 0; /* until it asks: once is enough */
+        }
+}
+
+/* ---- groups ----------------------------------------------------------------------------------- */
+
+static struct job *job_of(struct work_job *w)
+{
+    return CONTAINER_OF(w, struct job, work);
+}
+
+static bool groups(const struct work_job *w)
+{
+    const struct job *j = (const struct job *)(const void *)((const char *)w - offsetof(struct job, work));
+
+    return j->kind == JOB_WRITE || j->kind == JOB_DELIVER;
+}
+
+/* After these nobody knows what the transaction holds: it is given up whole. */
+static bool breaks_group(int r)
+{
+    return r == E_IO || r == E_FULL || r == E_NOMEM || r == E_CORRUPT;
+}
+
+/* One transaction on either file. */
+struct group {
+    struct actor *a;
+    struct job *jobs[GROUP_JOBS_MAX];
+    size_t n;
+    bool open; /* the mailbox, else the temporary one */
+};
+
+static int temp_ready(struct actor *a)
+{
+    return a->temp ? 0 : tempbox_open(&store.files, a->id, &store.temp_keys, true, &a->temp);
+}
+
+static int group_begin(struct group *g)
+{
+    int r;
+
+    if (g->open)
+        return mailbox_begin(g->a->box);
+    return (r = temp_ready(g->a)) < 0 ? r : tempbox_begin(g->a->temp);
+}
+
+static int step_begin(struct group *g)
+{
+    return g->open ? mailbox_step_begin(g->a->box) : tempbox_step_begin(g->a->temp);
+}
+
+static int step_keep(struct group *g)
+{
+    return g->open ? mailbox_step_keep(g->a->box) : tempbox_step_keep(g->a->temp);
+}
+
+static void step_undo(struct group *g)
+{
+    if (g->open)
+        mailbox_step_undo(g->a->box);
+    else
+        tempbox_step_undo(g->a->temp);
+}
+
+static void group_rollback(struct group *g)
+{
+    if (g->open)
+        mailbox_rollback(g->a->box);
+    else if (g->a->temp)
+        tempbox_rollback(g->a->temp);
+}
+
+static int group_commit(struct group *g)
+{
+    return g->open ? mailbox_commit(g->a->box) : tempbox_commit(g->a->temp);
+}
+
+/* Its status is the job's own; what comes back is the group's: negative when all is lost. */
+static int step_run(struct group *g, struct job *j)
+{
+    int r;
+
+    if (!g->open && j->kind == JOB_WRITE) {
+        j->status = E_CLOSED; /* its session ended while it waited */
+        return 0;
+    }
+    if ((r = step_begin(g)) < 0)
+        return r;
+    j->status = j->run(j, g->open ? g->a->box : NULL);
+    if (j->status >= 0 && (r = step_keep(g)) == 0)
+        return 0;
+    step_undo(g);
+    return r < 0 ? r : breaks_group(j->status) ? j->status : 0;
+}
+
+static int group_steps(struct group *g, struct job *first)
+{
+    int64_t until = clock_mono_ms() + GROUP_MS_MAX;
+    struct work_job *w = &first->work;
+    int r = 0;
+
+    for (; w && r >= 0; w = g->n < GROUP_JOBS_MAX && clock_mono_ms() < until ? work_lane_take(g->a->lane, groups) : NULL) {
+        g->jobs[g->n++] = job_of(w);
+        r = step_run(g, job_of(w));
+    }
+    return r;
+}
+
+static void group_failed(struct group *g, int r)
+{
+    const struct db *db = g->open ? mailbox_db(g->a->box) : g->a->temp ? tempbox_db(g->a->temp) : NULL;
+
+    actor_log(g->open ? "store.commit_failed" : "store.seal_failed", g->a, r, db ? db_error_detail(db) : NULL);
+    for (size_t i = 0; i < g->n; i++)
+        if (g->jobs[i]->status >= 0)
+            g->jobs[i]->status = r;
+}
+
+static void group_run(struct work_job *w)
+{
+    struct job *first = job_of(w);
+    struct group g = { .a = first->actor, .open = first->actor->box != NULL };
+    int r = group_begin(&g);
+
+    if (r < 0) {
+        g.jobs[g.n++] = first;
+        first->status = 0;
+    } else if ((r = group_steps(&g, first)) == 0) {
+        r = group_commit(&g);
+    }
+    if (r < 0) {
+        group_failed(&g, r);
+        group_rollback(&g);
+        if (!g.open)
+            tempbox_close(&g.a->temp); /* opened anew by the next one */
+    } else if (g.open) {
+        first->nchanges = mailbox_changes_take(g.a->box, first->changes, ARRAY_LEN(first->changes));
+    }
+    first->leader = true;
+    for (size_t i = 1; i < g.n; i++)
+        work_lane_finish(&g.jobs[i]->work);
+}
+
+/* ---- other jobs ------------------------------------------------------------------------------- */
+
+static void alone_run(struct work_job *w)
+{
+    struct job *j = job_of(w);
+
+    j->status = j->run(j, j->actor->box);
+    if (j->actor->box && j->status >= 0)
+        j->nchanges = mailbox_changes_take(j->actor->box, j->changes, ARRAY_LEN(j->changes));
+    j->leader = true;
+}
+
+static int reader_ready(struct actor *a, unsigned i)
+{
+    struct mailbox_options o = { .flags = MAILBOX_READER, .cache_kib = (uint32_t)(store_conf.reader_cache_bytes / 1024) };
+    char path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
+
+    if (a->reader_box[i])
+        return 0;
+    files_path(a->id, FILES_MAILBOX, path);
+    files_full(&store.files, path, full, sizeof full);
+    return mailbox_open(full, a->key, &o, NULL, &a->reader_box[i]);
+}
+
+static void reader_run(struct work_job *w)
+{
+    struct job *j = job_of(w);
+
+    j->status = reader_ready(j->actor, j->reader);
+    if (j->status == 0)
+        j->status = j->run(j, j->actor->reader_box[j->reader]);
+}
+
+/* ---- temporary mailboxes that stay open a while ------------------------------------------------ */
+
+struct temp_close {
+    struct job job;
+};
+
+static int temp_close_run(struct job *j, struct mailbox *box UNUSED)
+{
+    return tempbox_close(&j->actor->temp);
+}
+
+static void temp_close_done(struct job *j)
+{
+    free(CONTAINER_OF(j, struct temp_close, job));
+}
+
+static void lru_remove(struct actor *a)
+{
+    if (a->lru_prev)
+        a->lru_prev->lru_next = a->lru_next;
+    else
+        store.temp_lru = a->lru_next;
+    if (a->lru_next)
+        a->lru_next->lru_prev = a->lru_prev;
+    a->lru_next = a->lru_prev = NULL;
+    a->in_lru = false;
+    store.temp_open--;
+}
+
+static void lru_close(struct actor *a)
+{
+    struct temp_close *c = calloc(1, sizeof *c);
+
+    lru_remove(a);
+    if (c) {
+        c->job = (struct job){ .kind = JOB_ALONE, .run = temp_close_run, .done = temp_close_done };
+        if (actor_submit(a, &c->job) < 0)
+            free(c);
+    }
+    actor_unref(a);
+}
+
+static void lru_use(struct actor *a)
+{
+    struct actor **end = &store.temp_lru, *prev = NULL;
+
+    if (a->in_lru)
+        lru_remove(a);
+    else
+        actor_ref(a);
+    while (*end) {
+        prev = *end;
+        end = &prev->lru_next;
+    }
+    *end = a;
+    a->lru_prev = prev;
+    a->in_lru = true;
+    store.temp_open++;
+    if (store.temp_open > store_conf.temp_handles)
+        lru_close(store.temp_lru);
+}
+
+void actor_temps_close(void)
+{
+    while (store.temp_lru)
+        lru_close(store.temp_lru);
+}
+
+/* ---- submitting -------------------------------------------------------------------------------- */
+
+static void job_done(struct work_job *w)
+{
+    struct job *j = job_of(w);
+    struct actor *a = j->actor;
+
+    if (j->kind == JOB_READ)
+        a->reading--;
+    if (j->leader && j->nchanges)
+        actor_tell(a, j->changes, j->nchanges);
+    if (j->kind == JOB_DELIVER && j->leader && a->state == ACTOR_CLOSED)
+        lru_use(a);
+    j->done(j);
+    if (a->close_wanted)
+        actor_close_soon(a);
+    actor_unref(a);
+}
+
+int actor_submit(struct actor *a, struct job *j)
+{
+    struct work_lane *lane = a->lane;
+    int r;
+
+    j->actor = a;
+    j->work = (struct work_job){ .run = j->kind == JOB_ALONE ? alone_run : group_run, .done = job_done };
+    j->leader = false;
+    j->nchanges = 0;
+    if (j->kind == JOB_READ) {
+        if (a->state != ACTOR_OPEN)
+            return E_CLOSED;
+        j->work.run = reader_run;
+        lane = a->readers[j->reader];
+    }
+    if ((r = work_lane_submit(lane, &j->work)) < 0)
+        return r;
+    a->refs++;
+    a->reading += j->kind == JOB_READ;
+    return 0;
+}
+
+/* ---- closing ----------------------------------------------------------------------------------- */
+
+int actor_lane_close(struct actor *a)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < READERS; i++)
+        mailbox_close(&a->reader_box[i]);
+    if (a->box)
+        r = mailbox_close(&a->box); /* checkpoints: no -wal is left */
+    secret_free(store.slab, a->key);
+    a->key = NULL;
+    for (size_t i = 0; i < a->nseeds; i++)
+        secret_free(store.slab, a->seeds[i].bytes);
+    a->nseeds = 0;
+    return r;
+}

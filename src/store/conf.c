@@ -1,0 +1,30 @@
+#include "src/store/conf.h"
+
+#define ROW(k, field, lo, hi, dflt, u, text)                                   \
+    { .key = (k), .type = CONF_U64, .off = offsetof(struct store_conf, field), \
+      .min = (lo), .max = (hi), .def = (dflt), .unit = (u), .help = (text) }
+
+const struct conf_item store_conf_items[STORE_CONF_ITEMS] = {
+    ROW("store.workers", workers, 1, 64, 8, "threads",
+        "Threads that read and write mailboxes. More than the processors there are is right: most wait for the disk."),
+    ROW("store.cache", cache_bytes, KIB(64), MIB(256), KIB(512), "bytes",
+        "Page cache of the writing handle of an open mailbox."),
+    ROW("store.reader_cache", reader_cache_bytes, KIB(64), MIB(256), KIB(256), "bytes",
+        "Page cache of each reading handle of an open mailbox."),
+    ROW("store.staging", staging_bytes, MIB(64), MIB(1024 * 1024), MIB(4096), "bytes",
+        "Messages on their way in, in all. Those above 256 KiB wait in unlinked files in the data folder, encrypted."),
+    ROW("store.staging_network", staging_network_bytes, MIB(16), MIB(1024 * 1024), MIB(1024), "bytes",
+        "The same for all clients of one network."),
+    ROW("store.max_message", message_bytes, KIB(64), MIB(2048), MIB(1024), "bytes",
+        "Largest message kept, whoever sends it. What SMTP announces is mx.max_message."),
+    ROW("store.temporary_handles", temp_handles, 1, 10000, 64, "files",
+        "Temporary mailboxes kept open between deliveries."),
+    ROW("store.drain_batch", drain_batch, 1, 1000, 64, "messages",
+        "Messages that waited for a closed mailbox and come in with one transaction."),
+    ROW("store.login_queue", derive_queue, 1, 10000, 32, "logins",
+        "Logins with a person's own password that may wait for their turn (each costs 64 MiB and a fifth of a second)."),
+    ROW("store.ticket_lifetime", ticket_ms, 60000, UINT64_C(2592000000), UINT64_C(604800000), "ms",
+        "How long a session may go on after the store was restarted without a new login."),
+    ROW("store.open_mailboxes", mailboxes_open, 16, 1000000, 20000, "mailboxes",
+        "Mailboxes attached at the same time; beyond, logins are told to come later."),
+};

@@ -1,0 +1,13 @@
+/* src/store/conf.h: settings of the store role. */
+#ifndef SRC_STORE_CONF_H
+#define SRC_STORE_CONF_H
+#include "lib/conf/conf.h"
+
+struct store_conf {
+    uint64_t workers, cache_bytes, reader_cache_bytes, staging_bytes, staging_network_bytes, message_bytes,
+        temp_handles, drain_batch, derive_queue, ticket_ms, mailboxes_open;
+};
+
+#define STORE_CONF_ITEMS 11
+extern const struct conf_item store_conf_items[STORE_CONF_ITEMS];
+#endif

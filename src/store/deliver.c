@@ -1,0 +1,408 @@
+/* src/store/deliver.c: DELIVER and APPEND. A recipient's job finds the mailbox open or closed when its
+ * turn in the lane comes. Open wants the message parsed first, which takes a trip to content; when the
+ * job finds that it was not (closed when asked, open since), it comes back and is parsed. Nothing was
+ * written then, so nothing can be doubled. */
+#include "src/store/store.h"
+#include "lib/base/hex.h"
+#include "lib/base/rand.h"
+
+#define AT_ONCE_MAX    8u
+#define RECIPIENTS_MAX 1000u
+#define PREPEND_MAX    KIB(16)
+#define WANT_PARSE     1
+
+struct deliver;
+
+struct rcpt {
+    struct job job;
+    struct deliver *d;
+    Store__Recipient *m;
+    uint8_t operation[OPERATION_LEN], delivery[DELIVERY_ID_BYTES];
+    struct bytes_cat message;
+    struct parsed parsed;
+    bool is_parsed, duplicate, sealed;
+    struct actor *actor; /* a reference */
+};
+
+struct deliver {
+    struct rpc_req *q;
+    Store__DeliverRequest *m;
+    struct staged *staged; /* a reference */
+    struct rcpt *v;
+    size_t n, next, running;
+    int status;
+    bool looping;
+    uint32_t duplicates;
+};
+
+/* ---- in the lane -------------------------------------------------------------------------------- */
+
+static int rcpt_insert(struct rcpt *r, struct mailbox *box)
+{
+    CLEANUP(buf_release) struct buf ignored = { .max = KIB(64) };
+    struct placement at = { .folder = STR("INBOX"), .internal_ms = r->d->m->received_ms };
+    Store__AppendResponse out = STORE__APPEND_RESPONSE__INIT;
+    struct str op = str_of(r->operation, OPERATION_LEN), delivery = str_of(r->delivery, DELIVERY_ID_BYTES);
+    struct email_in e;
+    int known = mailbox_operation_find(box, op, STORE__OP__DELIVER, &ignored), s;
+
+    if (known == 0 && r->d->m->has_message_id)
+        known = mailbox_delivery_find(box, delivery);
+    r->duplicate = known > 0;
+    if (known != 0)
+        return known < 0 ? known : 0;
+    if (!r->is_parsed)
+        return WANT_PARSE;
+    parsed_email(&r->parsed, &r->message.in, &e);
+    if ((s = mailbox_append(box, &e, &at, &out)) < 0 ||
+        (s = mailbox_operation_note(box, op, STORE__OP__DELIVER, STR(""))) < 0)
+        return s;
+    return r->d->m->has_message_id ? mailbox_delivery_note(box, delivery) : 0;
+}
+
+/* The public key as `.keys` had it when it was last read (we alone write that file), compared with what
+ * the directory says of it now, every time. */
+static int public_key_ready(struct rcpt *r)
+{
+    struct actor *a = r->job.actor;
+    const uint8_t *mac = role_subkey(store.role, SUBKEY_KEYSTATE_MAC);
+    int best = E_STALE;
+
+    if (!a->have_public) {
+        struct keyfile *kf = NULL;
+        int s = keys_load(&store.files, a->id, &kf);
+
+        if (s < 0)
+            return s == E_NOTFOUND ? E_CORRUPT : s;
+        keystate_of(kf, &a->known);
+        memcpy(a->public_key, keyfile_public(kf, &a->public_generation), XWING_PUBLIC_BYTES);
+        a->have_public = true;
+        keyfile_free(&kf);
+    }
+    for (size_t i = 0; i < r->m->n_key_states && best < 0; i++) {
+        struct keystate known;
+        int s = keystate_open(pb_str(r->m->key_states[i]), mac, &known);
+
+        best = s < 0 ? s : keystate_compare(&known, &a->known);
+    }
+    if (best < 0)
+        a->have_public = false; /* look again next time: an operator may have mended it */
+    return best < 0 ? best : 0;
+}
+
+static int rcpt_seal(struct rcpt *r)
+{
+    struct actor *a = r->job.actor;
+    struct temp_record rec = { .has_delivery = r->d->m->has_message_id, .received_ms = r->d->m->received_ms };
+    int s = public_key_ready(r);
+
+    if (s < 0) {
+        log_event(LOG_ALARM, "store.keys_refused", F_ERR(s));
+        return s == E_CORRUPT ? E_STALE : s; /* E_CORRUPT here is not the temporary file's: its group may go on */
+    }
+    memcpy(rec.operation, r->operation, sizeof rec.operation);
+    memcpy(rec.delivery, r->delivery, sizeof rec.delivery);
+    s = tempbox_add(a->temp, a->public_key, a->public_generation, &rec, &r->message.in);
+    r->duplicate = s > 0;
+    r->sealed = true;
+    return s < 0 ? s : 0;
+}
+
+static int rcpt_run(struct job *j, struct mailbox *box)
+{
+    struct rcpt *r = CONTAINER_OF(j, struct rcpt, job);
+
+    return box ? rcpt_insert(r, box) : rcpt_seal(r);
+}
+
+/* ---- on the loop -------------------------------------------------------------------------------- */
+
+static void deliver_go_on(struct deliver *d);
+
+static void deliver_answer(struct deliver *d)
+{
+    Store__DeliverResponse resp = STORE__DELIVER_RESPONSE__INIT;
+    uint8_t raw[6];
+    char text[13];
+
+    rand_bytes(raw, sizeof raw);
+    hex_encode(raw, sizeof raw, text);
+    resp.queue_id = str_pb(str_of(text, 12));
+    resp.duplicates = d->duplicates;
+    log_event(LOG_INFO, d->status < 0 ? "store.deliver_failed" : "store.delivered", F_Z("queue_id", text),
+              F_U64("bytes", d->staged->in.bytes), F_U64("rcpts", d->n), F_U64("duplicates", d->duplicates),
+              F_Z("error", d->status < 0 ? error_name(d->status) : "none"));
+    for (size_t i = 0; i < d->n; i++) {
+        parsed_release(&d->v[i].parsed);
+        if (d->v[i].actor)
+            actor_unref(d->v[i].actor);
+    }
+    free(d->v);
+    if (d->status == 0)
+        staged_forget(d->staged); /* it has arrived */
+    staged_unref(d->staged);
+    request_reply(d->q, d->status, d->status < 0 ? NULL : &resp.base, NULL);
+    free(d);
+}
+
+static void rcpt_end(struct rcpt *r, int status)
+{
+    struct deliver *d = r->d;
+
+    parsed_release(&r->parsed);
+    d->running--;
+    if (status < 0)
+        d->status = status; /* the others are still made: a repeat finds them, and doubles none */
+    else if (r->duplicate)
+        d->duplicates++, store.duplicates++;
+    else if (r->sealed)
+        store.delivered_sealed++;
+    else
+        store.delivered_open++;
+    deliver_go_on(d);
+}
+
+static void rcpt_submit(struct rcpt *r);
+static void rcpt_parse(struct rcpt *r);
+
+static void rcpt_done(struct job *j)
+{
+    struct rcpt *r = CONTAINER_OF(j, struct rcpt, job);
+
+    if (j->status == WANT_PARSE)
+        rcpt_parse(r);
+    else
+        rcpt_end(r, j->status);
+}
+
+static void rcpt_submit(struct rcpt *r)
+{
+    int s;
+
+    r->sealed = false;
+    r->job = (struct job){ .kind = JOB_DELIVER, .run = rcpt_run, .done = rcpt_done };
+    if ((s = actor_submit(r->actor, &r->job)) < 0)
+        rcpt_end(r, s);
+}
+
+static void rcpt_parsed(void *ctx, int status)
+{
+    struct rcpt *r = ctx;
+
+    r->is_parsed = status == 0;
+    if (status == 0)
+        rcpt_submit(r);
+    else
+        rcpt_end(r, status);
+}
+
+static void rcpt_parse(struct rcpt *r)
+{
+    int s = parse_message(&r->message.in, spool_on_disk(r->d->staged->spool), &r->parsed, rcpt_parsed, r);
+
+    if (s < 0)
+        rcpt_end(r, s);
+}
+
+static void rcpt_begin(struct rcpt *r)
+{
+    struct deliver *d = r->d;
+
+    if (!(r->actor = actor_get(r->m->mailbox_id.data))) {
+        rcpt_end(r, E_NOMEM);
+        return;
+    }
+    bytes_cat_init(&r->message, pb_str(r->m->prepend), &d->staged->in);
+    if (r->actor->state == ACTOR_OPEN || r->actor->state == ACTOR_OPENING)
+        rcpt_parse(r);
+    else
+        rcpt_submit(r);
+}
+
+/* What fails at once ends up here again: then the loop that is running goes on. */
+static void deliver_go_on(struct deliver *d)
+{
+    if (d->looping)
+        return;
+    d->looping = true;
+    while (d->running < AT_ONCE_MAX && d->next < d->n) {
+        d->running++;
+        rcpt_begin(&d->v[d->next++]);
+    }
+    d->looping = false;
+    if (d->next == d->n && d->running == 0)
+        deliver_answer(d);
+}
+
+/* ---- ids ---------------------------------------------------------------------------------------- */
+
+/* "Did this message come already?": envelope sender, final recipient, the bytes as received. Without a
+ * Message-ID the operation alone tells. */
+static void ids_make(struct rcpt *r, struct str operation, size_t i)
+{
+    const uint8_t *key = role_subkey(store.role, SUBKEY_DELIVERY_ID);
+    uint8_t sender[HASH_BYTES], address[HASH_BYTES], random[OPERATION_LEN], number[8], h[HASH_BYTES];
+    CLEANUP(buf_release) struct buf all = { .max = 256 };
+
+    kdf(sender, key, "letterlock envelope sender", pb_str(r->d->m->sender));
+    kdf(address, key, "letterlock final recipient", pb_str(r->m->address));
+    memcpy(h, r->d->staged->hash, sizeof h);
+    if (buf_append(&all, sender, sizeof sender) == 0 && buf_append(&all, address, sizeof address) == 0)
+        kdf2(r->delivery, key, "letterlock delivery id", buf_str(&all), str_of(h, sizeof h));
+    if (operation.n != OPERATION_LEN) {
+        rand_bytes(random, sizeof random);
+        operation = str_of(random, sizeof random);
+    }
+    le64_put(number, i);
+    kdf2(h, key, "letterlock operation of a recipient", operation, str_of(number, sizeof number));
+    memcpy(r->operation, h, sizeof r->operation);
+}
+
+static int deliver_check(const Store__DeliverRequest *m)
+{
+    if (m->n_recipients == 0 || m->n_recipients > RECIPIENTS_MAX)
+        return m->n_recipients ? E_LIMIT : E_SYNTAX;
+    for (size_t i = 0; i < m->n_recipients; i++)
+        if (m->recipients[i]->mailbox_id.len != MAILBOX_ID_LEN || m->recipients[i]->prepend.len > PREPEND_MAX)
+            return E_SYNTAX;
+    return 0;
+}
+
+int op_deliver(struct rpc_req *q, struct str body)
+{
+    Store__DeliverRequest *m = RPC_UNPACK(rpc_req_arena(q), body, store__deliver_request);
+    struct deliver *d;
+    struct staged *s;
+    int r;
+
+    if (!m || (r = deliver_check(m)) < 0)
+        return m ? r : E_SYNTAX;
+    if (store.stopping)
+        return E_UNAVAIL;
+    if (!(s = staged_find(q, pb_str(m->staging))))
+        return E_GONE; /* it died with a connection or the store: send it again */
+    d = calloc(1, sizeof *d);
+    if (d && !(d->v = calloc(m->n_recipients, sizeof *d->v))) {
+        free(d);
+        d = NULL;
+    }
+    if (!d)
+        return E_NOMEM;
+    d->q = q;
+    d->m = m;
+    d->staged = s;
+    staged_ref(s);
+    d->n = m->n_recipients;
+    for (size_t i = 0; i < d->n; i++) {
+        d->v[i].d = d;
+        d->v[i].m = m->recipients[i];
+        ids_make(&d->v[i], rpc_req_operation(q), i);
+    }
+    request_begin();
+    deliver_go_on(d);
+    return 0;
+}
+
+/* ---- APPEND ------------------------------------------------------------------------------------- */
+
+struct append {
+    struct job job;
+    struct rpc_req *q;
+    Store__AppendRequest *m;
+    struct staged *staged;
+    struct actor *actor;
+    struct parsed parsed;
+    Store__AppendResponse resp;
+};
+
+static int append_repeat(struct append *p, struct mailbox *box, struct str op)
+{
+    CLEANUP(buf_release) struct buf packed = { .max = KIB(64) };
+    Store__AppendResponse *was;
+    int r = op.n ? mailbox_operation_find(box, op, STORE__OP__APPEND, &packed) : 0;
+
+    if (r <= 0)
+        return r;
+    if (!(was = store__append_response__unpack(NULL, packed.n, (const uint8_t *)packed.p)))
+        return E_CORRUPT;
+    p->resp.uidvalidity = was->uidvalidity;
+    p->resp.uid = was->uid;
+    p->resp.folder_id = was->folder_id;
+    p->resp.highest_modseq = was->highest_modseq;
+    store__append_response__free_unpacked(was, NULL);
+    return 1;
+}
+
+static int append_run(struct job *j, struct mailbox *box)
+{
+    struct append *p = CONTAINER_OF(j, struct append, job);
+    struct placement at = { .folder = pb_str(p->m->to), .flags = p->m->flags, .keywords = p->m->keywords,
+                            .nkeywords = p->m->n_keywords,
+                            .internal_ms = p->m->has_date ? p->m->internal_date_ms : clock_wall_ms() };
+    struct str op = rpc_req_operation(p->q);
+    struct email_in e;
+    uint8_t packed[64];
+    size_t n;
+    int r = append_repeat(p, box, op);
+
+    if (r != 0)
+        return r < 0 ? r : 0;
+    parsed_email(&p->parsed, &p->staged->in, &e);
+    if ((r = mailbox_append(box, &e, &at, &p->resp)) < 0 || !op.n)
+        return r;
+    n = store__append_response__get_packed_size(&p->resp);
+    if (n > sizeof packed)
+        return E_BUG;
+    store__append_response__pack(&p->resp, packed);
+    return mailbox_operation_note(box, op, STORE__OP__APPEND, str_of(packed, n));
+}
+
+static void append_end(struct append *p, int status)
+{
+    parsed_release(&p->parsed);
+    if (status == 0)
+        staged_forget(p->staged);
+    staged_unref(p->staged);
+    actor_unref(p->actor);
+    request_reply(p->q, status, status < 0 ? NULL : &p->resp.base, NULL);
+    free(p);
+}
+
+static void append_done(struct job *j)
+{
+    append_end(CONTAINER_OF(j, struct append, job), j->status);
+}
+
+static void append_parsed(void *ctx, int status)
+{
+    struct append *p = ctx;
+
+    p->job = (struct job){ .kind = JOB_WRITE, .run = append_run, .done = append_done };
+    if (status == 0)
+        status = actor_submit(p->actor, &p->job);
+    if (status < 0)
+        append_end(p, status);
+}
+
+int op_append(struct rpc_req *q, struct str body)
+{
+    Store__AppendRequest *m = RPC_UNPACK(rpc_req_arena(q), body, store__append_request);
+    struct session *s = m ? session_of(q, pb_str(m->session)) : NULL;
+    struct append *p;
+    struct staged *g;
+    int r;
+
+    if (!m)
+        return E_SYNTAX;
+    if (!s || !(g = staged_find(q, pb_str(m->staging))))
+        return E_GONE;
+    if (!(p = calloc(1, sizeof *p)))
+        return E_NOMEM;
+    *p = (struct append){ .q = q, .m = m, .staged = g, .actor = s->actor, .resp = STORE__APPEND_RESPONSE__INIT };
+    staged_ref(g);
+    actor_ref(s->actor);
+    request_begin();
+    if ((r = parse_message(&g->in, spool_on_disk(g->spool), &p->parsed, append_parsed, p)) < 0)
+        append_end(p, r);
+    return 0;
+}

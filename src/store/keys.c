@@ -1,0 +1,62 @@
+#include "src/store/keys.h"
+#include "lib/base/errors.h"
+#include "lib/base/file.h"
+
+int keys_load(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], struct keyfile **out)
+{
+    CLEANUP(buf_release) struct buf bytes = { .max = KEYFILE_BYTES_MAX };
+    char path[FILES_PATH_MAX];
+    struct keyfile *kf = NULL;
+    unsigned damage = 0;
+    int r;
+
+    files_path(id, FILES_KEYS, path);
+    if ((r = file_read(f->dir, path, &bytes)) < 0 || (r = keyfile_parse(buf_str(&bytes), &kf, &damage)) < 0)
+        return r;
+    if (memcmp(keyfile_mailbox_id(kf), id, MAILBOX_ID_LEN) != 0)
+        r = E_CORRUPT; /* another mailbox's file under this name */
+    else if (damage)
+        r = keys_save(f, kf);
+    if (r < 0)
+        keyfile_free(&kf);
+    else
+        *out = kf;
+    return r;
+}
+
+int keys_save(const struct files *f, const struct keyfile *kf)
+{
+    CLEANUP(buf_release) struct buf bytes = { .max = KEYFILE_BYTES_MAX };
+    char path[FILES_PATH_MAX];
+    int r;
+
+    files_path(keyfile_mailbox_id(kf), FILES_KEYS, path);
+    return (r = keyfile_serialize(kf, &bytes)) < 0 ? r : file_replace(f->dir, path, buf_str(&bytes));
+}
+
+int keys_check(const struct keyfile *kf, const struct keys_known *known)
+{
+    struct keystate found, one;
+    int best = E_STALE;
+
+    keystate_of(kf, &found);
+    for (size_t i = 0; i < known->n; i++) {
+        int r = keystate_open(str_of(known->states[i].data, known->states[i].len), known->mac_key, &one);
+
+        if (r == 0)
+            r = keystate_compare(&one, &found);
+        if (r == 0)
+            return 0;
+        if (r == KEYSTATE_NEWER || (best < 0 && r == E_CORRUPT))
+            best = r;
+    }
+    return best;
+}
+
+void keys_state(const struct keyfile *kf, const uint8_t mac_key[KEY_BYTES], uint8_t out[KEYSTATE_BYTES])
+{
+    struct keystate s;
+
+    keystate_of(kf, &s);
+    keystate_seal(&s, mac_key, out);
+}

@@ -1,0 +1,526 @@
+/* src/store/ops.c: what each role may ask of the store. The check runs before the body is parsed: an
+ * imap role that was taken over cannot deliver mail, and an mx cannot read any.
+ *
+ * Most requests are one function of the mailbox core: mail_ops has a row for each, and one job carries
+ * them all through the lane, with exactly-once for those that change something. */
+#include "src/store/store.h"
+#include <assert.h>
+
+#define ARENA_MAX MIB(64)
+
+void request_begin(void)
+{
+    store.requests++;
+}
+
+void request_reply(struct rpc_req *q, int status, const ProtobufCMessage *body, const char *detail)
+{
+    rpc_reply(q, status, body, detail);
+    store.requests--;
+    store_stop_when_idle();
+}
+
+int op_status(struct rpc_req *q, struct str body UNUSED)
+{
+    Store__StatusResponse r = STORE__STATUS_RESPONSE__INIT;
+
+    r.sessions = store.nsessions;
+    r.open_mailboxes = store.open_mailboxes;
+    r.staged_bytes = store.staged_bytes;
+    r.delivered_open = store.delivered_open;
+    r.delivered_sealed = store.delivered_sealed;
+    r.duplicates = store.duplicates;
+    r.drained = store.drained;
+    rpc_reply(q, 0, &r.base, NULL);
+    return 0;
+}
+
+/* ---- requests that are one call of the core ------------------------------------------------------ */
+
+struct mailjob {
+    struct job job;
+    struct rpc_req *q;
+    const struct mail_op *op;
+    uint8_t session[SESSION_LEN];
+    struct actor *actor;
+    bool claim;
+    struct arena arena;
+    void *req, *resp;
+    uint8_t operation[OPERATION_LEN];
+    bool has_operation;
+};
+
+struct mail_op {
+    const ProtobufCMessageDescriptor *req, *resp; /* resp NULL: Empty */
+    int (*run)(struct mailbox *box, struct mailjob *m);
+    enum job_kind kind;
+    unsigned reader;
+    bool changes; /* once only, by its operation id */
+    void (*done)(struct mailjob *m, struct session *s); /* on the loop, when it went well; may be NULL */
+};
+
+#define RUN(name, call)                                                  \
+    static int name(struct mailbox *box, struct mailjob *m) { return call; }
+RUN(run_folders, mailbox_folders(box, &m->arena, m->req, m->resp))
+RUN(run_create, mailbox_folder_create(box, &m->arena, m->req, m->resp))
+RUN(run_delete, mailbox_folder_delete(box, m->req))
+RUN(run_rename, mailbox_folder_rename(box, m->req))
+RUN(run_subscribe, mailbox_subscribe(box, m->req))
+RUN(run_select, mailbox_select(box, &m->arena, m->req, m->resp))
+RUN(run_sync, mailbox_sync(box, &m->arena, m->req, m->claim, m->resp))
+RUN(run_copy, mailbox_copy(box, &m->arena, m->req, m->resp))
+RUN(run_expunge, mailbox_expunge(box, &m->arena, m->req, m->resp))
+RUN(run_search, mailbox_search(box, &m->arena, m->req, m->resp))
+
+static void select_done(struct mailjob *m, struct session *s)
+{
+    const Store__SelectRequest *q = m->req;
+    const Store__SelectResponse *r = m->resp;
+
+    s->selected = r->folder->id;
+    s->read_only = q->read_only;
+    s->told = false;
+}
+
+#define D(x) &store__##x##__descriptor
+static const struct mail_op mail_ops[] = {
+    [STORE__OP__FOLDERS] = { D(folders_request), D(folders_response), run_folders, JOB_ALONE, 0, false, NULL },
+    [STORE__OP__FOLDER_CREATE] = { D(folder_request), D(folders_response), run_create, JOB_WRITE, 0, true, NULL },
+    [STORE__OP__FOLDER_DELETE] = { D(folder_request), NULL, run_delete, JOB_WRITE, 0, true, NULL },
+    [STORE__OP__FOLDER_RENAME] = { D(rename_request), NULL, run_rename, JOB_WRITE, 0, true, NULL },
+    [STORE__OP__SUBSCRIBE] = { D(subscribe_request), NULL, run_subscribe, JOB_WRITE, 0, true, NULL },
+    [STORE__OP__SELECT] = { D(select_request), D(select_response), run_select, JOB_ALONE, 0, false, select_done },
+    [STORE__OP__SYNC] = { D(sync_request), D(sync_response), run_sync, JOB_ALONE, 0, false, NULL },
+    [STORE__OP__COPY] = { D(copy_request), D(copy_response), run_copy, JOB_WRITE, 0, true, NULL },
+    [STORE__OP__EXPUNGE] = { D(expunge_request), D(expunge_response), run_expunge, JOB_WRITE, 0, true, NULL },
+    [STORE__OP__SEARCH] = { D(search_request), D(search_response), run_search, JOB_READ, READER_SEARCH, false, NULL },
+};
+
+/* Every request with a session has it as its first field. */
+static struct str session_field(const void *req)
+{
+    const ProtobufCBinaryData *session =
+        (const ProtobufCBinaryData *)(const void *)((const char *)req + sizeof(ProtobufCMessage));
+
+    return pb_str(*session);
+}
+
+static int answer_repeat(struct mailjob *m, struct mailbox *box)
+{
+    CLEANUP(buf_release) struct buf packed = { .max = RPC_BODY_MAX };
+    int r = mailbox_operation_find(box, str_of(m->operation, OPERATION_LEN), rpc_req_op(m->q), &packed);
+
+    if (r <= 0 || !m->op->resp)
+        return r;
+    m->resp = rpc_unpack(m->op->resp, &m->arena, buf_str(&packed));
+    return m->resp ? 1 : E_CORRUPT;
+}
+
+static int answer_note(struct mailjob *m, struct mailbox *box)
+{
+    CLEANUP(buf_release) struct buf packed = { .max = RPC_BODY_MAX };
+    size_t n = m->op->resp ? protobuf_c_message_get_packed_size(m->resp) : 0;
+    uint8_t *p = n ? buf_reserve(&packed, n) : NULL;
+
+    if (n && !p)
+        return n > packed.max ? E_LIMIT : E_NOMEM;
+    if (n)
+        packed.n = protobuf_c_message_pack(m->resp, p);
+    return mailbox_operation_note(box, str_of(m->operation, OPERATION_LEN), rpc_req_op(m->q), buf_str(&packed));
+}
+
+static int mail_run(struct job *j, struct mailbox *box)
+{
+    struct mailjob *m = CONTAINER_OF(j, struct mailjob, job);
+    bool once = m->op->changes && m->has_operation;
+    int r;
+
+    if (!box)
+        return E_CLOSED;
+    if (once && (r = answer_repeat(m, box)) != 0)
+        return r < 0 ? r : 0;
+    r = m->op->run(box, m);
+    return r == 0 && once ? answer_note(m, box) : r;
+}
+
+static void mail_end(struct mailjob *m, int status)
+{
+    request_reply(m->q, status, status < 0 || !m->op->resp ? NULL : m->resp, NULL);
+    arena_release(&m->arena);
+    actor_unref(m->actor);
+    free(m);
+}
+
+static void mail_done(struct job *j)
+{
+    struct mailjob *m = CONTAINER_OF(j, struct mailjob, job);
+    struct session *s = session_find(str_of(m->session, SESSION_LEN));
+
+    if (j->status == 0 && s && m->op->done)
+        m->op->done(m, s);
+    mail_end(m, j->status == E_CLOSED ? E_GONE : j->status);
+}
+
+int op_mail(struct rpc_req *q, struct str body)
+{
+    const struct mail_op *op = &mail_ops[rpc_req_op(q)];
+    struct str operation = rpc_req_operation(q);
+    struct mailjob *m = calloc(1, sizeof *m);
+    struct session *s;
+    int r = 0;
+
+    if (!m)
+        return E_NOMEM;
+    m->arena.max = ARENA_MAX;
+    if (!(m->req = rpc_unpack(op->req, &m->arena, body)))
+        r = E_SYNTAX;
+    else if (!(s = session_of(q, session_field(m->req))))
+        r = E_GONE;
+    else if (op->resp && !(m->resp = arena_alloc(&m->arena, op->resp->sizeof_message)))
+        r = E_NOMEM;
+    if (r < 0) {
+        arena_release(&m->arena);
+        free(m);
+        return r;
+    }
+    if (op->resp)
+        protobuf_c_message_init(op->resp, m->resp);
+    m->q = q;
+    m->op = op;
+    m->actor = s->actor;
+    m->claim = !s->read_only;
+    memcpy(m->session, s->id, SESSION_LEN);
+    m->has_operation = operation.n == OPERATION_LEN;
+    if (m->has_operation)
+        memcpy(m->operation, operation.p, OPERATION_LEN);
+    if (rpc_req_op(q) == STORE__OP__SYNC)
+        s->told = false; /* what changes from here on is news */
+    actor_ref(m->actor);
+    request_begin();
+    m->job = (struct job){ .kind = op->kind, .reader = op->reader, .run = mail_run, .done = mail_done };
+    if ((r = actor_submit(m->actor, &m->job)) < 0)
+        mail_end(m, r == E_CLOSED ? E_GONE : r);
+    return 0;
+}
+
+/* ---- FETCH and FLAG_STORE: records stream back --------------------------------------------------- */
+
+#define SLICE_MAX KIB(192)
+
+struct stream {
+    struct job job;
+    struct rpc_req *q;
+    struct actor *actor;
+    struct fetch fetch;
+    struct buf out;
+    struct arena arena;
+    Store__FlagStoreRequest flags; /* FLAG_STORE, or what set_seen means */
+    Store__FlagStoreResponse flags_resp;
+    bool writes, answers; /* writes flags first; answers with flags_resp */
+    bool reading, more, again;
+    int status;
+    uint8_t operation[OPERATION_LEN];
+    bool has_operation;
+};
+
+static void stream_end(struct stream *t, int status)
+{
+    rpc_req_on_room(t->q, NULL, NULL);
+    request_reply(t->q, status == E_CLOSED ? E_GONE : status,
+                  status < 0 || !t->answers ? NULL : &t->flags_resp.base, NULL);
+    fetch_release(&t->fetch);
+    buf_release(&t->out);
+    arena_release(&t->arena);
+    actor_unref(t->actor);
+    free(t);
+}
+
+static void stream_go_on(struct stream *t);
+
+static int slice_run(struct job *j, struct mailbox *box)
+{
+    struct stream *t = CONTAINER_OF(j, struct stream, job);
+
+    return mailbox_fetch(box, &t->fetch, SLICE_MAX, &t->out);
+}
+
+static void slice_done(struct job *j)
+{
+    struct stream *t = CONTAINER_OF(j, struct stream, job);
+    int r = j->status;
+
+    t->reading = false;
+    t->more = r > 0;
+    if (r >= 0 && t->out.n) {
+        int s = rpc_req_send(t->q, buf_str(&t->out));
+
+        r = s < 0 ? s : r;
+    }
+    buf_clear(&t->out);
+    if (r <= 0)
+        stream_end(t, r);
+    else
+        stream_go_on(t);
+}
+
+static void stream_go_on(struct stream *t)
+{
+    int r;
+
+    if (t->reading || (rpc_req_room(t->q) == 0 && !rpc_req_cancelled(t->q)))
+        return;
+    if (rpc_req_cancelled(t->q)) {
+        stream_end(t, E_CANCELED);
+        return;
+    }
+    t->job = (struct job){ .kind = JOB_READ, .reader = READER_FETCH, .run = slice_run, .done = slice_done };
+    t->reading = true;
+    if ((r = actor_submit(t->actor, &t->job)) < 0)
+        stream_end(t, r);
+}
+
+static void stream_room(void *ctx)
+{
+    stream_go_on(ctx);
+}
+
+static void stream_cancelled(void *ctx)
+{
+    struct stream *t = ctx;
+
+    if (!t->reading && !t->writes)
+        stream_end(t, E_CANCELED);
+}
+
+static int flags_run(struct job *j, struct mailbox *box)
+{
+    struct stream *t = CONTAINER_OF(j, struct stream, job);
+    CLEANUP(buf_release) struct buf packed = { .max = RPC_BODY_MAX };
+    struct str op = t->has_operation ? str_of(t->operation, OPERATION_LEN) : STR_NONE;
+    Store__FlagStoreResponse *was;
+    uint8_t *p;
+    size_t n;
+    int r;
+
+    if (op.n && (r = mailbox_operation_find(box, op, rpc_req_op(t->q), &packed)) != 0) {
+        if (r < 0)
+            return r;
+        if (!(was = RPC_UNPACK(&t->arena, buf_str(&packed), store__flag_store_response)))
+            return E_CORRUPT;
+        t->flags_resp = *was;
+        return 0;
+    }
+    if ((r = mailbox_flag_store(box, &t->arena, &t->flags, &t->flags_resp)) < 0 || !op.n)
+        return r;
+    n = store__flag_store_response__get_packed_size(&t->flags_resp);
+    if (!(p = buf_reserve(&packed, n)))
+        return E_LIMIT;
+    return mailbox_operation_note(box, op, rpc_req_op(t->q),
+                                  str_of(p, store__flag_store_response__pack(&t->flags_resp, p)));
+}
+
+/* What was refused by UNCHANGEDSINCE is not told as a row. */
+static int stream_without_modified(struct stream *t)
+{
+    CLEANUP(uidset_release) struct uidset keep = { 0 };
+    const uint32_t *m = t->flags_resp.modified_ranges;
+    size_t nm = t->flags_resp.n_modified_ranges, k = 0;
+    int r = 0;
+
+    if (!nm)
+        return 0;
+    for (size_t i = 0; i + 1 < t->fetch.uids.n && r >= 0; i += 2) {
+        uint32_t from = t->fetch.uids.v[i], last = t->fetch.uids.v[i + 1];
+
+        while (k < nm && m[k + 1] < from)
+            k += 2;
+        for (size_t x = k; x < nm && m[x] <= last && r >= 0; x += 2) {
+            if (m[x] > from)
+                r = uidset_push(&keep, from, m[x] - 1);
+            from = m[x + 1] + 1;
+            if (from == 0 || from > last)
+                break;
+        }
+        if (r >= 0 && from && from <= last)
+            r = uidset_push(&keep, from, last);
+    }
+    if (r >= 0) {
+        struct uidset swap = t->fetch.uids;
+
+        t->fetch.uids = keep;
+        keep = swap;
+    }
+    return r;
+}
+
+static void flags_done(struct job *j)
+{
+    struct stream *t = CONTAINER_OF(j, struct stream, job);
+    int r = j->status;
+
+    t->writes = false;
+    if (r == 0)
+        r = stream_without_modified(t);
+    if (r < 0)
+        stream_end(t, r);
+    else
+        stream_go_on(t);
+}
+
+static int stream_new(struct rpc_req *q, struct session *s, const Store__FetchRequest *f, struct stream **out)
+{
+    struct stream *t = calloc(1, sizeof *t);
+    struct str op = rpc_req_operation(q);
+    int r;
+
+    if (!t)
+        return E_NOMEM;
+    if ((r = fetch_init(&t->fetch, f)) < 0) {
+        free(t);
+        return r;
+    }
+    t->q = q;
+    t->actor = s->actor;
+    t->out.max = SLICE_MAX + MIB(2);
+    t->arena.max = ARENA_MAX;
+    store__flag_store_request__init(&t->flags);
+    store__flag_store_response__init(&t->flags_resp);
+    t->has_operation = op.n == OPERATION_LEN;
+    if (t->has_operation)
+        memcpy(t->operation, op.p, OPERATION_LEN);
+    *out = t;
+    return 0;
+}
+
+static int stream_start(struct stream *t)
+{
+    int r;
+
+    actor_ref(t->actor);
+    request_begin();
+    rpc_req_on_cancel(t->q, stream_cancelled, t);
+    rpc_req_on_room(t->q, stream_room, t);
+    if (!t->writes) {
+        stream_go_on(t);
+        return 0;
+    }
+    t->job = (struct job){ .kind = JOB_WRITE, .run = flags_run, .done = flags_done };
+    if ((r = actor_submit(t->actor, &t->job)) < 0) {
+        t->writes = false;
+        stream_end(t, r);
+    }
+    return 0;
+}
+
+int op_fetch(struct rpc_req *q, struct str body)
+{
+    Store__FetchRequest *m = RPC_UNPACK(rpc_req_arena(q), body, store__fetch_request);
+    struct session *s = m ? session_of(q, pb_str(m->session)) : NULL;
+    struct stream *t = NULL;
+    int r;
+
+    if (!m)
+        return E_SYNTAX;
+    if (!s)
+        return E_GONE;
+    if ((r = stream_new(q, s, m, &t)) < 0)
+        return r;
+    if (m->set_seen && !s->read_only) {
+        t->writes = true;
+        t->has_operation = false; /* adding a flag again changes nothing */
+        t->flags.folder_id = m->folder_id;
+        t->flags.uid_ranges = m->uid_ranges;
+        t->flags.n_uid_ranges = m->n_uid_ranges;
+        t->flags.mode = STORE__FLAG_STORE_REQUEST__MODE__ADD;
+        t->flags.flags = STORE__FLAG__SEEN;
+    }
+    return stream_start(t);
+}
+
+int op_flag_store(struct rpc_req *q, struct str body)
+{
+    Store__FlagStoreRequest *m = RPC_UNPACK(rpc_req_arena(q), body, store__flag_store_request);
+    Store__FetchRequest f = STORE__FETCH_REQUEST__INIT;
+    struct session *s = m ? session_of(q, pb_str(m->session)) : NULL;
+    struct stream *t = NULL;
+    int r;
+
+    if (!m)
+        return E_SYNTAX;
+    if (!s)
+        return E_GONE;
+    f.folder_id = m->folder_id;
+    f.uid_ranges = m->uid_ranges;
+    f.n_uid_ranges = m->n_uid_ranges;
+    if ((r = stream_new(q, s, &f, &t)) < 0)
+        return r;
+    t->flags = *m; /* its lists live in the request's arena, which outlives the stream */
+    t->writes = t->answers = true;
+    return stream_start(t);
+}
+
+/* ---- the table ----------------------------------------------------------------------------------- */
+
+#define CLIENTS (FROM(IMAP) | FROM(POP3) | FROM(WEB))
+#define KEYS    (FROM(CTL) | FROM(WEB))
+#define SESSION .guard = session_guard
+
+static const struct rpc_op ops[] = {
+    [STORE__OP__STATUS] = { .run = op_status, .from = FROM(CTL) | FROM(SUPERVISOR) | FROM(JOBS) },
+    [STORE__OP__ATTACH] = { .run = op_attach, .from = CLIENTS },
+    [STORE__OP__REATTACH] = { .run = op_reattach, .from = CLIENTS },
+    [STORE__OP__DETACH] = { .run = op_detach, .from = CLIENTS, SESSION },
+    [STORE__OP__FOLDERS] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__FOLDER_CREATE] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__FOLDER_DELETE] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__FOLDER_RENAME] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__SUBSCRIBE] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__SELECT] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__UNSELECT] = { .run = op_unselect, .from = CLIENTS, SESSION },
+    [STORE__OP__SYNC] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__FETCH] = { .run = op_fetch, .from = CLIENTS, .flags = RPC_DOWN, SESSION },
+    [STORE__OP__FLAG_STORE] = { .run = op_flag_store, .from = CLIENTS, .flags = RPC_DOWN, SESSION },
+    [STORE__OP__COPY] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__EXPUNGE] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__SEARCH] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__STAGE] = { .run = op_stage, .from = FROM(MX) | FROM(IMAP) | FROM(COURIER) | FROM(WEB), .flags = RPC_UP },
+    [STORE__OP__UNSTAGE] = { .run = op_unstage, .from = FROM(MX) | FROM(IMAP) | FROM(COURIER) | FROM(WEB) },
+    [STORE__OP__APPEND] = { .run = op_append, .from = FROM(IMAP) | FROM(WEB), SESSION },
+    [STORE__OP__DELIVER] = { .run = op_deliver, .from = FROM(MX) | FROM(COURIER) },
+    [STORE__OP__KEY_ADD] = { .run = op_key_add, .from = KEYS },
+    [STORE__OP__KEY_LIST] = { .run = op_key_list, .from = KEYS },
+    [STORE__OP__KEY_REVOKE] = { .run = op_key_revoke, .from = KEYS },
+    [STORE__OP__KEY_START_OVER] = { .run = op_key_start_over, .from = KEYS },
+    [STORE__OP__KEY_ROTATE] = { .run = op_key_rotate, .from = KEYS },
+    [STORE__OP__MAILBOX_REMOVE] = { .run = op_mailbox_remove, .from = KEYS },
+};
+
+static void peer_up(void *ctx UNUSED, struct rpc_peer *p)
+{
+    struct peer *data = calloc(1, sizeof *data);
+
+    if (data)
+        rpc_peer_set_data(p, data);
+    else
+        rpc_peer_drop(p, "out of memory");
+}
+
+static void peer_gone(void *ctx UNUSED, struct rpc_peer *p)
+{
+    struct peer *data = rpc_peer_data(p);
+
+    while (data && data->sessions)
+        session_end(data->sessions);
+    while (data && data->stagings)
+        staged_forget(data->stagings);
+    rpc_peer_set_data(p, NULL);
+    free(data);
+}
+
+const struct rpc_service store_service = {
+    .name = "store",
+    .ops = ops,
+    .nops = ARRAY_LEN(ops),
+    .peer_up = peer_up,
+    .peer_gone = peer_gone,
+};

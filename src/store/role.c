@@ -1,0 +1,143 @@
+/* src/store/role.c: the life of the store: pools and keys before the sandbox, one loop, a stop that
+ * leaves every mailbox closed and checkpointed. */
+#include "src/store/store.h"
+#include "lib/base/file.h"
+#include "lib/base/rand.h"
+#include "lib/db/db.h"
+
+#define SECRETS_MAX 65536u
+#define STOP_MS     8000
+#define SWEEP_MS    30000
+
+struct store store;
+struct store_conf store_conf;
+
+static struct timer stop_timer;
+static struct work_job old_job;
+static int64_t swept_ms;
+static bool sweeping;
+
+static void old_run(struct work_job *j UNUSED)
+{
+    int n = files_remove_old(&store.files, clock_wall_ms());
+
+    if (n != 0)
+        log_event(n < 0 ? LOG_WARN : LOG_INFO, "store.set_aside_removed", F_I64("files", n));
+}
+
+static void old_done(struct work_job *j UNUSED)
+{
+    sweeping = false;
+}
+
+/* Every half minute: temporary mailboxes that stayed open; once a day: what was set aside long ago. */
+static void sweep_fire(struct timer *t)
+{
+    actor_temps_close();
+    if (!sweeping && (swept_ms == 0 || clock_mono_ms() - swept_ms > 86400000)) {
+        swept_ms = clock_mono_ms() + 1;
+        old_job = (struct work_job){ .run = old_run, .done = old_done };
+        sweeping = work_submit(store.pool, &old_job) == 0;
+    }
+    timer_set(t, SWEEP_MS);
+}
+
+static int pools_new(void)
+{
+    static const char *const names[2] = { "derive", "derive-known" };
+
+    if (!(store.pool = work_pool_new("store", (unsigned)store_conf.workers, 0, 0)))
+        return E_NOMEM;
+    for (size_t i = 0; i < ARRAY_LEN(store.derive); i++)
+        if (!(store.derive[i] = work_pool_new(names[i], 1, store_conf.derive_queue, 10)))
+            return E_NOMEM;
+    return 0;
+}
+
+static int store_init(struct role *r)
+{
+    int e;
+
+    store.role = r;
+    store.loop = role_loop(r);
+    store.files = (struct files){ .dir = role_data_dir(r), .prefix = "" }; /* the working folder is the data folder */
+    memcpy(store.temp_keys.outer, role_subkey(r, SUBKEY_TEMP_OUTER), KEY_BYTES);
+    memcpy(store.temp_keys.chain, role_subkey(r, SUBKEY_SEALED_CHAIN_MAC), KEY_BYTES);
+    rand_bytes(store.boot_key, sizeof store.boot_key);
+    if ((e = crypto_init()) < 0 || (e = db_init()) < 0 || (e = file_mkdir(store.files.dir, "mailboxes")) < 0 ||
+        (e = secret_slab_new(SECRETS_MAX, &store.slab)) < 0 || (e = pools_new()) < 0)
+        return e;
+    if (!secret_slab_locked(store.slab))
+        log_event(LOG_WARN, "store.keys_not_locked_in_memory");
+    if (!(store.penalties = penalties_new()))
+        return E_NOMEM;
+    return 0;
+}
+
+static int store_start(struct role *r UNUSED)
+{
+    int e = loop_attach_pool(store.loop, store.pool);
+
+    for (size_t i = 0; i < ARRAY_LEN(store.derive) && e == 0; i++)
+        e = loop_attach_pool(store.loop, store.derive[i]);
+    if (e < 0 || (e = timer_init(&store.sweep, store.loop, sweep_fire)) < 0)
+        return e;
+    timer_set(&store.sweep, SWEEP_MS);
+    return 0;
+}
+
+static void stop_late(struct timer *t UNUSED)
+{
+    log_event(LOG_WARN, "store.stop_late", F_U64("requests", store.requests), F_U64("open", store.open_mailboxes));
+    role_stopped(store.role); /* what was acknowledged is synced: nothing is lost, a -wal is left */
+}
+
+/* Requests under way are answered, then sessions end, mailboxes close, and temporary ones too. */
+void store_stop_when_idle(void)
+{
+    uint64_t key;
+    struct session *s;
+
+    if (!store.stopping || store.requests || store.stopped)
+        return;
+    while ((s = idmap_any(&store.sessions, &key)))
+        session_end(s);
+    if (store.open_mailboxes)
+        return;
+    actor_temps_close();
+    if (store.actors.n || sweeping) { /* jobs are still in their lanes */
+        timer_set(&store.sweep, 5);
+        return;
+    }
+    store.stopped = true;
+    role_stopped(store.role);
+}
+
+static void stop_poll(struct timer *t)
+{
+    store_stop_when_idle();
+    timer_set(t, 5);
+}
+
+static void store_stop(struct role *r UNUSED)
+{
+    store.stopping = true;
+    store.sweep.fire = stop_poll;
+    timer_set(&store.sweep, 5);
+    if (timer_init(&stop_timer, store.loop, stop_late) == 0)
+        timer_set(&stop_timer, STOP_MS);
+    store_stop_when_idle();
+}
+
+const struct role_def store_role = {
+    .id = ROLE_STORE,
+    .items = store_conf_items,
+    .nitems = STORE_CONF_ITEMS,
+    .conf = &store_conf,
+    .conf_bytes = sizeof store_conf,
+    .service = &store_service,
+    .asks = FROM(CONTENT) | FROM(DIRECTORY),
+    .init = store_init,
+    .start = store_start,
+    .stop = store_stop,
+};

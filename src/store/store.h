@@ -1,0 +1,258 @@
+/* src/store/store.h
+ *
+ * The store role: what its files share. One thread, the loop's, owns everything here except what a
+ * comment gives to a lane; blocking work goes to lanes and pools as jobs.
+ *
+ *   actor    a mailbox that someone wants something of: its writer lane, its handles, its keys
+ *   session  a client's login; belongs to the peer it was given to
+ *   staged   bytes on their way in; belongs to the peer that sends them
+ *
+ * Open or closed is decided inside the writer lane, where it changes: a delivery that finds the mailbox
+ * open goes in, one that finds it closed is sealed. Nothing else could be without a race. */
+#ifndef SRC_STORE_STORE_H
+#define SRC_STORE_STORE_H
+#include "lib/base/clock.h"
+#include "lib/base/errors.h"
+#include "lib/base/idmap.h"
+#include "lib/base/log.h"
+#include "lib/crypto/keystate.h"
+#include "lib/crypto/pwcache.h"
+#include "lib/crypto/secret_slab.h"
+#include "proto/content.pb-c.h"
+#include "proto/directory.pb-c.h"
+#include "src/common/role.h"
+#include "src/store/conf.h"
+#include "src/store/keys.h"
+#include "src/store/mailbox.h"
+#include "src/store/tempbox.h"
+#include <pthread.h>
+
+#define SESSION_LEN    16u
+#define STAGING_LEN    16u
+#define OPERATION_LEN  RPC_OPERATION_LEN
+#define SEEDS_MAX      KEYFILE_MAILBOX_KEYS_MAX
+#define READERS        2u /* lanes with a handle of their own: FETCH, SEARCH */
+#define READER_FETCH   0u
+#define READER_SEARCH  1u
+#define GROUP_JOBS_MAX 64u
+#define GROUP_MS_MAX   20
+
+struct penalties;
+
+struct store {
+    struct role *role;
+    struct loop *loop;
+    struct files files;
+    struct tempbox_keys temp_keys;
+    struct work_pool *pool;
+    struct work_pool *derive[2]; /* own passwords: of networks nobody logged in from; of those somebody did */
+    struct secret_slab *slab;
+    struct penalties *penalties;
+    uint8_t boot_key[KEY_BYTES]; /* of cached verifiers */
+    struct idmap actors, sessions, stagings; /* by the first 8 bytes of the id, which is random */
+    size_t nsessions, open_mailboxes, temp_open;
+    uint64_t staged_bytes, delivered_open, delivered_sealed, duplicates, drained;
+    struct staged_network *networks;
+    struct timer sweep;
+    struct actor *temp_lru; /* with an open temporary mailbox, longest unused first */
+    size_t requests; /* being answered: stop waits for them */
+    bool stopping, stopped;
+};
+extern struct store store;
+extern struct store_conf store_conf;
+
+uint64_t id_key(const void *id);
+
+/* ---- jobs of a lane (actor.c) ------------------------------------------------------------------ */
+
+struct actor;
+
+enum job_kind {
+    JOB_ALONE,   /* runs by itself: open, close, drain */
+    JOB_WRITE,   /* shares a transaction with its neighbours; wants the mailbox open */
+    JOB_DELIVER, /* the same, and goes to the temporary mailbox when it is closed */
+    JOB_READ,    /* on a reader's lane and handle */
+};
+
+struct job {
+    struct work_job work;
+    struct actor *actor;
+    enum job_kind kind;
+    unsigned reader; /* JOB_READ: which */
+    /* In the lane. JOB_WRITE, JOB_DELIVER: inside a transaction, undone when negative. box NULL: closed. */
+    int (*run)(struct job *j, struct mailbox *box);
+    void (*done)(struct job *j); /* on the loop; status is final: committed and synced, or nothing happened */
+    int status;
+    struct mailbox_change changes[8]; /* what the group's commit changed; on its first job */
+    size_t nchanges;
+    bool leader;
+};
+/* Takes a reference to the actor until done returns. 0, or E_BUSY (done is not called). */
+MUST_CHECK int actor_submit(struct actor *a, struct job *j);
+
+/* ---- mailboxes that are in use (actor.c, attach.c, drain.c) ------------------------------------ */
+
+enum actor_state { ACTOR_CLOSED, ACTOR_OPENING, ACTOR_OPEN, ACTOR_CLOSING };
+
+struct verifier {
+    uint16_t slot;
+    uint8_t mac[PWCACHE_BYTES];
+};
+
+struct seed {
+    uint32_t generation;
+    uint8_t *bytes; /* in the slab */
+};
+
+struct actor {
+    uint8_t id[MAILBOX_ID_LEN];
+    enum actor_state state;
+    size_t refs;               /* jobs, sessions, requests that wait */
+    struct work_lane *lane, *readers[READERS];
+    size_t reading;            /* jobs on the readers' lanes */
+    struct session *sessions;
+    struct attach *waiting;    /* logins that succeeded, until the mailbox is open */
+    struct verifier verifiers[KEYFILE_SLOTS_MAX];
+    size_t nverifiers;
+    bool draining, key_busy, close_wanted;
+    bool shut;                 /* nobody may attach: its files are being exchanged */
+    uint32_t epoch;            /* counts revocations: a login begun before one starts anew */
+    struct drain *drain;
+    uint32_t generation;       /* of the data key; set while open */
+    uint8_t *data_key;         /* in the slab; while open. Written by the loop before OPENING only */
+    /* The writer lane's: */
+    struct mailbox *box;
+    struct mailbox *reader_box[READERS]; /* each its own lane's; closed by the writer when none reads */
+    struct tempbox *temp;
+    uint8_t *key;              /* data key, in the slab: the lane's copy */
+    struct seed seeds[SEEDS_MAX];
+    size_t nseeds;
+    uint8_t public_key[XWING_PUBLIC_BYTES]; /* of .keys as last read, for sealing */
+    struct keystate known;
+    uint32_t public_generation;
+    bool have_public;
+    /* The loop's: */
+    struct actor *lru_next, *lru_prev;
+    bool in_lru;
+};
+
+/* Never NULL but for want of memory; with a reference. */
+struct actor *actor_get(const void *id);
+struct actor *actor_find(const void *id); /* without; NULL */
+void actor_ref(struct actor *a);
+void actor_unref(struct actor *a);
+/* CHANGED to every session that has one of these folders selected. */
+void actor_tell(struct actor *a, const struct mailbox_change *c, size_t n);
+/* The last session is gone, or everything must end: close when nothing needs it. */
+void actor_close_soon(struct actor *a);
+/* In the lane: wipe keys, close handles. */
+int actor_lane_close(struct actor *a);
+/* In the lane: log what failed, with its statement. */
+void actor_log(const char *event, const struct actor *a, int r, const struct db_error *e);
+
+struct drain;
+void drain_start(struct actor *a);
+/* Logins that wait for the mailbox to open, or for the first batch: let them in (0), or fail them. */
+void attach_flush(struct actor *a, int r);
+void actor_temps_close(void);
+
+/* ---- sessions ---------------------------------------------------------------------------------- */
+
+struct session {
+    uint8_t id[SESSION_LEN];
+    struct rpc_peer *peer;
+    struct actor *actor; /* a reference */
+    uint16_t slot;
+    uint64_t selected; /* folder id, 0: none */
+    bool read_only, told; /* told: of a change, and has not asked since */
+    struct session *next, **prev;           /* of the actor */
+    struct session *peer_next, **peer_prev; /* of the peer */
+};
+
+struct peer {
+    struct session *sessions;
+    struct staged *stagings;
+};
+
+struct session *session_new(struct actor *a, struct rpc_peer *p, uint16_t slot, const uint8_t id[SESSION_LEN]);
+struct session *session_find(struct str id);
+/* The request's session, when it belongs to its peer; NULL otherwise. */
+struct session *session_of(struct rpc_req *q, struct str id);
+void session_end(struct session *s); /* closes the mailbox after the last one */
+/* Tell and end all of a mailbox; slot 0: all of them. How many. */
+uint32_t sessions_end_all(struct actor *a, uint16_t slot, Store__SessionEndedEvent__Why why);
+int session_guard(struct rpc_req *q, struct str body);
+void session_ticket(const struct session *s, uint8_t out[TICKET_BYTES]);
+
+/* ---- bytes on their way in (staging.c) --------------------------------------------------------- */
+
+struct staged {
+    uint8_t id[STAGING_LEN];
+    struct bytes_in in; /* reads the spool, from any thread */
+    pthread_mutex_t lock;
+    struct spool *spool;
+    size_t refs;
+    bool complete;
+    uint8_t hash[HASH_BYTES];
+    uint64_t counted;
+    struct staged_network *network;
+    struct staged *peer_next, **peer_prev; /* NULL: no peer names it any more */
+};
+struct staged *staged_new(uint64_t max_bytes);
+void staged_ref(struct staged *s);
+void staged_unref(struct staged *s);
+struct staged *staged_find(struct rpc_req *q, struct str id);
+void staged_forget(struct staged *s); /* the peer no longer names it */
+
+/* ---- what content says of a message (parse.c) --------------------------------------------------- */
+
+struct parsed {
+    struct arena arena;
+    Content__ParseResponse *answer;
+    struct staged *text;
+    struct str *references;
+};
+/* Send `message` to content; `done` once, on the loop, with 0 and *out filled, or E_UNAVAIL and the
+ * like. `message` is read from the loop and from workers, and stays until then. */
+int parse_message(const struct bytes_in *message, bool blocking, struct parsed *out, void (*done)(void *ctx, int status),
+                  void *ctx);
+void parsed_release(struct parsed *p);
+void parsed_email(const struct parsed *p, const struct bytes_in *message, struct email_in *out);
+
+/* ---- operations -------------------------------------------------------------------------------- */
+
+int op_status(struct rpc_req *q, struct str body);
+int op_attach(struct rpc_req *q, struct str body);
+int op_reattach(struct rpc_req *q, struct str body);
+int op_detach(struct rpc_req *q, struct str body);
+int op_unselect(struct rpc_req *q, struct str body);
+int op_mail(struct rpc_req *q, struct str body); /* everything that mail_ops has a row for */
+int op_fetch(struct rpc_req *q, struct str body);
+int op_flag_store(struct rpc_req *q, struct str body);
+int op_stage(struct rpc_req *q, struct str body);
+int op_unstage(struct rpc_req *q, struct str body);
+int op_append(struct rpc_req *q, struct str body);
+int op_deliver(struct rpc_req *q, struct str body);
+int op_key_add(struct rpc_req *q, struct str body);
+int op_key_list(struct rpc_req *q, struct str body);
+int op_key_revoke(struct rpc_req *q, struct str body);
+int op_key_start_over(struct rpc_req *q, struct str body);
+int op_key_rotate(struct rpc_req *q, struct str body);
+int op_mailbox_remove(struct rpc_req *q, struct str body);
+extern const struct rpc_service store_service;
+
+/* Every request that is answered later: counted, so that stop waits. */
+void request_begin(void);
+void request_reply(struct rpc_req *q, int status, const ProtobufCMessage *body, const char *detail);
+void store_stop_when_idle(void);
+
+/* ---- bad logins (penalty.c) -------------------------------------------------------------------- */
+
+struct penalties *penalties_new(void);
+void penalties_free(struct penalties **p);
+/* Milliseconds that a login from `network` to this mailbox has to wait first. */
+int64_t penalty_ms(const struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms);
+void penalty_note(struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms, bool good);
+/* Has anybody logged in from there lately? */
+bool penalty_known(const struct penalties *p, struct str network, int64_t now_ms);
+#endif

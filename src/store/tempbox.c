@@ -1,0 +1,485 @@
+#include "src/store/tempbox.h"
+#include "lib/base/clock.h"
+#include "lib/base/errors.h"
+#include "lib/base/file.h"
+#include "lib/base/hex.h"
+#include "lib/base/rand.h"
+#include "lib/db/migrate.h"
+#include "src/store/sql_temporary.h"
+
+#define HEAD_BYTES    8u /* le64 date of arrival, then the message */
+#define SEALED_FULL   (SEALED_CHUNK_MAX + SEALED_OVERHEAD_BYTES)
+#define CHUNKS_A_ROW  4u
+#define ROW_SHIFT     16
+#define TEMP_FILES_MAX 64u
+
+struct tempbox {
+    const struct files *files;
+    struct db *db;
+    struct txn txn;
+    struct savepoint step;
+    struct tempbox_keys keys;
+    uint8_t id[MAILBOX_ID_LEN];
+    uint64_t generation;
+};
+
+/* ---- the file --------------------------------------------------------------------------------- */
+
+static int meta_fill(struct tempbox *t)
+{
+    static const char sql[] = "INSERT OR IGNORE INTO meta VALUES (1, ?1, ?2, ?3, 0)";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    uint8_t link[SEALED_LINK_BYTES];
+    int r = stmt_get(t->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    sealed_chain_start(t->keys.chain, t->id, t->generation, link);
+    stmt_bind_blob(st, 1, str_of(t->id, sizeof t->id));
+    stmt_bind_i64(st, 2, (int64_t)t->generation);
+    stmt_bind_blob(st, 3, str_of(link, sizeof link));
+    return stmt_run(st);
+}
+
+static int meta_check(struct tempbox *t)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    uint8_t id[MAILBOX_ID_LEN];
+    int r = stmt_get(t->db, "SELECT mailbox_id, generation FROM meta", &st);
+
+    if (r < 0 || (r = stmt_step(st)) <= 0)
+        return r < 0 ? r : E_CORRUPT;
+    if (!stmt_bytes(st, 0, id, sizeof id) || memcmp(id, t->id, sizeof id) != 0 ||
+        (uint64_t)stmt_i64(st, 1) != t->generation)
+        return E_CORRUPT; /* a file under another one's name */
+    return 0;
+}
+
+static int open_file(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], const struct tempbox_keys *k,
+                     uint64_t generation, bool create, struct tempbox **out)
+{
+    struct tempbox *t = calloc(1, sizeof *t);
+    struct db_options opt = { .flags = create ? DB_CREATE : 0, .cache_kib = 128, .statements = 32 };
+    char path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
+    int r;
+
+    if (!t)
+        return E_NOMEM;
+    t->files = f;
+    t->keys = *k;
+    t->generation = generation;
+    memcpy(t->id, id, sizeof t->id);
+    files_temp_path(id, generation, path);
+    files_full(f, path, full, sizeof full);
+    if ((r = db_open(full, k->outer, &opt, &t->db)) < 0 || (r = migrate_run(t->db, &sql_temporary, NULL)) < 0 ||
+        (r = meta_fill(t)) < 0 || (r = meta_check(t)) < 0) {
+        tempbox_close(&t);
+        return r;
+    }
+    *out = t;
+    return 0;
+}
+
+/* Names sort by time of making. */
+static uint64_t generation_new(uint64_t after)
+{
+    uint64_t g = (uint64_t)clock_wall_ms() << 16 | (rand_u64() & 0xffff);
+
+    return g > after ? g : after + 1;
+}
+
+int tempbox_open(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], const struct tempbox_keys *k, bool create,
+                 struct tempbox **out)
+{
+    uint64_t there[TEMP_FILES_MAX];
+    int n = files_temp_list(f, id, there, TEMP_FILES_MAX), r;
+
+    if (n < 0)
+        return n;
+    if (n > 0)
+        return open_file(f, id, k, there[n - 1], true, out);
+    if (!create)
+        return E_NOTFOUND;
+    return (r = files_folder(f, id)) < 0 ? r : open_file(f, id, k, generation_new(0), true, out);
+}
+
+int tempbox_open_generation(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], const struct tempbox_keys *k,
+                            uint64_t generation, struct tempbox **out)
+{
+    return open_file(f, id, k, generation, true, out);
+}
+
+int tempbox_close(struct tempbox **tp)
+{
+    struct tempbox *t = *tp;
+    int r = 0;
+
+    *tp = NULL;
+    if (!t)
+        return 0;
+    tempbox_rollback(t);
+    if (t->db)
+        r = db_close(&t->db);
+    bytes_wipe(t, sizeof *t);
+    free(t);
+    return r;
+}
+
+/* Only what is empty, moved out of its -wal and closed goes: a -wal that stays behind a removed file
+ * would be taken for that of another. */
+int tempbox_remove(struct tempbox **tp)
+{
+    struct tempbox *t = *tp;
+    const struct files *f = t->files;
+    char path[FILES_PATH_MAX];
+    uint64_t n = 0;
+    int r;
+
+    if ((r = tempbox_count(t, &n)) < 0)
+        return r;
+    if (n)
+        return E_BUSY;
+    if ((r = db_checkpoint(t->db, DB_TRUNCATE, NULL)) < 0)
+        return r;
+    files_temp_path(t->id, t->generation, path);
+    if ((r = tempbox_close(tp)) < 0)
+        return r;
+    return file_remove(f->dir, path);
+}
+
+uint64_t tempbox_generation(const struct tempbox *t)
+{
+    return t->generation;
+}
+
+struct db *tempbox_db(struct tempbox *t)
+{
+    return t->db;
+}
+
+int tempbox_begin(struct tempbox *t)
+{
+    return txn_begin(&t->txn, t->db);
+}
+
+int tempbox_commit(struct tempbox *t)
+{
+    return txn_commit(&t->txn);
+}
+
+void tempbox_rollback(struct tempbox *t)
+{
+    savepoint_end(&t->step);
+    txn_end(&t->txn);
+}
+
+int tempbox_step_begin(struct tempbox *t)
+{
+    return savepoint_begin(&t->step, t->db);
+}
+
+int tempbox_step_keep(struct tempbox *t)
+{
+    return savepoint_keep(&t->step);
+}
+
+void tempbox_step_undo(struct tempbox *t)
+{
+    savepoint_end(&t->step);
+}
+
+/* ---- adding ----------------------------------------------------------------------------------- */
+
+static int is_there(struct tempbox *t, const struct temp_record *rec)
+{
+    static const char sql[] = "SELECT 1 FROM record WHERE operation = ?1 OR delivery_id = ?2";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(t->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_blob(st, 1, str_of(rec->operation, sizeof rec->operation));
+    if (rec->has_delivery)
+        stmt_bind_blob(st, 2, str_of(rec->delivery, sizeof rec->delivery));
+    return stmt_step(st);
+}
+
+static int last_of(struct tempbox *t, uint64_t *seq, uint8_t link[SEALED_LINK_BYTES])
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(t->db, "SELECT last_seq, chain FROM meta", &st);
+
+    if (r < 0 || (r = stmt_step(st)) <= 0)
+        return r < 0 ? r : E_CORRUPT;
+    *seq = stmt_u64(st, 0);
+    return stmt_bytes(st, 1, link, SEALED_LINK_BYTES) ? 0 : E_CORRUPT;
+}
+
+/* Without a delivery id the operation stands in its place: a record is bound to one or the other. */
+static void context_of(const struct tempbox *t, const struct temp_record *rec, uint32_t key_generation,
+                       struct sealed_context *c)
+{
+    *c = (struct sealed_context){ .key_generation = key_generation, .seq = rec->seq };
+    memcpy(c->mailbox, t->id, sizeof c->mailbox);
+    if (rec->has_delivery)
+        memcpy(c->delivery, rec->delivery, sizeof c->delivery);
+    else
+        memcpy(c->delivery, rec->operation, sizeof rec->operation);
+}
+
+static int data_insert(struct tempbox *t, uint64_t seq, uint32_t row, struct str data)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(t->db, "INSERT INTO record_data VALUES (?1, ?2)", &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, seq << ROW_SHIFT | row);
+    stmt_bind_blob(st, 2, data);
+    return stmt_run(st);
+}
+
+static int seal_rows(struct tempbox *t, struct sealed *s, uint64_t seq, const struct bytes_in *in)
+{
+    CLEANUP(buf_release) struct buf row = { .max = CHUNKS_A_ROW * SEALED_FULL }, plain = { .max = SEALED_CHUNK_MAX };
+    uint64_t at = 0;
+    uint32_t rows = 0;
+    bool last = false;
+    int r = 0;
+
+    if (!buf_reserve(&plain, SEALED_CHUNK_MAX))
+        return E_NOMEM;
+    while (!last && r >= 0) {
+        size_t n = in->bytes - at < SEALED_CHUNK_MAX ? (size_t)(in->bytes - at) : SEALED_CHUNK_MAX;
+
+        last = at + n == in->bytes;
+        if ((r = bytes_read(in, at, plain.p, n)) < 0 || (r = sealed_push(s, str_of(plain.p, n), last, &row)) < 0)
+            return r;
+        at += n;
+        if (row.n == row.max || last) {
+            r = rows < UINT16_MAX ? data_insert(t, seq, rows++, buf_str(&row)) : E_TOO_BIG;
+            buf_clear(&row);
+        }
+    }
+    return r;
+}
+
+static int record_insert(struct tempbox *t, const struct temp_record *rec, const uint8_t header[SEALED_HEADER_BYTES],
+                         const uint8_t link[SEALED_LINK_BYTES], uint64_t bytes)
+{
+    static const char sql[] = "INSERT INTO record (seq, operation, delivery_id, received, header, bytes, chain) "
+                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    char received[CLOCK_ISO_LEN + 1];
+    int r = stmt_get(t->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    clock_iso(rec->received_ms, received);
+    stmt_bind_u64(st, 1, rec->seq);
+    stmt_bind_blob(st, 2, str_of(rec->operation, sizeof rec->operation));
+    if (rec->has_delivery)
+        stmt_bind_blob(st, 3, str_of(rec->delivery, sizeof rec->delivery));
+    stmt_bind_str(st, 4, str_of(received, CLOCK_ISO_LEN));
+    stmt_bind_blob(st, 5, str_of(header, SEALED_HEADER_BYTES));
+    stmt_bind_u64(st, 6, bytes);
+    stmt_bind_blob(st, 7, str_of(link, SEALED_LINK_BYTES));
+    return stmt_run(st);
+}
+
+static int last_set(struct tempbox *t, uint64_t seq, const uint8_t link[SEALED_LINK_BYTES])
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(t->db, "UPDATE meta SET last_seq = ?1, chain = ?2", &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, seq);
+    stmt_bind_blob(st, 2, str_of(link, SEALED_LINK_BYTES));
+    return stmt_run(st);
+}
+
+int tempbox_add(struct tempbox *t, const uint8_t pk[XWING_PUBLIC_BYTES], uint32_t key_generation,
+                const struct temp_record *want, const struct bytes_in *message)
+{
+    CLEANUP(sealed_release) struct sealed s;
+    uint8_t header[SEALED_HEADER_BYTES], link[SEALED_LINK_BYTES], head[HEAD_BYTES];
+    struct temp_record rec = *want;
+    struct sealed_context c;
+    struct bytes_cat whole;
+    int r;
+
+    memset(&s, 0, sizeof s);
+    if ((r = is_there(t, want)) != 0 || (r = last_of(t, &rec.seq, link)) < 0)
+        return r;
+    rec.seq++;
+    context_of(t, &rec, key_generation, &c);
+    if ((r = sealed_begin(&s, pk, &c, header)) < 0)
+        return r;
+    sealed_chain_next(t->keys.chain, link, &c, header, link);
+    le64_put(head, (uint64_t)rec.received_ms);
+    if ((r = record_insert(t, &rec, header, link, message->bytes)) < 0 || (r = last_set(t, rec.seq, link)) < 0)
+        return r;
+    return seal_rows(t, &s, rec.seq, bytes_cat_init(&whole, str_of(head, sizeof head), message));
+}
+
+/* ---- reading ---------------------------------------------------------------------------------- */
+
+int tempbox_next(struct tempbox *t, uint64_t seq, struct temp_record *out)
+{
+    static const char sql[] = "SELECT seq, operation, delivery_id, received, bytes FROM record WHERE seq > ?1 "
+                              "ORDER BY seq LIMIT 1";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    struct str received;
+    int r = stmt_get(t->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, seq);
+    if ((r = stmt_step(st)) <= 0)
+        return r;
+    *out = (struct temp_record){ .seq = stmt_u64(st, 0), .has_delivery = !stmt_is_null(st, 2), .bytes = stmt_u64(st, 4) };
+    received = stmt_str(st, 3);
+    if (!stmt_bytes(st, 1, out->operation, sizeof out->operation) ||
+        (out->has_delivery && !stmt_bytes(st, 2, out->delivery, sizeof out->delivery)) ||
+        !clock_from_iso(received.p, received.n, &out->received_ms))
+        return E_CORRUPT;
+    return 1;
+}
+
+static int header_of(struct tempbox *t, uint64_t seq, uint8_t header[SEALED_HEADER_BYTES],
+                     uint8_t link[SEALED_LINK_BYTES])
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(t->db, "SELECT header, chain FROM record WHERE seq = ?1", &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, seq);
+    if ((r = stmt_step(st)) <= 0)
+        return r < 0 ? r : E_NOTFOUND;
+    return stmt_bytes(st, 0, header, SEALED_HEADER_BYTES) && stmt_bytes(st, 1, link, SEALED_LINK_BYTES) ? 0 : E_CORRUPT;
+}
+
+int tempbox_key_generation(struct tempbox *t, uint64_t seq, uint32_t *out)
+{
+    uint8_t header[SEALED_HEADER_BYTES], link[SEALED_LINK_BYTES];
+    int r = header_of(t, seq, header, link);
+
+    return r < 0 ? r : sealed_key_generation(str_of(header, sizeof header), out);
+}
+
+/* The link before is that of the record before, or, when that was drained already, unknown: then this
+ * record's own link is taken as it stands (the pages are authenticated under the outer key). */
+int tempbox_verify(struct tempbox *t, uint64_t seq)
+{
+    uint8_t header[SEALED_HEADER_BYTES], link[SEALED_LINK_BYTES], before[SEALED_LINK_BYTES], ignored[SEALED_HEADER_BYTES];
+    struct sealed_context c;
+    struct temp_record rec;
+    uint32_t generation;
+    int r;
+
+    if ((r = header_of(t, seq, header, link)) < 0 || (r = tempbox_next(t, seq - 1, &rec)) < 0)
+        return r;
+    if (seq == 1)
+        sealed_chain_start(t->keys.chain, t->id, t->generation, before);
+    else if ((r = header_of(t, seq - 1, ignored, before)) == E_NOTFOUND)
+        return 0;
+    if (r < 0 || (r = sealed_key_generation(str_of(header, sizeof header), &generation)) < 0)
+        return r;
+    context_of(t, &rec, generation, &c);
+    sealed_chain_next(t->keys.chain, before, &c, header, before);
+    return bytes_same(before, link, sizeof link) ? 0 : E_CORRUPT;
+}
+
+struct unseal {
+    struct sealed s;
+    struct spool *to;
+    size_t skip; /* of the head that is still to be dropped */
+    struct buf plain;
+};
+
+static int unseal_row(struct unseal *u, struct str row)
+{
+    while (row.n) {
+        struct str chunk = str_slice(row, 0, SEALED_FULL), out;
+        size_t skip;
+        int r;
+
+        buf_clear(&u->plain);
+        if ((r = sealed_pull(&u->s, chunk, &u->plain)) < 0)
+            return r;
+        out = buf_str(&u->plain);
+        skip = size_min(u->skip, out.n);
+        u->skip -= skip;
+        if ((r = spool_append(u->to, str_skip(out, skip))) < 0)
+            return r;
+        row = str_skip(row, chunk.n);
+    }
+    return 0;
+}
+
+static int unseal_rows(struct tempbox *t, uint64_t seq, struct unseal *u)
+{
+    static const char sql[] = "SELECT data FROM record_data WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(t->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, seq << ROW_SHIFT);
+    stmt_bind_u64(st, 2, seq << ROW_SHIFT | UINT16_MAX);
+    while ((r = stmt_step(st)) > 0)
+        if ((r = unseal_row(u, stmt_str(st, 0))) < 0)
+            return r;
+    return r < 0 ? r : sealed_complete(&u->s) ? 0 : E_CORRUPT;
+}
+
+int tempbox_unseal(struct tempbox *t, const struct temp_record *rec, const uint8_t seed[XWING_SEED_BYTES],
+                   struct spool *to)
+{
+    struct unseal u = { .to = to, .skip = HEAD_BYTES, .plain = { .max = SEALED_CHUNK_MAX } };
+    uint8_t header[SEALED_HEADER_BYTES], link[SEALED_LINK_BYTES];
+    struct sealed_context c;
+    uint32_t generation;
+    int r;
+
+    if ((r = header_of(t, rec->seq, header, link)) < 0 ||
+        (r = sealed_key_generation(str_of(header, sizeof header), &generation)) < 0)
+        return r;
+    context_of(t, rec, generation, &c);
+    if ((r = sealed_open(&u.s, seed, &c, str_of(header, sizeof header))) == 0)
+        r = unseal_rows(t, rec->seq, &u);
+    sealed_release(&u.s);
+    buf_release(&u.plain);
+    return r;
+}
+
+static int delete_range(struct tempbox *t, const char *sql, uint64_t a, uint64_t b)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(t->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, a);
+    stmt_bind_u64(st, 2, b);
+    return stmt_run(st);
+}
+
+int tempbox_delete(struct tempbox *t, uint64_t seq)
+{
+    int r = delete_range(t, "DELETE FROM record_data WHERE id BETWEEN ?1 AND ?2", seq << ROW_SHIFT,
+                         seq << ROW_SHIFT | UINT16_MAX);
+
+    return r < 0 ? r : delete_range(t, "DELETE FROM record WHERE seq BETWEEN ?1 AND ?2", seq, seq);
+}
+
+int tempbox_count(struct tempbox *t, uint64_t *out)
+{
+    int64_t n = 0;
+    int r = db_get_i64(t->db, "SELECT count(*) FROM record", &n);
+
+    *out = (uint64_t)n;
+    return r;
+}
