@@ -76,6 +76,9 @@ static void answer(struct parse *p)
     struct str message_id, first;
     int r = mime_text_finish(&p->text, &root);
 
+    /* The last piece of the text comes only now; what is beyond the credit goes out before the answer. */
+    if (r == 0 && p->out.n)
+        r = rpc_req_send(p->req, buf_str(&p->out));
     if (r == 0)
         r = mime_structure_pack(root, &p->arena, &packed);
     if (r == 0 && root->envelope && mime_subject_base(root->envelope->subject, &subject, NULL) < 0)
