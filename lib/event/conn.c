@@ -5,12 +5,15 @@
  * is idle, and a close_notify that is really sent, none of which bufferevents offer.
  *
  * Callbacks never nest: what they ask for (resume, abort, flush) is done by `kick`, an event that
- * runs soon on the loop. A conn that is dead takes no more input and frees itself in its kick. */
+ * runs soon on the loop. A conn that is dead takes no more input and frees itself in its kick.
+ * A kick runs before the loop looks at other descriptors again, so it never reads: a peer that sends
+ * as fast as we read would have the loop for itself. Reading on is left to `more`, a timer. */
 #include "lib/event/conn.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "lib/tls/tls.h"
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <openssl/err.h>
@@ -20,7 +23,8 @@
 #define READ_CHUNK KIB(16)
 #define READ_TURN  KIB(128) /* bytes of one connection before others get their turn */
 
-enum tls_state { TLS_NONE, TLS_HANDSHAKE, TLS_UP };
+/* TLS_FLUSH: clear text is still going out, and nobody may read before it has. */
+enum tls_state { TLS_NONE, TLS_FLUSH, TLS_HANDSHAKE, TLS_UP };
 
 struct conn {
     struct loop *loop;
@@ -30,9 +34,10 @@ struct conn {
     SSL *ssl;
     enum tls_state tls;
     struct buf in, out;
+    size_t in_done;  /* bytes of in used already, while they are offered */
     size_t out_done; /* bytes of out written already */
     struct event *rd, *wr, *kick;
-    struct timer idle, stall, linger;
+    struct timer idle, stall, linger, more;
     int64_t idle_ms, stall_ms, last_in_ms, last_out_ms;
     int fd, why;
     bool paused, closing, dead, eof, above_low;
@@ -61,9 +66,15 @@ static int64_t now_ms(void)
     return clock_mono_us() / 1000; /* libevent's timers are real, so this is too */
 }
 
+/* No input is the owner's between conn_start_tls and on_secure. */
+static bool tls_begins(const struct conn *c)
+{
+    return c->tls == TLS_FLUSH || c->tls == TLS_HANDSHAKE;
+}
+
 static void want_read(struct conn *c)
 {
-    bool full = c->in.n >= c->lim.in_max || (c->paused && c->tls != TLS_HANDSHAKE);
+    bool full = c->in.n >= c->lim.in_max || (c->paused && !tls_begins(c)) || c->tls == TLS_FLUSH;
 
     if (c->dead || c->eof || (c->closing ? !c->said_all : full))
         event_del(c->rd);
@@ -91,8 +102,10 @@ static ssize_t read_some(struct conn *c, void *p, size_t n)
     ssize_t got;
 
     if (c->ssl) {
-        int r = SSL_read(c->ssl, p, (int)n), outcome;
+        int r, outcome;
 
+        ERR_clear_error(); /* SSL_get_error would take what another left for its own */
+        r = SSL_read(c->ssl, p, (int)n);
         if (r > 0)
             return r;
         outcome = ssl_outcome(c, r);
@@ -116,8 +129,10 @@ static ssize_t read_some(struct conn *c, void *p, size_t n)
 
 static void handshake(struct conn *c)
 {
-    int r = SSL_accept(c->ssl), outcome;
+    int r, outcome;
 
+    ERR_clear_error();
+    r = SSL_accept(c->ssl);
     if (r == 1) {
         c->tls = TLS_UP;
         if (c->ops->on_secure)
@@ -131,10 +146,9 @@ static void handshake(struct conn *c)
         die(c, E_CLOSED);
 }
 
-static void flush_out(struct conn *c)
+/* Write what the socket takes. Calls nobody. */
+static void write_out(struct conn *c)
 {
-    size_t before = c->out.n - c->out_done;
-
     if (c->tls == TLS_HANDSHAKE)
         return;
     while (!c->dead && c->out_done < c->out.n) {
@@ -142,9 +156,12 @@ static void flush_out(struct conn *c)
         size_t n = size_min(c->out.n - c->out_done, MIB(1));
         ssize_t w;
 
-        if (c->ssl) {
-            int r = SSL_write(c->ssl, p, (int)n), outcome = r > 0 ? 0 : ssl_outcome(c, r);
+        if (c->tls == TLS_UP) {
+            int r, outcome;
 
+            ERR_clear_error();
+            r = SSL_write(c->ssl, p, (int)n);
+            outcome = r > 0 ? 0 : ssl_outcome(c, r);
             if (outcome != 0)
                 die(c, E_CLOSED);
             w = r > 0 ? r : 0;
@@ -171,31 +188,45 @@ static void flush_out(struct conn *c)
         if (c->stall_ms && !timer_is_set(&c->stall))
             timer_set(&c->stall, c->stall_ms);
     }
-    if (before != c->out.n - c->out_done && c->above_low && conn_out_pending(c) < c->lim.out_low) {
+    if (c->out.n == 0 && c->tls == TLS_FLUSH) {
+        c->tls = TLS_HANDSHAKE;
+        want_read(c);
+    }
+}
+
+static void flush_out(struct conn *c)
+{
+    write_out(c);
+    if (c->above_low && conn_out_pending(c) < c->lim.out_low) {
         c->above_low = false;
         if (!c->dead && !c->closing && c->ops->on_drain)
             c->ops->on_drain(c->ctx);
     }
 }
 
-/* Offer what is buffered until it is used up, declined, or the owner paused. */
+/* Offer what is buffered until it is used up, declined, or the owner paused. What was used is dropped
+ * once, at the end: a peer that sends many small lines must not have the rest moved for each. */
 static void offer(struct conn *c)
 {
-    while (c->in.n && !c->paused && !c->dead && !c->closing && !c->offered && c->tls != TLS_HANDSHAKE) {
-        ssize_t used = c->ops->on_data(c->ctx, buf_str(&c->in));
+    while (c->in_done < c->in.n && !c->paused && !c->dead && !c->closing && !c->offered && !tls_begins(c)) {
+        ssize_t used = c->ops->on_data(c->ctx, str_skip(buf_str(&c->in), c->in_done));
 
         if (used < 0) {
             die(c, (int)used);
-            return;
-        }
-        if (used == 0 && !c->paused) {
-            c->offered = true;
-            if (c->in.n >= c->lim.in_max)
-                die(c, E_LIMIT);
             break;
         }
-        buf_drop(&c->in, (size_t)used);
+        assert((size_t)used <= c->in.n - c->in_done);
+        c->in_done += (size_t)used;
+        if (used == 0 && !c->paused) {
+            c->offered = true;
+            if (conn_in_pending(c) >= c->lim.in_max)
+                die(c, E_LIMIT);
+        }
     }
+    buf_drop(&c->in, c->in_done);
+    c->in_done = 0;
+    if (c->in.n && tls_begins(c))
+        die(c, E_SYNTAX); /* clear text behind STARTTLS must not pass for what came by TLS (CVE-2011-0411) */
     if (c->in.n == 0)
         buf_release(&c->in);
 }
@@ -244,6 +275,13 @@ static void throw_away(struct conn *c)
     }
 }
 
+/* Decrypted bytes wait inside OpenSSL: no event will tell. */
+static void read_more(struct conn *c)
+{
+    if (c->tls == TLS_UP && SSL_pending(c->ssl) > 0 && !c->paused && !c->closing && c->in.n < c->lim.in_max)
+        timer_set(&c->more, 0);
+}
+
 static void on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
 {
     struct conn *c = ctx;
@@ -257,7 +295,7 @@ static void on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
         handshake(c);
         return;
     }
-    while (!c->dead && !c->eof && !c->paused && turn < READ_TURN && c->in.n < c->lim.in_max) {
+    while (!c->dead && !c->closing && !c->eof && !c->paused && !tls_begins(c) && turn < READ_TURN && c->in.n < c->lim.in_max) {
         size_t n = size_min(READ_CHUNK, c->lim.in_max - c->in.n);
         void *p = (c->in.max = c->lim.in_max, buf_reserve(&c->in, n));
         ssize_t got = p ? read_some(c, p, n) : (die(c, E_NOMEM), -1);
@@ -274,10 +312,17 @@ static void on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
         buf_release(&c->in);
     if (c->dead)
         return;
-    if (c->ssl && SSL_pending(c->ssl) > 0 && !c->paused)
-        kick(c); /* decrypted bytes wait inside OpenSSL: no event will tell */
+    read_more(c);
     end_of_input(c);
     want_read(c);
+}
+
+static void on_more(struct timer *t)
+{
+    struct conn *c = CONTAINER_OF(t, struct conn, more);
+
+    if (!c->dead && !c->closing)
+        on_readable(c->fd, 0, c);
 }
 
 static void on_writable(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
@@ -308,6 +353,7 @@ static void conn_destroy(struct conn *c)
     timer_release(&c->idle);
     timer_release(&c->stall);
     timer_release(&c->linger);
+    timer_release(&c->more);
     buf_release(&c->in);
     buf_release(&c->out);
     close(c->fd);
@@ -328,10 +374,10 @@ static void on_kick(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
         return;
     }
     offer(c);
-    if (c->ssl && c->tls == TLS_UP && SSL_pending(c->ssl) > 0 && !c->paused && c->in.n < c->lim.in_max)
-        on_readable(c->fd, 0, c);
-    if (!c->dead)
-        end_of_input(c);
+    if (c->dead)
+        return; /* kicked again */
+    read_more(c);
+    end_of_input(c);
     want_read(c);
 }
 
@@ -342,6 +388,8 @@ static void on_idle_timer(struct timer *t)
 
     if (!c->idle_ms || c->dead || c->closing)
         return;
+    if (c->paused && !tls_begins(c))
+        left = c->idle_ms; /* it is we who do not listen */
     if (left > 0) {
         timer_set(t, left);
         return;
@@ -387,7 +435,8 @@ struct conn *conn_new(struct loop *l, int fd, const struct conn_limits *lim, con
     c->wr = event_new(loop_base(l), fd, EV_WRITE, on_writable, c);
     c->kick = event_new(loop_base(l), -1, 0, on_kick, c);
     if (!c->rd || !c->wr || !c->kick || timer_init(&c->idle, l, on_idle_timer) < 0 ||
-        timer_init(&c->stall, l, on_stall_timer) < 0 || timer_init(&c->linger, l, on_linger_timer) < 0) {
+        timer_init(&c->stall, l, on_stall_timer) < 0 || timer_init(&c->linger, l, on_linger_timer) < 0 ||
+        timer_init(&c->more, l, on_more) < 0) {
         if (c->rd)
             event_free(c->rd);
         if (c->wr)
@@ -397,6 +446,7 @@ struct conn *conn_new(struct loop *l, int fd, const struct conn_limits *lim, con
         timer_release(&c->idle);
         timer_release(&c->stall);
         timer_release(&c->linger);
+        timer_release(&c->more);
         close(fd);
         free(c);
         return NULL;
@@ -435,14 +485,17 @@ int conn_start_tls(struct conn *c, struct tls_ctx *tls)
 {
     if (c->dead || c->closing || c->ssl)
         return E_CLOSED;
-    flush_out(c); /* the clear-text go-ahead; a peer that has not read it has not sent its hello */
+    write_out(c); /* the clear-text go-ahead; what the socket does not take now goes before the handshake */
+    if (c->dead)
+        return E_CLOSED;
     c->ssl = SSL_new(tls_ctx_ssl(tls));
     if (!c->ssl || SSL_set_fd(c->ssl, c->fd) != 1) {
         die(c, E_NOMEM);
         return E_NOMEM;
     }
     SSL_set_accept_state(c->ssl);
-    c->tls = TLS_HANDSHAKE;
+    c->tls = c->out.n ? TLS_FLUSH : TLS_HANDSHAKE;
+    kick(c);
     want_read(c);
     return 0;
 }
@@ -464,7 +517,7 @@ const char *conn_tls_cipher(const struct conn *c)
 
 size_t conn_in_pending(const struct conn *c)
 {
-    return c->in.n;
+    return c->in.n - c->in_done;
 }
 
 void conn_pause(struct conn *c)

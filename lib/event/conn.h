@@ -20,7 +20,7 @@ struct conn_ops {
     void (*on_drain)(void *ctx);
     /* TLS is up (after conn_start_tls). May be NULL. */
     void (*on_secure)(void *ctx);
-    /* Nothing came in for the time set; NULL: the connection is aborted with E_TIMEOUT. */
+    /* Nothing came in for the time set (while paused it stands still); NULL: the connection is aborted with E_TIMEOUT. */
     void (*on_idle)(void *ctx);
     /* Gone: why is 0 (closed by us or orderly by the peer, TLS close_notify seen), E_CLOSED (cut off:
      * EOF without close_notify, reset), E_TIMEOUT, E_LIMIT, E_IO. The conn is freed after it. */
@@ -38,8 +38,9 @@ struct conn *conn_new(struct loop *l, int fd, const struct conn_limits *lim, con
 /* Copies. 0, E_LIMIT (nothing was queued), E_CLOSED. */
 MUST_CHECK int conn_write(struct conn *c, struct str s);
 size_t conn_out_pending(const struct conn *c);
-/* Server side TLS from here on; drops nothing: the caller must have seen that no clear text was
- * pipelined (conn_in_pending == 0), else it closes. Blocks nothing; on_secure follows. */
+/* Server side TLS from here on, once what was written has gone out in the clear. Clear text that came
+ * behind what on_data returns as used (outside of on_data: conn_in_pending > 0) aborts the connection
+ * with E_SYNTAX. Blocks nothing; on_secure follows. */
 MUST_CHECK int conn_start_tls(struct conn *c, struct tls_ctx *tls);
 bool conn_is_tls(const struct conn *c);
 /* "TLSv1.3", "TLS_AES_256_GCM_SHA384"; "" without TLS. */
