@@ -21,8 +21,9 @@ struct parse {
     struct arena arena;
     struct mime_text text;
     struct buf in, out;
-    size_t in_at;
-    bool ended, answered;
+    size_t in_at; /* of `in` fed already */
+    struct mime_part *root; /* found at the end */
+    bool ended;
 };
 
 static void parse_free(struct parse *p)
@@ -72,15 +73,10 @@ static void answer(struct parse *p)
     CLEANUP(buf_release) struct buf packed = { .max = MIME_STRUCTURE_MAX }, subject = { .max = KIB(16) };
     Content__ParseResponse out = CONTENT__PARSE_RESPONSE__INIT;
     ProtobufCBinaryData ids[REFERENCES_MAX];
-    struct mime_part *root = NULL;
+    struct mime_part *root = p->root;
     struct str message_id, first;
-    int r = mime_text_finish(&p->text, &root);
+    int r = mime_structure_pack(root, &p->arena, &packed);
 
-    /* The last piece of the text comes only now; what is beyond the credit goes out before the answer. */
-    if (r == 0 && p->out.n)
-        r = rpc_req_send(p->req, buf_str(&p->out));
-    if (r == 0)
-        r = mime_structure_pack(root, &p->arena, &packed);
     if (r == 0 && root->envelope && mime_subject_base(root->envelope->subject, &subject, NULL) < 0)
         buf_clear(&subject); /* too long to be a thread's name */
     if (r < 0) {
@@ -103,52 +99,68 @@ static void answer(struct parse *p)
     parse_reply(p, 0, &out.base);
 }
 
-/* Text that waits goes out as far as there is room; true when none is left. */
-static bool send_text(struct parse *p)
+/* Text that waits goes out as far as there is room. 1 when none is left, 0 when it must wait. */
+static int send_text(struct parse *p)
 {
     while (p->out.n) {
         size_t n = size_min(p->out.n, rpc_req_room(p->req));
+        int r;
 
         if (n == 0)
-            return false;
-        if (rpc_req_send(p->req, str_slice(buf_str(&p->out), 0, n)) < 0)
-            return false; /* cancelled: on_cancel ends it */
+            return 0;
+        if ((r = rpc_req_send(p->req, str_slice(buf_str(&p->out), 0, n))) < 0)
+            return r;
         buf_drop(&p->out, n);
     }
-    return true;
+    return 1;
 }
 
+/* One slice more; its text is in `out` then. 1, 0 when there is none, or an error. */
+static int feed_slice(struct parse *p)
+{
+    struct str slice = str_slice(buf_str(&p->in), p->in_at, p->in_at + SLICE);
+    int r;
+
+    if (slice.n == 0)
+        return 0;
+    r = mime_text_feed(&p->text, slice);
+    p->in_at += slice.n;
+    if (r == 0)
+        rpc_req_consumed(p->req, slice.n);
+    return r < 0 ? r : 1;
+}
+
+/* When all came, the end of the text goes the way of what was before it; only then the answer. */
 static void pump(void *ctx)
 {
     struct parse *p = ctx;
+    int r;
 
-    while (send_text(p)) {
-        struct str slice = str_slice(buf_str(&p->in), p->in_at, p->in_at + SLICE);
-        int r;
-
-        if (slice.n == 0)
-            break;
-        r = mime_text_feed(&p->text, slice);
-        p->in_at += slice.n;
-        if (r < 0) {
-            parse_reply(p, r, NULL);
-            return;
-        }
-        rpc_req_consumed(p->req, slice.n);
-    }
+    while ((r = send_text(p)) > 0 && (r = feed_slice(p)) > 0)
+        ;
     if (p->in_at == p->in.n) {
         buf_release(&p->in);
         p->in_at = 0;
-        if (p->ended && p->out.n == 0)
-            answer(p);
     }
+    if (r == 0 && p->ended && !p->root && p->in.n == 0 &&
+        (r = mime_text_finish(&p->text, &p->root)) == 0)
+        r = send_text(p);
+    if (r < 0)
+        parse_reply(p, r, NULL);
+    else if (p->root && p->out.n == 0)
+        answer(p);
 }
 
+/* Credit bounds what was not fed yet to RPC_WINDOW; what was fed must not stand before it for long. */
 static void take_data(void *ctx, struct str data, bool end)
 {
     struct parse *p = ctx;
 
-    if (buf_puts(&p->in, data) < 0) { /* cannot be: credit bounds it */
+    if (p->in_at >= RPC_DATA_MAX) {
+        buf_drop(&p->in, p->in_at);
+        p->in_at = 0;
+    }
+    if (buf_puts(&p->in, data) < 0) {
         parse_reply(p, E_NOMEM, NULL);
         return;
     }
@@ -176,6 +188,8 @@ int parse_start(struct rpc_req *q, parse_done_fn *done, void *ctx)
         .out = { .max = TEXT_WAIT_MAX },
     };
     if (mime_text_init(&p->text, &p->arena, take_text, p) < 0) {
+        mime_text_release(&p->text);
+        arena_release(&p->arena);
         free(p);
         return E_NOMEM;
     }
