@@ -236,7 +236,7 @@ static void test_small_steps_move_nothing(void **state UNUSED)
 
     memset(&small_steps, 0, sizeof small_steps);
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0);
-    CHECK(write(sv[1], junk, sizeof junk) == sizeof junk);
+    CHECK(write(sv[1], junk, sizeof junk) == sizeof junk && shutdown(sv[1], SHUT_WR) == 0);
     p.conn = conn_new(p.loop, sv[0], &small, &ops, &p);
     loop_run(p.loop);
     CHECK(p.closed && small_steps.calls == sizeof junk && small_steps.moves == 0);

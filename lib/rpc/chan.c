@@ -11,7 +11,7 @@ struct chan {
     void *ctx;
     struct arena scratch;
     struct buf packed;
-    bool greeted;
+    bool greeted, ended;
 };
 
 static int check_hello(struct chan *c, const Rpc__Frame *f)
@@ -40,7 +40,7 @@ static ssize_t chan_data(void *ctx, struct str in)
     struct chan *c = ctx;
     size_t used = 0;
 
-    while (c->ops) {
+    while (c->ops && !c->ended) {
         struct str rest = str_skip(in, used);
         struct ws_header h;
         int n = ws_header_get(rest, &h), r;
@@ -59,7 +59,7 @@ static ssize_t chan_data(void *ctx, struct str in)
             return r;
         used += (size_t)n + (size_t)h.bytes;
     }
-    return c->ops ? (ssize_t)used : E_CLOSED;
+    return c->ops && !c->ended ? (ssize_t)used : (ssize_t)in.n; /* nobody wants the rest any more */
 }
 
 static void chan_drained(void *ctx)
@@ -143,6 +143,7 @@ size_t chan_pending(const struct chan *c)
 
 void chan_end(struct chan *c, int why)
 {
+    c->ended = true;
     conn_abort(c->conn, why);
 }
 
@@ -182,15 +183,18 @@ static ssize_t send_credited(struct outflow *o, struct chan *c, uint64_t id, str
 
 int outflow_send(struct outflow *o, struct chan *c, uint64_t id, struct str data)
 {
+    size_t now = o->wait.n == 0 && c ? size_min(o->credit, data.n) : 0;
     ssize_t sent = 0;
 
     if (o->end)
         return E_BUG;
-    if (o->wait.n == 0 && c)
+    o->wait.max = RPC_WINDOW + RPC_DATA_MAX;
+    if (data.n - now > o->wait.max - o->wait.n)
+        return E_LIMIT; /* before a part of it is on its way */
+    if (now)
         sent = send_credited(o, c, id, data);
     if (sent < 0)
         return (int)sent;
-    o->wait.max = RPC_WINDOW + RPC_DATA_MAX;
     return buf_puts(&o->wait, str_skip(data, (size_t)sent));
 }
 

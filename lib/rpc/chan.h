@@ -22,7 +22,7 @@ struct chan *chan_new(struct loop *l, int fd, const struct chan_ops *ops, void *
 MUST_CHECK int chan_send(struct chan *c, const Rpc__Frame *f);
 /* Bytes that the socket has not taken yet. */
 size_t chan_pending(const struct chan *c);
-/* on_close follows later, from the loop. */
+/* on_close follows later, from the loop; no frame comes before it. */
 void chan_end(struct chan *c, int why);
 /* No callback from now on; the connection closes by itself. */
 void chan_forget(struct chan *c);
@@ -33,7 +33,7 @@ struct outflow {
     size_t credit;
     bool end, end_sent;
 };
-/* Send or keep. E_LIMIT when more than RPC_WINDOW would wait. */
+/* Send or keep. E_LIMIT when more than RPC_WINDOW and one frame would wait: nothing was taken then. */
 MUST_CHECK int outflow_send(struct outflow *o, struct chan *c, uint64_t id, struct str data);
 /* Send what credit allows, and the end when it is due. */
 MUST_CHECK int outflow_go_on(struct outflow *o, struct chan *c, uint64_t id);

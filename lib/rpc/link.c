@@ -16,10 +16,10 @@ struct rpc_link {
     struct chan *chan;
     struct idmap calls;
     struct rpc_call *first, **last; /* in order of asking */
-    struct rpc_call *failed;        /* to be told soon */
+    struct rpc_call *failed, **failed_last; /* to be told soon, in order of failing */
     struct timer tell;
     uint64_t next_id;
-    bool greeted, ready;
+    bool greeted, ready, closing;
 };
 
 struct rpc_call {
@@ -28,7 +28,7 @@ struct rpc_call {
     uint64_t id;
     uint32_t op, flags;
     uint8_t operation[RPC_OPERATION_LEN];
-    bool changes, upload, download, sent, got_data;
+    bool changes, upload, download, sent, got_data, told;
     int64_t deadline_ms; /* monotonic */
     struct timer timer;
     struct buf body;
@@ -71,6 +71,8 @@ static void call_unlink(struct rpc_call *c)
         c->next->prev_next = c->prev_next;
     else if (c->link->last == &c->next)
         c->link->last = c->prev_next;
+    else if (c->link->failed_last == &c->next)
+        c->link->failed_last = c->prev_next;
     idmap_take(&c->link->calls, c->id);
 }
 
@@ -85,6 +87,7 @@ static void call_free(struct rpc_call *c)
 static void call_finish(struct rpc_call *c, int status, struct str body)
 {
     call_unlink(c);
+    c->told = true;
     c->done(c->ctx, status, body);
     call_free(c);
 }
@@ -96,11 +99,11 @@ static void call_fail_soon(struct rpc_call *c, int status)
 
     call_unlink(c);
     c->status = status;
-    c->next = l->failed;
-    c->prev_next = &l->failed;
-    if (c->next)
-        c->next->prev_next = &c->next;
-    l->failed = c;
+    c->sent = false; /* not by the connection that may come before it is told */
+    c->next = NULL;
+    c->prev_next = l->failed_last;
+    *l->failed_last = c;
+    l->failed_last = &c->next;
     timer_set(&l->tell, 0);
 }
 
@@ -109,13 +112,8 @@ static void tell_failed(struct timer *t)
     struct rpc_link *l = CONTAINER_OF(t, struct rpc_link, tell);
     struct rpc_call *c;
 
-    while ((c = l->failed)) {
-        l->failed = c->next;
-        if (c->next)
-            c->next->prev_next = &l->failed;
-        c->done(c->ctx, c->status, STR_NONE);
-        call_free(c);
-    }
+    while ((c = l->failed))
+        call_finish(c, c->status, STR_NONE);
 }
 
 static void call_timeout(struct timer *t)
@@ -279,6 +277,7 @@ struct rpc_link *rpc_link_new(struct loop *l, enum role_id server, const struct 
         return NULL;
     *k = (struct rpc_link){ .loop = l, .server = server, .ops = ops, .ctx = ctx, .next_id = 1 };
     k->last = &k->first;
+    k->failed_last = &k->failed;
     if (timer_init(&k->tell, l, tell_failed) < 0) {
         free(k);
         return NULL;
@@ -293,8 +292,10 @@ void rpc_link_free(struct rpc_link **lp)
     *lp = NULL;
     if (!l)
         return;
+    l->closing = true;
     if (l->chan)
         chan_forget(l->chan);
+    l->chan = NULL;
     while (l->first)
         call_fail_soon(l->first, E_CLOSED);
     tell_failed(&l->tell);
@@ -372,7 +373,7 @@ static struct rpc_call *call_new(struct rpc_link *l, const struct rpc_ask *ask)
 
 struct rpc_call *rpc_link_ask(struct rpc_link *l, const struct rpc_ask *ask)
 {
-    struct rpc_call *c = call_new(l, ask);
+    struct rpc_call *c = l->closing ? NULL : call_new(l, ask);
 
     if (!c)
         return NULL;
@@ -412,6 +413,8 @@ void rpc_call_cancel(struct rpc_call *c)
     Rpc__Frame f = RPC__FRAME__INIT;
     struct rpc_link *l = c->link;
 
+    if (c->told)
+        return; /* from inside its own done */
     f.kind = RPC__KIND__CANCEL;
     f.id = c->id;
     if (c->sent && l->chan && chan_send(l->chan, &f) < 0)

@@ -129,6 +129,7 @@ struct rpc_link_ops {
 };
 
 struct rpc_link *rpc_link_new(struct loop *l, enum role_id server, const struct rpc_link_ops *ops, void *ctx);
+/* Every call that waits is told E_CLOSED now. Not from inside a callback of this link. */
 void rpc_link_free(struct rpc_link **l);
 void rpc_link_ready(struct rpc_link *l);
 bool rpc_link_is_up(const struct rpc_link *l);
@@ -153,13 +154,14 @@ struct rpc_ask {
     void *ctx;
 };
 
-/* NULL only when memory runs out (done is not called). The call belongs to the link and is gone when
+/* NULL only when memory runs out or the link is being freed (done is not called). The call belongs to the link and is gone when
  * done returns. */
 struct rpc_call *rpc_link_ask(struct rpc_link *l, const struct rpc_ask *ask);
-MUST_CHECK int rpc_call_send(struct rpc_call *c, struct str data); /* beyond the window it waits in memory */
+/* Beyond the window it waits in memory. E_LIMIT when too much would wait: nothing was taken. */
+MUST_CHECK int rpc_call_send(struct rpc_call *c, struct str data);
 size_t rpc_call_room(const struct rpc_call *c);
 void rpc_call_end(struct rpc_call *c); /* upload complete */
 void rpc_call_consumed(struct rpc_call *c, size_t n);
-/* The answer is no longer wanted: done is not called. */
+/* The answer is no longer wanted: done is not called. Inside the call's own done: does nothing. */
 void rpc_call_cancel(struct rpc_call *c);
 #endif

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { OP_ECHO = 1, OP_SUM, OP_STREAM, OP_NEVER, OP_SECRET };
+enum { OP_ECHO = 1, OP_SUM, OP_STREAM, OP_NEVER, OP_SECRET, OP_HUGE, OP_DROP };
 
 #define STREAM_BYTES MIB(3)
 
@@ -22,7 +22,7 @@ struct world {
     struct rpc_call *call;
     int status, ndone, events, ups;
     struct buf body;
-    bool hold_consume;
+    bool hold_consume, crowd;
 } w;
 
 static int op_echo(struct rpc_req *q, struct str body)
@@ -86,9 +86,35 @@ static int op_stream(struct rpc_req *q, struct str body UNUSED)
     return 0;
 }
 
+static void give_up(void *ctx)
+{
+    rpc_reply(ctx, E_CANCELED, NULL, NULL);
+}
+
 static int op_never(struct rpc_req *q, struct str body UNUSED)
 {
+    if (w.crowd)
+        rpc_req_on_cancel(q, give_up, q);
     w.held = q;
+    return 0;
+}
+
+static int op_huge(struct rpc_req *q, struct str body UNUSED)
+{
+    static char huge[RPC_BODY_MAX + 1], words[1000];
+    Directory__DomainRequest out = DIRECTORY__DOMAIN_REQUEST__INIT;
+
+    memset(words, 'w', sizeof words - 1);
+    out.domain = str_pb(str_of(huge, sizeof huge));
+    rpc_reply(q, 0, &out.base, words);
+    return 0;
+}
+
+static int op_drop(struct rpc_req *q, struct str body UNUSED)
+{
+    w.asked++;
+    w.held = q;
+    rpc_peer_drop(rpc_req_peer(q), "test");
     return 0;
 }
 
@@ -98,6 +124,8 @@ static const struct rpc_op ops[] = {
     [OP_STREAM] = { .run = op_stream, .from = FROM(MX), .flags = RPC_DOWN },
     [OP_NEVER] = { .run = op_never, .from = FROM(MX) },
     [OP_SECRET] = { .run = op_echo, .from = FROM(STORE) },
+    [OP_HUGE] = { .run = op_huge, .from = FROM(MX) },
+    [OP_DROP] = { .run = op_drop, .from = FROM(MX) },
 };
 static const struct rpc_service service = { .name = "test", .ops = ops, .nops = ARRAY_LEN(ops) };
 
@@ -274,6 +302,79 @@ static void test_deep_nesting_refused(void **state UNUSED)
     CHECK(RPC_UNPACK(&a, buf_str(&deep), directory__domain_list_response) == NULL);
 }
 
+/* What does not fit is said to be so, and the connection lives. */
+static void test_answer_over_the_limit(void **state UNUSED)
+{
+    ask(OP_HUGE, 5000, (struct rpc_ask){ .flags = RPC_NO_REPEAT });
+    loop_run(w.loop);
+    CHECK(w.status == E_LIMIT && w.ups == 1 && rpc_link_is_up(w.link));
+}
+
+/* A piece too many is refused whole: half of it must not be on its way. */
+static void test_send_all_or_nothing(void **state UNUSED)
+{
+    CLEANUP(buf_release) struct buf big = { .max = MIB(1) };
+    struct rpc_call *c;
+
+    CHECK(buf_reserve(&big, MIB(1)) != NULL);
+    memset(big.p, 1, big.n = MIB(1));
+    ask(OP_ECHO, 5000, (struct rpc_ask){ .changes = true });
+    loop_run(w.loop); /* up */
+    w.ndone = 0;
+    c = ask(OP_SUM, 5000, (struct rpc_ask){ .upload = true });
+    CHECK(rpc_call_send(c, buf_str(&big)) == E_LIMIT);
+    CHECK(rpc_call_send(c, STR("small")) == 0);
+    rpc_call_end(c);
+    loop_run(w.loop);
+    CHECK(w.status == 0 && w.uploaded == 5);
+}
+
+/* One role's crowd: who comes too late is asked to come again, the others keep their connection. */
+static void test_too_many_requests(void **state UNUSED)
+{
+    w.crowd = true;
+    for (size_t i = 0; i < 8193; i++)
+        ask(OP_NEVER, 60000, (struct rpc_ask){ .flags = RPC_NO_REPEAT });
+    loop_run(w.loop);
+    CHECK(w.status == E_BUSY && w.ndone == 1 && rpc_link_pending(w.link) == 8192);
+}
+
+/* What stands behind the frame that had the peer dropped is not looked at. */
+static void test_no_frame_after_drop(void **state UNUSED)
+{
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    log_to(null);
+    ask(OP_DROP, 5000, (struct rpc_ask){ .flags = RPC_NO_REPEAT });
+    ask(OP_DROP, 5000, (struct rpc_ask){ .flags = RPC_NO_REPEAT });
+    loop_run(w.loop);
+    CHECK(w.asked == 1 && w.status == E_CLOSED);
+    rpc_reply(w.held, 0, NULL, NULL);
+    log_to(STDERR_FILENO);
+    close(null);
+}
+
+static void done_and_again(void *ctx, int status, struct str body UNUSED)
+{
+    struct rpc_ask again = { .op = OP_ECHO, .deadline_ms = 1000, .done = done_and_again, .ctx = ctx };
+
+    CHECK(status == E_CLOSED);
+    rpc_call_cancel(w.call); /* clears up everything it has, this call among it */
+    w.ndone++;
+    CHECK(rpc_link_ask(w.link ? w.link : ctx, &again) == NULL);
+}
+
+/* Whoever asks again at every failure does not keep a link alive that is being freed. */
+static void test_ask_while_the_link_goes(void **state UNUSED)
+{
+    struct rpc_ask a = { .op = OP_NEVER, .deadline_ms = 1000, .done = done_and_again, .ctx = w.link };
+
+    w.call = rpc_link_ask(w.link, &a);
+    CHECK(w.call != NULL);
+    rpc_link_free(&w.link);
+    CHECK(w.ndone == 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +384,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_denied_drops_the_peer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
         cmocka_unit_test_setup_teardown(test_repeat_with_same_operation, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_answer_over_the_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_send_all_or_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_too_many_requests, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_frame_after_drop, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ask_while_the_link_goes, setup, teardown),
         cmocka_unit_test(test_deep_nesting_refused),
     };
 

@@ -7,6 +7,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/idmap.h"
 #include "lib/base/log.h"
+#include <stdio.h>
 
 #define REQUESTS_MAX 8192u /* of one peer at a time */
 
@@ -86,10 +87,16 @@ static void peer_closed(void *ctx, int why UNUSED)
 {
     struct rpc_peer *p = ctx;
     struct rpc_req *q;
-    uint64_t id;
+    uint64_t id, *ids;
+    size_t n;
 
     p->live++; /* keep p while its requests go */
-    while ((q = idmap_any(&p->requests, &id))) {
+    ids = idmap_ids(&p->requests, &n);
+    for (size_t i = 0; i < n; i++)
+        if ((q = idmap_take(&p->requests, ids[i])))
+            req_cancel(q);
+    free(ids);
+    while ((q = idmap_any(&p->requests, &id))) { /* no memory for the list: slower */
         idmap_take(&p->requests, id);
         req_cancel(q);
     }
@@ -107,7 +114,7 @@ static const struct rpc_op *op_of(const struct rpc_service *s, uint32_t op)
 
 static struct rpc_req *req_new(struct rpc_peer *p, const Rpc__Frame *f, const struct rpc_op *op)
 {
-    struct rpc_req *q = p->requests.n < REQUESTS_MAX ? calloc(1, sizeof *q) : NULL;
+    struct rpc_req *q = calloc(1, sizeof *q);
 
     if (!q || idmap_put(&p->requests, f->id, q) < 0) {
         free(q);
@@ -130,6 +137,17 @@ static struct rpc_req *req_new(struct rpc_peer *p, const Rpc__Frame *f, const st
     return q;
 }
 
+/* Too many at once, or no memory: "try later", and the peer's other requests go on. */
+static int refuse_request(struct rpc_peer *p, uint64_t id, int status)
+{
+    Rpc__Frame f = RPC__FRAME__INIT;
+
+    f.kind = RPC__KIND__RESPONSE;
+    f.id = id;
+    f.status = status;
+    return chan_send(p->chan, &f);
+}
+
 static int start_request(struct rpc_peer *p, const Rpc__Frame *f)
 {
     const struct rpc_op *op = op_of(p->server->service, f->op);
@@ -141,9 +159,11 @@ static int start_request(struct rpc_peer *p, const Rpc__Frame *f)
         return E_DENIED;
     if (f->id == 0 || idmap_get(&p->requests, f->id))
         return E_SYNTAX;
+    if (p->requests.n >= REQUESTS_MAX)
+        return refuse_request(p, f->id, E_BUSY);
     q = req_new(p, f, op);
     if (!q)
-        return E_NOMEM;
+        return refuse_request(p, f->id, E_NOMEM);
     r = op->guard ? op->guard(q, pb_str(f->body)) : 0;
     if (r == E_DENIED) {
         rpc_reply(q, r, NULL, NULL);
@@ -253,11 +273,14 @@ void rpc_server_free(struct rpc_server **sp)
             p->next->prev_next = &s->peers;
         p->prev_next = NULL;
         p->next = NULL;
-        p->server = NULL;
+        p->live++;
         if (p->chan) {
             chan_forget(p->chan);
             peer_closed(p, 0);
         }
+        p->server = NULL;
+        p->live--;
+        peer_unref(p);
     }
     free(s);
 }
@@ -426,8 +449,7 @@ static void finish_answer(struct rpc_req *q)
     req_free(q);
 }
 
-static int pack_answer(struct rpc_req *q, int status, const ProtobufCMessage *body, const char *detail, struct buf *body_buf,
-                       Rpc__Frame *f)
+static int pack_answer(struct rpc_req *q, int status, const ProtobufCMessage *body, struct buf *body_buf, Rpc__Frame *f)
 {
     size_t n = status == 0 && body ? protobuf_c_message_get_packed_size(body) : 0;
     uint8_t *at = n ? buf_reserve(body_buf, n) : NULL;
@@ -439,8 +461,6 @@ static int pack_answer(struct rpc_req *q, int status, const ProtobufCMessage *bo
     f->id = q->id;
     f->status = status;
     f->body = str_pb(buf_str(body_buf));
-    if (detail)
-        f->detail = (char *)(uintptr_t)detail;
     return 0;
 }
 
@@ -448,6 +468,7 @@ void rpc_reply(struct rpc_req *q, int status, const ProtobufCMessage *body, cons
 {
     CLEANUP(buf_release) struct buf packed = { .max = RPC_BODY_MAX };
     Rpc__Frame f = RPC__FRAME__INIT;
+    char words[RPC_DETAIL_MAX + 1];
     size_t n;
     uint8_t *at;
 
@@ -458,9 +479,14 @@ void rpc_reply(struct rpc_req *q, int status, const ProtobufCMessage *body, cons
         req_free(q);
         return;
     }
-    if (pack_answer(q, status, body, detail, &packed, &f) < 0) {
+    if (pack_answer(q, status, body, &packed, &f) < 0) {
+        f.kind = RPC__KIND__RESPONSE;
+        f.id = q->id;
         f.status = E_LIMIT;
-        f.body = str_pb(STR_NONE);
+    }
+    if (detail) {
+        snprintf(words, sizeof words, "%s", detail);
+        f.detail = words;
     }
     if (q->out.wait.n == 0) {
         idmap_take(&q->peer->requests, q->id);
