@@ -131,12 +131,15 @@ User ${me.address}
 Pass ${me.password}
 SSLType IMAPS
 CertificateFile ${cert}
+
 IMAPStore far
 Account a
+
 MaildirStore near
 Path ${dir}/mail/
 Inbox ${dir}/mail/INBOX
 SubFolders Verbatim
+
 Channel c
 Far :far:
 Near :near:
