@@ -169,12 +169,13 @@ SyncState *
 
 test('mutt reads the inbox', async (t) => {
   if (!await has(t, 'mutt', ['-v'])) return;
+  for (const i of [91, 92]) await service.deliver(alias.address, sample(i));
   const rc = path.join(service.dir, 'muttrc');
   const cache = path.join(service.dir, 'mutt-copy');
   await writeFile(rc, `set imap_user="${alias.address}"\nset imap_pass="${alias.password}"\nset ssl_force_tls=yes\nset ssl_verify_host=no\nset ssl_verify_dates=no\n`
     + `set certificate_file="${service.dir}/mutt-certs"\nset mbox_type=maildir\nset confirmcreate=no\nset confirmappend=no\nset quit=yes\n`
     + `set folder="imaps://127.0.0.1:${service.ports.imaps}"\nset spoolfile="imaps://127.0.0.1:${service.ports.imaps}/INBOX"\nset wait_key=no\nset copy=no\nset delete=no\n`
-    + `push "o<tag-pattern>~A<enter><tag-prefix><copy-message><kill-line>${cache}<enter><quit>"\n`, { mode: 0o600 });
+    + `push "<tag-pattern>~A<enter><tag-prefix><copy-message><kill-line>${cache}<enter><quit>"\n`, { mode: 0o600 });
   const pem = await run('openssl', ['s_client', '-connect', `127.0.0.1:${service.ports.imaps}`, '-showcerts']);
   await writeFile(path.join(service.dir, 'mutt-certs'), /-----BEGIN CERT[\s\S]+?-----END CERTIFICATE-----\n/.exec(pem.stdout)[0]);
   const r = await run('script', ['-qec', `mutt -n -F ${rc}`, '/dev/null'], { env: { TERM: 'xterm', HOME: service.dir }, timeout: 30000 });

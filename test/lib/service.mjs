@@ -234,7 +234,7 @@ export class Service {
     } catch { return false; }
   }
   async status() { return JSON.parse((await this.ctl(['status', '--json'])).stdout); }
-  async pids(role) { return (await this.status()).roles.filter((r) => r.name === role).map((r) => r.pid); }
+  async pids(role) { return (await this.status()).roles.filter((r) => r.name === role && r.pid > 0).map((r) => r.pid); }
   async kill(role, signal = 'SIGKILL') { for (const pid of await this.pids(role)) process.kill(pid, signal); }
   async alias(name = `user${++this.names}`) {
     const address = name.includes('@') ? name : `${name}@example.test`;
