@@ -36,8 +36,6 @@ const other_includes = [
   { from: /^(lib\/rpc|lib\/mime|src|test|bench)\//, what: /^proto\/[a-z_]+\.pb-c\.h$/ },
   { from: /^(lib\/db|src|test|bench)\//, what: /^sql\// },
   { from: /^(lib\/crypto|vendor)\//, what: /^vendor\/[a-z0-9]+\.h$/ },
-  // The command line is no role: it starts the service (serve, demo, a command while it is stopped).
-  { from: /^src\/ctl\//, what: /^src\/supervisor\/supervisor\.h$/ },
 ];
 
 const banned = {

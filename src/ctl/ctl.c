@@ -81,3 +81,14 @@ int ctl_main(int argc, char **argv)
     fprintf(stderr, "letterlock: no such command: %s\n\n", argv[0]);
     return usage(stderr, NULL);
 }
+
+int ctl_config(const struct args *a, struct config *c)
+{
+    CLEANUP(buf_release) struct buf err = { .max = KIB(4) };
+    int r = config_open(c, a->config, &err);
+
+    if (r == 0)
+        return 0;
+    ctl_fail(0, "%s", err.n ? buf_z(&err) : error_text(r));
+    return r == E_NOTFOUND ? EX_NOINPUT : r == E_SYNTAX || r == E_RANGE ? EX_CONFIG : ctl_exit_code(r);
+}

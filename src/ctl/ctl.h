@@ -39,6 +39,9 @@ int ctl_fail(int code, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* sysexits code for an E_* of the service. */
 int ctl_exit_code(int e);
 
+/* The configuration of this command; says on standard error why not. 0 or a sysexits code. */
+int ctl_config(const struct args *a, struct config *c);
+
 /* ---- the service (service.c) ---- */
 struct service; /* a way to store and directory, running or started for this command */
 /* Reads the configuration and finds the service; where it is stopped, starts the roles under the same

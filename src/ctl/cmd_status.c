@@ -1,0 +1,107 @@
+/* src/ctl/cmd_status.c: what runs, how it is confined, and what the store has in hand. */
+#include "lib/base/errors.h"
+#include "proto/store.pb-c.h"
+#include "src/ctl/ctl.h"
+#include <jansson.h>
+#include <sysexits.h>
+
+static long long number(const json_t *j, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(j, key));
+}
+
+static bool yes(const json_t *j, const char *key)
+{
+    return json_is_true(json_object_get(j, key));
+}
+
+/* The store's counters, or null when it does not answer now. */
+static json_t *store_counters(const struct args *a)
+{
+    Store__StatusRequest q = STORE__STATUS_REQUEST__INIT;
+    CLEANUP(service_close) struct service *s = NULL;
+    Store__StatusResponse *m = NULL;
+
+    if (service_open(a, &s) != 0 || service_ask(s, ROLE_STORE, STORE__OP__STATUS, &q.base,
+                                                &store__status_response__descriptor, &m) < 0)
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sessions", (json_int_t)m->sessions, "open_mailboxes",
+                     (json_int_t)m->open_mailboxes, "staged_bytes", (json_int_t)m->staged_bytes, "delivered_open",
+                     (json_int_t)m->delivered_open, "delivered_sealed", (json_int_t)m->delivered_sealed,
+                     "duplicates", (json_int_t)m->duplicates, "drained", (json_int_t)m->drained);
+}
+
+static void print_role(const json_t *one)
+{
+    bool seccomp = yes(one, "seccomp"), landlock = number(one, "landlock_abi") > 0;
+    const char *confined = seccomp && landlock ? "seccomp, Landlock"
+                           : seccomp           ? "seccomp"
+                           : landlock          ? "Landlock"
+                                               : "NOTHING";
+    char name[40];
+
+    snprintf(name, sizeof name, "%s/%lld", json_string_value(json_object_get(one, "name")), number(one, "instance"));
+    printf("%-12s %8lld %-9s %8lld  %s\n", name, number(one, "pid"),
+           json_string_value(json_object_get(one, "state")), number(one, "restarts"), confined);
+}
+
+static void print_store(const json_t *store)
+{
+    if (!json_is_object(store)) {
+        printf("The store does not answer now.\n");
+        return;
+    }
+    printf("%lld sessions, %lld open mailboxes; since the store started: %lld messages into open mailboxes, "
+           "%lld sealed, %lld drained, %lld repeats recognised\n",
+           number(store, "sessions"), number(store, "open_mailboxes"), number(store, "delivered_open"),
+           number(store, "delivered_sealed"), number(store, "drained"), number(store, "duplicates"));
+}
+
+static void print_status(const json_t *j)
+{
+    const json_t *one;
+    size_t i;
+
+    printf("letterlock %s, process %lld, %s, up %.0f s\n", json_string_value(json_object_get(j, "version")),
+           number(j, "pid"), yes(j, "stopping") ? "stopping" : yes(j, "ready") ? "ready" : "starting",
+           (double)number(j, "uptime_ms") / 1000.0);
+    printf("%-12s %8s %-9s %8s  %s\n", "role", "process", "state", "restarts", "confined by");
+    for (i = 0; (one = json_array_get(json_object_get(j, "roles"), i)); i++)
+        print_role(one);
+    for (i = 0; (one = json_array_get(json_object_get(j, "listeners"), i)); i++)
+        printf("%-16s %s\n", json_string_value(json_object_get(one, "key")),
+               json_string_value(json_object_get(one, "address")));
+    print_store(json_object_get(j, "store"));
+    if (!yes(j, "own_users"))
+        printf("All roles share one user (start as root with server.user set to change that).\n");
+    if (!yes(j, "tls"))
+        printf("No certificate: TLS is off, and IMAP takes no passwords.\n");
+}
+
+int cmd_status(int argc, char **argv)
+{
+    CLEANUP(config_release) struct config c = { .conf = NULL };
+    CLEANUP(buf_release) struct buf text = { .max = KIB(128) };
+    struct args a = { .nwords = 0 };
+    json_t *j;
+    int r;
+
+    if ((r = args_parse(argc, argv, NULL, 0, 0, &a)) != 0 || (r = ctl_config(&a, &c)) != 0)
+        return r;
+    if (service_status(&c, &text) < 0) {
+        if (a.json)
+            printf("{\"running\":false}\n");
+        return a.json ? EX_UNAVAILABLE : ctl_fail(EX_UNAVAILABLE, "the service is not running (%s)", c.path);
+    }
+    if (!(j = json_loadb(text.p, text.n, 0, NULL)))
+        return ctl_fail(EX_SOFTWARE, "the service answered something else");
+    json_object_set_new(j, "store", yes(j, "ready") ? store_counters(&a) : json_null());
+    if (a.json) {
+        json_dumpf(j, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        print_status(j);
+    }
+    json_decref(j);
+    return EX_OK;
+}
