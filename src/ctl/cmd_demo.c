@@ -9,6 +9,8 @@
 #include "src/common/supervisor.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -144,6 +146,10 @@ static int make_address(struct demo *d, struct service *s)
 
 /* ---- sample mail, by SMTP like any other ---- */
 
+struct smtp {
+    FILE *in, *out;
+};
+
 /* Read one reply, all its lines; its code, or -1. */
 static int smtp_reply(FILE *f)
 {
@@ -156,53 +162,61 @@ static int smtp_reply(FILE *f)
     return (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
 }
 
-static bool smtp_say(FILE *f, const char *text, int want)
+static bool smtp_say(const struct smtp *c, const char *text, int want)
 {
-    fputs(text, f);
-    fflush(f);
-    return smtp_reply(f) == want;
+    fputs(text, c->out);
+    fflush(c->out);
+    return smtp_reply(c->in) == want;
 }
 
-static bool send_sample(FILE *f, const char *text)
+static bool send_sample(const struct smtp *c, const char *text)
 {
-    if (!smtp_say(f, "MAIL FROM:<friend@example.org>\r\n", 250) ||
-        !smtp_say(f, "RCPT TO:<" DEMO_ADDRESS ">\r\n", 250) || !smtp_say(f, "DATA\r\n", 354))
+    if (!smtp_say(c, "MAIL FROM:<friend@example.org>\r\n", 250) ||
+        !smtp_say(c, "RCPT TO:<" DEMO_ADDRESS ">\r\n", 250) || !smtp_say(c, "DATA\r\n", 354))
         return false;
     for (const char *p = text; *p; p++) { /* no sample has a line that starts with a dot */
         if (*p == '\n')
-            fputc('\r', f);
-        fputc(*p, f);
+            fputc('\r', c->out);
+        fputc(*p, c->out);
     }
-    return smtp_say(f, ".\r\n", 250);
+    return smtp_say(c, ".\r\n", 250);
 }
 
-static int send_samples(const struct demo *d)
+/* Connect to the first address that mx listens on. */
+static bool smtp_open(const struct conf_addrs *l, struct smtp *c)
 {
-    const struct conf_addrs *l = &d->config.server.mx_listen;
     struct timeval patience = { .tv_sec = 20 };
-    size_t sent = 0;
-    FILE *f = NULL;
-    int fd;
+    int on = 1, fd = l->n ? socket(l->v[0].sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
 
-    if (l->n == 0)
-        return 0;
-    fd = socket(l->v[0].sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0)
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)(const void *)&l->v[0].sa, l->v[0].len) == 0)
-        f = fdopen(fd, "r+");
-    if (!f) {
-        if (fd >= 0)
-            close(fd);
-        return 0;
+    *c = (struct smtp){ NULL, NULL };
+    if (fd < 0)
+        return false;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (connect(fd, (const struct sockaddr *)(const void *)&l->v[0].sa, l->v[0].len) == 0) {
+        c->in = fdopen(dup(fd), "r");
+        c->out = fdopen(dup(fd), "w");
     }
-    setvbuf(f, NULL, _IONBF, 0);
-    if (smtp_reply(f) == 220 && smtp_say(f, "EHLO demo.example.org\r\n", 250))
-        while (sent < samples_n && send_sample(f, samples[sent]))
+    close(fd);
+    return c->in && c->out;
+}
+
+static size_t send_samples(const struct demo *d)
+{
+    struct smtp c;
+    size_t sent = 0;
+
+    if (smtp_open(&d->config.server.mx_listen, &c) && smtp_reply(c.in) == 220 &&
+        smtp_say(&c, "EHLO demo.example.org\r\n", 250)) {
+        while (sent < samples_n && send_sample(&c, samples[sent]))
             sent++;
-    fputs("QUIT\r\n", f);
-    fclose(f);
-    return (int)sent;
+        fputs("QUIT\r\n", c.out);
+    }
+    if (c.in)
+        fclose(c.in);
+    if (c.out)
+        fclose(c.out);
+    return sent;
 }
 
 static const char *first_of(const struct conf_addrs *l)
@@ -210,7 +224,7 @@ static const char *first_of(const struct conf_addrs *l)
     return l->n ? l->v[0].text : "(off)";
 }
 
-static void screen(const struct demo *d, int sent)
+static void screen(const struct demo *d, size_t sent)
 {
     const struct server_conf *v = &d->config.server;
     const char *tls = first_of(&v->imap_tls_listen);
@@ -228,7 +242,7 @@ static void screen(const struct demo *d, int sent)
            first_of(&v->imap_listen), tls, d->dir);
     printf("  SMTP       %s takes mail for *@%s that exists\n", first_of(&v->mx_listen), DEMO_DOMAIN);
     if (d->password[0])
-        printf("  Samples    %d messages were delivered\n", sent);
+        printf("  Samples    %zu messages were delivered\n", sent);
     printf("\n  Read the first message:\n"
            "    curl --cacert %s/tls/cert.pem --user '%s:%s' 'imaps://%s/INBOX;UID=1'\n",
            d->dir, DEMO_ADDRESS, d->password[0] ? d->password : "PASSWORD", tls);
@@ -242,7 +256,8 @@ int cmd_demo(int argc, char **argv)
     struct args a = { .nwords = 0 }, as_service = { .nwords = 0 };
     struct option opts[] = { { "--dir", &d.dir, NULL } };
     struct service *s = NULL;
-    int r, status = 0, sent = 0;
+    int r, status = 0;
+    size_t sent = 0;
 
     d.dir = "./demo";
     if ((r = args_parse(argc, argv, opts, 1, 0, &a)) != 0 || (r = prepare(&d)) != 0 || (r = start(&d)) != 0)
