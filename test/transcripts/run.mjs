@@ -5,17 +5,31 @@
 //   # RFC 9051 7.5.1: no EXPUNGE during FETCH            clients 2, messages 3, state selected
 //   C1: a STORE 2 +FLAGS.SILENT (\Deleted)     S1: a OK
 //   C1: b EXPUNGE                              S1: * 2 EXPUNGE | b OK
-// Settings stand at the end of the first line: clients N (1), messages N in INBOX (0), state new | auth |
-// selected (selected), clear (no TLS). C: and S: are client 1. What follows S: are the response lines, in
-// order, separated by " | " or on S: lines of their own. A tagged line and a numbered reply match by their
-// beginning, others whole; "…" inside a line matches anything, "…" alone any number of lines; $name
-// captures a word the first time and must equal it later. Lines that are not matched are an error. \r \n \t \xNN
-// \\ are escapes in C lines; a C line that ends in \c sends no CRLF. "S1: EOF": the server hangs up.
-// $ADDRESS and $PASSWORD are the alias's.
+// The folder it stands in is the protocol: imap, mx. Settings stand at the end of the first line, three
+// spaces or more behind the title:
+//   clients N (1)
+//   messages N      so many samples in INBOX (0), delivered by SMTP
+//   mail A B…       data/A.eml, data/B.eml… in INBOX, by APPEND, of 2-Nov-2026 10:11:12 +0000
+//   state raw | new | auth | selected (selected)        raw: nothing read yet, new: the greeting is read
+//   clear           no TLS: state raw
+//   mx N, imap N    client N talks to the MX, after EHLO; to IMAP, with INBOX selected
+//   others N        so many more aliases: $OTHER1, $OTHER2…
+//   whole           also under --bytes the lines go in one piece: what is tested is that they do
+// C: and S: are client 1; C*100: and S*100: stand for a hundred of them, \# for their number. What follows S: are the
+// lines, in order, separated by " | " or on S: lines of their own. A tagged line and a numbered reply match
+// by their beginning, others whole; "…" inside a line matches anything, "…" alone any number of lines;
+// $name captures a word the first time and must equal it later. Lines that are not matched are an error.
+// "S1: EOF": the server hangs up. A server's literal is part of its line: "BODY[] {3}\r\nabc)".
+// \r \n \t \xNN are escapes, in C lines \\ too, and \{TEXT*N} for N times TEXT; a C line that ends in \c
+// sends no CRLF. $ADDRESS and $PASSWORD are the alias's, $ADDRESS2 another one's; $PLAIN is what AUTHENTICATE
+// PLAIN wants of the first.
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Service, dial, root, sample } from '../lib/service.mjs';
+import { Service, crlf, dial, root, sample } from '../lib/service.mjs';
 
+const AT_ONCE = 6; // transcripts that run side by side
+const PATIENCE_MS = 15000;
+const here = path.join(root, 'test/transcripts');
 const args = process.argv.slice(2);
 const bytewise = args.includes('--bytes');
 const named = args.filter((a) => !a.startsWith('--'));
@@ -29,14 +43,21 @@ async function find(dir) {
   return out.sort();
 }
 
+// ---- reading ------------------------------------------------------------------------------------
+
 function settings(line) {
-  const num = (w, d) => Number(new RegExp(`\\b${w} (\\d+)`).exec(line)?.[1] ?? d);
-  return {
-    clients: num('clients', 1),
-    messages: num('messages', 0),
-    state: /\bstate (new|auth|selected)\b/.exec(line)?.[1] ?? 'selected',
-    clear: /\bclear\b/.test(line.split('  ').at(-1)),
-  };
+  const text = /\s{3,}(\S.*)$/.exec(line)?.[1] ?? '';
+  const set = { clients: 1, messages: 0, mail: [], state: 'selected', clear: false, mx: 0, imap: 0, others: 0, whole: false };
+  for (const part of text.split(',').map((p) => p.trim()).filter(Boolean)) {
+    const [name, ...values] = part.split(/\s+/);
+    if (!(name in set)) throw new Error(`line 1: unknown setting ${name}`);
+    if (name === 'mail') set.mail = values;
+    else if (name === 'state') [set.state] = values;
+    else if (name === 'clear' || name === 'whole') set[name] = true;
+    else set[name] = Number(values[0]);
+  }
+  if (set.clear) set.state = 'raw';
+  return set;
 }
 
 // [{ kind: 'C' | 'S', client, text, line }]
@@ -44,62 +65,78 @@ function parse(text) {
   const steps = [];
   text.split('\n').forEach((raw, i) => {
     if (!raw.trim() || raw.startsWith('#')) return;
-    const pieces = raw.split(/(?:^|\s{2,})(?=[CS]\d*: )/).filter((p) => p.trim());
+    const pieces = raw.split(/(?:^|\s{2,})(?=[CS]\d*(?:\*\d+)?: ?)/).filter((p) => p.trim());
     for (const p of pieces) {
-      const m = /^([CS])(\d*): ?(.*)$/.exec(p.trimStart());
+      const m = /^([CS])(\d*)(?:\*(\d+))?: ?(.*)$/.exec(p.trimStart());
       if (!m) throw new Error(`line ${i + 1}: not a C: or S: line`);
       const client = Number(m[2] || 1);
-      if (m[1] === 'C') steps.push({ kind: 'C', client, text: m[3], line: i + 1 });
-      else for (const t of m[3].split(' | ')) steps.push({ kind: 'S', client, text: t.trim(), line: i + 1 });
+      for (let n = 1; n <= Number(m[3] ?? 1); n++) {
+        const text = m[4].replace(/\\#/g, n);
+        if (m[1] === 'C') steps.push({ kind: 'C', client, text, line: i + 1 });
+        else for (const t of text.split(' | ')) steps.push({ kind: 'S', client, text: t.trim(), line: i + 1 });
+      }
     }
   });
   return steps;
 }
 
+const byte = (hex) => String.fromCharCode(parseInt(hex, 16));
+const control = { r: '\r', n: '\n', t: '\t', c: '', '\\': '\\' };
+
+// Lower case only: "\Recent" is a flag.
 function unescape(text) {
-  return Buffer.from(text.replace(/\\(r|n|t|c$|\\|x[0-9a-f]{2})/gi, (_, e) =>
-    ({ r: '\r', n: '\n', t: '\t', c: '', '\\': '\\' })[e] ?? String.fromCharCode(parseInt(e.slice(1), 16))), 'latin1');
+  return Buffer.from(Buffer.from(text, 'utf8').toString('latin1')
+    .replace(/\\\{(.*?)\*(\d+)\}/g, (_, t, n) => t.repeat(Number(n)))
+    .replace(/\\(r|n|t|c$|\\|x[0-9a-fA-F]{2})/g, (_, e) => control[e] ?? byte(e.slice(1))), 'latin1');
 }
 
 const substitute = (text, vars) => text.replace(/\$(\w+)/g, (m, n) => vars[n] ?? m);
+const quote = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 function matches(pattern, line, vars) {
-  const byBeginning = /^(?:[\w.]+ (?:OK|NO|BAD)\b|\d{3}(?:[ -]|$))/.test(pattern) && !pattern.startsWith('*');
+  const byBeginning = /^(?:[\w.]+ (?:OK|NO|BAD)\b|\d{3}[ -])/.test(pattern);
   const names = [];
-  const source = pattern.split(/(\$\w+|…)/).map((p) => {
-    if (p === '…') return '.*';
-    if (/^\$\w+$/.test(p)) {
-      const n = p.slice(1);
-      if (vars[n] !== undefined) return vars[n].replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-      names.push(n);
-      return '([^\\s()\\[\\]]+)';
-    }
-    return p.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const text = Buffer.from(pattern.replace(/…/g, '\0'), 'utf8').toString('latin1')
+    .replace(/\\(r|n|t|x[0-9a-fA-F]{2})/g, (_, e) => control[e] ?? byte(e.slice(1)));
+  // eslint-disable-next-line no-control-regex
+  const source = text.split(/(\$[a-z]\w*|\0)/).map((p) => {
+    if (p === '\0') return '.*';
+    if (!/^\$[a-z]\w*$/.test(p)) return quote(p);
+    const n = p.slice(1);
+    if (vars[n] !== undefined) return quote(vars[n]);
+    if (names.includes(n)) return `\\${names.indexOf(n) + 1}`;
+    names.push(n);
+    return '([^\\s()\\[\\]]+)';
   }).join('');
-  const m = new RegExp(`^${source}${byBeginning ? '' : '$'}`, 's').exec(line);
+  const end = /^\d{3}$/.test(pattern) ? '(?: .*)?$' : byBeginning ? '' : '$';
+  const m = new RegExp(`^${source}${end}`, 's').exec(line);
   if (m) names.forEach((n, i) => { vars[n] = m[i + 1]; });
   return m !== null;
 }
 
-async function send(io, bytes) {
-  if (!bytewise) return io.write(bytes);
+// ---- talking ------------------------------------------------------------------------------------
+
+async function send(io, bytes, whole) {
+  if (!bytewise || whole) return io.write(bytes);
   for (const b of bytes) await io.write(Buffer.from([b]));
 }
 
+// A connection knows how its answers are read: lines, or lines with literals.
 async function open(service, proto, set, alias) {
-  if (proto === 'mx') return dial(service.ports.mx);
-  const c = set.clear
-    ? { io: await dial(service.ports.imap) }
-    : await service.imap(alias, { login: set.state !== 'new' });
+  if (proto === 'mx') return { io: await dial(service.ports.mx), answer: (io) => io.line(PATIENCE_MS) };
+  const answer = responses;
+  if (set.clear) return { io: await dial(service.ports.imap), answer };
+  if (set.state === 'raw') return { io: await dial(service.ports.imaps, { secure: true }), answer };
+  const c = await service.imap(alias, { login: set.state !== 'new' });
   if (set.state === 'selected') await c.cmd('SELECT INBOX');
-  return c.io;
+  return { io: c.io, answer };
 }
 
 async function responses(io) {
   let text = '';
   for (;;) {
-    const l = await io.line(10000);
-    if (l === null) return null;
+    const l = await io.line(PATIENCE_MS);
+    if (l === null) return text || null;
     text += l;
     const m = /\{(\d+)\}$/.exec(l);
     if (!m) return text;
@@ -107,67 +144,108 @@ async function responses(io) {
   }
 }
 
-async function expect(io, steps, vars, proto) {
+const seen = (line) => line.replace(/\r\n/g, '\\r\\n').slice(0, 2000);
+
+async function expect(c, steps, vars) {
   let skipping = false;
   for (const s of steps) {
     if (s.text === '…') { skipping = true; continue; }
-    const pattern = substitute(s.text, { ADDRESS: vars.ADDRESS, PASSWORD: vars.PASSWORD }).replace(/\\r\\n/g, '\r\n');
+    const pattern = substitute(s.text, { ADDRESS: vars.ADDRESS, PASSWORD: vars.PASSWORD, ADDRESS2: vars.ADDRESS2 });
     for (;;) {
-      const line = proto === 'mx' ? await io.line(10000) : await responses(io);
+      let line;
+      try {
+        line = await c.answer(c.io);
+      } catch (e) {
+        throw new Error(`line ${s.line}: expected: ${pattern}\n  ${e.message}`);
+      }
       if (pattern === 'EOF') {
-        if (line !== null) throw new Error(`line ${s.line}: expected the end, got: ${line}`);
-        break;
+        if (line === null) break;
+        if (!skipping) throw new Error(`line ${s.line}: expected the end, got: ${seen(line)}`);
+        continue;
       }
       if (line === null) throw new Error(`line ${s.line}: expected: ${pattern}\n  the connection ended`);
       if (matches(pattern, line, vars)) break;
-      if (!skipping) throw new Error(`line ${s.line}: expected: ${pattern}\n  got: ${line}`);
+      if (!skipping) throw new Error(`line ${s.line}: expected: ${pattern}\n  got: ${seen(line)}`);
     }
     skipping = false;
   }
 }
 
+async function prepare(service, alias, set) {
+  for (let i = 1; i <= set.messages; i++) await service.deliver(alias.address, sample(i, 200));
+  if (!set.mail.length) return;
+  const c = await service.imap(alias);
+  for (const name of set.mail) {
+    const bytes = crlf(await readFile(path.join(here, 'data', `${name}.eml`)));
+    await c.cmd(['APPEND INBOX " 2-Nov-2026 10:11:12 +0000" ', bytes]);
+  }
+  await c.logout();
+}
+
 async function run(service, file) {
   const text = await readFile(file, 'utf8');
   const set = settings(text.split('\n', 1)[0]);
-  const proto = path.relative(path.join(root, 'test/transcripts'), file).split(path.sep)[0];
+  const steps = parse(text);
+  const proto = path.relative(here, file).split(path.sep)[0];
   const alias = await service.alias();
-  const vars = { ADDRESS: alias.address, PASSWORD: alias.password };
-  for (let i = 1; i <= set.messages; i++) await service.deliver(alias.address, sample(i, 200));
-  const io = [];
+  const plain = Buffer.from(`\0${alias.address}\0${alias.password}`).toString('base64');
+  const vars = { ADDRESS: alias.address, PASSWORD: alias.password, PLAIN: plain };
+  if (text.includes('$ADDRESS2')) vars.ADDRESS2 = (await service.alias()).address;
+  for (let i = 1; i <= set.others; i += 10)
+    (await Promise.all(Array.from({ length: Math.min(10, set.others - i + 1) }, () => service.alias())))
+      .forEach((a, k) => { vars[`OTHER${i + k}`] = a.address; });
+  await prepare(service, alias, set);
+  const conns = [];
   try {
-    for (let i = 0; i < set.clients; i++) io.push(await open(service, proto, set, alias));
-    const steps = parse(text);
+    for (let i = 1; i <= set.clients; i++) {
+      if (i === set.mx) conns.push({ io: (await service.smtp()).io, answer: (io) => io.line(PATIENCE_MS) });
+      else conns.push(await open(service, i === set.imap ? 'imap' : proto, set, alias));
+    }
     for (let i = 0; i < steps.length;) {
       const { kind, client } = steps[i];
       let n = i;
       while (n < steps.length && steps[n].kind === kind && steps[n].client === client) n++;
-      const group = steps.slice(i, n);
-      if (kind === 'S') await expect(io[client - 1], group, vars, proto);
-      else for (const s of group) {
-        const t = substitute(s.text, vars);
-        await send(io[client - 1], Buffer.concat([unescape(t), Buffer.from(t.endsWith('\\c') ? '' : '\r\n')]));
+      const c = conns[client - 1];
+      if (!c) throw new Error(`line ${steps[i].line}: there is no client ${client}`);
+      if (kind === 'S') {
+        await expect(c, steps.slice(i, n), vars);
+      } else {
+        const bytes = steps.slice(i, n).map(({ text: t }) =>
+          Buffer.concat([unescape(substitute(t, vars)), Buffer.from(t.endsWith('\\c') ? '' : '\r\n')]));
+        await send(c.io, Buffer.concat(bytes), set.whole);
       }
       i = n;
     }
+    for (const [i, c] of conns.entries())
+      if (c.io.size) throw new Error(`at the end client ${i + 1} has unread: ${seen(c.io.flat().toString('latin1'))}`);
   } finally {
-    for (const c of io) c.end();
+    for (const c of conns) c.io.end();
   }
 }
 
-const files = named.length ? named.map((f) => path.resolve(f)) : await find(path.join(root, 'test/transcripts'));
-const service = await Service.start();
-let failed = 0;
+// ---- all of them --------------------------------------------------------------------------------
+
+const files = named.length ? named.map((f) => path.resolve(f)) : await find(here);
 console.log(`1..${files.length}`);
-for (const [i, f] of files.entries()) {
-  const name = `${path.relative(root, f)}${bytewise ? ' byte by byte' : ''}`;
-  try {
-    await run(service, f);
-    console.log(`ok ${i + 1} - ${name}`);
-  } catch (e) {
-    failed++;
-    console.log(`not ok ${i + 1} - ${name}\n  ${e.message.split('\n').join('\n  ')}`);
+const service = await Service.start();
+const queue = [...files];
+let done = 0;
+let failed = 0;
+
+async function worker() {
+  for (let f = queue.shift(); f; f = queue.shift()) {
+    const name = `${path.relative(root, f)}${bytewise ? ' byte by byte' : ''}`;
+    try {
+      await run(service, f);
+      console.log(`ok ${++done} - ${name}`);
+    } catch (e) {
+      failed++;
+      console.log(`not ok ${++done} - ${name}\n  ${e.message.split('\n').join('\n  ')}`);
+    }
   }
 }
+
+await Promise.all(Array.from({ length: AT_ONCE }, worker));
 if (failed) console.log(service.log.split('\n').slice(-40).map((l) => `# ${l}`).join('\n'));
 await service.stop();
 process.exit(failed ? 1 : 0);

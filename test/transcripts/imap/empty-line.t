@@ -1,0 +1,3 @@
+# RFC 9051 2.2: an empty line is no command; the next one is read as if nothing had been                         state auth
+C: \r\n\c                S: * BAD …
+C: a NOOP                S: a OK
