@@ -1,0 +1,292 @@
+// The whole service against those who mean no good: silence, drips, garbage, half handshakes, and readers
+// that do not read. Others are served meanwhile, memory is bounded, and no role dies. What only mx can
+// show is in mx.test.mjs; what a dialogue can show, in test/transcripts.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import tls from 'node:tls';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { Service, Imap, Lines, Smtp, build, dial, sample, sleep, until } from '../lib/service.mjs';
+
+const CONNECTIONS = 10000;
+const AT_ONCE = 2000;
+const OTHERS_MS = 5000;                // a delivery and a login, start to end, while all that goes on
+const PER_CONNECTION = 64 << 10;       // before login, in imap and mx
+const SLACK = 4 << 20;                 // of a role: what an allocator keeps, not counted per connection
+const BIG = 50 * (1 << 20) - (64 << 10);
+const sanitized = /asan/.test(build);  // shadow memory: nothing to be measured there
+
+let service, reader;
+before(async () => {
+  service = await Service.start();
+  reader = await service.alias();
+});
+after(() => service?.stop());
+
+// Anonymous memory: code that is paged in does not count.
+async function anon(role) {
+  let kb = 0;
+  for (const pid of await service.pids(role))
+    kb += Number(/RssAnon:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))[1]);
+  return kb * 1024;
+}
+
+// The highest that was seen until stop().
+async function watch(...roles) {
+  const base = {}, top = {};
+  let running = true;
+  const pids = {};
+  for (const r of roles) {
+    pids[r] = await service.pids(r);
+    base[r] = top[r] = await anon(r);
+  }
+  const rss = async (r) => {
+    let kb = 0;
+    for (const pid of pids[r]) kb += Number(/RssAnon:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))[1]);
+    return kb * 1024;
+  };
+  const loop = (async () => {
+    while (running) {
+      for (const r of roles) top[r] = Math.max(top[r], await rss(r));
+      await sleep(5);
+    }
+  })();
+  return async () => {
+    running = false;
+    await loop;
+    return Object.fromEntries(roles.map((r) => [r, top[r] - base[r]]));
+  };
+}
+
+async function alive() {
+  return (await service.status()).roles.map((r) => `${r.name} ${r.pid} ${r.restarts}`).sort().join(', ');
+}
+
+// A letter in and a login, as others would: how long both take.
+async function others(n) {
+  const began = Date.now();
+  const c = new Smtp(new Lines(await connect(service.ports.mx, '127.200.0.1')));
+  assert.equal((await c.reply()).code, 220);
+  await c.cmd('EHLO other.example');
+  const r = await c.send('other@example.net', reader.address, sample(n, 500));
+  assert.equal(r.code, 250, r.text);
+  c.end();
+  const i = await service.imap(reader);
+  const lines = await i.cmd('SELECT INBOX');
+  assert.ok(lines.some((l) => /^\* [1-9]\d* EXISTS/.test(l)), lines.join('\n'));
+  await i.logout();
+  return Date.now() - began;
+}
+
+function connect(port, localAddress) {
+  return new Promise((resolve, reject) => {
+    const s = net.connect({ port, host: '127.0.0.1', localAddress }, () => { s.off('error', reject); resolve(s); });
+    s.once('error', reject);
+  });
+}
+
+const every = (s, ms, what) => {
+  const t = setInterval(() => s.write(what()), ms);
+  s.once('close', () => clearInterval(t));
+};
+const hello = Buffer.from('1603010200010001fc0303', 'hex'); // the beginning of a ClientHello, its rest never comes
+const handshake = (s) => new Promise((resolve) => {
+  const t = tls.connect({ socket: s, rejectUnauthorized: false }, () => resolve(t));
+  t.on('error', () => resolve(t));
+  t.on('close', () => resolve(t));
+});
+const kinds = {
+  imap: {
+    silent: () => {},
+    drip: (s) => every(s, 500, () => 'a'),
+    garbage: (s) => every(s, 500, () => randomBytes(1000)),
+    nonsense: (s) => s.write('x y z\r\n'.repeat(20)),
+    'a long line': (s) => s.write(`a LOGIN "${'x'.repeat(30000)}`),
+    'a literal without an end': (s) => s.write(`a LOGIN {8192+}\r\n${'x'.repeat(8000)}`),
+  },
+  imaps: {
+    silent: () => {},
+    drip: (s) => { let i = 0; every(s, 500, () => hello.subarray(i, ++i)); },
+    garbage: (s) => s.write(randomBytes(1000)),
+    'half a handshake': (s) => s.write(hello),
+    'silence behind a handshake': async (s) => { await handshake(s); },
+    'a long line behind a handshake': async (s) => { (await handshake(s)).write(`a LOGIN "${'x'.repeat(30000)}`, () => {}); },
+  },
+  mx: {
+    silent: () => {},
+    drip: (s) => every(s, 500, () => 'N'),
+    garbage: (s) => every(s, 500, () => randomBytes(1000)),
+    'a transaction': (s) => s.write('EHLO x\r\nMAIL FROM:<a@b.example>\r\n'),
+    'a long line': (s) => s.write('N'.repeat(3000)),
+    'replies unread': (s) => { s.write('EHLO x\r\n'.repeat(90)); s.pause(); },
+  },
+};
+
+async function wave(n, name, from) {
+  const all = [];
+  const what = Object.values(kinds[name]);
+  for (let i = 0; i < n; i++) {
+    all.push(connect(service.ports[name], `127.${from + Math.floor(i / 5000)}.${1 + (i % 200)}.${1 + (i % 250)}`).then(async (s) => {
+      s.on('error', () => {});
+      s.resume();
+      await what[i % what.length](s);
+      return s;
+    }, () => null));
+    if (i % 50 === 49) await Promise.race([Promise.all(all.slice(-50)), sleep(2000)]);
+  }
+  return Promise.all(all);
+}
+
+test(`${CONNECTIONS} connections, ${AT_ONCE} at a time: others are served, memory is bounded, nobody dies`, async () => {
+  await others(1); // everybody has done their work once
+  const was = await alive();
+  let slowest = 0, from = 20, letters = 1;
+  for (let done = 0; done < CONNECTIONS; done += AT_ONCE) {
+    const ports = ['mx', 'imap', 'imaps'];
+    const stop = await watch('mx', 'imap');
+    const share = Math.floor(AT_ONCE / 3);
+    const waves = Promise.all(ports.map((p, k) => wave(share + (k === 0 ? AT_ONCE % 3 : 0), p, from++)));
+    slowest = Math.max(slowest, await others(++letters)); // while they come
+    const sockets = (await waves).flat();
+    slowest = Math.max(slowest, await others(++letters)); // while they stay
+    const open = sockets.filter((s) => s && !s.destroyed).length;
+    const grown = await stop();
+    console.log(`# ${done + AT_ONCE}: ${open} still open, mx grew by ${grown.mx >> 10} KiB, imap by ${grown.imap >> 10} KiB, slowest other ${slowest} ms`);
+    if (!sanitized) {
+      assert.ok(grown.mx <= share * PER_CONNECTION + SLACK, `mx grew by ${grown.mx}`);
+      assert.ok(grown.imap <= 2 * share * PER_CONNECTION + SLACK, `imap grew by ${grown.imap}`);
+    }
+    sockets.forEach((s) => s?.destroy());
+    await until('the service to be quiet', 10000, async () => (await others(++letters)) < OTHERS_MS);
+  }
+  assert.ok(slowest < OTHERS_MS * (sanitized ? 4 : 1), `others waited ${slowest} ms`);
+  assert.equal(await alive(), was, 'no role died');
+});
+
+test('clear text behind STARTTLS ends the connection (RFC 3207 6, RFC 9051 6.2.1, CVE-2011-0411)', async () => {
+  const c = new Imap(await dial(service.ports.imap));
+  await c.io.line();
+  await c.io.write('a STARTTLS\r\nb NOOP\r\n');
+  assert.match((await c.io.line()) ?? 'a OK', /^a OK/);
+  assert.equal(await c.io.line(), null);
+
+  const m = new Smtp(await dial(service.ports.mx));
+  await m.reply();
+  await m.cmd('EHLO a.example');
+  await m.io.write('STARTTLS\r\nNOOP\r\n');
+  assert.doesNotMatch((await m.io.line()) ?? '', /^220/); // an answer in clear to what came in clear, if any
+  assert.equal(await m.io.line(), null);
+});
+
+test('STARTTLS in step, and what was said before it is forgotten (RFC 9051 6.2.1)', async () => {
+  const raw = await connect(service.ports.imap, '127.0.0.1');
+  const clear = new Lines(raw);
+  assert.match(await clear.line(), /^\* OK \[CAPABILITY [^\]]*STARTTLS LOGINDISABLED/);
+  await clear.write('a STARTTLS\r\n');
+  assert.match(await clear.line(), /^a OK/);
+  raw.removeAllListeners('data');
+  const secure = await new Promise((resolve, reject) => {
+    const s = tls.connect({ socket: raw, rejectUnauthorized: false }, () => resolve(s)).once('error', reject);
+  });
+  const c = new Imap(new Lines(secure));
+  const lines = await c.cmd('CAPABILITY');
+  assert.match(lines[0], /AUTH=PLAIN/);
+  assert.doesNotMatch(lines[0], /STARTTLS|LOGINDISABLED/);
+  await c.cmd(`LOGIN ${reader.address} ${reader.password}`);
+  assert.match((await c.cmd('STARTTLS', { ok: false })).at(-1), / BAD /);
+  await c.logout();
+});
+
+// ---- 50 MiB -------------------------------------------------------------------------------------
+
+function big(bytes) {
+  const line = Buffer.from(`${'0123456789abcdefghijklmnopqrstuvwxyz'.repeat(2)}\r\n`);
+  const head = Buffer.from('From: a@example.net\r\nSubject: big\r\nMessage-ID: <big@example.net>\r\n\r\n');
+  const body = Buffer.alloc(bytes - head.length - 2, line);
+  return Buffer.concat([head, body.subarray(0, body.length - (body.length % line.length)), Buffer.from('\r\n')]);
+}
+
+async function deliverBig(alias, bytes) {
+  const c = await service.smtp();
+  assert.equal((await c.cmd('MAIL FROM:<a@example.net>')).code, 250);
+  assert.equal((await c.cmd(`RCPT TO:<${alias.address}>`)).code, 250);
+  assert.equal((await c.cmd('DATA')).code, 354);
+  for (let at = 0; at < bytes.length; at += 1 << 16) {
+    const part = bytes.subarray(at, at + (1 << 16));
+    if (!c.io.socket.write(part)) await new Promise((r) => { c.io.socket.once('drain', r); });
+  }
+  await c.io.write('.\r\n');
+  const r = await c.reply(120000);
+  assert.equal(r.code, 250, r.text);
+  c.end();
+}
+
+// 512 KiB for a session, 4 MiB for the store (contract); the rest is what a first time leaves behind in
+// allocator and page cache, which the small one before does not warm up.
+test('a message of 50 MiB costs little memory on its way in', { timeout: 300000 }, async () => {
+  await deliverBig(reader, big(4 << 20));
+  const message = big(BIG);
+  const stop = await watch('mx', 'store', 'imap', 'content', 'directory');
+  await deliverBig(reader, message);
+  const grown = await stop();
+  console.log(`# in: ${Object.entries(grown).map(([r, n]) => `${r} ${n >> 10} KiB`).join(', ')}`);
+  if (sanitized) return;
+  assert.ok(grown.mx <= 512 << 10, `mx grew by ${grown.mx}`);
+  assert.ok(grown.store <= 4 << 20, `store grew by ${grown.store}`);
+  assert.ok(grown.content <= 2 << 20, `content grew by ${grown.content}`); // two workers' parsers
+});
+
+test('APPEND of 50 MiB costs little memory', { timeout: 300000 }, async () => {
+  const c = await service.imap(reader);
+  await c.cmd(['APPEND Archive ', big(4 << 20)], { ms: 60000 });
+  const stop = await watch('imap', 'store');
+  await c.cmd(['APPEND Archive ', big(BIG)], { ms: 120000 });
+  const grown = await stop();
+  console.log(`# append: ${Object.entries(grown).map(([r, n]) => `${r} ${n >> 10} KiB`).join(', ')}`);
+  await c.logout();
+  if (sanitized) return;
+  assert.ok(grown.imap <= 512 << 10, `imap grew by ${grown.imap}`);
+  assert.ok(grown.store <= 4 << 20, `store grew by ${grown.store}`);
+});
+
+test('clients that do not read cost a window each, and get every byte when they do', { timeout: 300000 }, async () => {
+  const SLOW = 4;
+  const message = big(BIG);
+  const clients = [];
+  for (let i = 0; i < SLOW; i++) {
+    const c = await service.imap(reader);
+    await c.cmd('SELECT INBOX');
+    await c.cmd('SEARCH LARGER 40000000');
+    clients.push(c);
+  }
+  const number = (await clients[0].cmd('SEARCH LARGER 40000000'))[0].split(' ').at(-1);
+  await clients[0].cmd(`FETCH ${number} BODY.PEEK[]<0.1000000>`);
+  const stop = await watch('imap', 'store');
+  for (const c of clients) {
+    c.io.socket.pause();
+    c.io.socket.write(`big FETCH ${number} BODY.PEEK[]\r\n`);
+  }
+  await sleep(2000); // not for anything to happen: for everything to have come to a stop
+  const c = await service.imap(reader);
+  await c.cmd('SELECT INBOX');
+  const began = Date.now();
+  await c.cmd(`FETCH ${number} (BODYSTRUCTURE FLAGS)`);
+  assert.ok(Date.now() - began < 2000, 'others are not held up');
+  await c.logout();
+  const grown = await stop();
+  console.log(`# ${SLOW} slow readers: imap ${grown.imap >> 10} KiB, store ${grown.store >> 10} KiB`);
+  if (!sanitized) {
+    assert.ok(grown.imap <= (SLOW + 1) * (512 << 10), `imap grew by ${grown.imap}`);
+    assert.ok(grown.store <= SLOW * (4 << 20), `store grew by ${grown.store}`);
+  }
+  clients[0].io.socket.resume();
+  const line = await clients[0].io.line(60000);
+  const size = Number(/\{(\d+)\}$/.exec(line)[1]);
+  const bytes = await clients[0].io.bytes(size, 120000);
+  const digest = (b) => createHash('sha256').update(b).digest('hex');
+  assert.equal(digest(bytes.subarray(size - message.length)), digest(message));
+  assert.equal(await clients[0].io.line(), ')');
+  assert.match(await clients[0].io.line(), /^big OK/);
+  clients.forEach((x) => x.io.end());
+});
