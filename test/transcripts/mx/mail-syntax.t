@@ -12,7 +12,8 @@ C: MAIL FROM:<a b@client.example>           S: 501
 C: MAIL FROM:<a@client..example>            S: 501
 C: MAIL FROM:<a@client.example>x            S: 501
 C: MAIL TO:<a@client.example>               S: 501
-C: MAIL FROM:<\{x*65}@client.example>       S: 501
+C: RCPT TO:<\{x*65}@example.test>            S: 501
+C: MAIL FROM:<\{x*300}@client.example>      S: 501
 C: MAIL FROM:<a@[192.0.2.1]>                S: 250
 C: RSET                                     S: 250
 C: MAIL FROM:<a@[IPv6:2001:db8::1]>         S: 250
