@@ -40,6 +40,7 @@ CREATE TABLE email (
   header_bytes INTEGER NOT NULL CHECK (header_bytes BETWEEN 0 AND bytes), -- with the empty line
   head_bytes   INTEGER NOT NULL CHECK (head_bytes BETWEEN 0 AND 262144),  -- how much stands in email_head; the rest in email_body
   sent         TEXT CHECK (length(sent) = 24),                      -- Date field
+  sent_zone    INTEGER NOT NULL CHECK (sent_zone BETWEEN -1440 AND 1440), -- its zone, minutes east of UTC
   message_id   TEXT
 ) STRICT;
 CREATE INDEX email_thread ON email (thread_id);

@@ -90,6 +90,7 @@ static void answer(struct parse *p)
     if (root->envelope) {
         out.has_sent = root->envelope->has_sent;
         out.sent_ms = root->envelope->sent.ms;
+        out.sent_zone_min = root->envelope->sent.zone_min;
         message_id = root->envelope->message_id;
         if (mime_message_id_next(&message_id, &first))
             out.message_id = str_pb(first);

@@ -46,6 +46,7 @@ static void tell_selected(struct imap_conn *c, const Store__SelectResponse *m)
     uint32_t unseen = m->first_unseen_uid ? uidranges_seq(&v->uids, m->first_unseen_uid) : 0;
 
     tell_flags(c, m, v->read_only);
+    view_new_keywords(v, m->keywords, m->n_keywords);
     imap_tell_exists(c);
     if (unseen)
         resp_printf(&c->w, "* OK [UNSEEN %u] First unseen\r\n", unseen);

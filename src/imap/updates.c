@@ -127,7 +127,7 @@ static void tell_keywords(struct imap_conn *c, struct arena *a, const Store__Syn
     struct str *keywords = ARENA_ARRAY(a, m->n_keywords, struct str);
     struct imap_flags f = { .system = IMAP_FLAGS_SETTABLE, .keywords = keywords };
 
-    if (!m->n_keywords || !keywords)
+    if (!view_new_keywords(c->view, m->keywords, m->n_keywords) || !keywords)
         return;
     for (; f.nkeywords < m->n_keywords; f.nkeywords++)
         keywords[f.nkeywords] = str_from(m->keywords[f.nkeywords]);

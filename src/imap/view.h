@@ -19,6 +19,7 @@ struct view {
      * counted from modseq_base to fit 32 bits. */
     struct uidranges own;
     uint64_t modseq_base;
+    uint64_t keywords; /* those that FLAGS has told, as a hash: two lists that share one would cost a FLAGS */
 };
 
 static inline void view_free(struct view **vp)
@@ -53,5 +54,17 @@ static inline bool view_is_own(const struct view *v, uint64_t modseq)
 {
     return modseq > v->modseq_base && modseq - v->modseq_base < UINT32_MAX &&
            uidranges_has(&v->own, (uint32_t)(modseq - v->modseq_base));
+}
+
+/* Are these other keywords than FLAGS told last? Then they count as told. */
+static inline bool view_new_keywords(struct view *v, char *const *names, size_t n)
+{
+    uint64_t hash = n, was = v->keywords;
+
+    for (size_t i = 0; i < n; i++)
+        for (const char *p = names[i]; *p || p == names[i]; p++) /* FNV-1a */
+            hash = (hash ^ (unsigned char)*p) * UINT64_C(1099511628211) + (p == names[i]);
+    v->keywords = hash;
+    return hash != was;
 }
 #endif

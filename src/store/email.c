@@ -135,7 +135,7 @@ static int head_insert(struct mailbox *box, int64_t id, const struct email_in *e
 static int email_row_insert(struct mailbox *box, const struct email_in *e, size_t head_bytes, int64_t *id_out)
 {
     static const char sql[] = "INSERT INTO email (object_id, thread_id, bytes, header_bytes, head_bytes, sent, "
-                              "message_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+                              "message_id, sent_zone) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     uint8_t object_id[12], thread[12];
     char sent[CLOCK_ISO_LEN + 1];
@@ -152,6 +152,7 @@ static int email_row_insert(struct mailbox *box, const struct email_in *e, size_
     stmt_bind_u64(st, 5, head_bytes);
     stmt_bind_str_or_null(st, 6, e->has_sent ? str_of(sent, CLOCK_ISO_LEN) : STR_NONE);
     stmt_bind_str_or_null(st, 7, e->message_id.n ? e->message_id : STR_NONE);
+    stmt_bind_i64(st, 8, e->sent_zone_min > -1440 && e->sent_zone_min < 1440 ? e->sent_zone_min : 0);
     if ((r = stmt_run(st)) < 0)
         return r;
     *id_out = db_last_rowid(box->db);

@@ -596,7 +596,7 @@ int mailbox_folder_rename(struct mailbox *box, const Store__RenameRequest *q)
     if ((r = folder_by_name(box, to, &other)) != E_NOTFOUND)
         return r < 0 ? r : E_EXISTS;
     if (str_starts(to, from) && to.n > from.n && to.p[from.n] == '/' && !is_inbox(from))
-        return E_SYNTAX; /* into itself */
+        return E_RANGE; /* into itself */
     r = folder_by_name(box, from, &f);
     if (r < 0 && r != E_NOTFOUND)
         return r;

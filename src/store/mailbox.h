@@ -111,6 +111,7 @@ struct email_in {
     struct str structure;
     bool has_sent;
     int64_t sent_ms;
+    int32_t sent_zone_min; /* east of UTC */
     struct str message_id;
     const struct str *references;
     size_t nreferences;

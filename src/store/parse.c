@@ -285,6 +285,7 @@ void parsed_email(const struct parsed *p, const struct bytes_in *message, struct
         .structure = pb_str(m->structure),
         .has_sent = m->has_sent,
         .sent_ms = m->sent_ms,
+        .sent_zone_min = m->sent_zone_min,
         .message_id = pb_str(m->message_id),
         .references = p->references,
         .nreferences = m->n_references,

@@ -138,18 +138,21 @@ static int eval_row(struct search *s, const Store__SearchKey *k, const struct bi
 
 /* ---- keys that another table answers ---------------------------------------------------------- */
 
+/* RFC 9051 6.4.4: "disregarding time and timezone", so the day is that of the Date field's own zone. */
 static int eval_sent(struct search *s, const Store__SearchKey *k, const struct bits *in, struct bits *out)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
     bool from = k->type == STORE__SEARCH_KEY__TYPE__SENT_FROM;
-    int r = stmt_get(s->box->db, "SELECT sent FROM email WHERE id = ?1 AND sent IS NOT NULL", &st);
+    int r = stmt_get(s->box->db, "SELECT sent, sent_zone FROM email WHERE id = ?1 AND sent IS NOT NULL", &st);
 
     for (size_t i = 0; i < s->n && r >= 0; i++) {
         if (!bit_get(in, i))
             continue;
         stmt_reset(st);
         stmt_bind_i64(st, 1, s->v[i].email_id);
-        if ((r = stmt_step(st)) > 0 && (ms_of(stmt_str(st, 0)) >= k->number) == from)
+        if ((r = stmt_step(st)) <= 0)
+            continue;
+        if ((ms_of(stmt_str(st, 0)) + stmt_i64(st, 1) * 60000 >= k->number) == from)
             bit_set(out, i);
     }
     return r < 0 ? r : 0;

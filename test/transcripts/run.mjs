@@ -94,7 +94,7 @@ const substitute = (text, vars) => text.replace(/\$(\w+)/g, (m, n) => vars[n] ??
 const quote = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 function matches(pattern, line, vars) {
-  const byBeginning = /^(?:[\w.]+ (?:OK|NO|BAD)\b|\d{3}[ -])/.test(pattern);
+  const byBeginning = /^(?:[^\s*+]+ (?:OK|NO|BAD)\b|\d{3}[ -])/.test(pattern);
   const names = [];
   const text = Buffer.from(pattern.replace(/…/g, '\0'), 'utf8').toString('latin1')
     .replace(/\\(r|n|t|x[0-9a-fA-F]{2})/g, (_, e) => control[e] ?? byte(e.slice(1)));

@@ -10,8 +10,7 @@ C: h NOOP extra          S: h BAD
 C: i  NOOP               S: i BAD
 C: j STATUS INBOX ()     S: j BAD
 C: (k NOOP               S: * BAD …
-C: \c
-C: l+ NOOP               S: * BAD …
+C: l+ NOOP               S: l BAD
 C: m no-such             S: m BAD
 C: n NoOp                S: n OK
 C: x.y-z_1 NOOP          S: x.y-z_1 OK

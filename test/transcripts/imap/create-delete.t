@@ -14,7 +14,9 @@ C: l LIST "" x%                        S: * LIST (\Noselect \HasChildren) "/" x 
 C: m LIST "" x*                        S: … | * LIST (\HasNoChildren) "/" x/y/z | m OK
 C: n DELETE x                          S: n NO
 C: o DELETE x/y/z                      S: o OK
-C: p LIST "" x*                        S: p OK
+C: p LIST "" x*                        S: * LIST (\Noselect \HasChildren) "/" x | * LIST (\HasNoChildren) "/" x/y | p OK
+C: x DELETE x/y                        S: x OK
+C: y LIST "" x*                        S: y OK
 C: q DELETE INBOX                      S: q NO [CANNOT]
 C: r DELETE nothing                    S: r NO [NONEXISTENT]
 C: s CREATE a%b                        S: s BAD

@@ -1,8 +1,8 @@
 # RFC 9051 6.4.5: partials: the origin is told, past the end is empty, never an error                                                        mail plain
 C: a FETCH 1 BODY.PEEK[TEXT]<0.6>      S: * 1 FETCH (BODY[TEXT]<0> {6}\r\nIt can) | a OK
 C: b FETCH 1 BODY.PEEK[TEXT]<3.3>      S: * 1 FETCH (BODY[TEXT]<3> {3}\r\ncan) | b OK
-C: c FETCH 1 BODY.PEEK[TEXT]<57.1000>  S: * 1 FETCH (BODY[TEXT]<57> {14}\r\necond line.\r\n) | c OK
-C: d FETCH 1 BODY.PEEK[TEXT]<71.10>    S: * 1 FETCH (BODY[TEXT]<71> …) | d OK
+C: c FETCH 1 BODY.PEEK[TEXT]<57.1000>  S: * 1 FETCH (BODY[TEXT]<57> {13}\r\necond line.\r\n) | c OK
+C: d FETCH 1 BODY.PEEK[TEXT]<70.10>    S: * 1 FETCH (BODY[TEXT]<70> …) | d OK
 C: e FETCH 1 BODY.PEEK[TEXT]<100.10>   S: * 1 FETCH (BODY[TEXT]<100> …) | e OK
 C: f FETCH 1 BODY.PEEK[]<0.4>          S: * 1 FETCH (BODY[]<0> {4}\r\nFrom) | f OK
 C: g FETCH 1 BODY.PEEK[]<350.4294967295>   S: * 1 FETCH (BODY[]<350> {6}\r\nine.\r\n) | g OK

@@ -1,6 +1,6 @@
 # RFC 9051 6.4.5: part numbers go into messages; HEADER and TEXT of a part are those of a message in it                                         mail nested
 C: a FETCH 1 BODY.PEEK[1]              S: * 1 FETCH (BODY[1] {15}\r\nGr=C3=BC=C3=9Fe) | a OK
-C: b FETCH 1 BODY.PEEK[1.MIME]         S: * 1 FETCH (BODY[1.MIME] {90}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n) | b OK
+C: b FETCH 1 BODY.PEEK[1.MIME]         S: * 1 FETCH (BODY[1.MIME] {88}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n) | b OK
 C: c FETCH 1 BODY.PEEK[2.HEADER]       S: * 1 FETCH (BODY[2.HEADER] {$n}\r\nFrom: Inner Sender …boundary=alt\r\n\r\n) | c OK
 C: d FETCH 1 BODY.PEEK[2.HEADER.FIELDS (Subject)]   S: * 1 FETCH (BODY[2.HEADER.FIELDS (Subject)] {18}\r\nSubject: Inner\r\n\r\n) | d OK
 C: e FETCH 1 BODY.PEEK[2.1]            S: * 1 FETCH (BODY[2.1] {11}\r\ninner plain) | e OK

@@ -4,7 +4,7 @@ C1: b FETCH 1 FLAGS                    S1: * 1 FETCH (FLAGS (\Recent …)) | b O
 C1: c SEARCH KEYWORD work              S1: * SEARCH 1 | c OK
 C1: d SEARCH KEYWORD nothing           S1: * SEARCH | d OK
 C1: e SEARCH UNKEYWORD $MDNSENT        S1: * SEARCH | e OK
-C1: f STORE 1 -FLAGS (WORK)            S1: * 1 FETCH (FLAGS (\Recent …)) | f OK
+C1: f STORE 1 -FLAGS (WORK)            S1: * 1 FETCH (FLAGS (\Recent …)) | … | f OK
 C1: g SEARCH KEYWORD Work              S1: * SEARCH | g OK
 C1: h STORE 1 +FLAGS (\{k*101})        S1: h BAD
 C1: i STORE 1 +FLAGS (a(b)             S1: i BAD

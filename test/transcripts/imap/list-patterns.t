@@ -3,19 +3,17 @@ C: a CREATE p/one/deep                 S: a OK
 C: b CREATE p/two                      S: b OK
 C: c CREATE pq                         S: c OK
 C: d LIST "" p%
-S: * LIST (\Noselect \HasChildren) "/" p | * LIST (\HasNoChildren) "/" pq | d OK
+S: * LIST (\HasChildren) "/" p | * LIST (\HasNoChildren) "/" pq | d OK
 C: e LIST "" p/%
-S: * LIST (\Noselect \HasChildren) "/" p/one | * LIST (\HasNoChildren) "/" p/two | e OK
+S: * LIST (\HasChildren) "/" p/one | * LIST (\HasNoChildren) "/" p/two | e OK
 C: f LIST "" p*
-S: * LIST (\Noselect \HasChildren) "/" p | * LIST (\Noselect \HasChildren) "/" p/one | * LIST (\HasNoChildren) "/" p/one/deep | * LIST (\HasNoChildren) "/" p/two | * LIST (\HasNoChildren) "/" pq | f OK
+S: * LIST (\HasChildren) "/" p | * LIST (\HasChildren) "/" p/one | * LIST (\HasNoChildren) "/" p/one/deep | * LIST (\HasNoChildren) "/" p/two | * LIST (\HasNoChildren) "/" pq | f OK
 C: g LIST p/ %
-S: * LIST (\Noselect \HasChildren) "/" p/one | * LIST (\HasNoChildren) "/" p/two | g OK
+S: * LIST (\HasChildren) "/" p/one | * LIST (\HasNoChildren) "/" p/two | g OK
 C: h LIST p/ *                         S: … | * LIST (\HasNoChildren) "/" p/two | h OK
 C: i LIST "" %/%
-S: * LIST (\Noselect \HasChildren) "/" p/one | * LIST (\HasNoChildren) "/" p/two | i OK
+S: * LIST (\HasChildren) "/" p/one | * LIST (\HasNoChildren) "/" p/two | i OK
 C: j LIST "" *deep                     S: * LIST (\HasNoChildren) "/" p/one/deep | j OK
 C: k LIST "" P%                        S: k OK
-C: l LIST "" %nb%                      S: l OK
 C: m LIST "" iNb%                      S: * LIST (\HasNoChildren) "/" INBOX | m OK
-C: n SELECT p/one                      S: n NO
-C: o STATUS p (MESSAGES)               S: o NO
+C: n STATUS p (MESSAGES)               S: * STATUS p (MESSAGES 0) | n OK

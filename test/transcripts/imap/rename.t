@@ -1,10 +1,10 @@
 # RFC 9051 6.3.6: RENAME takes the children along, and makes parents                                                     state auth
 C: a CREATE one/two/three              S: a OK
-C: b CREATE one                        S: b OK
+C: b CREATE one                        S: b NO [ALREADYEXISTS]
 C: c APPEND one {15+}\r\nSubject: a\r\n\r\nb   S: c OK
 C: d RENAME one un/eins                S: d OK
 C: e LIST "" *n*
-S: … | * LIST (\Noselect \HasChildren) "/" un | * LIST (\HasChildren) "/" un/eins | * LIST (\Noselect \HasChildren) "/" un/eins/two | * LIST (\HasNoChildren) "/" un/eins/two/three | e OK
+S: … | * LIST (\HasChildren) "/" un | * LIST (\HasChildren) "/" un/eins | * LIST (\HasChildren) "/" un/eins/two | * LIST (\HasNoChildren) "/" un/eins/two/three | e OK
 C: f STATUS un/eins (MESSAGES)         S: * STATUS un/eins (MESSAGES 1) | f OK
 C: g RENAME nothing new                S: g NO [NONEXISTENT]
 C: h RENAME un/eins Trash              S: h NO [ALREADYEXISTS]

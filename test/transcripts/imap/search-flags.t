@@ -17,8 +17,8 @@ C: o SEARCH 2:3 UNSEEN                 S: * SEARCH 2 3 | o OK
 C: p SEARCH 1,3                        S: * SEARCH 1 3 | p OK
 C: q SEARCH *                          S: * SEARCH 3 | q OK
 C: r SEARCH UID 2:*                    S: * SEARCH 2 3 | r OK
-C: s SEARCH LARGER 186                 S: * SEARCH 2 3 | s OK
-C: t SEARCH SMALLER 200                S: * SEARCH 1 | t OK
+C: s SEARCH LARGER 193                 S: * SEARCH 2 3 | s OK
+C: t SEARCH SMALLER 194                S: * SEARCH 1 | t OK
 C: u SEARCH LARGER 4294967295          S: * SEARCH | u OK
 C: v SEARCH SMALLER 4294967295         S: * SEARCH 1 2 3 | v OK
 C: w SEARCH RECENT                     S: * SEARCH 1 2 3 | w OK

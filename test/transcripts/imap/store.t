@@ -4,9 +4,9 @@ C: b STORE 1 +FLAGS (\Answered)        S: * 1 FETCH (FLAGS (\Answered \Flagged \
 C: c STORE 1 -FLAGS (\Seen \Draft)     S: * 1 FETCH (FLAGS (\Answered \Flagged \Recent)) | c OK
 C: d STORE 1 FLAGS \Deleted            S: * 1 FETCH (FLAGS (\Deleted \Recent)) | d OK
 C: e STORE 1 FLAGS \Seen \Draft        S: * 1 FETCH (FLAGS (\Seen \Draft \Recent)) | e OK
-C: f STORE 1:2 +FLAGS ($Forwarded)     S: … | * 1 FETCH (FLAGS (\Seen \Draft \Recent $Forwarded)) | * 2 FETCH (FLAGS (\Recent $Forwarded)) | f OK
+C: f STORE 1:2 +FLAGS ($Forwarded)     S: … | * 1 FETCH (FLAGS (\Seen \Draft \Recent $Forwarded)) | * 2 FETCH (FLAGS (\Recent $Forwarded)) | … | f OK
 C: g STORE 2 +FLAGS ($FORWARDED)       S: * 2 FETCH (FLAGS (\Recent $Forwarded)) | g OK
-C: h STORE 1:* FLAGS.SILENT ()         S: h OK
+C: h STORE 1:* FLAGS.SILENT ()         S: … | h OK
 C: i FETCH 1:* FLAGS                   S: * 1 FETCH (FLAGS (\Recent)) | * 2 FETCH (FLAGS (\Recent)) | i OK
 C: j STORE 1 +FLAGS (\XYZZY)           S: j BAD
 C: k STORE 1 +FLAGS (\*)               S: k BAD

@@ -3,7 +3,7 @@ S: 220
 C: EHLO client.example                      S: 250-… | … | 250 HELP
 C: MAIL FROM:<a@client.example>             S: 250
 C: RCPT TO:<$ADDRESS>                       S: 250
-C: BDAT 23\r\nSubject: dots\r\n\r\n.\r\n..\r\n\c
+C: BDAT 24\r\nSubject: dots\r\n\r\n.\r\n..\r\n\c
 S: 250 2.0.0
 C: BDAT 0 LAST                              S: 250 2.0.0
 C: MAIL FROM:<a@client.example>             S: 250
