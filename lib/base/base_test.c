@@ -107,11 +107,41 @@ static void test_lane_keeps_order(void **state UNUSED)
     work_pool_free(&p);
 }
 
+static struct {
+    struct work_pool *pool;
+    struct work_job again;
+    int tries, refused;
+} last;
+
+static void nothing(struct work_job *job UNUSED)
+{
+}
+
+static void submit_again(struct work_job *job UNUSED)
+{
+    last.tries++;
+    last.refused += work_submit(last.pool, &last.again) == E_BUSY;
+}
+
+/* What is submitted while a pool ends would never run, and nobody would be told. */
+static void test_pool_ends(void **state UNUSED)
+{
+    struct work_job job = { .run = nothing, .done = submit_again };
+    struct work_pool *p = work_pool_new("test", 1, 0, 0);
+
+    last.pool = p;
+    last.again = (struct work_job){ .run = nothing };
+    CHECK(work_submit(p, &job) == 0);
+    work_pool_free(&p);
+    CHECK(last.tries == 1 && last.refused == 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_str),   cmocka_unit_test(test_buf_limit),        cmocka_unit_test(test_arena),
         cmocka_unit_test(test_clock), cmocka_unit_test(test_lane_keeps_order),
+        cmocka_unit_test(test_pool_ends),
     };
 
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -26,7 +26,7 @@ struct work_pool {
     pthread_cond_t more;
     struct job_list ready, finished;
     size_t waiting, running, queue_max;
-    bool stopping;
+    bool stopping, ended; /* ended: no worker is left */
     int fd, nice_level;
     char name[16];
     unsigned nthreads;
@@ -154,6 +154,7 @@ void work_pool_free(struct work_pool **pp)
     pthread_mutex_unlock(&p->lock);
     for (unsigned i = 0; i < p->nthreads; i++)
         pthread_join(p->threads[i], NULL);
+    p->ended = true;
     if (p->fd >= 0) {
         work_reap(p);
         close(p->fd);
@@ -198,7 +199,7 @@ void work_reap(struct work_pool *p)
 
 static bool full_locked(const struct work_pool *p)
 {
-    return p->queue_max && p->waiting >= p->queue_max;
+    return p->ended || (p->queue_max && p->waiting >= p->queue_max);
 }
 
 int work_submit(struct work_pool *p, struct work_job *job)

@@ -24,7 +24,8 @@ struct work_job {
 /* `threads` at least 1; `queue_max` jobs waiting in all (0: unbounded); nice_level 0-19 for low
  * priority pools. NULL on failure. Signals are blocked in the workers. */
 struct work_pool *work_pool_new(const char *name, unsigned threads, size_t queue_max, int nice_level);
-/* Waits for what runs and for what is queued, calls `done` of all, frees. NULL is accepted. */
+/* Waits for what runs and for what is queued, calls `done` of all, frees. A `done` that submits again
+ * is told E_BUSY. NULL is accepted. */
 void work_pool_free(struct work_pool **p);
 /* Readable when work_reap has something to do. */
 int work_pool_fd(const struct work_pool *p);

@@ -182,11 +182,14 @@ int password_strength_check(struct str text, const char *const *related)
 {
     uint8_t sym[SYMBOLS];
     char z[ZXCVBN_BYTES + 1];
+    bool generated;
     double bits;
 
     if (text.n < PASSWORD_OWN_BYTES_MIN || text.n > PASSWORD_BYTES_MAX)
         return E_LIMIT;
-    if (!own_is_stable(text) || symbols_read(text, sym))
+    generated = symbols_read(text, sym);
+    sodium_memzero(sym, sizeof sym);
+    if (generated || !own_is_stable(text))
         return E_SYNTAX;
     memcpy(z, text.p, size_min(text.n, ZXCVBN_BYTES));
     z[size_min(text.n, ZXCVBN_BYTES)] = 0;

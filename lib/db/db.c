@@ -156,6 +156,8 @@ int db_fail(struct db *db, int code, const char *sql)
     e = db_error_from_sqlite(code);
     if (e == E_IO && (sqlite3_system_errno(db->s) == ENOSPC || sqlite3_system_errno(db->s) == EDQUOT))
         e = E_FULL; /* a -shm that cannot grow says I/O error */
+    if (e == E_DENIED && !(db->flags & DB_READONLY))
+        e = E_IO; /* a disk that was remounted, a wrong owner: the operator's to mend, so "try later" */
     return e;
 }
 
@@ -285,6 +287,8 @@ static int create_file(const char *path)
     CLEANUP(fd_close) int fd = file_ops()->openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                                                   0600);
 
+    if (fd < 0 && (errno == EACCES || errno == EPERM))
+        return E_IO; /* see db_fail */
     if (fd < 0)
         return errno == EEXIST ? 0 : error_from_errno(errno);
     return file_sync_folder_of(AT_FDCWD, path);

@@ -172,6 +172,7 @@ static void test_start_tls(void **state UNUSED)
 {
     CLEANUP(buf_release) struct buf cert = { .max = KIB(8) }, key = { .max = KIB(8) };
     const struct str names[] = { STR("mail.example.test"), STR("127.0.0.1") };
+    struct tls_ctx *none = NULL;
     struct peer p;
     pthread_t client;
     int sv[2];
@@ -181,6 +182,8 @@ static void test_start_tls(void **state UNUSED)
     p.line_mode = true;
     CHECK(tls_ctx_new(buf_str(&cert), buf_str(&key), &p.tls) == 0);
     CHECK(tls_ctx_new(buf_str(&cert), STR("nonsense"), &p.tls) == E_SYNTAX);
+    CHECK(buf_putz(&cert, "-----BEGIN CERTIFICATE-----\nbroken\n-----END CERTIFICATE-----\n") == 0);
+    CHECK(tls_ctx_new(buf_str(&cert), buf_str(&key), &none) == E_SYNTAX); /* an intermediate */
     CHECK(pthread_create(&client, NULL, tls_client, &sv[1]) == 0);
     loop_run(p.loop);
     pthread_join(client, NULL);

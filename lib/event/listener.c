@@ -22,12 +22,12 @@ static void accept_some(struct watch *w)
         socklen_t len = sizeof peer;
         int one = 1, fd = accept4(w->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
+        if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
+            return;
+        if (fd < 0) {
             listener_pause(s, 100); /* level-triggered: without a pause we would spin */
             return;
         }
-        if (fd < 0)
-            return;
         if (peer.ss_family != AF_UNIX)
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         s->fn(s->ctx, fd, (struct sockaddr *)&peer, len);

@@ -26,32 +26,31 @@ void bdat_chunk(struct bdat *b, uint64_t bytes, bool last)
         end_of_message(b);
 }
 
-/* One line, or what there is of it; its LF included. */
+/* One line, or what there is of it; its LF included. What is wrong first counts, as if bytes came singly:
+ * the answer must not depend on how TCP cut them. */
 static void check_line(struct bdat *b, struct str s)
 {
     bool lf = s.p[s.n - 1] == '\n';
-    ptrdiff_t cr;
+    size_t room = (b->line_max ? b->line_max : SMTP_TEXT_LINE_MAX) - b->line_bytes, text, bare, zero;
+    ptrdiff_t cr, nul;
 
     s.n -= lf;
-    if (s.n && b->cr) {
-        fail(b, E_BARE_CR);
-        return;
-    }
     cr = str_chr(s, '\r');
-    if (cr >= 0 && (size_t)cr + 1 < s.n)
+    nul = str_chr(s, '\0');
+    text = s.n - (cr >= 0 && (size_t)cr + 1 == s.n);
+    bare = b->cr ? 0 : cr < 0 ? s.n : (size_t)cr + 1;
+    zero = nul < 0 ? s.n : (size_t)nul;
+    b->cr = s.n ? text < s.n : b->cr;
+    if (bare < s.n && bare <= zero && bare <= room + 1) /* a CR itself takes no room */
         fail(b, E_BARE_CR);
-    b->cr = s.n ? cr >= 0 : b->cr;
-    if (lf && !b->cr)
-        fail(b, E_BARE_LF);
-    if (str_chr(s, '\0') >= 0)
+    else if (zero < s.n && zero <= room)
         fail(b, E_NUL);
-    b->line_bytes += s.n - (cr >= 0);
-    if (b->line_bytes > (b->line_max ? b->line_max : SMTP_TEXT_LINE_MAX))
+    else if (text > room)
         fail(b, E_LINE_TOO_LONG);
-    if (lf) {
-        b->line_bytes = 0;
-        b->cr = false;
-    }
+    else if (lf && !b->cr)
+        fail(b, E_BARE_LF);
+    b->line_bytes = lf ? 0 : b->line_bytes + text;
+    b->cr = b->cr && !lf;
 }
 
 int bdat_feed(struct bdat *b, struct str in, struct buf *out, size_t *used_out)

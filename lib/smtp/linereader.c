@@ -1,32 +1,27 @@
 #include "lib/smtp/linereader.h"
 #include "lib/base/errors.h"
 
-/* Keep the bytes of one run that holds no LF. */
+/* Keep the bytes of one run that holds no LF. What is wrong first counts, however the run was cut. */
 static int keep(struct linereader *l, struct str run)
 {
-    ptrdiff_t cr;
-    int r;
+    size_t room = l->line.max - l->line.n, text, bare, zero;
+    ptrdiff_t cr, nul;
 
     if (run.n == 0 || l->error)
         return 0;
-    if (l->cr) {
-        l->error = E_BARE_CR;
-        return 0;
-    }
     cr = str_chr(run, '\r');
-    if (cr >= 0 && (size_t)cr + 1 < run.n) {
+    nul = str_chr(run, '\0');
+    text = run.n - (cr >= 0 && (size_t)cr + 1 == run.n);
+    bare = l->cr ? 0 : cr < 0 ? run.n : (size_t)cr + 1;
+    zero = nul < 0 ? run.n : (size_t)nul;
+    if (bare < run.n && bare <= zero && bare <= room + 1) /* a CR itself takes no room */
         l->error = E_BARE_CR;
-        return 0;
-    }
-    l->cr = cr >= 0;
-    run.n -= l->cr;
-    if (str_chr(run, '\0') >= 0)
+    else if (zero < run.n && zero <= room)
         l->error = E_NUL;
-    else if ((r = buf_puts(&l->line, run)) == E_LIMIT)
+    else if (text > room)
         l->error = E_LINE_TOO_LONG;
-    else if (r < 0)
-        return r;
-    return 0;
+    l->cr = text < run.n;
+    return l->error ? 0 : buf_puts(&l->line, str_slice(run, 0, text));
 }
 
 int linereader_feed(struct linereader *l, struct str in, size_t *used_out, struct str *line_out)

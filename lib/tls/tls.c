@@ -22,11 +22,15 @@ static int use_chain(SSL_CTX *ctx, struct str pem)
 {
     BIO *b = bio_of(pem);
     X509 *x = b ? PEM_read_bio_X509(b, NULL, NULL, NULL) : NULL;
-    int ok = x && SSL_CTX_use_certificate(ctx, x) == 1;
+    int ok = x != NULL && SSL_CTX_use_certificate(ctx, x) == 1;
 
     X509_free(x);
     while (ok && (x = PEM_read_bio_X509(b, NULL, NULL, NULL)))
-        ok = SSL_CTX_add0_chain_cert(ctx, x) == 1;
+        if (!(ok = SSL_CTX_add0_chain_cert(ctx, x) == 1))
+            X509_free(x);
+    /* The end is where no further certificate begins; a broken one must not silently shorten the chain. */
+    if (ok && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+        ok = 0;
     BIO_free(b);
     ERR_clear_error();
     return ok ? 0 : E_SYNTAX;
