@@ -193,8 +193,10 @@ int op_mail(struct rpc_req *q, struct str body)
     m->has_operation = operation.n == OPERATION_LEN;
     if (m->has_operation)
         memcpy(m->operation, operation.p, OPERATION_LEN);
-    if (rpc_req_op(q) == STORE__OP__SYNC)
-        s->told = false; /* what changes from here on is news */
+    if (rpc_req_op(q) == STORE__OP__SYNC) { /* what changes from here on is news; a store that began anew */
+        s->told = false;                    /* learns here which folder the session has selected */
+        s->selected = ((const Store__SyncRequest *)m->req)->folder_id;
+    }
     actor_ref(m->actor);
     request_begin();
     m->job = (struct job){ .kind = op->kind, .reader = op->reader, .run = mail_run, .done = mail_done };
