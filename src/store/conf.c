@@ -7,7 +7,7 @@
 const struct conf_item store_conf_items[STORE_CONF_ITEMS] = {
     ROW("store.workers", workers, 1, 64, 8, "threads",
         "Threads that read and write mailboxes. More than the processors there are is right: most wait for the disk."),
-    ROW("store.cache", cache_bytes, KIB(64), MIB(256), KIB(512), "bytes",
+    ROW("store.cache", cache_bytes, KIB(64), MIB(256), MIB(1), "bytes",
         "Page cache of the writing handle of an open mailbox."),
     ROW("store.reader_cache", reader_cache_bytes, KIB(64), MIB(256), KIB(256), "bytes",
         "Page cache of each reading handle of an open mailbox."),
@@ -17,7 +17,7 @@ const struct conf_item store_conf_items[STORE_CONF_ITEMS] = {
         "The same for all clients of one network."),
     ROW("store.max_message", message_bytes, KIB(64), MIB(2048), MIB(1024), "bytes",
         "Largest message kept, whoever sends it. What SMTP announces is mx.max_message."),
-    ROW("store.temporary_handles", temp_handles, 1, 10000, 64, "files",
+    ROW("store.temporary_handles", temp_handles, 1, 10000, 256, "files",
         "Temporary mailboxes kept open between deliveries."),
     ROW("store.drain_batch", drain_batch, 1, 1000, 64, "messages",
         "Messages that waited for a closed mailbox and come in with one transaction."),

@@ -8,6 +8,7 @@
 #define WAYS          4u
 #define FIRST_MS      250
 #define WAIT_MAX_MS   15000
+#define OWNER_MAX_MS  500 /* where its owner logged in from lately: one of his devices has an old password, or a neighbour guesses */
 #define FORGET_MS     (15 * 60 * 1000)
 #define KNOWN_MS      (24 * 60 * 60 * (int64_t)1000)
 
@@ -66,7 +67,8 @@ static struct entry *entry_of(struct entry t[ROWS][WAYS], uint64_t tag, bool mak
 int64_t penalty_ms(const struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms)
 {
     struct penalties *t = (struct penalties *)(uintptr_t)p;
-    const struct entry *e = entry_of(t->bad, tag_of(p, network, id), false);
+    uint64_t tag = tag_of(p, network, id);
+    const struct entry *e = entry_of(t->bad, tag, false), *good;
     int64_t wait;
 
     if (!e || !e->fails || now_ms - e->at_ms > FORGET_MS)
@@ -74,6 +76,9 @@ int64_t penalty_ms(const struct penalties *p, struct str network, const uint8_t 
     wait = e->fails > 6 ? WAIT_MAX_MS : (int64_t)FIRST_MS << (e->fails - 1);
     if (wait > WAIT_MAX_MS)
         wait = WAIT_MAX_MS;
+    good = entry_of(t->good, tag, false);
+    if (good && now_ms - good->at_ms < KNOWN_MS && wait > OWNER_MAX_MS)
+        wait = OWNER_MAX_MS;
     return e->at_ms + wait > now_ms ? e->at_ms + wait - now_ms : 0;
 }
 
@@ -85,8 +90,10 @@ void penalty_note(struct penalties *p, struct str network, const uint8_t id[MAIL
         e->fails = good ? 0 : now_ms - e->at_ms > FORGET_MS ? 1 : e->fails + 1;
         e->at_ms = now_ms;
     }
-    if (good)
+    if (good) {
         entry_of(p->good, tag_of(p, network, NULL), true)->at_ms = now_ms;
+        entry_of(p->good, tag_of(p, network, id), true)->at_ms = now_ms;
+    }
 }
 
 bool penalty_known(const struct penalties *p, struct str network, int64_t now_ms)

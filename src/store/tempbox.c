@@ -59,7 +59,7 @@ static int open_file(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], co
                      uint64_t generation, bool create, struct tempbox **out)
 {
     struct tempbox *t = calloc(1, sizeof *t);
-    struct db_options opt = { .flags = create ? DB_CREATE : 0, .cache_kib = 128, .statements = 32 };
+    struct db_options opt = { .flags = create ? DB_CREATE : 0, .cache_kib = 1024, .statements = 32 };
     char path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
     int r;
 
