@@ -6,7 +6,9 @@
 #include "lib/tls/tls.h"
 #include "proto/directory.pb-c.h"
 #include "src/ctl/ctl.h"
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -79,6 +81,7 @@ static int put_certificate(int dir, const struct init_options *o)
 int init_folder(const struct init_options *o)
 {
     CLEANUP(fd_close) int dir = -1;
+    bool ours = access(o->dir, F_OK) != 0;
     int r = file_mkdir(AT_FDCWD, o->dir);
 
     if (r < 0 || (dir = open(o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
@@ -88,6 +91,9 @@ int init_folder(const struct init_options *o)
     if ((r = put_server_key(dir, o)) != 0 || (r = put_certificate(dir, o)) != 0 ||
         (r = file_mkdir(dir, "data")) < 0 || (r = file_mkdir(dir, "run")) < 0)
         return r < 0 ? ctl_fail(EX_CANTCREAT, "%s: %s", o->dir, error_text(r)) : r;
+    /* Others may pass through, for roles under a user of their own; what is in it they cannot read or list. */
+    if (ours && fchmod(dir, 0711) < 0)
+        return ctl_fail(EX_CANTCREAT, "%s: %s", o->dir, strerror(errno));
     return put_config(dir, o); /* last: where it is, all is */
 }
 

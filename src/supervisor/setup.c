@@ -224,9 +224,21 @@ static int listen_unix(struct super *s, const char *name, int *fd_out)
     return 0;
 }
 
+/* SQLite opens by whole paths, so each folder above must let the roles' user through. */
+static bool reaches_data(const struct super *s)
+{
+    CLEANUP(fd_close) int fd = -1;
+    bool back;
+
+    if (setegid(s->gid) == 0 && seteuid(s->uid) == 0)
+        fd = open(s->c->server.data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    back = seteuid(0) == 0 && setegid(0) == 0;
+    return fd >= 0 && back;
+}
+
 static int find_user(struct super *s)
 {
-    const char *name = s->c->server.user;
+    const char *name = s->c->server.user, *folder = s->c->server.data_dir;
     struct passwd *pw;
 
     s->uid = (uid_t)-1;
@@ -236,9 +248,12 @@ static int find_user(struct super *s)
         return fail(EX_NOUSER, "server.user = %s: no such user", name);
     s->uid = pw->pw_uid;
     s->gid = pw->pw_gid;
-    return fchown(s->data_dir, s->uid, s->gid) < 0 || fchmod(s->data_dir, 0700) < 0
-               ? fail(EX_NOPERM, "%s: %s", s->c->server.data_dir, strerror(errno))
-               : 0;
+    if (fchown(s->data_dir, s->uid, s->gid) < 0 || fchmod(s->data_dir, 0700) < 0)
+        return fail(EX_NOPERM, "%s: %s", folder, strerror(errno));
+    if (!reaches_data(s))
+        return fail(EX_NOPERM, "server.user = %s cannot reach %s: a folder above it is closed to that user",
+                    name, folder);
+    return 0;
 }
 
 static int watch_signals(struct super *s)

@@ -252,6 +252,22 @@ test('Ctrl-C to the whole group ends in order', async () => {
   assert.doesNotMatch(p.log, /role_killed|role_ended/);
 });
 
+test('started as root, roles run under the user that is named', { skip: process.getuid() !== 0 && 'needs root' }, async () => {
+  const own = path.join(tmpdir(), `letterlock-user-${process.pid}`);
+  const more = { LETTERLOCK_CONFIG: path.join(own, 'letterlock.conf'), LETTERLOCK_SERVER_USER: 'nobody' };
+  try {
+    await ok(['init', '--dir', own, '--domain', 'example.test'], { more });
+    await ok(['alias', 'add', 'a@example.test'], { more });
+    assert.match((await ok(['alias', 'password', 'a@example.test'], { more })).stdout, /^\S+\n$/);
+    await chmod(own, 0o700);
+    const r = await run(['alias', 'list'], { more });
+    assert.equal(r.code, EX.NOPERM);
+    assert.match(r.stderr, /nobody cannot reach/);
+  } finally {
+    await rm(own, { recursive: true, force: true });
+  }
+});
+
 test('passwords: first, further, list, revoke, start over', async (t) => {
   const p = await serve();
   const a = 'keys@example.test';
