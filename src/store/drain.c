@@ -4,7 +4,10 @@
  * deleted from the temporary mailbox: a crash anywhere in between repeats nothing and loses nothing.
  *
  * Mail that arrives meanwhile goes to the open mailbox directly and may get an earlier UID than what
- * still waits: its INTERNALDATE tells when it came. */
+ * still waits: its INTERNALDATE tells when it came.
+ *
+ * Two batches take turns: while content parses one, the lane writes or unseals the other. One job of
+ * ours is in the lane at a time. */
 #include "src/store/store.h"
 
 #define BATCH_MAX       1000u
@@ -17,41 +20,61 @@ struct item {
     struct temp_record rec;
     struct staged *staged; /* NULL: could not be opened */
     struct parsed parsed;
-    struct drain *drain;
+    struct batch *batch;
     bool written;
+};
+
+enum batch_state { BATCH_EMPTY, BATCH_READING, BATCH_PARSING, BATCH_PARSED, BATCH_WRITING };
+
+struct batch {
+    struct drain *drain;
+    enum batch_state state;
+    struct item *items;
+    size_t n, parse_at, parsing;
 };
 
 struct drain {
     struct job job;
+    bool in_lane;
+    struct batch batches[2], *batch; /* batch: the lane job's */
+    unsigned head;                   /* the older one */
     struct actor *actor;
     uint64_t files[FILES_MAX];
     size_t nfiles, file;
     bool listed, finished;
+    bool file_end; /* nothing more in this file, but what was read is still to be written */
     uint64_t cursor, kept; /* of the file: the last record seen; how many could not be opened */
-    struct item *items;
-    size_t n, parse_at, parsing, written;
+    size_t written;
     int status;
     struct timer again;
 };
 
-static void items_release(struct drain *d)
+static void batch_release(struct batch *b)
 {
-    for (size_t i = 0; i < d->n; i++) {
-        parsed_release(&d->items[i].parsed);
-        if (d->items[i].staged)
-            staged_unref(d->items[i].staged);
+    for (size_t i = 0; i < b->n; i++) {
+        parsed_release(&b->items[i].parsed);
+        if (b->items[i].staged)
+            staged_unref(b->items[i].staged);
     }
-    d->n = d->parse_at = d->parsing = 0;
+    b->n = b->parse_at = b->parsing = 0;
+    b->state = BATCH_EMPTY;
+}
+
+static void drain_free(struct drain *d)
+{
+    for (size_t i = 0; i < ARRAY_LEN(d->batches); i++) {
+        batch_release(&d->batches[i]);
+        free(d->batches[i].items);
+    }
+    timer_release(&d->again);
+    free(d);
 }
 
 static void drain_end(struct drain *d)
 {
     struct actor *a = d->actor;
 
-    items_release(d);
-    timer_release(&d->again);
-    free(d->items);
-    free(d);
+    drain_free(d);
     a->drain = NULL;
     a->draining = false;
     attach_flush(a, 0);
@@ -70,9 +93,8 @@ static const uint8_t *seed_of(const struct actor *a, uint32_t generation)
     return NULL;
 }
 
-static int item_read(struct drain *d, struct item *it)
+static int item_read(struct actor *a, struct item *it)
 {
-    struct actor *a = d->actor;
     uint32_t generation = 0;
     const uint8_t *seed;
     int r = tempbox_verify(a->temp, it->rec.seq);
@@ -114,32 +136,34 @@ static int file_open(struct drain *d)
 /* Records until the batch is full; 0: this file has no more. */
 static int file_read(struct drain *d, struct mailbox *box)
 {
+    struct batch *b = d->batch;
     struct temp_record rec;
     uint64_t done = 0, bytes = 0;
     int r = mailbox_drained_get(box, d->files[d->file], &done);
 
-    while (r >= 0 && d->n < store_conf.drain_batch && bytes < BATCH_BYTES_MAX &&
+    while (r >= 0 && b->n < store_conf.drain_batch && bytes < BATCH_BYTES_MAX &&
            (r = tempbox_next(d->actor->temp, d->cursor, &rec)) > 0) {
-        struct item *it = &d->items[d->n];
+        struct item *it = &b->items[b->n];
 
         d->cursor = rec.seq;
         if (rec.seq <= done) { /* in already: we died before it was deleted */
             r = delete_one(d->actor, rec.seq);
             continue;
         }
-        *it = (struct item){ .rec = rec, .drain = d };
-        r = item_read(d, it);
+        *it = (struct item){ .rec = rec, .batch = b };
+        r = item_read(d->actor, it);
         if (r == E_CORRUPT) { /* it stays where it is, for an operator to look at */
             log_event(LOG_ALARM, "store.sealed_record_unreadable", F_U64("seq", rec.seq));
-            staged_unref(it->staged);
+            if (it->staged)
+                staged_unref(it->staged);
             d->kept++;
             r = 0;
             continue;
         }
-        d->n++;
+        b->n++;
         bytes += rec.bytes;
     }
-    return r < 0 ? r : (int)d->n;
+    return r < 0 ? r : (int)b->n;
 }
 
 static int file_finish(struct drain *d, struct mailbox *box)
@@ -155,6 +179,13 @@ static int file_finish(struct drain *d, struct mailbox *box)
     d->file++;
     d->cursor = d->kept = 0;
     return r;
+}
+
+static bool other_busy(const struct drain *d)
+{
+    const struct batch *other = d->batch == &d->batches[0] ? &d->batches[1] : &d->batches[0];
+
+    return other->n > 0; /* only the lane and the loop between two lane jobs change it */
 }
 
 static int read_run(struct job *j, struct mailbox *box)
@@ -173,6 +204,10 @@ static int read_run(struct job *j, struct mailbox *box)
     while (d->file < d->nfiles) {
         if ((r = file_open(d)) < 0 || (r = file_read(d, box)) != 0)
             return r < 0 ? r : 0;
+        if (other_busy(d)) { /* the file goes when it is empty */
+            d->file_end = true;
+            return 0;
+        }
         if ((r = file_finish(d, box)) < 0)
             return r;
     }
@@ -211,25 +246,26 @@ static int item_write(struct mailbox *box, struct item *it)
 
 static int batch_write(struct drain *d, struct mailbox *box)
 {
+    struct batch *b = d->batch;
     int r = mailbox_begin(box);
 
-    for (size_t i = 0; i < d->n && r >= 0; i++) {
+    for (size_t i = 0; i < b->n && r >= 0; i++) {
         if ((r = mailbox_step_begin(box)) < 0)
             break;
-        r = item_write(box, &d->items[i]);
+        r = item_write(box, &b->items[i]);
         if (r == E_IO || r == E_FULL || r == E_NOMEM || r == E_CORRUPT)
             break;
         if (r < 0) {
             mailbox_step_undo(box);
-            log_event(LOG_ALARM, "store.drain_refused", F_ERR(r), F_U64("seq", d->items[i].rec.seq));
+            log_event(LOG_ALARM, "store.drain_refused", F_ERR(r), F_U64("seq", b->items[i].rec.seq));
             d->kept++;
             r = 0;
             continue;
         }
         r = mailbox_step_keep(box);
-        d->items[i].written = true;
+        b->items[i].written = true;
         if (r == 0 && d->kept == 0) /* what is kept must not count as drained */
-            r = mailbox_drained_set(box, d->files[d->file], d->items[i].rec.seq);
+            r = mailbox_drained_set(box, d->files[d->file], b->items[i].rec.seq);
     }
     if (r < 0 || (r = mailbox_commit(box)) < 0)
         mailbox_rollback(box);
@@ -240,6 +276,7 @@ static int write_run(struct job *j, struct mailbox *box)
 {
     struct drain *d = CONTAINER_OF(j, struct drain, job);
     struct actor *a = d->actor;
+    struct batch *b = d->batch;
     int r;
 
     if (!box)
@@ -249,9 +286,9 @@ static int write_run(struct job *j, struct mailbox *box)
     d->written = 0;
     if ((r = file_open(d)) < 0 || (r = tempbox_begin(a->temp)) < 0)
         return r;
-    for (size_t i = 0; i < d->n && r >= 0; i++)
-        if (d->items[i].written) {
-            r = tempbox_delete(a->temp, d->items[i].rec.seq);
+    for (size_t i = 0; i < b->n && r >= 0; i++)
+        if (b->items[i].written) {
+            r = tempbox_delete(a->temp, b->items[i].rec.seq);
             d->written++;
         }
     if (r < 0 || (r = tempbox_commit(a->temp)) < 0)
@@ -261,22 +298,28 @@ static int write_run(struct job *j, struct mailbox *box)
 
 /* ---- the loop's side ---------------------------------------------------------------------------- */
 
-static void drain_read(struct drain *d);
+static void drain_step(struct drain *d);
 
 static void again_fire(struct timer *t)
 {
-    drain_read(CONTAINER_OF(t, struct drain, again));
+    drain_step(CONTAINER_OF(t, struct drain, again));
 }
 
-/* Content or disk say "later": so do we. Whoever waits for the first batch is let in. */
-static void drain_later(struct drain *d, int r)
+/* Content or disk say "later": so do we, from the beginning, when nothing of ours is under way any
+ * more. Whoever waits for the first batch is let in. */
+static void drain_later(struct drain *d)
 {
     struct actor *a = d->actor;
+    int r = d->status;
 
-    items_release(d);
-    d->listed = false;
+    if (d->in_lane || d->batches[0].parsing || d->batches[1].parsing)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(d->batches); i++)
+        batch_release(&d->batches[i]);
+    d->listed = d->file_end = d->finished = false;
     d->file = 0;
     d->cursor = d->kept = 0;
+    d->status = 0;
     attach_flush(a, 0);
     if (r == E_CLOSED || !a->sessions || a->state != ACTOR_OPEN || store.stopping) {
         drain_end(d);
@@ -286,98 +329,123 @@ static void drain_later(struct drain *d, int r)
     timer_set(&d->again, AGAIN_MS);
 }
 
-static void write_done(struct job *j)
-{
-    struct drain *d = CONTAINER_OF(j, struct drain, job);
-    struct actor *a = d->actor;
+/* ---- parsing ------------------------------------------------------------------------------------ */
 
-    if (j->status < 0) {
-        drain_later(d, j->status);
-        return;
-    }
-    store.drained += d->written;
-    items_release(d);
-    attach_flush(a, 0);
-    if (!a->sessions || a->state != ACTOR_OPEN)
-        drain_end(d);
-    else
-        drain_read(d);
-}
-
-static void drain_write(struct drain *d)
-{
-    int r;
-
-    d->job = (struct job){ .kind = JOB_ALONE, .run = write_run, .done = write_done };
-    if ((r = actor_submit(d->actor, &d->job)) < 0)
-        drain_later(d, r);
-}
-
-static void parse_more(struct drain *d);
+static void parse_more(struct batch *b);
 
 static void item_parsed(void *ctx, int status)
 {
-    struct item *it = ctx;
-    struct drain *d = it->drain;
+    struct batch *b = ((struct item *)ctx)->batch;
 
-    d->parsing--;
+    b->parsing--;
     if (status < 0)
-        d->status = status;
-    parse_more(d);
+        b->drain->status = status;
+    parse_more(b);
 }
 
-static void parse_more(struct drain *d)
+static void parse_more(struct batch *b)
 {
-    while (d->parse_at < d->n && d->parsing < PARSING_MAX && d->status == 0) {
-        struct item *it = &d->items[d->parse_at++];
+    struct drain *d = b->drain;
+
+    while (b->parse_at < b->n && b->parsing < PARSING_MAX && d->status == 0) {
+        struct item *it = &b->items[b->parse_at++];
         int r;
 
-        d->parsing++;
+        b->parsing++;
         r = parse_message(&it->staged->in, spool_on_disk(it->staged->spool), &it->parsed, item_parsed, it);
         if (r < 0) {
-            d->parsing--;
+            b->parsing--;
             d->status = r;
         }
     }
-    if (d->parsing)
-        return;
-    if (d->status < 0)
-        drain_later(d, d->status);
-    else
-        drain_write(d);
+    if (b->parsing == 0 && b->parse_at == b->n)
+        b->state = BATCH_PARSED;
+    drain_step(d);
 }
+
+/* ---- the lane's jobs ---------------------------------------------------------------------------- */
 
 static void read_done(struct job *j)
 {
     struct drain *d = CONTAINER_OF(j, struct drain, job);
+    struct batch *b = d->batch;
 
-    d->status = 0;
+    d->in_lane = false;
     if (j->status < 0)
-        drain_later(d, j->status);
-    else if (d->finished)
-        drain_end(d);
+        d->status = j->status;
+    b->state = b->n && d->status == 0 ? BATCH_PARSING : BATCH_EMPTY;
+    if (b->state == BATCH_PARSING)
+        parse_more(b);
     else
-        parse_more(d);
+        drain_step(d);
 }
 
-static void drain_read(struct drain *d)
+static void write_done(struct job *j)
+{
+    struct drain *d = CONTAINER_OF(j, struct drain, job);
+
+    d->in_lane = false;
+    if (j->status < 0) {
+        d->status = j->status;
+    } else {
+        store.drained += d->written;
+        batch_release(d->batch);
+        d->head ^= 1u;
+        d->file_end = false;
+        attach_flush(d->actor, 0);
+        if (!d->actor->sessions || d->actor->state != ACTOR_OPEN)
+            d->status = E_CLOSED;
+    }
+    drain_step(d);
+}
+
+static void lane_job(struct drain *d, struct batch *b, bool write)
 {
     int r;
 
-    d->job = (struct job){ .kind = JOB_ALONE, .run = read_run, .done = read_done };
-    if ((r = actor_submit(d->actor, &d->job)) < 0)
-        drain_later(d, r);
+    d->batch = b;
+    b->state = write ? BATCH_WRITING : BATCH_READING;
+    d->job = (struct job){ .kind = JOB_ALONE, .run = write ? write_run : read_run, .done = write ? write_done : read_done };
+    d->in_lane = true;
+    if ((r = actor_submit(d->actor, &d->job)) < 0) {
+        d->in_lane = false;
+        d->status = r;
+        drain_later(d);
+    }
+}
+
+static void drain_step(struct drain *d)
+{
+    struct batch *old = &d->batches[d->head], *young = &d->batches[d->head ^ 1u];
+
+    if (d->status < 0) {
+        drain_later(d);
+        return;
+    }
+    if (d->in_lane)
+        return;
+    if (old->state == BATCH_PARSED)
+        lane_job(d, old, true);
+    else if (old->state == BATCH_EMPTY && d->finished)
+        drain_end(d);
+    else if (old->state == BATCH_EMPTY)
+        lane_job(d, old, false);
+    else if (young->state == BATCH_EMPTY && !d->file_end && !d->finished)
+        lane_job(d, young, false);
 }
 
 void drain_start(struct actor *a)
 {
-    struct drain *d = calloc(1, sizeof *d);
+    struct drain *d = a->drain ? NULL : calloc(1, sizeof *d);
+    bool ok = d && timer_init(&d->again, store.loop, again_fire) == 0;
 
-    if (a->drain || !d || !(d->items = calloc(BATCH_MAX, sizeof *d->items)) ||
-        timer_init(&d->again, store.loop, again_fire) < 0) {
+    for (size_t i = 0; i < ARRAY_LEN(d->batches) && ok; i++) {
+        d->batches[i].drain = d;
+        ok = (d->batches[i].items = calloc(BATCH_MAX, sizeof *d->batches[i].items)) != NULL;
+    }
+    if (!ok) {
         if (d)
-            free(d->items);
-        free(d);
+            drain_free(d);
         attach_flush(a, 0);
         return;
     }
@@ -385,5 +453,5 @@ void drain_start(struct actor *a)
     actor_ref(a);
     a->drain = d;
     a->draining = true;
-    drain_read(d);
+    drain_step(d);
 }
