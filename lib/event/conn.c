@@ -41,7 +41,7 @@ struct conn {
     int64_t idle_ms, stall_ms, last_in_ms, last_out_ms;
     int fd, why;
     bool paused, closing, dead, eof, above_low;
-    bool offered; /* `in` was declined as it stands */
+    bool offered;  /* `in` was declined as it stands */
     bool said_all; /* closing, and everything was sent: only waiting for the peer to hang up */
 };
 
@@ -295,7 +295,8 @@ static void on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
         handshake(c);
         return;
     }
-    while (!c->dead && !c->closing && !c->eof && !c->paused && !tls_begins(c) && turn < READ_TURN && c->in.n < c->lim.in_max) {
+    while (!c->dead && !c->closing && !c->eof && !c->paused && !tls_begins(c) && turn < READ_TURN &&
+           c->in.n < c->lim.in_max) {
         size_t n = size_min(READ_CHUNK, c->lim.in_max - c->in.n);
         void *p = (c->in.max = c->lim.in_max, buf_reserve(&c->in, n));
         ssize_t got = p ? read_some(c, p, n) : (die(c, E_NOMEM), -1);
@@ -420,7 +421,8 @@ static void on_linger_timer(struct timer *t)
     die(CONTAINER_OF(t, struct conn, linger), 0);
 }
 
-struct conn *conn_new(struct loop *l, int fd, const struct conn_limits *lim, const struct conn_ops *ops, void *ctx)
+struct conn *conn_new(struct loop *l, int fd, const struct conn_limits *lim, const struct conn_ops *ops,
+                      void *ctx)
 {
     struct conn *c = calloc(1, sizeof *c);
 

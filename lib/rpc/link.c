@@ -15,7 +15,7 @@ struct rpc_link {
     void *ctx;
     struct chan *chan;
     struct idmap calls;
-    struct rpc_call *first, **last; /* in order of asking */
+    struct rpc_call *first, **last;         /* in order of asking */
     struct rpc_call *failed, **failed_last; /* to be told soon, in order of failing */
     struct timer tell;
     uint64_t next_id;
@@ -358,7 +358,8 @@ static struct rpc_call *call_new(struct rpc_link *l, const struct rpc_ask *ask)
         .ctx = ask->ctx,
     };
     at = n ? buf_reserve(&c->body, n) : NULL;
-    if ((n && !at) || timer_init(&c->timer, l->loop, call_timeout) < 0 || idmap_put(&l->calls, c->id, c) < 0) {
+    if ((n && !at) || timer_init(&c->timer, l->loop, call_timeout) < 0 ||
+        idmap_put(&l->calls, c->id, c) < 0) {
         call_free(c);
         return NULL;
     }

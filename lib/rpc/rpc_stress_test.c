@@ -249,15 +249,18 @@ static void start_call(void)
 {
     Directory__ResolveRequest body = DIRECTORY__RESOLVE_REQUEST__INIT;
     struct call *k = NULL;
-    struct rpc_ask ask = { .op = 1 + dice(4), .body = &body.base, .done = call_done, .on_data = call_data,
-                           .on_room = call_more };
+    struct rpc_ask ask = {
+        .op = 1 + dice(4), .body = &body.base, .done = call_done, .on_data = call_data, .on_room = call_more
+    };
     size_t bytes = dice(8) ? dice(KIB(40)) : dice(STREAM_MAX);
 
     for (size_t i = 0; i < CALLS_MAX && !k; i++)
         k = w.calls[i].c ? NULL : &w.calls[i];
     if (!k)
         return;
-    *k = (struct call){ .op = ask.op, .up = ask.op == OP_UP ? bytes : 0, .down = ask.op == OP_DOWN ? bytes : 0 };
+    *k = (struct call){ .op = ask.op,
+                        .up = ask.op == OP_UP ? bytes : 0,
+                        .down = ask.op == OP_DOWN ? bytes : 0 };
     body.address = str_pb(str_of(&bytes, sizeof bytes));
     ask.ctx = k;
     ask.upload = ask.op == OP_UP;

@@ -210,9 +210,7 @@ static int peer_frame(void *ctx, const Rpc__Frame *f)
 
     switch (f->kind) {
     case RPC__KIND__HELLO: return 0;
-    case RPC__KIND__REQUEST:
-        r = start_request(p, f);
-        break;
+    case RPC__KIND__REQUEST: r = start_request(p, f); break;
     case RPC__KIND__DATA: return q ? take_data(q, f) : 0; /* an answer may have crossed it */
     case RPC__KIND__CREDIT: return q ? take_credit(q, f) : 0;
     case RPC__KIND__CANCEL:
@@ -449,7 +447,8 @@ static void finish_answer(struct rpc_req *q)
     req_free(q);
 }
 
-static int pack_answer(struct rpc_req *q, int status, const ProtobufCMessage *body, struct buf *body_buf, Rpc__Frame *f)
+static int pack_answer(struct rpc_req *q, int status, const ProtobufCMessage *body, struct buf *body_buf,
+                       Rpc__Frame *f)
 {
     size_t n = status == 0 && body ? protobuf_c_message_get_packed_size(body) : 0;
     uint8_t *at = n ? buf_reserve(body_buf, n) : NULL;

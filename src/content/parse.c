@@ -21,7 +21,7 @@ struct parse {
     struct arena arena;
     struct mime_text text;
     struct buf in, out;
-    size_t in_at; /* of `in` fed already */
+    size_t in_at;           /* of `in` fed already */
     struct mime_part *root; /* found at the end */
     bool ended;
 };
@@ -143,8 +143,7 @@ static void pump(void *ctx)
         buf_release(&p->in);
         p->in_at = 0;
     }
-    if (r == 0 && p->ended && !p->root && p->in.n == 0 &&
-        (r = mime_text_finish(&p->text, &p->root)) == 0)
+    if (r == 0 && p->ended && !p->root && p->in.n == 0 && (r = mime_text_finish(&p->text, &p->root)) == 0)
         r = send_text(p);
     if (r < 0)
         parse_reply(p, r, NULL);

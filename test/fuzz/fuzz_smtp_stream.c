@@ -22,12 +22,14 @@ static void read_lines(struct str in, size_t slice, struct buf *out)
         for (end = size_min(at + slice, in.n); at < end && r != E_LIMIT; at += used) {
             r = linereader_feed(&l, str_slice(in, at, end), &used, &line);
             LAW(used > 0 && used <= end - at);
-            LAW(r == 1 || r == 0 || r == E_BARE_LF || r == E_BARE_CR || r == E_NUL || r == E_LINE_TOO_LONG || r == E_LIMIT);
+            LAW(r == 1 || r == 0 || r == E_BARE_LF || r == E_BARE_CR || r == E_NUL || r == E_LINE_TOO_LONG ||
+                r == E_LIMIT);
             if (r == 0)
                 LAW(at + used == end);
             if (r == 1) {
                 LAW(line.n <= LINE_MAX_BYTES && str_chr(line, '\r') < 0 && str_chr(line, '\n') < 0);
-                LAW(str_chr(line, '\0') < 0 && at + used >= 2 && in.p[at + used - 2] == '\r' && in.p[at + used - 1] == '\n');
+                LAW(str_chr(line, '\0') < 0 && at + used >= 2 && in.p[at + used - 2] == '\r' &&
+                    in.p[at + used - 1] == '\n');
                 LAW(buf_printf(out, "line at %zu: %.*s\n", at + used, STR_ARG(line)) == 0);
             } else if (r != 0 && r != E_LIMIT) {
                 LAW(in.p[at + used - 1] == '\n');

@@ -18,7 +18,8 @@ static void foreign(struct str in)
     struct buf text = { .max = KIB(1) };
 
     LAW(ticket_open(in, key, 0, &t) < 0 && keystate_open(in, key, &s) < 0);
-    if (server_key_parse(in, server_key) == 0) { /* a checksum, no secret: what is accepted is what is written */
+    if (server_key_parse(in, server_key) ==
+        0) { /* a checksum, no secret: what is accepted is what is written */
         LAW(server_key_text(server_key, &text) == 0);
         LAW(str_ieq(str_trim(buf_str(&text)), str_trim(in)));
     }
@@ -36,7 +37,8 @@ static void ours(const uint8_t *data, size_t size)
     memcpy(s.public_hash, data, size_min(size, sizeof s.public_hash));
     ticket_seal(&t, key, ticket);
     keystate_seal(&s, key, state);
-    LAW(ticket_open(str_of(ticket, sizeof ticket), key, 0, &t2) == 0 && memcmp(t.data_key, t2.data_key, KEY_BYTES) == 0);
+    LAW(ticket_open(str_of(ticket, sizeof ticket), key, 0, &t2) == 0 &&
+        memcmp(t.data_key, t2.data_key, KEY_BYTES) == 0);
     LAW(ticket_open(str_of(ticket, sizeof ticket), key, 1, &t2) == E_STALE);
     LAW(keystate_open(str_of(state, sizeof state), key, &s2) == 0 && keystate_compare(&s, &s2) == 0);
     ticket[bit / 8 % sizeof ticket] ^= (uint8_t)(1 << bit % 8);

@@ -53,7 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct model m = { { false } }, g = { { false } };
 
     for (size_t i = 0; i + 3 <= size && i < 600; i += 3) {
-        uint32_t a = 1 + data[i + 1] % UIDS, b = 1 + data[i + 2] % UIDS, lo = a < b ? a : b, hi = a < b ? b : a;
+        uint32_t a = 1 + data[i + 1] % UIDS, b = 1 + data[i + 2] % UIDS, lo = a < b ? a : b,
+                 hi = a < b ? b : a;
         bool add = data[i] & 1, second = data[i] & 2;
         struct uidranges *to = second ? &gone : &u;
         struct model *at = second ? &g : &m;
