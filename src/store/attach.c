@@ -160,7 +160,6 @@ struct opening {
     struct job job;
     struct keyfile *kf;
     struct keyfile_keys keys;
-    uint8_t state[KEYSTATE_BYTES];
     uint32_t generation; /* whose key opened it */
 };
 
@@ -183,55 +182,20 @@ static int seeds_take(struct actor *a, const struct keyfile *kf, const struct ke
     return 0;
 }
 
-/* The mailbox says which keys it knew last: an older `.keys` than that was brought back by someone. */
-static int state_check(struct mailbox *box, const struct opening *o)
-{
-    struct mailbox_meta m = { .key_state = { .max = KIB(4) } };
-    struct keystate known, found;
-    int r = mailbox_meta_get(box, &m);
-
-    keystate_of(o->kf, &found);
-    if (r == 0)
-        r = keystate_open(buf_str(&m.key_state), role_subkey(store.role, SUBKEY_KEYSTATE_MAC), &known);
-    if (r == 0)
-        r = keystate_compare(&known, &found);
-    buf_release(&m.key_state);
-    if (r != KEYSTATE_NEWER)
-        return r;
-    if ((r = mailbox_begin(box)) < 0 || (r = mailbox_meta_set(box, o->generation, str_of(o->state, KEYSTATE_BYTES))) < 0 ||
-        (r = mailbox_commit(box)) < 0)
-        mailbox_rollback(box);
-    return r;
-}
-
-static int open_with(struct actor *a, struct opening *o, const uint8_t *key, uint32_t generation)
-{
-    struct db_error e = { 0 };
-    CLEANUP(buf_release) struct buf why = { .max = KIB(4) };
-    struct mailbox_options opt = { .cache_kib = (uint32_t)(store_conf.cache_bytes / 1024), .error = &e, .why = &why };
-    char path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
-    int r;
-
-    files_path(a->id, FILES_MAILBOX, path);
-    files_full(&store.files, path, full, sizeof full);
-    r = mailbox_open(full, key, &opt, NULL, &a->box);
-    if (r < 0)
-        actor_log("store.open_failed", a, r, &e);
-    if (r < 0 && why.n)
-        log_event(LOG_ERROR, "store.schema", F_STR("why", buf_str(&why)));
-    o->generation = generation;
-    return r;
-}
-
 static int open_run(struct job *j, struct mailbox *box UNUSED)
 {
     struct opening *o = CONTAINER_OF(j, struct opening, job);
     struct actor *a = j->actor;
-    int r = open_with(a, o, o->keys.data_key, o->keys.generation);
+    struct db_error e = { 0 };
+    CLEANUP(buf_release) struct buf why = { .max = KIB(4) };
+    struct mailbox_options opt = { .cache_kib = (uint32_t)(store_conf.cache_bytes / 1024), .error = &e, .why = &why };
+    int r = keybox_open(&store.files, o->kf, &o->keys, &opt, &a->box, &o->generation);
 
-    if (r == E_CORRUPT && o->keys.next_generation) /* a crash in the middle of a rotation */
-        r = open_with(a, o, o->keys.next_key, o->keys.next_generation);
-    if (r == 0 && (r = state_check(a->box, o)) < 0)
+    if (r < 0)
+        actor_log("store.open_failed", a, r, &e);
+    if (r < 0 && why.n)
+        log_event(LOG_ERROR, "store.schema", F_STR("why", buf_str(&why)));
+    if (r == 0 && (r = keybox_settle(a->box, o->kf, o->generation, role_subkey(store.role, SUBKEY_KEYSTATE_MAC))) < 0)
         log_event(LOG_ALARM, "store.keys_older_than_mailbox", F_ERR(r));
     if (r == 0 && (!(a->key = secret_alloc(store.slab))))
         r = E_LIMIT;
@@ -281,7 +245,6 @@ static void actor_open(struct actor *a, struct attach *t)
         o->kf = t->kf;
         t->kf = NULL;
         o->keys = t->keys;
-        memcpy(o->state, t->state, sizeof o->state);
         o->job = (struct job){ .kind = JOB_ALONE, .run = open_run, .done = open_done };
         a->state = ACTOR_OPENING;
         if ((r = actor_submit(a, &o->job)) == 0)

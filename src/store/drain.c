@@ -1,13 +1,14 @@
 /* src/store/drain.c: what came while the mailbox was closed comes in, in order of arrival and in
  * batches, beside everything else the lane does. A batch is unsealed in the lane, parsed by content,
- * written in one mailbox transaction together with "up to here" (mailbox_drained_set), and only then
- * deleted from the temporary mailbox: a crash anywhere in between repeats nothing and loses nothing.
+ * written, and only then deleted from the temporary mailbox (drainstep.h): a crash anywhere in between
+ * repeats nothing and loses nothing.
  *
  * Mail that arrives meanwhile goes to the open mailbox directly and may get an earlier UID than what
  * still waits: its INTERNALDATE tells when it came.
  *
  * Two batches take turns: while content parses one, the lane writes or unseals the other. One job of
  * ours is in the lane at a time. */
+#include "src/store/drainstep.h"
 #include "src/store/store.h"
 
 #define BATCH_MAX       1000u
@@ -17,11 +18,9 @@
 #define AGAIN_MS        1000
 
 struct item {
-    struct temp_record rec;
     struct staged *staged; /* NULL: could not be opened */
     struct parsed parsed;
     struct batch *batch;
-    bool written;
 };
 
 enum batch_state { BATCH_EMPTY, BATCH_READING, BATCH_PARSING, BATCH_PARSED, BATCH_WRITING };
@@ -30,6 +29,7 @@ struct batch {
     struct drain *drain;
     enum batch_state state;
     struct item *items;
+    struct drain_item *steps; /* of the items */
     size_t n, parse_at, parsing;
 };
 
@@ -43,7 +43,8 @@ struct drain {
     size_t nfiles, file;
     bool listed, finished;
     bool file_end; /* nothing more in this file, but what was read is still to be written */
-    uint64_t cursor, kept; /* of the file: the last record seen; how many could not be opened */
+    bool begun;    /* `now` is of files[file] */
+    struct drain_file now;
     size_t written;
     int status;
     struct timer again;
@@ -65,6 +66,7 @@ static void drain_free(struct drain *d)
     for (size_t i = 0; i < ARRAY_LEN(d->batches); i++) {
         batch_release(&d->batches[i]);
         free(d->batches[i].items);
+        free(d->batches[i].steps);
     }
     timer_release(&d->again);
     free(d);
@@ -93,91 +95,80 @@ static const uint8_t *seed_of(const struct actor *a, uint32_t generation)
     return NULL;
 }
 
-static int item_read(struct actor *a, struct item *it)
+static int item_read(struct actor *a, struct item *it, const struct temp_record *rec)
 {
     uint32_t generation = 0;
     const uint8_t *seed;
-    int r = tempbox_verify(a->temp, it->rec.seq);
+    int r = tempbox_verify(a->temp, rec->seq);
 
     if (r == E_CORRUPT) {
-        log_event(LOG_ALARM, "store.sealed_chain_broken", F_U64("seq", it->rec.seq));
+        log_event(LOG_ALARM, "store.sealed_chain_broken", F_U64("seq", rec->seq));
         r = 0; /* what is there may still be whole */
     }
-    if (r < 0 || (r = tempbox_key_generation(a->temp, it->rec.seq, &generation)) < 0)
+    if (r < 0 || (r = tempbox_key_generation(a->temp, rec->seq, &generation)) < 0)
         return r;
     if (!(seed = seed_of(a, generation)))
         return E_CORRUPT;
-    if (!(it->staged = staged_new(it->rec.bytes)))
+    if (!(it->staged = staged_new(rec->bytes)))
         return E_NOMEM;
-    r = tempbox_unseal(a->temp, &it->rec, seed, it->staged->spool);
+    r = tempbox_unseal(a->temp, rec, seed, it->staged->spool);
     it->staged->in.bytes = spool_size(it->staged->spool);
     return r;
 }
 
-static int delete_one(struct actor *a, uint64_t seq)
+static int file_open(struct drain *d, struct mailbox *box)
 {
+    struct actor *a = d->actor;
     int r;
 
-    if ((r = tempbox_begin(a->temp)) < 0 || (r = tempbox_delete(a->temp, seq)) < 0 || (r = tempbox_commit(a->temp)) < 0)
-        tempbox_rollback(a->temp);
+    if (!a->temp || tempbox_generation(a->temp) != d->files[d->file]) {
+        tempbox_close(&a->temp);
+        if ((r = tempbox_open_generation(&store.files, a->id, &store.temp_keys, d->files[d->file], &a->temp)) < 0)
+            return r;
+    }
+    if (d->begun)
+        return 0;
+    r = drain_begin(box, a->temp, &d->now);
+    d->begun = r == 0;
     return r;
 }
 
-static int file_open(struct drain *d)
-{
-    struct actor *a = d->actor;
-
-    if (a->temp && tempbox_generation(a->temp) == d->files[d->file])
-        return 0;
-    tempbox_close(&a->temp);
-    return tempbox_open_generation(&store.files, a->id, &store.temp_keys, d->files[d->file], &a->temp);
-}
-
 /* Records until the batch is full; 0: this file has no more. */
-static int file_read(struct drain *d, struct mailbox *box)
+static int file_read(struct drain *d)
 {
     struct batch *b = d->batch;
-    struct temp_record rec;
-    uint64_t done = 0, bytes = 0;
-    int r = mailbox_drained_get(box, d->files[d->file], &done);
+    uint64_t bytes = 0;
+    int r = 0;
 
-    while (r >= 0 && b->n < store_conf.drain_batch && bytes < BATCH_BYTES_MAX &&
-           (r = tempbox_next(d->actor->temp, d->cursor, &rec)) > 0) {
+    while (b->n < store_conf.drain_batch && bytes < BATCH_BYTES_MAX) {
+        struct drain_item *step = &b->steps[b->n];
         struct item *it = &b->items[b->n];
 
-        d->cursor = rec.seq;
-        if (rec.seq <= done) { /* in already: we died before it was deleted */
-            r = delete_one(d->actor, rec.seq);
-            continue;
-        }
-        *it = (struct item){ .rec = rec, .batch = b };
-        r = item_read(d->actor, it);
+        *it = (struct item){ .batch = b };
+        if ((r = drain_next(d->actor->temp, &d->now, &step->rec)) <= 0)
+            break;
+        r = item_read(d->actor, it, &step->rec);
         if (r == E_CORRUPT) { /* it stays where it is, for an operator to look at */
-            log_event(LOG_ALARM, "store.sealed_record_unreadable", F_U64("seq", rec.seq));
+            log_event(LOG_ALARM, "store.sealed_record_unreadable", F_U64("seq", step->rec.seq));
             if (it->staged)
                 staged_unref(it->staged);
-            d->kept++;
-            r = 0;
+            d->now.kept++;
             continue;
         }
-        b->n++;
-        bytes += rec.bytes;
+        b->n++; /* also when it failed: released with the others */
+        if (r < 0)
+            break;
+        bytes += step->rec.bytes;
     }
     return r < 0 ? r : (int)b->n;
 }
 
 static int file_finish(struct drain *d, struct mailbox *box)
 {
-    struct actor *a = d->actor;
-    int r = d->kept ? tempbox_close(&a->temp) : tempbox_remove(&a->temp);
+    int r = drain_finish(box, &d->actor->temp, &d->now);
 
-    if (r == 0 && !d->kept) {
-        if ((r = mailbox_begin(box)) < 0 || (r = mailbox_drained_set(box, d->files[d->file], 0)) < 0 ||
-            (r = mailbox_commit(box)) < 0)
-            mailbox_rollback(box);
-    }
     d->file++;
-    d->cursor = d->kept = 0;
+    d->begun = false;
     return r;
 }
 
@@ -202,7 +193,7 @@ static int read_run(struct job *j, struct mailbox *box)
         d->listed = true;
     }
     while (d->file < d->nfiles) {
-        if ((r = file_open(d)) < 0 || (r = file_read(d, box)) != 0)
+        if ((r = file_open(d, box)) < 0 || (r = file_read(d)) != 0)
             return r < 0 ? r : 0;
         if (other_busy(d)) { /* the file goes when it is empty */
             d->file_end = true;
@@ -217,83 +208,25 @@ static int read_run(struct job *j, struct mailbox *box)
 
 /* ---- writing it (lane) -------------------------------------------------------------------------- */
 
-/* 1: it is in already. */
-static int item_known(struct mailbox *box, const struct item *it)
-{
-    CLEANUP(buf_release) struct buf ignored = { .max = KIB(64) };
-    int r = mailbox_operation_find(box, str_of(it->rec.operation, OPERATION_LEN), STORE__OP__DELIVER, &ignored);
-
-    if (r == 0 && it->rec.has_delivery)
-        r = mailbox_delivery_find(box, str_of(it->rec.delivery, DELIVERY_ID_BYTES));
-    return r;
-}
-
-static int item_write(struct mailbox *box, struct item *it)
-{
-    struct placement at = { .folder = STR("INBOX"), .internal_ms = it->rec.received_ms };
-    Store__AppendResponse out = STORE__APPEND_RESPONSE__INIT;
-    struct email_in e;
-    int r = item_known(box, it);
-
-    if (r != 0)
-        return r < 0 ? r : 0;
-    parsed_email(&it->parsed, &it->staged->in, &e);
-    if ((r = mailbox_append(box, &e, &at, &out)) < 0 ||
-        (r = mailbox_operation_note(box, str_of(it->rec.operation, OPERATION_LEN), STORE__OP__DELIVER, STR(""))) < 0)
-        return r;
-    return it->rec.has_delivery ? mailbox_delivery_note(box, str_of(it->rec.delivery, DELIVERY_ID_BYTES)) : 0;
-}
-
-static int batch_write(struct drain *d, struct mailbox *box)
-{
-    struct batch *b = d->batch;
-    int r = mailbox_begin(box);
-
-    for (size_t i = 0; i < b->n && r >= 0; i++) {
-        if ((r = mailbox_step_begin(box)) < 0)
-            break;
-        r = item_write(box, &b->items[i]);
-        if (r == E_IO || r == E_FULL || r == E_NOMEM || r == E_CORRUPT)
-            break;
-        if (r < 0) {
-            mailbox_step_undo(box);
-            log_event(LOG_ALARM, "store.drain_refused", F_ERR(r), F_U64("seq", b->items[i].rec.seq));
-            d->kept++;
-            r = 0;
-            continue;
-        }
-        r = mailbox_step_keep(box);
-        b->items[i].written = true;
-        if (r == 0 && d->kept == 0) /* what is kept must not count as drained */
-            r = mailbox_drained_set(box, d->files[d->file], b->items[i].rec.seq);
-    }
-    if (r < 0 || (r = mailbox_commit(box)) < 0)
-        mailbox_rollback(box);
-    return r;
-}
-
 static int write_run(struct job *j, struct mailbox *box)
 {
     struct drain *d = CONTAINER_OF(j, struct drain, job);
-    struct actor *a = d->actor;
     struct batch *b = d->batch;
     int r;
 
     if (!box)
         return E_CLOSED;
-    if ((r = batch_write(d, box)) < 0)
+    for (size_t i = 0; i < b->n; i++)
+        parsed_email(&b->items[i].parsed, &b->items[i].staged->in, &b->steps[i].email);
+    if ((r = drain_write(box, &d->now, b->steps, b->n)) < 0)
         return r;
     d->written = 0;
-    if ((r = file_open(d)) < 0 || (r = tempbox_begin(a->temp)) < 0)
-        return r;
-    for (size_t i = 0; i < b->n && r >= 0; i++)
-        if (b->items[i].written) {
-            r = tempbox_delete(a->temp, b->items[i].rec.seq);
-            d->written++;
-        }
-    if (r < 0 || (r = tempbox_commit(a->temp)) < 0)
-        tempbox_rollback(a->temp);
-    return r;
+    for (size_t i = 0; i < b->n; i++) {
+        d->written += b->steps[i].status == 0;
+        if (b->steps[i].status < 0)
+            log_event(LOG_ALARM, "store.drain_refused", F_ERR(b->steps[i].status), F_U64("seq", b->steps[i].rec.seq));
+    }
+    return (r = file_open(d, box)) < 0 ? r : drain_delete(d->actor->temp, b->steps, b->n);
 }
 
 /* ---- the loop's side ---------------------------------------------------------------------------- */
@@ -318,7 +251,7 @@ static void drain_later(struct drain *d)
         batch_release(&d->batches[i]);
     d->listed = d->file_end = d->finished = false;
     d->file = 0;
-    d->cursor = d->kept = 0;
+    d->begun = false;
     d->status = 0;
     attach_flush(a, 0);
     if (r == E_CLOSED || !a->sessions || a->state != ACTOR_OPEN || store.stopping) {
@@ -441,7 +374,8 @@ void drain_start(struct actor *a)
 
     for (size_t i = 0; i < ARRAY_LEN(d->batches) && ok; i++) {
         d->batches[i].drain = d;
-        ok = (d->batches[i].items = calloc(BATCH_MAX, sizeof *d->batches[i].items)) != NULL;
+        ok = (d->batches[i].items = calloc(BATCH_MAX, sizeof *d->batches[i].items)) != NULL &&
+             (d->batches[i].steps = calloc(BATCH_MAX, sizeof *d->batches[i].steps)) != NULL;
     }
     if (!ok) {
         if (d)

@@ -6,7 +6,6 @@
  * Each request is a walk over stages; a stage runs in a pool, in the mailbox's lane, or asks the
  * directory. One change of a mailbox at a time. */
 #include "src/store/store.h"
-#include "lib/base/file.h"
 #include "lib/base/rand.h"
 #include <assert.h>
 
@@ -326,10 +325,10 @@ static int pool_revoke(struct keyop *k)
     return 0;
 }
 
-static int mailbox_of(struct keyop *k, const uint8_t *key, uint32_t flags, struct mailbox **out)
+static int mailbox_make(struct keyop *k, struct mailbox **out)
 {
     struct db_error e = { 0 };
-    struct mailbox_options o = { .flags = flags, .cache_kib = 128, .error = &e };
+    struct mailbox_options o = { .flags = MAILBOX_CREATE, .cache_kib = 128, .error = &e };
     struct mailbox_meta m = { .generation = k->generation, .key_state = { .max = KIB(4) } };
     char path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
     int r = buf_append(&m.key_state, k->state, sizeof k->state);
@@ -337,7 +336,7 @@ static int mailbox_of(struct keyop *k, const uint8_t *key, uint32_t flags, struc
     memcpy(m.id, k->actor->id, sizeof m.id);
     files_path(k->actor->id, FILES_MAILBOX, path);
     files_full(&store.files, path, full, sizeof full);
-    if (r == 0 && (r = mailbox_open(full, key, &o, &m, out)) < 0)
+    if (r == 0 && (r = mailbox_open(full, k->keys.data_key, &o, &m, out)) < 0)
         actor_log("store.open_failed", k->actor, r, &e);
     buf_release(&m.key_state);
     return r;
@@ -351,35 +350,27 @@ static int lane_create(struct keyop *k)
 
     k->files_made = true;
     if ((r = files_folder(&store.files, k->actor->id)) < 0 ||
-        (r = mailbox_of(k, k->keys.data_key, MAILBOX_CREATE, &box)) < 0 || (r = mailbox_close(&box)) < 0)
+        (r = mailbox_make(k, &box)) < 0 || (r = mailbox_close(&box)) < 0)
         return r;
     return keys_save(&store.files, k->kf);
-}
-
-static int note_state(struct keyop *k, struct mailbox *box)
-{
-    int r;
-
-    if ((r = mailbox_begin(box)) < 0 ||
-        (r = mailbox_meta_set(box, k->generation, str_of(k->state, sizeof k->state))) < 0 || (r = mailbox_commit(box)) < 0)
-        mailbox_rollback(box);
-    return r;
 }
 
 static int lane_save(struct keyop *k)
 {
     struct actor *a = k->actor;
+    struct mailbox_options o = { .cache_kib = 128 };
     struct mailbox *box = NULL;
+    uint32_t generation;
     int r = keys_save(&store.files, k->kf), c;
 
     a->have_public = false;
     if (r < 0)
         return r;
     if (a->box)
-        return note_state(k, a->box);
-    if ((r = mailbox_of(k, k->keys.data_key, 0, &box)) < 0)
+        return keybox_note(a->box, k->generation, k->state);
+    if ((r = keybox_open(&store.files, k->kf, &k->keys, &o, &box, &generation)) < 0)
         return r;
-    r = note_state(k, box);
+    r = keybox_note(box, generation, k->state);
     c = mailbox_close(&box);
     return r < 0 ? r : c;
 }
@@ -541,47 +532,9 @@ static int lane_save_begun(struct keyop *k)
     return keys_save(&store.files, k->kf);
 }
 
-static int copy_verify(struct keyop *k, const char *next)
-{
-    struct db *db = NULL;
-    char full[2 * FILES_PATH_MAX];
-    int r;
-
-    files_full(&store.files, next, full, sizeof full);
-    if ((r = db_open(full, k->keys.next_key, &(struct db_options){ 0 }, &db)) < 0)
-        return r;
-    r = db_verify(db, NULL);
-    if (r == 0)
-        r = db_checkpoint(db, DB_TRUNCATE, NULL);
-    return r < 0 ? (db_close(&db), r) : db_close(&db);
-}
-
 static int lane_exchange(struct keyop *k)
 {
-    char next[FILES_PATH_MAX], path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
-    struct mailbox *box = NULL;
-    int r;
-
-    if (k->actor->box)
-        return E_BUSY;
-    files_path(k->actor->id, FILES_NEXT, next);
-    files_path(k->actor->id, FILES_MAILBOX, path);
-    files_full(&store.files, next, full, sizeof full);
-    if ((r = mailbox_of(k, k->keys.data_key, 0, &box)) == E_CORRUPT)
-        return copy_verify(k, path); /* it was exchanged already */
-    if (r < 0)
-        return r;
-    if ((r = file_remove(store.files.dir, next)) == E_NOTFOUND || r == 0)
-        r = db_copy(mailbox_db(box), full, k->keys.next_key);
-    if (r == 0)
-        r = copy_verify(k, next);
-    if (r < 0) {
-        mailbox_close(&box);
-        return r;
-    }
-    if ((r = mailbox_close(&box)) < 0) /* its -wal must be gone before the name changes hands */
-        return r;
-    return file_rename(store.files.dir, next, path);
+    return k->actor->box ? E_BUSY : keybox_exchange(&store.files, k->kf, &k->keys);
 }
 
 static int pool_finish(struct keyop *k)

@@ -22,7 +22,7 @@
 #include "proto/directory.pb-c.h"
 #include "src/common/role.h"
 #include "src/store/conf.h"
-#include "src/store/keys.h"
+#include "src/store/keybox.h"
 #include "src/store/mailbox.h"
 #include "src/store/tempbox.h"
 #include <pthread.h>

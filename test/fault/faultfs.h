@@ -33,7 +33,8 @@ size_t faultfs_acked(size_t point, uint64_t *value_out);
 /* Make the new folder `out`: the tree as it may be found after power loss at `point`. The same seed
  * gives the same tree. Seeds 0 and 1 (mod 4) lose and keep all that was not synced. */
 void faultfs_materialize(size_t point, uint64_t seed, const char *out);
-/* Call `check` for every point and seeds 0..replays-1 with the folder made (and removed after);
+/* Call `check` for every point and seeds 0..replays-1 (fewer than 4: other seeds at every point) with the
+ * folder made (and removed after);
  * on failure of a CHECK in it, point and seed are on standard error. Returns the replays done. */
 size_t faultfs_replay(const char *scratch, size_t replays, void (*check)(const char *folder, size_t point, void *ctx),
                       void *ctx);
