@@ -49,8 +49,8 @@ const mesonTests = (dir, suite, slower = 1) => introspect(dir, 'tests')
     env: { ...t.env, LETTERLOCK_BUILD: path.resolve(dir) },
   }));
 
-const script = (file, dir, minutes) => existsSync(file)
-  ? [{ name: path.basename(path.dirname(file)), cmd: [process.execPath, file], timeout: minutes * MINUTES,
+const script = (file, dir, minutes, ...args) => existsSync(file)
+  ? [{ name: [path.basename(path.dirname(file)), ...args].join(' '), cmd: [process.execPath, file, ...args], timeout: minutes * MINUTES,
        env: { LETTERLOCK_BUILD: path.resolve(dir) } }] : [];
 
 const nodeTests = (folder, dir) => existsSync(folder)
@@ -88,7 +88,8 @@ const suites = [
   { name: 'units-asan',  jobs: () => mesonTests('build-asan', 'unit', 5), count: byTap, parallel: 2 },
   { name: 'replay-asan', jobs: () => mesonTests('build-asan', 'fuzz', 5), count: byExit, parallel: 2 },
   { name: 'transcripts-asan', jobs: () => script('test/transcripts/run.mjs', 'build-asan', 15), count: byTap },
-  { name: 'transcripts', jobs: () => script('test/transcripts/run.mjs', live, 10), count: byTap },
+  { name: 'transcripts', jobs: () => [...script('test/transcripts/run.mjs', live, 10),
+    ...script('test/transcripts/run.mjs', live, 10, '--bytes')], count: byTap },
   { name: 'e2e',         jobs: () => nodeTests('test/e2e', live), count: byNodeTest },
   { name: 'e2e-asan',    jobs: () => nodeTests('test/e2e', 'build-asan'), count: byNodeTest },
   { name: 'fuzz',        jobs: fuzzTargets, count: byExit, parallel: 2 },
