@@ -6,5 +6,5 @@ C: c FETCH 1 BODY.PEEK[1.HEADER.FIELDS (SUBJECT)]   S: * 1 FETCH (BODY[1.HEADER.
 C: d FETCH 2 BODY                      S: * 2 FETCH (BODY (("text" "plain" …) "mixed")) | d OK
 C: e FETCH 2 BODY.PEEK[TEXT]           S: * 2 FETCH (BODY[TEXT] {18}\r\nno boundary here\r\n) | e OK
 C: f FETCH 3 BODY
-S: * 3 FETCH (BODY (("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 5 0)("text" "html" ("charset" "us-ascii") NIL NIL "7bit" 21 0) "mixed")) | f OK
-C: g FETCH 3 BODY.PEEK[2]              S: * 3 FETCH (BODY[2] {21}\r\n<p>second, and no end) | g OK
+S: * 3 FETCH (BODY (("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 5 0)("text" "html" ("charset" "us-ascii") NIL NIL "7bit" 23 1) "mixed")) | f OK
+C: g FETCH 3 BODY.PEEK[2]              S: * 3 FETCH (BODY[2] {23}\r\n<p>second, and no end\r\n) | g OK
