@@ -51,6 +51,11 @@ void loop_stop(struct loop *l)
     event_base_loopbreak(l->base);
 }
 
+void loop_settle(struct loop *l)
+{
+    event_base_loop(l->base, EVLOOP_NONBLOCK);
+}
+
 struct event_base *loop_base(struct loop *l)
 {
     return l->base;

@@ -14,6 +14,8 @@ void loop_free(struct loop **l);
 /* Runs until loop_stop. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
+/* Do what is due at this instant and return: before loop_free, so that what was given up is freed. */
+void loop_settle(struct loop *l);
 struct event_base *loop_base(struct loop *l); /* for lib/ modules that adapt another library */
 
 /* A timer: embedded, one shot. */

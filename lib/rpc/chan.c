@@ -150,7 +150,7 @@ void chan_end(struct chan *c, int why)
 void chan_forget(struct chan *c)
 {
     c->ops = NULL;
-    conn_close(c->conn, 1000);
+    conn_abort(c->conn, E_CLOSED);
 }
 
 static int send_data(struct chan *c, uint64_t id, struct str data, bool end)

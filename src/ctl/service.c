@@ -197,8 +197,10 @@ void service_close(struct service **sp)
         rpc_link_free(&s->store);
     if (s->directory)
         rpc_link_free(&s->directory);
-    if (s->loop)
+    if (s->loop) {
+        loop_settle(s->loop);
         loop_free(&s->loop);
+    }
     if (s->started > 0) {
         kill(s->started, SIGTERM);
         waitpid(s->started, NULL, 0);
