@@ -400,7 +400,7 @@ static int batch_read(struct batch *b, struct tempbox *t, struct drain_file *f, 
     return r < 0 ? r : 0;
 }
 
-static int drain_one(struct mailbox *box, struct tempbox **t, size_t batch, uint64_t *kept, void (*between)(void *ctx),
+int drain_one(struct mailbox *box, struct tempbox **t, size_t batch, uint64_t *kept, void (*between)(void *ctx),
                      void *ctx)
 {
     struct batch b = { .n = 0 };
