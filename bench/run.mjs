@@ -109,7 +109,7 @@ const benches = {
     await service.stop();
   },
   async idle() {
-    const service = await Service.start({ env: { LETTERLOCK_IMAP_MAX_CONNECTIONS_PER_NETWORK: '100000', LETTERLOCK_IMAP_MAX_CONNECTIONS_PER_ALIAS: '100000' } });
+    const service = await Service.start();
     await sleep(1000);
     const pss = await memory(service, 'Pss');
     row('PSS of the idle service, all processes', `${(pss / 1048576).toFixed(1)} MB`, 'under 80 MB', pss < 80 * 1048576);
@@ -154,7 +154,7 @@ const benches = {
     await service.stop();
   },
   async restart() {
-    const service = await Service.start({ env: { LETTERLOCK_IMAP_MAX_CONNECTIONS_PER_NETWORK: '100000', LETTERLOCK_IMAP_MAX_CONNECTIONS_PER_ALIAS: '100000' } });
+    const service = await Service.start();
     const people = await times(quick ? 20 : 100, () => service.alias());
     const count = quick ? 200 : 1000;
     const sessions = [];
