@@ -32,7 +32,7 @@ struct scenario {
     void (*expect)(struct world *w);
     int (*transact)(struct hands *h); /* makes `run` open no file, for failing allocations; NULL: it must
                                          (SQLite3MultipleCiphers does not survive one in sqlite3_open) */
-    bool whole; /* all or nothing: after an error the world is as before or as after */
+    bool whole;                       /* all or nothing: after an error the world is as before or as after */
 };
 
 /* ---- what the template holds: messages 1 to 4 in the mailbox, 5 to 7 waiting for it ---------------- */
@@ -57,7 +57,8 @@ static int append_run(struct hands *h)
     int r = mailbox_begin(h->box);
 
     for (unsigned n = 12; n < 15 && r == 0; n++)
-        if ((r = mailbox_step_begin(h->box)) == 0 && (r = box_put(h->box, n, n == 12 ? ARCHIVE : INBOX, 0, NULL)) == 0)
+        if ((r = mailbox_step_begin(h->box)) == 0 &&
+            (r = box_put(h->box, n, n == 12 ? ARCHIVE : INBOX, 0, NULL)) == 0)
             r = mailbox_step_keep(h->box);
     if (r < 0 || (r = mailbox_commit(h->box)) < 0)
         mailbox_rollback(h->box);
@@ -177,7 +178,8 @@ static int slot_run(struct hands *h)
 
     if (keyfile_slot_count(h->kf) == 1) {
         password_generate(keyfile_next_slot(h->kf), &further);
-        if ((r = keyfile_slot_add(h->kf, &h->keys, &further, PASSWORD_COST_DEFAULT, secrets.label, &label, &slot)) < 0)
+        if ((r = keyfile_slot_add(h->kf, &h->keys, &further, PASSWORD_COST_DEFAULT, secrets.label, &label,
+                                  &slot)) < 0)
             return r;
     }
     if ((r = keys_save(&disk.files, h->kf)) < 0)
@@ -196,7 +198,8 @@ static int rotate_run(struct hands *h)
         return r;
     if (!h->exchanged) {
         if ((!keyfile_next_generation(h->kf) && (r = keyfile_rotate_begin(h->kf, &h->keys)) < 0) ||
-            (r = keys_save(&disk.files, h->kf)) < 0 || (r = keybox_exchange(&disk.files, h->kf, &h->keys)) < 0 ||
+            (r = keys_save(&disk.files, h->kf)) < 0 ||
+            (r = keybox_exchange(&disk.files, h->kf, &h->keys)) < 0 ||
             (r = keyfile_rotate_finish(h->kf, &h->keys)) < 0)
             return r;
         h->exchanged = true;
@@ -289,10 +292,14 @@ static const struct trouble {
     int err;
     bool for_good;
 } troubles[] = {
-    { "write EIO", FAULT_WRITE, EIO, false },     { "full disk", FAULT_WRITE | FAULT_TRUNCATE, ENOSPC, true },
-    { "sync EIO", FAULT_SYNC, EIO, false },       { "open EMFILE", FAULT_OPEN, EMFILE, false },
-    { "rename EIO", FAULT_RENAME, EIO, false },   { "unlink EIO", FAULT_UNLINK, EIO, false },
-    { "truncate EIO", FAULT_TRUNCATE, EIO, false }, { "mkdir ENOSPC", FAULT_MKDIR, ENOSPC, false },
+    { "write EIO", FAULT_WRITE, EIO, false },
+    { "full disk", FAULT_WRITE | FAULT_TRUNCATE, ENOSPC, true },
+    { "sync EIO", FAULT_SYNC, EIO, false },
+    { "open EMFILE", FAULT_OPEN, EMFILE, false },
+    { "rename EIO", FAULT_RENAME, EIO, false },
+    { "unlink EIO", FAULT_UNLINK, EIO, false },
+    { "truncate EIO", FAULT_TRUNCATE, EIO, false },
+    { "mkdir ENOSPC", FAULT_MKDIR, ENOSPC, false },
 };
 
 /* Every one in the beginning, then ever fewer, unless all are asked for. */
@@ -415,14 +422,16 @@ static void test_full(void **state)
         faultfs_fail(FAULT_WRITE | FAULT_TRUNCATE, 1, ENOSPC, true);
         CHECK(box_append(h.box, 20, INBOX, 0, &uid) == E_FULL);
         CHECK(box_expunge(h.box, INBOX, 1) == E_FULL);
-        CHECK(tempbox_begin(h.temp) == 0 && temp_put(h.temp, 21, true) == 0 && tempbox_commit(h.temp) == E_FULL);
+        CHECK(tempbox_begin(h.temp) == 0 && temp_put(h.temp, 21, true) == 0 &&
+              tempbox_commit(h.temp) == E_FULL);
         tempbox_rollback(h.temp);
         CHECK(keys_save(&disk.files, secrets.kf) == E_FULL);
         world_clear(&w);
         CHECK(box_read(h.box, &w) == 0 && world_count(&w) == 4 + (size_t)i); /* reading goes on */
         faultfs_fail(0, 0, 0, false);
         CHECK(box_append(h.box, 22 + (unsigned)i, INBOX, 0, &uid) == 0);
-        CHECK(tempbox_begin(h.temp) == 0 && temp_put(h.temp, 30 + (unsigned)i, true) == 0 && tempbox_commit(h.temp) == 0);
+        CHECK(tempbox_begin(h.temp) == 0 && temp_put(h.temp, 30 + (unsigned)i, true) == 0 &&
+              tempbox_commit(h.temp) == 0);
         CHECK(keys_save(&disk.files, secrets.kf) == 0);
     }
     hands_release(&h);
