@@ -45,7 +45,7 @@ struct keyop {
     char text[PASSWORD_TEXT_LEN + 1];
     uint32_t ended;
     void (*answer)(struct keyop *k);
-    bool files_made, bound;
+    bool files_made, bind_asked, bound;
 };
 
 /* ---- walking ------------------------------------------------------------------------------------- */
@@ -71,7 +71,10 @@ static void keyop_free(struct keyop *k)
 
 static void keyop_end(struct keyop *k, int r)
 {
-    if (r < 0 && k->files_made && !k->bound && files_remove(&store.files, k->actor->id) < 0)
+    /* A BIND whose answer is not known may have been done: then the files are the alias's mailbox. */
+    bool nobodys = k->files_made && !k->bound && !(k->bind_asked && error_is_transient(r));
+
+    if (r < 0 && nobodys && files_remove(&store.files, k->actor->id) < 0)
         log_event(LOG_WARN, "store.orphan_left");
     if (r < 0)
         request_reply(k->q, r, NULL, NULL);
@@ -246,6 +249,7 @@ static int ask_bind(struct keyop *k)
     q.key_state = str_pb(str_of(k->state, sizeof k->state));
     if (k->old)
         q.replaces_mailbox_id = str_pb(str_of(k->old->id, MAILBOX_ID_LEN));
+    k->bind_asked = true;
     return ask_directory(k, DIRECTORY__OP__MAILBOX_BIND, &q.base);
 }
 
