@@ -1,7 +1,10 @@
 /* src/store/deliver.c: DELIVER and APPEND. A recipient's job finds the mailbox open or closed when its
  * turn in the lane comes. Open wants the message parsed first, which takes a trip to content; when the
  * job finds that it was not (closed when asked, open since), it comes back and is parsed. Nothing was
- * written then, so nothing can be doubled. */
+ * written then, so nothing can be doubled.
+ *
+ * A request that is repeated after our death names staged bytes that died with us. What it did before is
+ * on disk with its operation id: then the answer is the same again, else E_GONE, and the bytes must come anew. */
 #include "src/store/store.h"
 #include "lib/base/hex.h"
 #include "lib/base/rand.h"
@@ -27,7 +30,7 @@ struct rcpt {
 struct deliver {
     struct rpc_req *q;
     Store__DeliverRequest *m;
-    struct staged *staged; /* a reference */
+    struct staged *staged; /* a reference; NULL: a repeat whose bytes are gone */
     struct rcpt *v;
     size_t n, next, running;
     int status;
@@ -46,6 +49,8 @@ static int rcpt_insert(struct rcpt *r, struct mailbox *box)
     struct email_in e;
     int known = mailbox_operation_find(box, op, STORE__OP__DELIVER, &ignored), s;
 
+    if (known == 0 && !r->d->staged)
+        return E_GONE;
     if (known == 0 && r->d->m->has_message_id)
         known = mailbox_delivery_find(box, delivery);
     r->duplicate = known > 0;
@@ -93,14 +98,20 @@ static int public_key_ready(struct rcpt *r)
 static int rcpt_seal(struct rcpt *r)
 {
     struct actor *a = r->job.actor;
-    struct temp_record rec = { .has_delivery = r->d->m->has_message_id, .received_ms = r->d->m->received_ms };
+    struct temp_record rec = { .has_delivery = r->d->staged && r->d->m->has_message_id,
+                               .received_ms = r->d->m->received_ms };
     int s = public_key_ready(r);
 
+    memcpy(rec.operation, r->operation, sizeof rec.operation);
+    if (s == 0 && !r->d->staged) {
+        s = tempbox_known(a->temp, &rec);
+        r->duplicate = s > 0;
+        return s == 0 ? E_GONE : s < 0 ? s : 0;
+    }
     if (s < 0) {
         log_event(LOG_ALARM, "store.keys_refused", F_ERR(s));
         return s == E_CORRUPT ? E_STALE : s; /* E_CORRUPT here is not the temporary file's: its group may go on */
     }
-    memcpy(rec.operation, r->operation, sizeof rec.operation);
     memcpy(rec.delivery, r->delivery, sizeof rec.delivery);
     s = tempbox_add(a->temp, a->public_key, a->public_generation, &rec, &r->message.in);
     r->duplicate = s > 0;
@@ -130,7 +141,7 @@ static void deliver_answer(struct deliver *d)
     resp.queue_id = str_pb(str_of(text, 12));
     resp.duplicates = d->duplicates;
     log_event(LOG_INFO, d->status < 0 ? "store.deliver_failed" : "store.delivered", F_Z("queue_id", text),
-              F_U64("bytes", d->staged->in.bytes), F_U64("rcpts", d->n), F_U64("duplicates", d->duplicates),
+              F_U64("bytes", d->staged ? d->staged->in.bytes : 0), F_U64("rcpts", d->n), F_U64("duplicates", d->duplicates),
               F_Z("error", d->status < 0 ? error_name(d->status) : "none"));
     for (size_t i = 0; i < d->n; i++) {
         parsed_release(&d->v[i].parsed);
@@ -138,9 +149,10 @@ static void deliver_answer(struct deliver *d)
             actor_unref(d->v[i].actor);
     }
     free(d->v);
-    if (d->status == 0)
+    if (d->staged && d->status == 0)
         staged_forget(d->staged); /* it has arrived */
-    staged_unref(d->staged);
+    if (d->staged)
+        staged_unref(d->staged);
     request_reply(d->q, d->status, d->status < 0 ? NULL : &resp.base, NULL);
     free(d);
 }
@@ -212,8 +224,11 @@ static void rcpt_begin(struct rcpt *r)
         rcpt_end(r, E_NOMEM);
         return;
     }
-    bytes_cat_init(&r->message, pb_str(r->m->prepend), &d->staged->in);
-    if (r->actor->state == ACTOR_OPEN || r->actor->state == ACTOR_OPENING)
+    if (d->staged)
+        bytes_cat_init(&r->message, pb_str(r->m->prepend), &d->staged->in);
+    if (!d->staged)
+        rcpt_submit(r);
+    else if (r->actor->state == ACTOR_OPEN || r->actor->state == ACTOR_OPENING)
         rcpt_parse(r);
     else
         rcpt_submit(r);
@@ -246,8 +261,10 @@ static void ids_make(struct rcpt *r, struct str operation, size_t i)
 
     kdf(sender, key, "letterlock envelope sender", pb_str(r->d->m->sender));
     kdf(address, key, "letterlock final recipient", pb_str(r->m->address));
-    memcpy(h, r->d->staged->hash, sizeof h);
-    if (buf_append(&all, sender, sizeof sender) == 0 && buf_append(&all, address, sizeof address) == 0)
+    if (r->d->staged)
+        memcpy(h, r->d->staged->hash, sizeof h);
+    if (r->d->staged && buf_append(&all, sender, sizeof sender) == 0 &&
+        buf_append(&all, address, sizeof address) == 0)
         kdf2(r->delivery, key, "letterlock delivery id", buf_str(&all), str_of(h, sizeof h));
     if (operation.n != OPERATION_LEN) {
         rand_bytes(random, sizeof random);
@@ -279,7 +296,7 @@ int op_deliver(struct rpc_req *q, struct str body)
         return m ? r : E_SYNTAX;
     if (store.stopping)
         return E_UNAVAIL;
-    if (!(s = staged_find(q, pb_str(m->staging))))
+    if (!(s = staged_find(q, pb_str(m->staging))) && !rpc_req_operation(q).n)
         return E_GONE; /* it died with a connection or the store: send it again */
     d = calloc(1, sizeof *d);
     if (d && !(d->v = calloc(m->n_recipients, sizeof *d->v))) {
@@ -291,7 +308,8 @@ int op_deliver(struct rpc_req *q, struct str body)
     d->q = q;
     d->m = m;
     d->staged = s;
-    staged_ref(s);
+    if (s)
+        staged_ref(s);
     d->n = m->n_recipients;
     for (size_t i = 0; i < d->n; i++) {
         d->v[i].d = d;
@@ -347,6 +365,8 @@ static int append_run(struct job *j, struct mailbox *box)
 
     if (r != 0)
         return r < 0 ? r : 0;
+    if (!p->staged)
+        return E_GONE;
     parsed_email(&p->parsed, &p->staged->in, &e);
     if ((r = mailbox_append(box, &e, &at, &p->resp)) < 0 || !op.n)
         return r;
@@ -360,9 +380,10 @@ static int append_run(struct job *j, struct mailbox *box)
 static void append_end(struct append *p, int status)
 {
     parsed_release(&p->parsed);
-    if (status == 0)
+    if (p->staged && status == 0)
         staged_forget(p->staged);
-    staged_unref(p->staged);
+    if (p->staged)
+        staged_unref(p->staged);
     actor_unref(p->actor);
     request_reply(p->q, status, status < 0 ? NULL : &p->resp.base, NULL);
     free(p);
@@ -394,15 +415,18 @@ int op_append(struct rpc_req *q, struct str body)
 
     if (!m)
         return E_SYNTAX;
-    if (!s || !(g = staged_find(q, pb_str(m->staging))))
+    if (!s || (!(g = staged_find(q, pb_str(m->staging))) && !rpc_req_operation(q).n))
         return E_GONE;
     if (!(p = calloc(1, sizeof *p)))
         return E_NOMEM;
     *p = (struct append){ .q = q, .m = m, .staged = g, .actor = s->actor, .resp = STORE__APPEND_RESPONSE__INIT };
-    staged_ref(g);
+    if (g)
+        staged_ref(g);
     actor_ref(s->actor);
     request_begin();
-    if ((r = parse_message(&g->in, spool_on_disk(g->spool), &p->parsed, append_parsed, p)) < 0)
+    if (!g)
+        append_parsed(p, 0); /* a repeat after our death: what was done then is the answer */
+    else if ((r = parse_message(&g->in, spool_on_disk(g->spool), &p->parsed, append_parsed, p)) < 0)
         append_end(p, r);
     return 0;
 }

@@ -323,6 +323,11 @@ int tempbox_add(struct tempbox *t, const uint8_t pk[XWING_PUBLIC_BYTES], uint32_
     return seal_rows(t, &s, rec.seq, bytes_cat_init(&whole, str_of(head, sizeof head), message));
 }
 
+int tempbox_known(struct tempbox *t, const struct temp_record *rec)
+{
+    return is_there(t, rec);
+}
+
 /* ---- reading ---------------------------------------------------------------------------------- */
 
 int tempbox_next(struct tempbox *t, uint64_t seq, struct temp_record *out)

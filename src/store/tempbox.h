@@ -48,6 +48,8 @@ struct temp_record {
 /* In a transaction: seal `message` and add it. 1: this operation or delivery is there already. */
 MUST_CHECK int tempbox_add(struct tempbox *t, const uint8_t pk[XWING_PUBLIC_BYTES], uint32_t key_generation,
                            const struct temp_record *rec, const struct bytes_in *message);
+/* 1: this operation, or this delivery when it has one, is there; 0: not. */
+MUST_CHECK int tempbox_known(struct tempbox *t, const struct temp_record *rec);
 /* The first record after `seq`: 1; 0: none. */
 MUST_CHECK int tempbox_next(struct tempbox *t, uint64_t seq, struct temp_record *out);
 /* Which mailbox key this record wants. */
