@@ -1,7 +1,6 @@
 // An answer that was lost with the store: the request is repeated with its operation id, and what was done
-// before is the answer. The store is stopped (SIGSTOP) while requests lie in its socket, woken, and killed at
-// once: some were committed, some answered, some neither. Nobody may be told no for what is there, nothing
-// may be there twice.
+// before is the answer. The store is killed at some instant while requests are under way: some were committed,
+// some answered, some neither. Nothing that was answered yes may be missing, nothing may be there twice.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Service, until } from '../lib/service.mjs';
