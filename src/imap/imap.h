@@ -10,6 +10,7 @@
  * Three lifetimes: the process, the connection, the command (c->arena, reset after the tagged reply). */
 #ifndef SRC_IMAP_IMAP_H
 #define SRC_IMAP_IMAP_H
+#include "lib/base/idmap.h"
 #include "lib/event/conn.h"
 #include "lib/imap/args.h"
 #include "lib/imap/respond.h"
@@ -35,6 +36,7 @@ struct imap_server {
     struct str hostname;
     struct imap_conf conf;
     struct imap_conn *conns; /* all of them */
+    struct idmap sessions;   /* those with a session, by the beginning of its id, which is random */
     size_t nconns, reattaching;
     bool stopping;
     void (*on_empty)(void *ctx); /* stopping, and the last connection is gone; may be NULL */

@@ -5,6 +5,25 @@
 #include "src/imap/imap.h"
 #include "lib/base/log.h"
 
+static uint64_t session_key(const void *id)
+{
+    uint64_t k;
+
+    memcpy(&k, id, sizeof k);
+    return k ? k : 1;
+}
+
+static void forget(struct imap_conn *c)
+{
+    struct idmap *all = &c->srv->sessions;
+
+    if (c->has_session && idmap_get(all, session_key(c->session)) == c)
+        idmap_take(all, session_key(c->session));
+    if (all->n == 0)
+        idmap_release(all);
+    c->attached = c->has_session = false;
+}
+
 int imap_session_set(struct imap_conn *c, struct str body)
 {
     struct arena a = { .max = KIB(16) };
@@ -12,11 +31,15 @@ int imap_session_set(struct imap_conn *c, struct str body)
     int r = m && m->session.len == sizeof c->session ? 0 : E_CORRUPT;
 
     if (r == 0) {
+        forget(c);
         memcpy(c->session, m->session.data, sizeof c->session);
         buf_clear(&c->ticket);
         r = buf_puts(&c->ticket, pb_str(m->ticket));
-        c->attached = c->has_session = r == 0;
     }
+    if (r == 0)
+        r = idmap_put(&c->srv->sessions, session_key(c->session), c);
+    if (r == 0)
+        c->attached = c->has_session = true;
     arena_release(&a);
     return r;
 }
@@ -43,7 +66,7 @@ void imap_session_end(struct imap_conn *c)
 {
     if (c->attached)
         detach(c->srv, str_of(c->session, sizeof c->session));
-    c->attached = c->has_session = false;
+    forget(c);
     explicit_bzero(c->session, sizeof c->session);
 }
 
@@ -57,10 +80,9 @@ struct reattach {
 
 static struct imap_conn *conn_of(struct imap_server *s, struct str session)
 {
-    for (struct imap_conn *c = s->conns; c; c = c->next)
-        if (c->has_session && str_eq(session, str_of(c->session, sizeof c->session)))
-            return c;
-    return NULL;
+    struct imap_conn *c = session.n == sizeof c->session ? idmap_get(&s->sessions, session_key(session.p)) : NULL;
+
+    return c && str_eq(session, str_of(c->session, sizeof c->session)) ? c : NULL;
 }
 
 /* The command that waits gets its NO; E_CANCELED tells those that end otherwise. */
@@ -85,7 +107,7 @@ static void give_up(struct imap_conn *c, int status)
     }
     imap_ask_cancel(&c->ask); /* it names a session that the store does not know */
     imap_ask_cancel(&c->sync);
-    c->has_session = false;
+    forget(c);
     imap_bye(c, NULL, "The mailbox has been closed");
 }
 
@@ -187,7 +209,7 @@ static void ended(struct imap_server *s, struct str body)
     struct imap_conn *c = m ? conn_of(s, pb_str(m->session)) : NULL;
 
     if (c) {
-        c->attached = c->has_session = false;
+        forget(c);
         imap_ask_cancel(&c->ask);
         imap_ask_cancel(&c->sync);
         imap_bye(c, NULL,
