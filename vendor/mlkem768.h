@@ -26,4 +26,12 @@ int mlkem768_keypair_derand(uint8_t *pk, uint8_t *sk, const uint8_t *coins);
 int mlkem768_enc(uint8_t *ct, uint8_t *ss, const uint8_t *pk);
 int mlkem768_enc_derand(uint8_t *ct, uint8_t *ss, const uint8_t *pk, const uint8_t *coins);
 int mlkem768_dec(uint8_t *ss, const uint8_t *ct, const uint8_t *sk);
+
+/* A public key made ready for many messages: what depends on it alone is computed once. No secrets. */
+struct mlkem768_public {
+    int16_t at[3][3][256], t[3][256];
+    uint8_t h[32];
+};
+void mlkem768_public_ready(struct mlkem768_public *key, const uint8_t *pk);
+void mlkem768_enc_ready(uint8_t *ct, uint8_t *ss, const struct mlkem768_public *key, const uint8_t *coins);
 #endif

@@ -177,3 +177,33 @@ int mlkem_decaps(const uint8_t seed[MLKEM_SEED_BYTES], const uint8_t ct[MLKEM_CT
 {
     return get()->decaps(seed, ct, ss_out);
 }
+
+struct mlkem_ready {
+    struct mlkem768_public key;
+};
+
+int mlkem_ready_new(const uint8_t pk[MLKEM_PUBLIC_BYTES], struct mlkem_ready **out)
+{
+    struct mlkem_ready *k;
+
+    if (!public_is_canonical(pk))
+        return E_CORRUPT;
+    if (!(k = malloc(sizeof *k)))
+        return E_NOMEM;
+    mlkem768_public_ready(&k->key, pk);
+    *out = k;
+    return 0;
+}
+
+void mlkem_ready_free(struct mlkem_ready **k)
+{
+    free(*k);
+    *k = NULL;
+}
+
+void mlkem_ready_encaps(const struct mlkem_ready *k, const uint8_t coins[MLKEM_COINS_BYTES],
+                        uint8_t ct_out[MLKEM_CT_BYTES], uint8_t ss_out[MLKEM_SS_BYTES])
+{
+    mlkem768_enc_ready(ct_out, ss_out, &k->key, coins);
+    sodium_stackzero(STACK_BYTES);
+}

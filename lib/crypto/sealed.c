@@ -29,22 +29,52 @@ void sealed_release(struct sealed *s)
     sodium_memzero(s, sizeof *s);
 }
 
-int sealed_begin(struct sealed *s, const uint8_t pk[XWING_PUBLIC_BYTES], const struct sealed_context *c,
-                 uint8_t header_out[SEALED_HEADER_BYTES])
+static void begin(struct sealed *s, const struct sealed_context *c, const uint8_t *ss, uint8_t *header_out)
 {
-    uint8_t ss[XWING_SS_BYTES], key[KEY_BYTES];
-    int r;
+    uint8_t key[KEY_BYTES];
 
     memset(s, 0, sizeof *s);
     context_put(c, s->context);
     memcpy(header_out, MAGIC, MAGIC_BYTES);
     le32_put(header_out + AT_GENERATION, c->key_generation);
-    if ((r = xwing_encaps(pk, header_out + AT_CT, ss)) < 0)
-        return r;
     stream_key(ss, s->context, header_out, key);
     crypto_secretstream_xchacha20poly1305_init_push(&s->stream, header_out + AT_STREAM, key);
-    sodium_memzero(ss, sizeof ss);
     sodium_memzero(key, sizeof key);
+}
+
+int sealed_begin(struct sealed *s, const uint8_t pk[XWING_PUBLIC_BYTES], const struct sealed_context *c,
+                 uint8_t header_out[SEALED_HEADER_BYTES])
+{
+    uint8_t ss[XWING_SS_BYTES];
+    int r = xwing_encaps(pk, header_out + AT_CT, ss);
+
+    memset(s, 0, sizeof *s);
+    if (r == 0)
+        begin(s, c, ss, header_out);
+    sodium_memzero(ss, sizeof ss);
+    return r;
+}
+
+void sealed_shared_release(struct sealed_shared *k)
+{
+    sodium_memzero(k, sizeof *k);
+}
+
+int sealed_shared_make(struct sealed_shared *k, const struct xwing_ready *pk)
+{
+    int r = xwing_ready_encaps(pk, k->ct, k->ss);
+
+    k->made = r == 0;
+    return r;
+}
+
+int sealed_begin_shared(struct sealed *s, const struct sealed_shared *k, const struct sealed_context *c,
+                        uint8_t header_out[SEALED_HEADER_BYTES])
+{
+    if (!k->made)
+        return E_BUG;
+    memcpy(header_out + AT_CT, k->ct, sizeof k->ct);
+    begin(s, c, k->ss, header_out);
     return 0;
 }
 
@@ -80,10 +110,26 @@ int sealed_key_generation(struct str header, uint32_t *generation_out)
     return 0;
 }
 
-int sealed_open(struct sealed *s, const uint8_t seed[XWING_SEED_BYTES], const struct sealed_context *c, struct str header)
+/* The tag says of which seed and ciphertext the remembered secret is, and gives neither away. */
+static int open_secret(const uint8_t *seed, const uint8_t *ct, struct sealed_opened *last)
+{
+    uint8_t tag[KEY_BYTES];
+    int r;
+
+    kdf(tag, seed, "letterlock sealed secret", str_of(ct, XWING_CT_BYTES));
+    if (bytes_same(tag, last->tag, sizeof tag))
+        return 0;
+    sodium_memzero(last, sizeof *last);
+    if ((r = xwing_decaps(seed, ct, last->ss)) == 0)
+        memcpy(last->tag, tag, sizeof tag);
+    return r;
+}
+
+int sealed_open_next(struct sealed *s, const uint8_t seed[XWING_SEED_BYTES], const struct sealed_context *c,
+                     struct str header, struct sealed_opened *last)
 {
     const uint8_t *p = (const uint8_t *)header.p;
-    uint8_t ss[XWING_SS_BYTES], key[KEY_BYTES];
+    uint8_t key[KEY_BYTES];
     uint32_t generation;
     int r;
 
@@ -93,13 +139,21 @@ int sealed_open(struct sealed *s, const uint8_t seed[XWING_SEED_BYTES], const st
     if (generation != c->key_generation)
         return E_CORRUPT;
     context_put(c, s->context);
-    if ((r = xwing_decaps(seed, p + AT_CT, ss)) < 0)
+    if ((r = open_secret(seed, p + AT_CT, last)) < 0)
         return r;
-    stream_key(ss, s->context, p, key);
+    stream_key(last->ss, s->context, p, key);
     if (crypto_secretstream_xchacha20poly1305_init_pull(&s->stream, p + AT_STREAM, key) < 0)
         r = E_CORRUPT;
-    sodium_memzero(ss, sizeof ss);
     sodium_memzero(key, sizeof key);
+    return r;
+}
+
+int sealed_open(struct sealed *s, const uint8_t seed[XWING_SEED_BYTES], const struct sealed_context *c, struct str header)
+{
+    struct sealed_opened once = { 0 };
+    int r = sealed_open_next(s, seed, c, header, &once);
+
+    sodium_memzero(&once, sizeof once);
     return r;
 }
 

@@ -129,6 +129,40 @@ static void test_foreign(void **state UNUSED)
     CHECK(record_open(&r, &context, &out, &complete) == E_VERSION);
 }
 
+/* Two records of one encapsulation: each opens under its own context only, remembered or not. */
+static void test_shared(void **state UNUSED)
+{
+    uint8_t header[2][SEALED_HEADER_BYTES], foreign[XWING_SEED_BYTES];
+    struct sealed_context c[2] = { context, context };
+    struct sealed_opened last = { 0 };
+    struct sealed_shared shared = { 0 };
+    struct xwing_ready *ready = NULL;
+    struct buf chunk[2] = { { .max = 100 }, { .max = 100 } }, out = { .max = 100 };
+    struct sealed s;
+
+    c[1].seq++;
+    CHECK(sealed_begin_shared(&s, &shared, &c[0], header[0]) == E_BUG);
+    CHECK(xwing_ready_new(pk, &ready) == 0 && sealed_shared_make(&shared, ready) == 0);
+    for (size_t i = 0; i < 2; i++)
+        CHECK(sealed_begin_shared(&s, &shared, &c[i], header[i]) == 0 && sealed_push(&s, STR("letter"), true, &chunk[i]) == 0);
+    CHECK(memcmp(header[0], header[1], SEALED_HEADER_BYTES - 24) == 0 && !str_eq(buf_str(&chunk[0]), buf_str(&chunk[1])));
+    for (size_t i = 0; i < 4; i++) {
+        buf_clear(&out);
+        CHECK(sealed_open_next(&s, seed, &c[i & 1], str_of(header[i & 1], sizeof header[0]), &last) == 0);
+        CHECK(sealed_pull(&s, buf_str(&chunk[i & 1]), &out) == 0 && str_eq(buf_str(&out), STR("letter")));
+        CHECK(sealed_open_next(&s, seed, &c[~i & 1], str_of(header[i & 1], sizeof header[0]), &last) == 0);
+        CHECK(sealed_pull(&s, buf_str(&chunk[i & 1]), &out) == E_CORRUPT);
+    }
+    memcpy(foreign, seed, sizeof foreign);
+    foreign[0] ^= 1; /* what is remembered is another seed's */
+    CHECK(sealed_open_next(&s, foreign, &c[0], str_of(header[0], sizeof header[0]), &last) == 0);
+    CHECK(sealed_pull(&s, buf_str(&chunk[0]), &out) == E_CORRUPT);
+    xwing_ready_free(&ready);
+    for (size_t i = 0; i < 2; i++)
+        buf_release(&chunk[i]);
+    buf_release(&out);
+}
+
 static void test_limits(void **state UNUSED)
 {
     CLEANUP(sealed_release) struct sealed s;
@@ -170,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_cut_and_order), cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_shared),
         cmocka_unit_test(test_limits),     cmocka_unit_test(test_chain),
     };
     CHECK(crypto_init() == 0 && xwing_keypair(seed, pk) == 0);

@@ -67,21 +67,28 @@ int xwing_keypair(uint8_t seed_out[XWING_SEED_BYTES], uint8_t pk_out[XWING_PUBLI
     return xwing_public(seed_out, pk_out);
 }
 
+/* The half of X25519, and both halves into one, over the ML-KEM half that is done. */
+static int encaps_finish(const uint8_t *pk_x, const uint8_t *scalar, uint8_t *ct_x, uint8_t ss_m[MLKEM_SS_BYTES],
+                         uint8_t *ss_out)
+{
+    uint8_t ss_x[X_BYTES];
+    int r;
+
+    crypto_scalarmult_curve25519_base(ct_x, scalar);
+    r = crypto_scalarmult_curve25519(ss_x, scalar, pk_x) < 0 ? E_CORRUPT /* all zeros: RFC 7748 6.1 */
+                                                              : combine(ss_m, ss_x, ct_x, pk_x, ss_out);
+    sodium_memzero(ss_m, MLKEM_SS_BYTES);
+    sodium_memzero(ss_x, sizeof ss_x);
+    return r;
+}
+
 int xwing_encaps_derand(const uint8_t pk[XWING_PUBLIC_BYTES], const uint8_t coins[XWING_COINS_BYTES],
                         uint8_t ct_out[XWING_CT_BYTES], uint8_t ss_out[XWING_SS_BYTES])
 {
-    const uint8_t *pk_x = pk + MLKEM_PUBLIC_BYTES, *scalar = coins + MLKEM_COINS_BYTES;
-    uint8_t *ct_x = ct_out + MLKEM_CT_BYTES, ss_m[MLKEM_SS_BYTES], ss_x[X_BYTES];
+    uint8_t ss_m[MLKEM_SS_BYTES];
     int r = mlkem_encaps(pk, coins, ct_out, ss_m);
 
-    crypto_scalarmult_curve25519_base(ct_x, scalar);
-    if (r == 0 && crypto_scalarmult_curve25519(ss_x, scalar, pk_x) < 0)
-        r = E_CORRUPT; /* all zeros: RFC 7748 6.1 */
-    if (r == 0)
-        r = combine(ss_m, ss_x, ct_x, pk_x, ss_out);
-    sodium_memzero(ss_m, sizeof ss_m);
-    sodium_memzero(ss_x, sizeof ss_x);
-    return r;
+    return r < 0 ? r : encaps_finish(pk + MLKEM_PUBLIC_BYTES, coins + MLKEM_COINS_BYTES, ct_out + MLKEM_CT_BYTES, ss_m, ss_out);
 }
 
 int xwing_encaps(const uint8_t pk[XWING_PUBLIC_BYTES], uint8_t ct_out[XWING_CT_BYTES], uint8_t ss_out[XWING_SS_BYTES])
@@ -91,6 +98,50 @@ int xwing_encaps(const uint8_t pk[XWING_PUBLIC_BYTES], uint8_t ct_out[XWING_CT_B
 
     rand_bytes(coins, sizeof coins);
     r = xwing_encaps_derand(pk, coins, ct_out, ss_out);
+    sodium_memzero(coins, sizeof coins);
+    return r;
+}
+
+struct xwing_ready {
+    struct mlkem_ready *m;
+    uint8_t pk[XWING_PUBLIC_BYTES];
+};
+
+int xwing_ready_new(const uint8_t pk[XWING_PUBLIC_BYTES], struct xwing_ready **out)
+{
+    struct xwing_ready *k = calloc(1, sizeof *k);
+    int r = k ? mlkem_ready_new(pk, &k->m) : E_NOMEM;
+
+    if (r < 0) {
+        xwing_ready_free(&k);
+        return r;
+    }
+    memcpy(k->pk, pk, sizeof k->pk);
+    *out = k;
+    return 0;
+}
+
+void xwing_ready_free(struct xwing_ready **k)
+{
+    if (*k)
+        mlkem_ready_free(&(*k)->m);
+    free(*k);
+    *k = NULL;
+}
+
+bool xwing_ready_is(const struct xwing_ready *k, const uint8_t pk[XWING_PUBLIC_BYTES])
+{
+    return memcmp(k->pk, pk, sizeof k->pk) == 0;
+}
+
+int xwing_ready_encaps(const struct xwing_ready *k, uint8_t ct_out[XWING_CT_BYTES], uint8_t ss_out[XWING_SS_BYTES])
+{
+    uint8_t coins[XWING_COINS_BYTES], ss_m[MLKEM_SS_BYTES];
+    int r;
+
+    rand_bytes(coins, sizeof coins);
+    mlkem_ready_encaps(k->m, coins, ct_out, ss_m);
+    r = encaps_finish(k->pk + MLKEM_PUBLIC_BYTES, coins + MLKEM_COINS_BYTES, ct_out + MLKEM_CT_BYTES, ss_m, ss_out);
     sodium_memzero(coins, sizeof coins);
     return r;
 }

@@ -82,10 +82,15 @@ static void test_round_trip_and_refusals(void **state UNUSED)
 {
     static uint8_t pk[XWING_PUBLIC_BYTES], bad[XWING_PUBLIC_BYTES], ct[XWING_CT_BYTES];
     uint8_t seed[XWING_SEED_BYTES], ss[XWING_SS_BYTES], back[XWING_SS_BYTES];
+    struct xwing_ready *ready = NULL;
 
     for (int i = 0; i < 20; i++) {
         CHECK(xwing_keypair(seed, pk) == 0 && xwing_encaps(pk, ct, ss) == 0);
         CHECK(xwing_decaps(seed, ct, back) == 0 && memcmp(ss, back, sizeof ss) == 0);
+        CHECK(xwing_ready_new(pk, &ready) == 0 && xwing_ready_is(ready, pk));
+        CHECK(xwing_ready_encaps(ready, ct, ss) == 0);
+        CHECK(xwing_decaps(seed, ct, back) == 0 && memcmp(ss, back, sizeof ss) == 0);
+        xwing_ready_free(&ready);
         ct[i * 50] ^= 1;
         CHECK(xwing_decaps(seed, ct, back) == 0 && memcmp(ss, back, sizeof ss) != 0);
     }
@@ -106,7 +111,7 @@ static void test_round_trip_and_refusals(void **state UNUSED)
     }
     memcpy(bad, pk, sizeof bad); /* exactly q, the smallest wrong one */
     bad[0] = 3329 & 0xff, bad[1] = (uint8_t)((bad[1] & 0xf0) | 3329 >> 8);
-    CHECK(xwing_encaps(bad, ct, ss) == E_CORRUPT);
+    CHECK(xwing_encaps(bad, ct, ss) == E_CORRUPT && xwing_ready_new(bad, &ready) == E_CORRUPT && !ready);
 }
 
 static void test_box(void **state UNUSED)

@@ -21,6 +21,9 @@ struct tempbox {
     struct tempbox_keys keys;
     uint8_t id[MAILBOX_ID_LEN];
     uint64_t generation;
+    struct xwing_ready *to;      /* who was sealed to last */
+    struct sealed_shared shared; /* of this transaction */
+    struct sealed_opened opened;
 };
 
 /* ---- the file --------------------------------------------------------------------------------- */
@@ -120,6 +123,7 @@ int tempbox_close(struct tempbox **tp)
     tempbox_rollback(t);
     if (t->db)
         r = db_close(&t->db);
+    xwing_ready_free(&t->to);
     bytes_wipe(t, sizeof *t);
     free(t);
     return r;
@@ -164,11 +168,13 @@ int tempbox_begin(struct tempbox *t)
 
 int tempbox_commit(struct tempbox *t)
 {
+    sealed_shared_release(&t->shared);
     return txn_commit(&t->txn);
 }
 
 void tempbox_rollback(struct tempbox *t)
 {
+    sealed_shared_release(&t->shared);
     savepoint_end(&t->step);
     txn_end(&t->txn);
 }
@@ -299,6 +305,20 @@ static int last_set(struct tempbox *t, uint64_t seq, const uint8_t link[SEALED_L
     return stmt_run(st);
 }
 
+/* One encapsulation a transaction: what arrives together for one mailbox is sealed together. */
+static int shared_ready(struct tempbox *t, const uint8_t pk[XWING_PUBLIC_BYTES])
+{
+    int r;
+
+    if (t->to && !xwing_ready_is(t->to, pk)) {
+        xwing_ready_free(&t->to);
+        sealed_shared_release(&t->shared);
+    }
+    if (!t->to && (r = xwing_ready_new(pk, &t->to)) < 0)
+        return r;
+    return t->shared.made ? 0 : sealed_shared_make(&t->shared, t->to);
+}
+
 int tempbox_add(struct tempbox *t, const uint8_t pk[XWING_PUBLIC_BYTES], uint32_t key_generation,
                 const struct temp_record *want, const struct bytes_in *message)
 {
@@ -314,7 +334,7 @@ int tempbox_add(struct tempbox *t, const uint8_t pk[XWING_PUBLIC_BYTES], uint32_
         return r;
     rec.seq++;
     context_of(t, &rec, key_generation, &c);
-    if ((r = sealed_begin(&s, pk, &c, header)) < 0)
+    if ((r = shared_ready(t, pk)) < 0 || (r = sealed_begin_shared(&s, &t->shared, &c, header)) < 0)
         return r;
     sealed_chain_next(t->keys.chain, link, &c, header, link);
     le64_put(head, (uint64_t)rec.received_ms);
@@ -453,7 +473,7 @@ int tempbox_unseal(struct tempbox *t, const struct temp_record *rec, const uint8
         (r = sealed_key_generation(str_of(header, sizeof header), &generation)) < 0)
         return r;
     context_of(t, rec, generation, &c);
-    if ((r = sealed_open(&u.s, seed, &c, str_of(header, sizeof header))) == 0)
+    if ((r = sealed_open_next(&u.s, seed, &c, str_of(header, sizeof header), &t->opened)) == 0)
         r = unseal_rows(t, rec->seq, &u);
     sealed_release(&u.s);
     buf_release(&u.plain);
