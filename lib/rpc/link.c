@@ -396,6 +396,16 @@ size_t rpc_call_room(const struct rpc_call *c)
     return outflow_room(&c->out, c->link->chan);
 }
 
+void rpc_call_hurry(struct rpc_call *c, int64_t ms)
+{
+    int64_t at = clock_mono_ms() + ms;
+
+    if (at >= c->deadline_ms)
+        return;
+    c->deadline_ms = at;
+    timer_set(&c->timer, ms);
+}
+
 void rpc_call_end(struct rpc_call *c)
 {
     c->out.end = true;

@@ -161,6 +161,9 @@ struct rpc_call *rpc_link_ask(struct rpc_link *l, const struct rpc_ask *ask);
 MUST_CHECK int rpc_call_send(struct rpc_call *c, struct str data);
 size_t rpc_call_room(const struct rpc_call *c);
 void rpc_call_end(struct rpc_call *c); /* upload complete */
+/* From now on so long at most; a deadline that is nearer stays. For uploads: what is slow before their end
+ * is whoever sends, behind it whoever answers. */
+void rpc_call_hurry(struct rpc_call *c, int64_t ms);
 void rpc_call_consumed(struct rpc_call *c, size_t n);
 /* The answer is no longer wanted: done is not called. Inside the call's own done: does nothing. */
 void rpc_call_cancel(struct rpc_call *c);

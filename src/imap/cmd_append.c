@@ -170,8 +170,10 @@ size_t imap_append_data(struct imap_conn *c, struct str in)
     }
     p->left -= n;
     if (p->left == 0) {
-        if (p->call)
+        if (p->call) {
+            rpc_call_hurry(p->call, IMAP_ASK_MS);
             rpc_call_end(p->call);
+        }
         c->reading = IMAP_RD_COMMAND;
         cmdline_stream_done(&c->in);
     }

@@ -120,7 +120,11 @@ struct group {
 
 static int temp_ready(struct actor *a)
 {
-    return a->temp ? 0 : tempbox_open(&store.files, a->id, &store.temp_keys, true, &a->temp);
+    int r = a->temp ? 1 : tempbox_open(&store.files, a->id, &store.temp_keys, true, &a->temp);
+
+    if (r == 0)
+        noting_temp_check(a);
+    return r < 0 ? r : 0;
 }
 
 static int group_begin(struct group *g)
@@ -264,18 +268,52 @@ static void reader_run(struct work_job *w)
 
 /* ---- temporary mailboxes that stay open a while ------------------------------------------------ */
 
-struct temp_close {
+struct small_job {
     struct job job;
 };
 
 static int temp_close_run(struct job *j, struct mailbox *box UNUSED)
 {
+    noting_temp(j->actor);
     return tempbox_close(&j->actor->temp);
 }
 
-static void temp_close_done(struct job *j)
+static void small_done(struct job *j)
 {
-    free(CONTAINER_OF(j, struct temp_close, job));
+    free(CONTAINER_OF(j, struct small_job, job));
+}
+
+static int note_run(struct job *j, struct mailbox *box UNUSED)
+{
+    noting_box(j->actor);
+    return 0;
+}
+
+static void small_submit(struct actor *a, int (*run)(struct job *j, struct mailbox *box))
+{
+    struct small_job *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return;
+    c->job = (struct job){ .kind = JOB_ALONE, .run = run, .done = small_done };
+    if (actor_submit(a, &c->job) < 0)
+        free(c);
+}
+
+void actor_boxes_note(void)
+{
+    size_t n = 0;
+    uint64_t *ids = idmap_ids(&store.actors, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        struct actor *a = idmap_get(&store.actors, ids[i]);
+
+        if (a && a->written && a->state == ACTOR_OPEN) {
+            a->written = false;
+            small_submit(a, note_run);
+        }
+    }
+    free(ids);
 }
 
 static void lru_remove(struct actor *a)
@@ -293,14 +331,8 @@ static void lru_remove(struct actor *a)
 
 static void lru_close(struct actor *a)
 {
-    struct temp_close *c = calloc(1, sizeof *c);
-
     lru_remove(a);
-    if (c) {
-        c->job = (struct job){ .kind = JOB_ALONE, .run = temp_close_run, .done = temp_close_done };
-        if (actor_submit(a, &c->job) < 0)
-            free(c);
-    }
+    small_submit(a, temp_close_run);
     actor_unref(a);
 }
 
@@ -341,6 +373,7 @@ static void job_done(struct work_job *w)
         a->reading--;
     if (j->leader && j->nchanges)
         actor_tell(a, j->changes, j->nchanges);
+    a->written |= j->leader && j->kind != JOB_READ && j->nchanges;
     if (j->kind == JOB_DELIVER && j->leader && a->state == ACTOR_CLOSED)
         lru_use(a);
     j->done(j);
@@ -379,6 +412,7 @@ int actor_lane_close(struct actor *a)
 
     for (size_t i = 0; i < READERS; i++)
         mailbox_close(&a->reader_box[i]);
+    noting_box(a);
     if (a->box)
         r = mailbox_close(&a->box); /* checkpoints: no -wal is left */
     secret_free(store.slab, a->key);

@@ -93,15 +93,17 @@ static void keystate_settle(const struct attach *t)
         log_event(LOG_WARN, "store.keystate_commit_failed", F_ERR(E_NOMEM));
 }
 
-/* The mailbox is open: the login becomes a session. */
+/* The mailbox is open: the login becomes a session, unless keys changed while it waited: the slot may be
+ * revoked, and who exchanges the files waits for the last session to end. */
 static void attach_finish(struct attach *t, uint16_t slot)
 {
     struct actor *a = t->actor;
     struct session *s;
+    bool late = t->epoch != a->epoch || a->shut;
 
-    if (rpc_req_cancelled(t->q)) {
+    if (late || rpc_req_cancelled(t->q)) {
         actor_ref(a);
-        attach_fail(t, E_CANCELED);
+        attach_fail(t, late ? E_UNAVAIL : E_CANCELED);
         actor_close_soon(a);
         actor_unref(a);
         return;
@@ -189,14 +191,19 @@ static int open_run(struct job *j, struct mailbox *box UNUSED)
     struct db_error e = { 0 };
     CLEANUP(buf_release) struct buf why = { .max = KIB(4) };
     struct mailbox_options opt = { .cache_kib = (uint32_t)(store_conf.cache_bytes / 1024), .error = &e, .why = &why };
-    int r = keybox_open(&store.files, o->kf, &o->keys, &opt, &a->box, &o->generation);
+    int r = keys_mend(&store.files, a->id);
 
+    if (r != 0)
+        actor_log("store.keys_mended", a, r < 0 ? r : 0, NULL);
+    r = keybox_open(&store.files, o->kf, &o->keys, &opt, &a->box, &o->generation);
     if (r < 0)
         actor_log("store.open_failed", a, r, &e);
     if (r < 0 && why.n)
         log_event(LOG_ERROR, "store.schema", F_STR("why", buf_str(&why)));
     if (r == 0 && (r = keybox_settle(a->box, o->kf, o->generation, role_subkey(store.role, SUBKEY_KEYSTATE_MAC))) < 0)
         log_event(LOG_ALARM, "store.keys_older_than_mailbox", F_ERR(r));
+    if (r >= 0)
+        noting_box_check(a);
     if (r == 0 && (!(a->key = secret_alloc(store.slab))))
         r = E_LIMIT;
     if (r == 0) {

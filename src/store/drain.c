@@ -75,11 +75,14 @@ static void drain_free(struct drain *d)
 static void drain_end(struct drain *d)
 {
     struct actor *a = d->actor;
+    bool all = d->finished;
 
     drain_free(d);
     a->drain = NULL;
     a->draining = false;
     attach_flush(a, 0);
+    if (all && a->nseeds > 1)
+        keys_tidy(a);
     if (!a->sessions)
         actor_close_soon(a);
     actor_unref(a);
@@ -123,9 +126,9 @@ static int file_open(struct drain *d, struct mailbox *box)
 
     if (!a->temp || tempbox_generation(a->temp) != d->files[d->file]) {
         tempbox_close(&a->temp);
-        if ((r = tempbox_open_generation(&store.files, a->id, &store.temp_keys, d->files[d->file],
-                                         &a->temp)) < 0)
+        if ((r = tempbox_open_generation(&store.files, a->id, &store.temp_keys, d->files[d->file], &a->temp)) < 0)
             return r;
+        noting_temp_check(a);
     }
     if (d->begun)
         return 0;
@@ -166,8 +169,10 @@ static int file_read(struct drain *d)
 
 static int file_finish(struct drain *d, struct mailbox *box)
 {
-    int r = drain_finish(box, &d->actor->temp, &d->now);
+    int r = d->now.kept ? 0 : noting_temp_done(d->actor);
 
+    if (r < 0 || (r = drain_finish(box, &d->actor->temp, &d->now)) < 0)
+        return r;
     d->file++;
     d->begun = false;
     return r;
@@ -191,6 +196,7 @@ static int read_run(struct job *j, struct mailbox *box)
         if ((r = files_temp_list(&store.files, d->actor->id, d->files, FILES_MAX)) < 0)
             return r;
         d->nfiles = (size_t)r;
+        noting_temps_missing(d->actor, d->files, size_min(d->nfiles, FILES_MAX));
         d->listed = true;
     }
     while (d->file < d->nfiles) {
@@ -225,8 +231,7 @@ static int write_run(struct job *j, struct mailbox *box)
     for (size_t i = 0; i < b->n; i++) {
         d->written += b->steps[i].status == 0;
         if (b->steps[i].status < 0)
-            log_event(LOG_ALARM, "store.drain_refused", F_ERR(b->steps[i].status),
-                      F_U64("seq", b->steps[i].rec.seq));
+            log_event(LOG_ALARM, "store.drain_refused", F_ERR(b->steps[i].status), F_U64("seq", b->steps[i].rec.seq));
     }
     return (r = file_open(d, box)) < 0 ? r : drain_delete(d->actor->temp, b->steps, b->n);
 }
@@ -340,9 +345,7 @@ static void lane_job(struct drain *d, struct batch *b, bool write)
 
     d->batch = b;
     b->state = write ? BATCH_WRITING : BATCH_READING;
-    d->job = (struct job){ .kind = JOB_ALONE,
-                           .run = write ? write_run : read_run,
-                           .done = write ? write_done : read_done };
+    d->job = (struct job){ .kind = JOB_ALONE, .run = write ? write_run : read_run, .done = write ? write_done : read_done };
     d->in_lane = true;
     if ((r = actor_submit(d->actor, &d->job)) < 0) {
         d->in_lane = false;

@@ -12,6 +12,7 @@
 #define ASK_MS    30000
 #define CLOSE_MS  20
 #define CLOSE_MAX 1500 /* times CLOSE_MS */
+#define TEMPS_MAX 64u
 
 struct keyop;
 struct stage_row {
@@ -20,7 +21,7 @@ struct stage_row {
 };
 
 struct keyop {
-    struct rpc_req *q;
+    struct rpc_req *q; /* NULL: keys_tidy, nobody waits for an answer */
     const struct stage_row *stages; /* ends with where 0 */
     size_t at;
     struct actor *actor, *old; /* references; old: START_OVER */
@@ -42,10 +43,12 @@ struct keyop {
     struct keyfile_keys keys;
     uint8_t state[KEYSTATE_BYTES];
     uint64_t generation; /* of the mailbox file */
+    uint32_t oldest;     /* no sealed record names a mailbox key before this generation */
     char text[PASSWORD_TEXT_LEN + 1];
     uint32_t ended;
     void (*answer)(struct keyop *k);
     bool files_made, bind_asked, bound;
+    bool turn; /* key_busy is ours */
 };
 
 /* ---- walking ------------------------------------------------------------------------------------- */
@@ -53,10 +56,10 @@ struct keyop {
 static void keyop_free(struct keyop *k)
 {
     timer_release(&k->timer);
-    if (k->actor) {
-        k->actor->key_busy = k->actor->shut = false;
+    if (k->actor && k->turn)
+        k->actor->key_busy = k->actor->tidying = k->actor->shut = false;
+    if (k->actor)
         actor_unref(k->actor);
-    }
     if (k->old) {
         k->old->shut = false;
         actor_unref(k->old);
@@ -76,7 +79,7 @@ static void keyop_end(struct keyop *k, int r)
 
     if (r < 0 && nobodys && files_remove(&store.files, k->actor->id) < 0)
         log_event(LOG_WARN, "store.orphan_left");
-    if (r < 0)
+    if (k->q && r < 0)
         request_reply(k->q, r, NULL, NULL);
     else
         k->answer(k);
@@ -147,6 +150,24 @@ static void close_poll(struct timer *t)
         timer_set(&k->timer, CLOSE_MS);
 }
 
+/* After keys_tidy, which a login begins by itself, it is our turn. */
+static void turn_poll(struct timer *t)
+{
+    struct keyop *k = CONTAINER_OF(t, struct keyop, timer);
+
+    if (k->actor->key_busy && (!k->actor->tidying || ++k->tries > CLOSE_MAX)) {
+        keyop_end(k, E_BUSY);
+    } else if (k->actor->key_busy) {
+        timer_set(&k->timer, CLOSE_MS);
+    } else {
+        k->actor->key_busy = k->turn = true;
+        k->actor->tidying = k->q == NULL;
+        k->tries = 0;
+        k->timer.fire = close_poll;
+        keyop_step(k);
+    }
+}
+
 static void keyop_step(struct keyop *k)
 {
     const struct stage_row *s = &k->stages[k->at];
@@ -184,19 +205,16 @@ static int keyop_begin(struct rpc_req *q, const void *id, const struct stage_row
         return E_UNAVAIL;
     if (!(a = actor_get(id)))
         return E_NOMEM;
-    k = a->key_busy ? NULL : calloc(1, sizeof *k);
-    if (!k || timer_init(&k->timer, store.loop, close_poll) < 0) {
-        int r = a->key_busy ? E_BUSY : E_NOMEM;
-
+    k = calloc(1, sizeof *k);
+    if (!k || timer_init(&k->timer, store.loop, turn_poll) < 0) {
         free(k);
         actor_unref(a);
-        return r;
+        return E_NOMEM;
     }
     k->q = q;
     k->actor = a;
     k->stages = stages;
     k->answer = answer;
-    a->key_busy = true;
     *out = k;
     return 0;
 }
@@ -208,7 +226,7 @@ static int keyop_go(struct keyop *k, int r)
         return r;
     }
     request_begin();
-    keyop_step(k);
+    turn_poll(&k->timer);
     return 0;
 }
 
@@ -409,6 +427,7 @@ static int lane_aside(struct keyop *k)
         return E_BUSY;
     tempbox_close(&a->temp);
     a->have_public = false;
+    noting_forget(a);
     return files_set_aside(&store.files, a->id, clock_wall_ms());
 }
 
@@ -536,9 +555,37 @@ static int lane_save_begun(struct keyop *k)
     return keys_save(&store.files, k->kf);
 }
 
+/* Records are sealed in the order of their keys: the first one of a file names the oldest. What is sealed
+ * from now on names the current one. */
+static int oldest_named(struct actor *a, const struct keyfile *kf, uint32_t *out)
+{
+    uint64_t files[TEMPS_MAX];
+    uint32_t oldest, g;
+    int n = files_temp_list(&store.files, a->id, files, TEMPS_MAX), r = n < 0 ? n : 0;
+
+    keyfile_public(kf, &oldest);
+    for (int i = 0; i < n && r >= 0; i++) {
+        struct tempbox *own = NULL, *t = a->temp && tempbox_generation(a->temp) == files[i] ? a->temp : NULL;
+        struct temp_record rec;
+
+        if (!t && (r = tempbox_open_generation(&store.files, a->id, &store.temp_keys, files[i], &own)) < 0)
+            break;
+        t = t ? t : own;
+        if ((r = tempbox_next(t, 0, &rec)) > 0 && (r = tempbox_key_generation(t, rec.seq, &g)) >= 0 && g < oldest)
+            oldest = g;
+        tempbox_close(&own);
+    }
+    *out = oldest;
+    return r < 0 ? r : n == TEMPS_MAX ? E_LIMIT : 0;
+}
+
 static int lane_exchange(struct keyop *k)
 {
-    return k->actor->box ? E_BUSY : keybox_exchange(&store.files, k->kf, &k->keys);
+    if (k->actor->box)
+        return E_BUSY;
+    if (oldest_named(k->actor, k->kf, &k->oldest) < 0)
+        k->oldest = 0; /* not known: all are kept */
+    return keybox_exchange(&store.files, k->kf, &k->keys);
 }
 
 static int pool_finish(struct keyop *k)
@@ -547,6 +594,8 @@ static int pool_finish(struct keyop *k)
 
     k->generation = k->keys.generation;
     if (r == 0)
+        r = keys_forget_before(k->kf, &k->keys, k->oldest);
+    if (r >= 0)
         state_of(k);
     return r;
 }
@@ -570,6 +619,49 @@ int op_key_rotate(struct rpc_req *q, struct str body)
     k->states = m->key_states;
     k->nstates = m->n_key_states;
     return keyop_go(k, passwords_take(k, m->current_password, (ProtobufCBinaryData){ 0 }, ""));
+}
+
+/* ---- old mailbox keys ------------------------------------------------------------------------------ */
+
+static int lane_forget(struct keyop *k)
+{
+    struct actor *a = k->actor;
+    int r;
+
+    if (!a->box)
+        return E_CLOSED;
+    if ((r = keys_load(&store.files, a->id, &k->kf)) < 0 ||
+        (r = keyfile_open_key(k->kf, (uint32_t)k->generation, a->key, k->slot, &k->keys)) < 0 ||
+        (r = keybox_settle(a->box, k->kf, (uint32_t)k->generation, role_subkey(store.role, SUBKEY_KEYSTATE_MAC))) < 0 ||
+        (r = oldest_named(a, k->kf, &k->oldest)) < 0 ||
+        (r = keys_forget_before(k->kf, &k->keys, k->oldest)) < 0)
+        return r;
+    if (r == 0)
+        return E_NOTFOUND; /* all are still named */
+    state_of(k);
+    return 0;
+}
+
+static void answer_nobody(struct keyop *k UNUSED)
+{
+    store.requests--;
+    store_stop_when_idle();
+}
+
+static const struct stage_row tidy_stages[] = {
+    { IN_LANE, lane_forget }, { ASK, ask_prepare }, { IN_LANE, lane_save }, { ASK, ask_commit }, { 0, NULL },
+};
+
+void keys_tidy(struct actor *a)
+{
+    struct keyop *k = NULL;
+
+    if (a->key_busy || !a->sessions || keyop_begin(NULL, a->id, tidy_stages, answer_nobody, &k) < 0)
+        return;
+    k->slot = a->sessions->slot;
+    k->generation = a->generation;
+    if (keyop_go(k, 0) < 0)
+        log_event(LOG_WARN, "store.keys_not_tidied");
 }
 
 /* ---- KEY_LIST, MAILBOX_REMOVE ---------------------------------------------------------------------- */
@@ -633,6 +725,7 @@ static int lane_remove(struct keyop *k)
         return E_BUSY;
     tempbox_close(&k->actor->temp);
     k->actor->have_public = false;
+    noting_forget(k->actor);
     return files_remove(&store.files, k->actor->id);
 }
 

@@ -2,26 +2,53 @@
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 
-int keys_load(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], struct keyfile **out)
+static int load(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], struct keyfile **out, unsigned *damage_out)
 {
     CLEANUP(buf_release) struct buf bytes = { .max = KEYFILE_BYTES_MAX };
     char path[FILES_PATH_MAX];
     struct keyfile *kf = NULL;
-    unsigned damage = 0;
     int r;
 
     files_path(id, FILES_KEYS, path);
-    if ((r = file_read(f->dir, path, &bytes)) < 0 || (r = keyfile_parse(buf_str(&bytes), &kf, &damage)) < 0)
+    if ((r = file_read(f->dir, path, &bytes)) < 0 || (r = keyfile_parse(buf_str(&bytes), &kf, damage_out)) < 0)
         return r;
-    if (memcmp(keyfile_mailbox_id(kf), id, MAILBOX_ID_LEN) != 0)
-        r = E_CORRUPT; /* another mailbox's file under this name */
-    else if (damage)
-        r = keys_save(f, kf);
-    if (r < 0)
+    if (memcmp(keyfile_mailbox_id(kf), id, MAILBOX_ID_LEN) != 0) {
         keyfile_free(&kf);
-    else
-        *out = kf;
+        return E_CORRUPT; /* another mailbox's file under this name */
+    }
+    *out = kf;
+    return 0;
+}
+
+int keys_load(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], struct keyfile **out)
+{
+    unsigned damage = 0;
+
+    return load(f, id, out, &damage);
+}
+
+int keys_mend(const struct files *f, const uint8_t id[MAILBOX_ID_LEN])
+{
+    struct keyfile *kf = NULL;
+    unsigned damage = 0;
+    int r = load(f, id, &kf, &damage);
+
+    if (r == 0 && damage && (r = keys_save(f, kf)) == 0)
+        r = 1;
+    keyfile_free(&kf);
     return r;
+}
+
+int keys_forget_before(struct keyfile *kf, const struct keyfile_keys *keys, uint32_t oldest)
+{
+    uint32_t g, current;
+    int n = 0, r;
+
+    keyfile_public(kf, &current);
+    for (; (g = keyfile_mailbox_key_at(kf, 0)) != 0 && g < oldest && g != current; n++)
+        if ((r = keyfile_forget_mailbox_key(kf, keys, g)) < 0)
+            return r;
+    return n;
 }
 
 int keys_save(const struct files *f, const struct keyfile *kf)

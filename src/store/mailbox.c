@@ -141,6 +141,15 @@ int mailbox_meta_get(struct mailbox *box, struct mailbox_meta *out)
     return buf_puts(&out->key_state, stmt_str(st, 2));
 }
 
+int mailbox_commits(struct mailbox *box, uint64_t *out)
+{
+    int64_t n = 0;
+    int r = db_get_i64(box->db, "SELECT changes FROM meta", &n);
+
+    *out = (uint64_t)n;
+    return r;
+}
+
 int mailbox_meta_set(struct mailbox *box, uint64_t generation, struct str key_state)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;

@@ -63,6 +63,8 @@ MUST_CHECK int mailbox_open_memory(struct mailbox **box_out);
 int mailbox_close(struct mailbox **box);
 struct db *mailbox_db(struct mailbox *box);
 MUST_CHECK int mailbox_meta_get(struct mailbox *box, struct mailbox_meta *out);
+/* How many commits there were so far, ever. */
+MUST_CHECK int mailbox_commits(struct mailbox *box, uint64_t *out);
 /* (w) */
 MUST_CHECK int mailbox_meta_set(struct mailbox *box, uint64_t generation, struct str key_state);
 

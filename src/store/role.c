@@ -8,14 +8,15 @@
 #define SECRETS_MAX 65536u
 #define STOP_MS     8000
 #define SWEEP_MS    30000
+#define NOTE_MS     60000
 
 struct store store;
 struct store_conf store_conf;
 
 static struct timer stop_timer;
-static struct work_job old_job;
-static int64_t swept_ms;
-static bool sweeping;
+static struct work_job old_job, note_job;
+static int64_t swept_ms, noted_ms;
+static bool sweeping, noting;
 
 static void old_run(struct work_job *j UNUSED)
 {
@@ -30,10 +31,35 @@ static void old_done(struct work_job *j UNUSED)
     sweeping = false;
 }
 
+static void note_run(struct work_job *j UNUSED)
+{
+    int r = notes_flush(store.notes);
+
+    if (r < 0)
+        log_event(LOG_WARN, "store.notes_not_written", F_ERR(r));
+}
+
+static void note_done(struct work_job *j UNUSED)
+{
+    noting = false;
+}
+
+/* What the last round gathered is written; then the next one is gathered. */
+static void notes_round(void)
+{
+    if (noting || !store.notes || clock_mono_ms() - noted_ms < NOTE_MS)
+        return;
+    noted_ms = clock_mono_ms();
+    note_job = (struct work_job){ .run = note_run, .done = note_done };
+    noting = work_submit(store.pool, &note_job) == 0;
+    actor_boxes_note();
+}
+
 /* Every half minute: temporary mailboxes that stayed open; once a day: what was set aside long ago. */
 static void sweep_fire(struct timer *t)
 {
     actor_temps_close();
+    notes_round();
     if (!sweeping && (swept_ms == 0 || clock_mono_ms() - swept_ms > 86400000)) {
         swept_ms = clock_mono_ms() + 1;
         old_job = (struct work_job){ .run = old_run, .done = old_done };
@@ -71,6 +97,8 @@ static int store_init(struct role *r)
         log_event(LOG_WARN, "store.keys_not_locked_in_memory");
     if (!(store.penalties = penalties_new()))
         return E_NOMEM;
+    if ((e = notes_open(&store.files, role_subkey(r, SUBKEY_ROLLBACK_MAC), &store.notes)) < 0)
+        log_event(LOG_ALARM, "store.notes_unreadable", F_ERR(e)); /* mail goes on without them */
     return 0;
 }
 
@@ -105,11 +133,13 @@ void store_stop_when_idle(void)
     if (store.open_mailboxes)
         return;
     actor_temps_close();
-    if (store.actors.n || sweeping) { /* jobs are still in their lanes */
+    if (store.actors.n || sweeping || noting) { /* jobs are still in their lanes */
         timer_set(&store.sweep, 5);
         return;
     }
     store.stopped = true;
+    if (notes_close(&store.notes) < 0)
+        log_event(LOG_WARN, "store.notes_not_written");
     role_stopped(store.role);
 }
 

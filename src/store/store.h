@@ -13,6 +13,7 @@
 #define SRC_STORE_STORE_H
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
+#include "lib/base/hex.h"
 #include "lib/base/idmap.h"
 #include "lib/base/log.h"
 #include "lib/crypto/keystate.h"
@@ -24,6 +25,7 @@
 #include "src/store/conf.h"
 #include "src/store/keybox.h"
 #include "src/store/mailbox.h"
+#include "src/store/notes.h"
 #include "src/store/tempbox.h"
 #include <pthread.h>
 
@@ -44,6 +46,7 @@ struct store {
     struct loop *loop;
     struct files files;
     struct tempbox_keys temp_keys;
+    struct notes *notes; /* NULL: could not be opened, an alarm was logged */
     struct work_pool *pool;
     struct work_pool *derive[2]; /* own passwords: of networks nobody logged in from; of those somebody did */
     struct secret_slab *slab;
@@ -115,6 +118,7 @@ struct actor {
     struct verifier verifiers[KEYFILE_SLOTS_MAX];
     size_t nverifiers;
     bool draining, key_busy, close_wanted;
+    bool tidying;              /* key_busy with forgetting old keys: whoever else wants to may wait */
     bool shut;                 /* nobody may attach: its files are being exchanged */
     uint32_t epoch;            /* counts revocations: a login begun before one starts anew */
     struct drain *drain;
@@ -132,6 +136,7 @@ struct actor {
     uint32_t public_generation;
     bool have_public;
     /* The loop's: */
+    bool written; /* since it was noted (noting.c) */
     struct actor *lru_next, *lru_prev;
     bool in_lru;
 };
@@ -149,6 +154,18 @@ void actor_close_soon(struct actor *a);
 int actor_lane_close(struct actor *a);
 /* In the lane: log what failed, with its statement. */
 void actor_log(const char *event, const struct actor *a, int r, const struct db_error *e);
+
+/* ---- compared with what was noted, and noted anew (noting.c): in the lane ------------------------ */
+
+void noting_temp(struct actor *a);
+void noting_temp_check(struct actor *a); /* after opening it */
+void noting_temps_missing(struct actor *a, const uint64_t *there, size_t n);
+MUST_CHECK int noting_temp_done(struct actor *a); /* before its file is removed */
+void noting_box(struct actor *a);
+void noting_box_check(struct actor *a);
+void noting_forget(struct actor *a);
+/* Every open mailbox that was written to is noted. */
+void actor_boxes_note(void);
 
 struct drain;
 void drain_start(struct actor *a);
@@ -239,6 +256,8 @@ int op_key_revoke(struct rpc_req *q, struct str body);
 int op_key_start_over(struct rpc_req *q, struct str body);
 int op_key_rotate(struct rpc_req *q, struct str body);
 int op_mailbox_remove(struct rpc_req *q, struct str body);
+/* Forget mailbox keys that no sealed record names any more, in its own time. The mailbox is open. */
+void keys_tidy(struct actor *a);
 extern const struct rpc_service store_service;
 
 /* Every request that is answered later: counted, so that stop waits. */

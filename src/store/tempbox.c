@@ -417,6 +417,18 @@ int tempbox_verify(struct tempbox *t, uint64_t seq)
     return bytes_same(before, link, sizeof link) ? 0 : E_CORRUPT;
 }
 
+int tempbox_head(struct tempbox *t, uint64_t *seq_out, uint8_t link_out[SEALED_LINK_BYTES])
+{
+    return last_of(t, seq_out, link_out);
+}
+
+int tempbox_link(struct tempbox *t, uint64_t seq, uint8_t link_out[SEALED_LINK_BYTES])
+{
+    uint8_t ignored[SEALED_HEADER_BYTES];
+
+    return header_of(t, seq, ignored, link_out);
+}
+
 struct unseal {
     struct sealed s;
     struct spool *to;

@@ -59,6 +59,10 @@ MUST_CHECK int tempbox_unseal(struct tempbox *t, const struct temp_record *rec, 
                               struct spool *to);
 /* Does the chain hold from the record before to this one? E_CORRUPT: one was taken out or changed. */
 MUST_CHECK int tempbox_verify(struct tempbox *t, uint64_t seq);
+/* The last record that was ever added (0: none) and the chain behind it. */
+MUST_CHECK int tempbox_head(struct tempbox *t, uint64_t *seq_out, uint8_t link_out[SEALED_LINK_BYTES]);
+/* The chain behind this record. E_NOTFOUND: it is not there (any more). */
+MUST_CHECK int tempbox_link(struct tempbox *t, uint64_t seq, uint8_t link_out[SEALED_LINK_BYTES]);
 /* In a transaction. */
 MUST_CHECK int tempbox_delete(struct tempbox *t, uint64_t seq);
 MUST_CHECK int tempbox_count(struct tempbox *t, uint64_t *out);

@@ -4,6 +4,7 @@
 #include "lib/base/file.h"
 #include "lib/base/rand.h"
 #include "src/store/keys.h"
+#include "src/store/notes.h"
 #include "src/store/tempbox.h"
 #include <fcntl.h>
 #include <unistd.h>
@@ -179,6 +180,71 @@ static void test_keys(void **state)
     password_release(&p);
 }
 
+/* One copy of two is enough; mended once; old keys go, the current one stays. */
+static void test_keys_upkeep(void **state)
+{
+    struct keyfile *kf = NULL;
+    struct keyfile_keys k = { 0 };
+    struct keyfile_label label = { .name = "x" };
+    struct password p;
+    uint8_t label_key[KEY_BYTES] = { 4 };
+    char path[FILES_PATH_MAX];
+    uint16_t slot = 0;
+    int fd;
+
+    (void)state;
+    CHECK(keyfile_new(id, &kf, &k) == 0);
+    password_generate(keyfile_next_slot(kf), &p);
+    CHECK(keyfile_slot_add(kf, &k, &p, PASSWORD_COST_DEFAULT, label_key, &label, &slot) == 0);
+    for (int i = 0; i < 3; i++)
+        CHECK(keyfile_rotate_begin(kf, &k) == 0 && keyfile_rotate_finish(kf, &k) == 0);
+    CHECK(keys_forget_before(kf, &k, 0) == 0 && keys_forget_before(kf, &k, 3) == 2);
+    CHECK(keyfile_mailbox_key_at(kf, 0) == 3 && keys_forget_before(kf, &k, 1000) == 1);
+    CHECK(keyfile_mailbox_key_at(kf, 0) == 4 && keyfile_mailbox_key_at(kf, 1) == 0);
+    CHECK(keys_save(&files, kf) == 0 && keys_mend(&files, id) == 0);
+    files_path(id, FILES_KEYS, path);
+    CHECK((fd = openat(files.dir, path, O_WRONLY)) >= 0 && pwrite(fd, "\xff\0\xff\0", 4, 200) == 4 && close(fd) == 0);
+    keyfile_free(&kf);
+    CHECK(keys_load(&files, id, &kf) == 0 && keyfile_open(kf, &p, &k) == 0);
+    CHECK(keys_mend(&files, id) == 1 && keys_mend(&files, id) == 0);
+    keyfile_free(&kf);
+    keyfile_keys_release(&k);
+    password_release(&p);
+}
+
+static void test_notes(void **state)
+{
+    uint8_t key[KEY_BYTES] = { 5 }, other[MAILBOX_ID_LEN] = { 0xab, 9 };
+    struct note at = { .generation = 77, .seq = 5, .link = { 1, 2 } }, box = { .seq = 100 }, got;
+    struct notes *n = NULL;
+    uint64_t temps[4];
+
+    (void)state;
+    CHECK(notes_open(&files, key, &n) == 0);
+    CHECK(notes_get(n, id, 77, &got) == 0);
+    notes_put(n, id, &at);
+    at.seq = 6;
+    notes_put(n, id, &at);
+    notes_put(n, id, &box);
+    notes_put(n, other, &box);
+    CHECK(notes_get(n, id, 77, &got) == 1 && got.seq == 6 && got.link[1] == 2);
+    CHECK(notes_temps(n, id, temps, 4) == 0); /* not written: after a crash nobody misses it */
+    CHECK(notes_flush(n) == 0 && notes_flush(n) == 0 && notes_temps(n, id, temps, 4) == 1 && temps[0] == 77);
+    CHECK(notes_close(&n) == 0 && notes_open(&files, key, &n) == 0);
+    CHECK(notes_get(n, id, 77, &got) == 1 && got.seq == 6 && notes_get(n, id, 0, &got) == 1 && got.seq == 100);
+    at.generation = 78;
+    notes_put(n, id, &at);
+    CHECK(notes_forget(n, id, 77) == 0 && notes_forget(n, id, 77) == 0 && notes_get(n, id, 77, &got) == 0);
+    CHECK(notes_close(&n) == 0 && notes_open(&files, key, &n) == 0); /* closing writes */
+    CHECK(notes_temps(n, id, temps, 4) == 1 && temps[0] == 78 && notes_get(n, id, 77, &got) == 0);
+    CHECK(notes_forget_mailbox(n, id) == 0 && notes_temps(n, id, temps, 4) == 0 && notes_get(n, id, 0, &got) == 0);
+    CHECK(notes_get(n, other, 0, &got) == 1);
+    CHECK(notes_close(&n) == 0);
+    key[0] = 6;
+    CHECK(notes_open(&files, key, &n) == E_CORRUPT && n == NULL);
+    CHECK(file_remove(files.dir, "notes.sqlite") == 0);
+}
+
 static void test_aside(void **state)
 {
     struct tempbox *t = NULL;
@@ -199,6 +265,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_repeats, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tampering, setup, teardown),
         cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_keys_upkeep, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_aside, setup, teardown),
     };
 
