@@ -266,6 +266,17 @@ static void test_deadline(void **state UNUSED)
     rpc_reply(w.held, 0, NULL, NULL);
 }
 
+static void test_hurry(void **state UNUSED)
+{
+    struct rpc_call *c = ask(OP_NEVER, 60000, (struct rpc_ask){ 0 });
+
+    rpc_call_hurry(c, 20);
+    rpc_call_hurry(c, 60000); /* never later than it was */
+    loop_run(w.loop);
+    CHECK(w.status == E_TIMEOUT);
+    rpc_reply(w.held, 0, NULL, NULL);
+}
+
 static void kill_and_reconnect(struct timer *t UNUSED)
 {
     rpc_peer_drop(rpc_req_peer(w.held), "test");
@@ -383,6 +394,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_download_under_credit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_denied_drops_the_peer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hurry, setup, teardown),
         cmocka_unit_test_setup_teardown(test_repeat_with_same_operation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_answer_over_the_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_send_all_or_nothing, setup, teardown),

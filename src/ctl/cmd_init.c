@@ -2,10 +2,9 @@
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 #include "lib/base/rand.h"
-#include "lib/crypto/subkey.h"
 #include "lib/tls/tls.h"
 #include "proto/directory.pb-c.h"
-#include "src/ctl/ctl.h"
+#include "src/ctl/cmd_server_key.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #define CERT_DAYS 3650
+#define KEY_COPY  "server.key.copy"
 
 static int put(int dir, const char *dir_name, const char *path, struct str bytes)
 {
@@ -53,9 +53,11 @@ static int put_server_key(int dir, const struct init_options *o)
 
     rand_bytes(key, sizeof key);
     r = server_key_text(key, &b);
+    r = r < 0 ? ctl_fail(EX_SOFTWARE, "server key: %s", error_text(r)) : put(dir, o->dir, "server.key", buf_str(&b));
+    if (r == 0 && o->passphrase.n)
+        r = server_key_copy(dir, KEY_COPY, key, o->passphrase);
     explicit_bzero(key, sizeof key);
-    return r < 0 ? ctl_fail(EX_SOFTWARE, "server key: %s", error_text(r))
-                 : put(dir, o->dir, "server.key", buf_str(&b));
+    return r;
 }
 
 static int put_certificate(int dir, const struct init_options *o)
@@ -86,7 +88,8 @@ int init_folder(const struct init_options *o)
 
     if (r < 0 || (dir = open(o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         return ctl_fail(EX_CANTCREAT, "%s: %s", o->dir, error_text(r < 0 ? r : E_IO));
-    if (faccessat(dir, "letterlock.conf", F_OK, 0) == 0 || faccessat(dir, "server.key", F_OK, 0) == 0)
+    if (faccessat(dir, "letterlock.conf", F_OK, 0) == 0 || faccessat(dir, "server.key", F_OK, 0) == 0 ||
+        faccessat(dir, KEY_COPY, F_OK, 0) == 0)
         return ctl_fail(EX_CANTCREAT, "%s: there is a letterlock already; nothing was changed", o->dir);
     if ((r = put_server_key(dir, o)) != 0 || (r = put_certificate(dir, o)) != 0 ||
         (r = file_mkdir(dir, "data")) < 0 || (r = file_mkdir(dir, "run")) < 0)
@@ -119,22 +122,30 @@ int cmd_init(int argc, char **argv)
     struct init_options o = {
         .dir = ".", .domain = NULL, .imap_listen = ":143", .imap_tls_listen = ":993", .mx_listen = ":25"
     };
-    struct option opts[] = { { "--dir", &o.dir, NULL }, { "--domain", &o.domain, NULL } };
-    bool has_domain;
+    CLEANUP(buf_release) struct buf passphrase = { .max = KIB(2) };
+    bool has_domain, copy = false;
+    struct option opts[] = {
+        { "--dir", &o.dir, NULL }, { "--domain", &o.domain, NULL }, { "--passphrase", NULL, &copy }
+    };
     struct args a = { .nwords = 0 };
     int r;
 
     if ((r = args_parse(argc, argv, opts, ARRAY_LEN(opts), 0, &a)) != 0)
         return r;
+    if (copy && crypto_init() < 0)
+        return ctl_fail(EX_SOFTWARE, "the cipher library does not start");
+    if (copy && (r = passphrase_read_new(&passphrase)) != 0)
+        return r;
+    o.passphrase = buf_str(&passphrase);
     has_domain = o.domain != NULL;
     if (!has_domain)
         o.domain = "localhost.localdomain";
     if ((r = init_folder(&o)) != 0 || (has_domain && (r = init_domain(o.dir, o.domain)) != 0))
         return r;
     printf("Made %s/letterlock.conf, a server key and a self-signed certificate.\n"
-           "Keep a copy of %s/server.key in a safe place: without it, addresses and waiting mail are lost.\n"
+           "Keep a copy of %s/%s in a safe place: without it, addresses and waiting mail are lost.\n"
            "Next: letterlock serve --config %s/letterlock.conf\n",
-           o.dir, o.dir, o.dir);
+           o.dir, o.dir, copy ? KEY_COPY " (it is under your passphrase)" : "server.key", o.dir);
     if (!has_domain)
         printf("      letterlock domain add DOMAIN --config %s/letterlock.conf\n", o.dir);
     return EX_OK;

@@ -4,8 +4,9 @@
 #include <sysexits.h>
 
 static const struct command commands[] = {
-    { "init", cmd_init, "init [--dir DIR] [--domain DOMAIN]",
-      "Make a folder with letterlock.conf, a server key and a self-signed certificate." },
+    { "init", cmd_init, "init [--dir DIR] [--domain DOMAIN] [--passphrase]",
+      "Make a folder with letterlock.conf, a server key and a self-signed certificate. --passphrase asks for\n"
+      "one (or reads a line of standard input) and makes a copy of the server key under it." },
     { "serve", cmd_serve, "serve", "Run the service until SIGTERM or Ctrl-C." },
     { "status", cmd_status, "status [--json]", "What runs, how long, how it is confined." },
     { "domain add", cmd_domain_add, "domain add DOMAIN", "Receive mail for a domain." },
@@ -21,12 +22,18 @@ static const struct command commands[] = {
       "alias password ADDRESS [--name LABEL] [--own] [--current]\n"
       "       letterlock alias password ADDRESS --list [--json]\n"
       "       letterlock alias password ADDRESS --revoke SLOT\n"
+      "       letterlock alias password ADDRESS --rotate\n"
       "       letterlock alias password ADDRESS --start-over [--own] [--yes]",
       "Add a password, and with the first one a mailbox. A generated password is printed once. A further\n"
       "one needs an existing one, asked for on the terminal or read as a line of standard input (--current\n"
-      "says so explicitly). --own: one you choose. --revoke takes one away. --start-over is for who has\n"
+      "says so explicitly). --own: one you choose. --revoke takes one away. --rotate gives the\n"
+      "mailbox a new data key under all its passwords. --start-over is for who has\n"
       "forgotten every password: a new, empty mailbox." },
     { "config", cmd_config, "config [--manual]", "The configuration in effect, with every default." },
+    { "server-key copy", cmd_server_key_copy, "server-key copy FILE",
+      "Make a copy of the server key under a passphrase, which is asked for or a line of standard input." },
+    { "server-key recover", cmd_server_key_recover, "server-key recover FILE",
+      "Make the server key from such a copy. A key that is there is not changed." },
     { "demo", cmd_demo, "demo [--dir DIR]",
       "A service to try on this machine, with an address and sample mail." },
 };

@@ -66,6 +66,8 @@ int cmd_serve(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+int cmd_server_key_copy(int argc, char **argv);
+int cmd_server_key_recover(int argc, char **argv);
 int cmd_domain_add(int argc, char **argv);
 int cmd_domain_list(int argc, char **argv);
 int cmd_domain_remove(int argc, char **argv);
@@ -78,6 +80,7 @@ int cmd_alias_password(int argc, char **argv);
 /* What init does, for demo too: folder, configuration text, server key, certificate. sysexits. */
 struct init_options {
     const char *dir, *domain, *imap_listen, *imap_tls_listen, *mx_listen;
+    struct str passphrase; /* for a copy of the server key; empty: none is made */
 };
 int init_folder(const struct init_options *o);
 #endif

@@ -93,6 +93,37 @@ test('init makes a folder that nobody else can read, and never overwrites', asyn
   assert.deepEqual(await readFile(path.join(dir, 'server.key')), key);
 });
 
+test('a copy of the server key under a passphrase, and the way back', async () => {
+  const own = path.join(dir, 'copy'), file = (f) => path.join(own, f);
+  const more = { LETTERLOCK_CONFIG: file('letterlock.conf') };
+  const passphrase = 'quartz lantern 7 harbour weasel\n';
+  const weak = await run(['init', '--dir', own, '--passphrase'], { input: 'password\n' });
+  assert.equal(weak.code, EX.DATAERR);
+  await assert.rejects(stat(own), 'nothing was made');
+  assert.equal((await run(['init', '--dir', own, '--passphrase'])).code, EX.NOINPUT);
+  await ok(['init', '--dir', own, '--passphrase'], { input: passphrase });
+  const key = await readFile(file('server.key'), 'utf8'), copy = await readFile(file('server.key.copy'), 'utf8');
+  assert.match(copy, /^LLSW1-/);
+  assert.ok(!copy.includes(key.slice(6, 40)));
+  const recover = (f, input) => run(['server-key', 'recover', file(f)], { input, more });
+  assert.equal((await recover('server.key.copy', passphrase)).code, EX.CANTCREAT, 'a key that is there stays');
+  await rm(file('server.key'));
+  assert.equal((await recover('server.key.copy', 'another passphrase 99\n')).code, EX.NOPERM);
+  await writeFile(file('damaged'), copy.replace(/[0-9a-f](?=-)/, (c) => (c === '0' ? '1' : '0')));
+  assert.equal((await recover('damaged', passphrase)).code, EX.DATAERR);
+  assert.equal((await recover('nothing', passphrase)).code, EX.NOINPUT);
+  await assert.rejects(stat(file('server.key')));
+  assert.equal((await recover('server.key.copy', passphrase)).code, 0);
+  assert.equal(await readFile(file('server.key'), 'utf8'), key);
+  assert.equal((await stat(file('server.key'))).mode & 0o077, 0);
+  assert.equal((await run(['server-key', 'copy', file('server.key.copy')], { input: passphrase, more })).code, EX.CANTCREAT);
+  await ok(['server-key', 'copy', file('second')], { input: passphrase, more });
+  await rm(file('server.key'));
+  assert.equal((await recover('second', passphrase)).code, 0);
+  assert.equal(await readFile(file('server.key'), 'utf8'), key);
+  await ok(['domain', 'list'], { more });
+});
+
 test('configuration that is wrong is refused with file, line and what was expected', async () => {
   const bad = async (text, expected) => {
     const file = path.join(dir, 'bad.conf');
