@@ -75,7 +75,8 @@ test('10,000 connections that say nothing, drip or send garbage leave room for o
   console.log(`# open at the end ${open}, slowest answer to others ${worst} ms, memory grown by ${Math.round(grown / 1024)} KiB`);
   all.forEach((s) => s.destroy());
   assert.ok(worst < 3000, `others waited ${worst} ms`);
-  assert.ok(grown < 48 << 20, `memory grew by ${grown}`);
+  if (!process.env.LETTERLOCK_BUILD?.includes('asan')) // ASan keeps what was freed for a while, on purpose
+    assert.ok(grown < 48 << 20, `memory grew by ${grown}`);
   await until('quiet', 10000, async () => (await others(2000)) < 200);
 });
 
