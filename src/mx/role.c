@@ -14,7 +14,7 @@
 #define OUT_MAX       KIB(32)
 #define OUT_LOW       KIB(16)
 #define LISTENERS_MAX 64u
-#define LEAVING_MAX   64u /* sessions over the cap that are on their way out */
+#define LEAVING_MAX   256u /* sessions over the cap that are on their way out: a few bursts of accept */
 #define LINGER_MS     5000
 #define STOP_MS       20000
 #define MAILBOX_ID    12u
@@ -296,7 +296,10 @@ static void io_start_tls(void *ctx)
 
 static void io_hang_up(void *ctx)
 {
-    conn_close(((struct mx_client *)ctx)->conn, LINGER_MS);
+    struct mx_client *c = ctx;
+
+    /* In a crowd nobody stays until he has read our last words. */
+    conn_close(c->conn, c->mx->nclients >= conf.max_connections ? 0 : LINGER_MS);
 }
 
 static void io_timer(void *ctx, int64_t ms)

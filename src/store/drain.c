@@ -126,7 +126,8 @@ static int file_open(struct drain *d, struct mailbox *box)
 
     if (!a->temp || tempbox_generation(a->temp) != d->files[d->file]) {
         tempbox_close(&a->temp);
-        if ((r = tempbox_open_generation(&store.files, a->id, &store.temp_keys, d->files[d->file], &a->temp)) < 0)
+        if ((r = tempbox_open_generation(&store.files, a->id, &store.temp_keys, d->files[d->file],
+                                         &a->temp)) < 0)
             return r;
         noting_temp_check(a);
     }
@@ -231,7 +232,8 @@ static int write_run(struct job *j, struct mailbox *box)
     for (size_t i = 0; i < b->n; i++) {
         d->written += b->steps[i].status == 0;
         if (b->steps[i].status < 0)
-            log_event(LOG_ALARM, "store.drain_refused", F_ERR(b->steps[i].status), F_U64("seq", b->steps[i].rec.seq));
+            log_event(LOG_ALARM, "store.drain_refused", F_ERR(b->steps[i].status),
+                      F_U64("seq", b->steps[i].rec.seq));
     }
     return (r = file_open(d, box)) < 0 ? r : drain_delete(d->actor->temp, b->steps, b->n);
 }
@@ -345,7 +347,9 @@ static void lane_job(struct drain *d, struct batch *b, bool write)
 
     d->batch = b;
     b->state = write ? BATCH_WRITING : BATCH_READING;
-    d->job = (struct job){ .kind = JOB_ALONE, .run = write ? write_run : read_run, .done = write ? write_done : read_done };
+    d->job = (struct job){ .kind = JOB_ALONE,
+                           .run = write ? write_run : read_run,
+                           .done = write ? write_done : read_done };
     d->in_lane = true;
     if ((r = actor_submit(d->actor, &d->job)) < 0) {
         d->in_lane = false;

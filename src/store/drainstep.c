@@ -54,7 +54,9 @@ static int item_write(struct mailbox *box, const struct drain_item *it)
     if ((r = mailbox_append(box, &it->email, &at, &out)) < 0 ||
         (r = mailbox_operation_note(box, op, STORE__OP__DELIVER, STR(""))) < 0)
         return r;
-    return it->rec.has_delivery ? mailbox_delivery_note(box, str_of(it->rec.delivery, sizeof it->rec.delivery)) : 0;
+    return it->rec.has_delivery
+               ? mailbox_delivery_note(box, str_of(it->rec.delivery, sizeof it->rec.delivery))
+               : 0;
 }
 
 static bool gives_up(int r)
@@ -115,7 +117,8 @@ int drain_finish(struct mailbox *box, struct tempbox **t, const struct drain_fil
         tempbox_close(t);
         return r;
     }
-    if ((r = mailbox_begin(box)) < 0 || (r = mailbox_drained_set(box, f->generation, 0)) < 0 || (r = mailbox_commit(box)) < 0)
+    if ((r = mailbox_begin(box)) < 0 || (r = mailbox_drained_set(box, f->generation, 0)) < 0 ||
+        (r = mailbox_commit(box)) < 0)
         mailbox_rollback(box);
     return r;
 }

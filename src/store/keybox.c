@@ -31,13 +31,15 @@ int keybox_note(struct mailbox *box, uint64_t generation, const uint8_t state[KE
 {
     int r;
 
-    if ((r = mailbox_begin(box)) < 0 || (r = mailbox_meta_set(box, generation, str_of(state, KEYSTATE_BYTES))) < 0 ||
+    if ((r = mailbox_begin(box)) < 0 ||
+        (r = mailbox_meta_set(box, generation, str_of(state, KEYSTATE_BYTES))) < 0 ||
         (r = mailbox_commit(box)) < 0)
         mailbox_rollback(box);
     return r;
 }
 
-int keybox_settle(struct mailbox *box, const struct keyfile *kf, uint32_t generation, const uint8_t mac_key[KEY_BYTES])
+int keybox_settle(struct mailbox *box, const struct keyfile *kf, uint32_t generation,
+                  const uint8_t mac_key[KEY_BYTES])
 {
     struct mailbox_meta m = { .key_state = { .max = KIB(4) } };
     uint8_t state[KEYSTATE_BYTES];
@@ -51,8 +53,9 @@ int keybox_settle(struct mailbox *box, const struct keyfile *kf, uint32_t genera
     if (r < 0)
         return r;
     r = keystate_compare(&known, &found);
-    if (r == E_CORRUPT && memcmp(known.mailbox, found.mailbox, sizeof found.mailbox) == 0 && found.seq > known.seq &&
-        found.generation > known.generation && found.mailbox_key_generation > known.mailbox_key_generation)
+    if (r == E_CORRUPT && memcmp(known.mailbox, found.mailbox, sizeof found.mailbox) == 0 &&
+        found.seq > known.seq && found.generation > known.generation &&
+        found.mailbox_key_generation > known.mailbox_key_generation)
         r = KEYSTATE_NEWER;
     if (r != KEYSTATE_NEWER)
         return r;
@@ -93,7 +96,8 @@ static int copy_clear(const struct files *f, const char *path)
     return r;
 }
 
-static int copy_make(const struct files *f, struct mailbox *box, const char *next, const uint8_t key[KEY_BYTES])
+static int copy_make(const struct files *f, struct mailbox *box, const char *next,
+                     const uint8_t key[KEY_BYTES])
 {
     char full[2 * FILES_PATH_MAX];
     int r = copy_clear(f, next);

@@ -19,5 +19,6 @@ MUST_CHECK int keybox_settle(struct mailbox *box, const struct keyfile *kf, uint
 MUST_CHECK int keybox_note(struct mailbox *box, uint64_t generation, const uint8_t state[KEYSTATE_BYTES]);
 /* The middle of a rotation, `.keys` naming both keys already: the mailbox copied under the next key,
  * verified, and renamed over the old one. Fine when that was done before. Nobody may have it open. */
-MUST_CHECK int keybox_exchange(const struct files *f, const struct keyfile *kf, const struct keyfile_keys *keys);
+MUST_CHECK int keybox_exchange(const struct files *f, const struct keyfile *kf,
+                               const struct keyfile_keys *keys);
 #endif

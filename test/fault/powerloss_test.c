@@ -16,7 +16,7 @@
 /* What was acknowledged, step by step. history[k]: after k acknowledgements. */
 struct entry {
     struct world world;
-    unsigned slots;                   /* bit per password that opens */
+    unsigned slots;                    /* bit per password that opens */
     uint8_t states[2][KEYSTATE_BYTES]; /* what the directory knows */
     size_t nstates;
 };
@@ -63,20 +63,22 @@ static void end(void)
 }
 
 struct seen {
-    size_t lost;      /* replays in which something was not as promised */
+    size_t lost; /* replays in which something was not as promised */
     char first[200];
 };
 
 static void blame(struct seen *s, size_t point, const char *what, int r)
 {
     if (s->lost++ == 0)
-        snprintf(s->first, sizeof s->first, "point %zu: %s: %s", point, what, r < 0 ? error_name(r) : "another world");
+        snprintf(s->first, sizeof s->first, "point %zu: %s: %s", point, what,
+                 r < 0 ? error_name(r) : "another world");
 }
 
 /* The acknowledged state, or the one that was under way. */
 static bool world_allowed(const struct world *w, size_t acked)
 {
-    return world_same(w, &history[acked].world) || (acked < steps && world_same(w, &history[acked + 1].world));
+    return world_same(w, &history[acked].world) ||
+           (acked < steps && world_same(w, &history[acked + 1].world));
 }
 
 /* Enough seeds for REPLAYS_LEAST; FAULT_REPLAYS asks for more of them. */
@@ -98,8 +100,8 @@ static void replay(const char *name, check_fn *check)
     struct seen seen = { 0 };
     size_t each = seeds(), n = faultfs_replay(folder, each, check, &seen);
 
-    print_message("%s: %zu replays at %zu points, %zu seeds each, %zu acknowledgements: %zu bad%s%s\n", name, n,
-                  faultfs_points(), each, steps, seen.lost, seen.lost ? "; first: " : "", seen.first);
+    print_message("%s: %zu replays at %zu points, %zu seeds each, %zu acknowledgements: %zu bad%s%s\n", name,
+                  n, faultfs_points(), each, steps, seen.lost, seen.lost ? "; first: " : "", seen.first);
     CHECK(n >= REPLAYS_LEAST && seen.lost == 0);
 }
 
@@ -157,8 +159,9 @@ static void empty(struct tempbox *t, unsigned mailbox)
     acknowledge();
 }
 
-#define DELIVER(t, mailbox, ...) \
-    deliver(t, mailbox, (const struct letter[]){ __VA_ARGS__ }, sizeof((const struct letter[]){ __VA_ARGS__ }) / sizeof(struct letter))
+#define DELIVER(t, mailbox, ...)                                \
+    deliver(t, mailbox, (const struct letter[]){ __VA_ARGS__ }, \
+            sizeof((const struct letter[]){ __VA_ARGS__ }) / sizeof(struct letter))
 
 static void reopen(struct tempbox **t, unsigned mailbox, const char *sync)
 {
@@ -206,8 +209,8 @@ static void deliver_check(const char *at, size_t point, void *ctx)
         blame(ctx, point, "reading", r);
     else if (!world_allowed(&w, acked_at(point)))
         blame(ctx, point, "messages", 0);
-    else if ((r = tempbox_open(&d.files, secrets.id[0], &secrets.temp, true, &t)) < 0 || (r = tempbox_begin(t)) < 0 ||
-             (r = temp_put(t, 40, false)) < 0 || (r = tempbox_commit(t)) < 0)
+    else if ((r = tempbox_open(&d.files, secrets.id[0], &secrets.temp, true, &t)) < 0 ||
+             (r = tempbox_begin(t)) < 0 || (r = temp_put(t, 40, false)) < 0 || (r = tempbox_commit(t)) < 0)
         blame(ctx, point, "the next delivery", r);
     tempbox_close(&t);
     disk_close(&d);
@@ -292,7 +295,8 @@ static void append_workload(const char *sync)
     one = append(box, 1, INBOX, 0);
     two = append(box, 2, ARCHIVE, STORE__FLAG__SEEN);
     q.name = str_pb(STR("Work"));
-    CHECK(mailbox_begin(box) == 0 && mailbox_folder_create(box, &a, &q, &out) == 0 && mailbox_commit(box) == 0);
+    CHECK(mailbox_begin(box) == 0 && mailbox_folder_create(box, &a, &q, &out) == 0 &&
+          mailbox_commit(box) == 0);
     three = append(box, 3, WORK, 0);
     append_group(box, 20, 4);
     flag(box, 1, INBOX, one, STORE__FLAG__SEEN | STORE__FLAG__FLAGGED);
@@ -378,7 +382,8 @@ static void drain_workload(const char *sync)
     deliver_inbox(t, 4, 6);
     CHECK(tempbox_close(&t) == 0);
     /* A second file: one message of the first again, and new ones. */
-    CHECK(tempbox_open_generation(&disk.files, secrets.id[0], &secrets.temp, UINT64_C(0x7000000000000000), &t) == 0);
+    CHECK(tempbox_open_generation(&disk.files, secrets.id[0], &secrets.temp, UINT64_C(0x7000000000000000),
+                                  &t) == 0);
     deliver_inbox(t, 5, 8);
     CHECK(tempbox_close(&t) == 0);
 
@@ -544,7 +549,8 @@ static void keys_workload(void)
     memcpy(m.id, secrets.id[0], sizeof m.id);
     files_path(secrets.id[0], FILES_MAILBOX, path);
     files_full(&disk.files, path, full, sizeof full);
-    CHECK(files_folder(&disk.files, secrets.id[0]) == 0 && mailbox_open(full, o.keys.data_key, &opt, &m, &o.box) == 0);
+    CHECK(files_folder(&disk.files, secrets.id[0]) == 0 &&
+          mailbox_open(full, o.keys.data_key, &opt, &m, &o.box) == 0);
     CHECK(keys_save(&disk.files, o.kf) == 0);
     now.slots = 1;
     acknowledge();
@@ -600,8 +606,8 @@ static int rotation_resume(const struct disk *d, struct owner *o)
     int r = keyfile_next_generation(o->kf) ? 0 : keyfile_rotate_begin(o->kf, &o->keys);
 
     if (r < 0 || (r = mailbox_close(&o->box)) < 0 || (r = keys_save(&d->files, o->kf)) < 0 ||
-        (r = keybox_exchange(&d->files, o->kf, &o->keys)) < 0 || (r = keyfile_rotate_finish(o->kf, &o->keys)) < 0 ||
-        (r = keys_save(&d->files, o->kf)) < 0)
+        (r = keybox_exchange(&d->files, o->kf, &o->keys)) < 0 ||
+        (r = keyfile_rotate_finish(o->kf, &o->keys)) < 0 || (r = keys_save(&d->files, o->kf)) < 0)
         return r;
     return (r = owner_open(d, o)) < 0 ? r : box_sound(o->box);
 }
@@ -628,8 +634,10 @@ static void keys_judge(const struct disk *d, struct owner *o, size_t point, stru
         blame(seen, point, "reading", r);
     else if (!world_allowed(&w, k))
         blame(seen, point, "messages", 0);
-    else if ((keyfile_next_generation(o->kf) || point % 4 == 0) && /* dear, so not always from the beginning */
-             ((r = rotation_resume(d, o)) < 0 || (r = box_read(o->box, &again)) < 0 || !world_same(&w, &again)))
+    else if ((keyfile_next_generation(o->kf) ||
+              point % 4 == 0) && /* dear, so not always from the beginning */
+             ((r = rotation_resume(d, o)) < 0 || (r = box_read(o->box, &again)) < 0 ||
+              !world_same(&w, &again)))
         blame(seen, point, "the next rotation", r);
 }
 

@@ -63,8 +63,8 @@ void secrets_make(void)
     rand_bytes(secrets.label, sizeof secrets.label);
     CHECK(keyfile_new(secrets.id[0], &secrets.kf, &secrets.keys) == 0);
     password_generate(keyfile_next_slot(secrets.kf), &secrets.password);
-    CHECK(keyfile_slot_add(secrets.kf, &secrets.keys, &secrets.password, PASSWORD_COST_DEFAULT, secrets.label, &label,
-                           &slot) == 0);
+    CHECK(keyfile_slot_add(secrets.kf, &secrets.keys, &secrets.password, PASSWORD_COST_DEFAULT, secrets.label,
+                           &label, &slot) == 0);
     keyfile_public(secrets.kf, &secrets.generation);
     CHECK(keyfile_mailbox_seed(secrets.kf, &secrets.keys, secrets.generation, secrets.seed) == 0);
 }
@@ -163,7 +163,8 @@ int message_number(struct str bytes)
     CLEANUP(buf_release) struct buf want = { .max = MIB(1) };
     uint64_t n;
 
-    if (bytes.n < NUMBER_AT + 6 || !str_to_u64(str_slice(bytes, NUMBER_AT, NUMBER_AT + 6), &n) || n >= MESSAGES_MAX)
+    if (bytes.n < NUMBER_AT + 6 || !str_to_u64(str_slice(bytes, NUMBER_AT, NUMBER_AT + 6), &n) ||
+        n >= MESSAGES_MAX)
         return -1;
     message_make((unsigned)n, &want);
     return str_eq(buf_str(&want), bytes) ? (int)n : -1;
@@ -171,7 +172,9 @@ int message_number(struct str bytes)
 
 static void email_of(struct str bytes, struct bytes_mem *m, struct bytes_mem *text, struct email_in *e)
 {
-    *e = (struct email_in){ .message = bytes_mem_init(m, bytes), .header_bytes = 60, .structure = STR("structure") };
+    *e = (struct email_in){ .message = bytes_mem_init(m, bytes),
+                            .header_bytes = 60,
+                            .structure = STR("structure") };
     e->text = bytes_mem_init(text, str_slice(bytes, 0, size_min(bytes.n, 300)));
 }
 
@@ -361,7 +364,8 @@ static int record_read(struct tempbox *t, const struct temp_record *rec, struct 
         return E_CORRUPT;
     if ((r = spool_new(spool_dir(), MIB(1), &s)) < 0)
         return r;
-    if ((r = tempbox_unseal(t, rec, secrets.seed, s)) == 0 && (r = buf_reserve(out, rec->bytes) ? 0 : E_NOMEM) == 0 &&
+    if ((r = tempbox_unseal(t, rec, secrets.seed, s)) == 0 &&
+        (r = buf_reserve(out, rec->bytes) ? 0 : E_NOMEM) == 0 &&
         (r = spool_read(s, 0, out->p, rec->bytes)) == 0)
         out->n = rec->bytes;
     spool_free(&s);
@@ -400,15 +404,16 @@ static int batch_read(struct batch *b, struct tempbox *t, struct drain_file *f, 
     return r < 0 ? r : 0;
 }
 
-static int drain_one(struct mailbox *box, struct tempbox **t, size_t batch, uint64_t *kept, void (*between)(void *ctx),
-                     void *ctx)
+int drain_one(struct mailbox *box, struct tempbox **t, size_t batch, uint64_t *kept,
+              void (*between)(void *ctx), void *ctx)
 {
     struct batch b = { .n = 0 };
     struct drain_file f;
     int r = drain_begin(box, *t, &f);
 
     while (r == 0 && (r = batch_read(&b, *t, &f, size_min(batch, BATCH_MAX))) == 0 && b.n) {
-        if ((r = drain_write(box, &f, b.item, b.n)) == 0 && (r = drain_delete(*t, b.item, b.n)) == 0 && between)
+        if ((r = drain_write(box, &f, b.item, b.n)) == 0 && (r = drain_delete(*t, b.item, b.n)) == 0 &&
+            between)
             between(ctx);
     }
     for (size_t i = 0; i < BATCH_MAX; i++)
@@ -417,8 +422,8 @@ static int drain_one(struct mailbox *box, struct tempbox **t, size_t batch, uint
     return r < 0 ? r : drain_finish(box, t, &f);
 }
 
-int drain_all(const struct disk *d, struct mailbox *box, size_t batch, uint64_t *kept_out, void (*between)(void *ctx),
-              void *ctx)
+int drain_all(const struct disk *d, struct mailbox *box, size_t batch, uint64_t *kept_out,
+              void (*between)(void *ctx), void *ctx)
 {
     uint64_t files[16], kept = 0;
     int n = files_temp_list(&d->files, secrets.id[0], files, ARRAY_LEN(files)), r = n < 0 ? n : 0;
@@ -452,8 +457,8 @@ static int row_read(struct mailbox *box, struct stmt *st, struct world *w)
     uint64_t size = stmt_u64(st, 3);
 
     for (uint64_t at = 0; at < size && r == 0; at += CHUNK_BYTES_MAX)
-        r = email_read(box, stmt_i64(st, 1), at, size - at < CHUNK_BYTES_MAX ? (size_t)(size - at) : CHUNK_BYTES_MAX,
-                       &bytes);
+        r = email_read(box, stmt_i64(st, 1), at,
+                       size - at < CHUNK_BYTES_MAX ? (size_t)(size - at) : CHUNK_BYTES_MAX, &bytes);
     if (r < 0 || place < 0)
         return r < 0 ? r : E_CORRUPT;
     return world_add(w, (size_t)place, message_number(buf_str(&bytes)), (uint32_t)stmt_i64(st, 2));
@@ -463,9 +468,10 @@ int box_read(struct mailbox *box, struct world *w)
 {
     static const char rows[] = "SELECT f.name, m.email_id, m.flags, m.bytes FROM message m "
                                "JOIN folder f ON f.id = m.folder_id ORDER BY m.folder_id, m.uid";
-    static const char wrong[] = "SELECT (SELECT count(*) FROM folder f WHERE f.messages <> (SELECT count(*) FROM "
-                                "message m WHERE m.folder_id = f.id)) + (SELECT count(*) FROM email e WHERE NOT EXISTS "
-                                "(SELECT 1 FROM message m WHERE m.email_id = e.id))";
+    static const char wrong[] =
+        "SELECT (SELECT count(*) FROM folder f WHERE f.messages <> (SELECT count(*) FROM "
+        "message m WHERE m.folder_id = f.id)) + (SELECT count(*) FROM email e WHERE NOT EXISTS "
+        "(SELECT 1 FROM message m WHERE m.email_id = e.id))";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int64_t bad = 0;
     int r = stmt_get(mailbox_db(box), rows, &st);
@@ -486,7 +492,8 @@ static int temp_read(struct tempbox *t, size_t place, struct world *w)
 
     while ((r = tempbox_next(t, seq, &rec)) > 0) {
         buf_clear(&bytes);
-        if ((r = record_read(t, &rec, &bytes)) < 0 || (r = world_add(w, place, message_number(buf_str(&bytes)), 0)) < 0)
+        if ((r = record_read(t, &rec, &bytes)) < 0 ||
+            (r = world_add(w, place, message_number(buf_str(&bytes)), 0)) < 0)
             return r;
         seq = rec.seq;
     }

@@ -73,8 +73,12 @@ int box_expunge(struct mailbox *box, enum place in, uint32_t uid);
 int temp_put(struct tempbox *t, unsigned n, bool has_delivery);
 /* All that waits for mailbox 0, `batch` at a time. *kept_out (may be NULL): what could not be opened.
  * `between` (may be NULL) is called after every batch. */
-int drain_all(const struct disk *d, struct mailbox *box, size_t batch, uint64_t *kept_out, void (*between)(void *ctx),
-              void *ctx);
+int drain_all(const struct disk *d, struct mailbox *box, size_t batch, uint64_t *kept_out,
+              void (*between)(void *ctx), void *ctx);
+
+/* One file of it, which is open; *kept grows. NULL at the end, and after some errors. */
+int drain_one(struct mailbox *box, struct tempbox **t, size_t batch, uint64_t *kept,
+              void (*between)(void *ctx), void *ctx);
 
 /* ---- what is there; 0, or E_*: E_CORRUPT for bytes that are not as they were, E_EXISTS for doubles -- */
 
