@@ -249,9 +249,9 @@ int parse_message(const struct bytes_in *message, bool blocking, struct parsed *
     if (!p)
         return E_NOMEM;
     *p = (struct parse){ .message = message, .blocking = blocking, .out = out, .done = done, .ctx = ctx,
-                         .slice = { .max = SLICE }, .text = { .max = 2 * RPC_WINDOW }, .text_more = { .max = 2 * RPC_WINDOW } };
+                         .slice = { .max = SLICE + 1 }, .text = { .max = 2 * RPC_WINDOW }, .text_more = { .max = 2 * RPC_WINDOW } };
     memset(out, 0, sizeof *out);
-    if (!buf_reserve(&p->slice, SLICE) || timer_init(&p->again, store.loop, parse_again) < 0) {
+    if (!buf_reserve(&p->slice, slice_len(p) + 1) || timer_init(&p->again, store.loop, parse_again) < 0) {
         buf_release(&p->slice);
         free(p);
         return E_NOMEM;

@@ -253,7 +253,8 @@ static int seal_rows(struct tempbox *t, struct sealed *s, uint64_t seq, const st
     bool last = false;
     int r = 0;
 
-    if (!buf_reserve(&plain, SEALED_CHUNK_MAX))
+    /* no more than it takes: what is given back is wiped, in all its length */
+    if (!buf_reserve(&plain, in->bytes < SEALED_CHUNK_MAX ? (size_t)in->bytes : SEALED_CHUNK_MAX))
         return E_NOMEM;
     while (!last && r >= 0) {
         size_t n = in->bytes - at < SEALED_CHUNK_MAX ? (size_t)(in->bytes - at) : SEALED_CHUNK_MAX;
