@@ -170,10 +170,11 @@ static int file_read(struct drain *d)
 
 static int file_finish(struct drain *d, struct mailbox *box)
 {
-    int r = d->now.kept ? 0 : noting_temp_done(d->actor);
+    int r;
 
-    if (r < 0 || (r = drain_finish(box, &d->actor->temp, &d->now)) < 0)
-        return r;
+    if (!d->now.kept)
+        noting_temp_done(d->actor);
+    r = drain_finish(box, &d->actor->temp, &d->now);
     d->file++;
     d->begun = false;
     return r;

@@ -67,9 +67,11 @@ void noting_temps_missing(struct actor *a, const uint64_t *there, size_t n)
     }
 }
 
-int noting_temp_done(struct actor *a)
+/* When the note stays, a false alarm comes later: better than mail that waits for it. */
+void noting_temp_done(struct actor *a)
 {
-    return store.notes ? notes_forget(store.notes, a->id, tempbox_generation(a->temp)) : 0;
+    if (store.notes && notes_forget(store.notes, a->id, tempbox_generation(a->temp)) < 0)
+        log_event(LOG_WARN, "store.note_stays");
 }
 
 void noting_box(struct actor *a)

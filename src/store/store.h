@@ -160,7 +160,7 @@ void actor_log(const char *event, const struct actor *a, int r, const struct db_
 void noting_temp(struct actor *a);
 void noting_temp_check(struct actor *a); /* after opening it */
 void noting_temps_missing(struct actor *a, const uint64_t *there, size_t n);
-MUST_CHECK int noting_temp_done(struct actor *a); /* before its file is removed */
+void noting_temp_done(struct actor *a); /* before its file is removed */
 void noting_box(struct actor *a);
 void noting_box_check(struct actor *a);
 void noting_forget(struct actor *a);
