@@ -284,10 +284,22 @@ int conf_values(const struct conf *c, const struct conf_item *items, size_t n, s
     return r;
 }
 
-int conf_print(const struct conf *c, const struct conf_item *items, size_t n, struct buf *out)
+static int print_item(const struct conf *c, const struct conf_item *it, struct buf *out)
 {
     CLEANUP(buf_release) struct buf scratch = { .max = KIB(4) };
-    struct str section = STR_NONE, one, name, text;
+    struct str section, name, text;
+    int r;
+
+    str_cut(str_from(it->key), '.', &section, &name);
+    if ((r = text_of(c, it, &scratch, &text)) < 0 || (r = buf_printf(out, "%.*s = ", STR_ARG(name))) < 0 ||
+        (r = value_print(it, text, c->base, out)) < 0)
+        return r;
+    return buf_putc(out, '\n');
+}
+
+int conf_print(const struct conf *c, const struct conf_item *items, size_t n, struct buf *out)
+{
+    struct str section = STR_NONE, one, name;
     int r = 0;
 
     for (size_t i = 0; i < n && r == 0; i++) {
@@ -295,11 +307,8 @@ int conf_print(const struct conf *c, const struct conf_item *items, size_t n, st
         if (!str_eq(one, section))
             r = buf_printf(out, "%s[%.*s]\n", section.n ? "\n" : "", STR_ARG(one));
         section = one;
-        if (r < 0 || (r = text_of(c, &items[i], &scratch, &text)) < 0 ||
-            (r = buf_printf(out, "%.*s = ", STR_ARG(name))) < 0 ||
-            (r = value_print(&items[i], text, c->base, out)) < 0)
-            return r;
-        r = buf_putc(out, '\n');
+        if (r == 0)
+            r = print_item(c, &items[i], out);
     }
     return r;
 }
@@ -338,14 +347,33 @@ static bool stands_before(const struct conf_table *tables, size_t t, const char 
     return false;
 }
 
-int conf_print_manual(const struct conf_table *tables, size_t n, struct buf *out)
+/* Every key once, the rows of a section together, whatever table they come from: what the manual and
+ * the configuration in effect have in common. `c` is NULL for the manual. */
+static int print_section(const struct conf *c, const struct conf_table *tables, size_t n, struct str section,
+                         struct buf *out)
+{
+    struct str one, name;
+    int r = buf_printf(out, c ? "[%.*s]\n" : ".SS [%.*s]\n", STR_ARG(section));
+
+    for (size_t t = 0; t < n && r == 0; t++)
+        for (size_t k = 0; k < tables[t].n && r == 0; k++) {
+            const struct conf_item *it = &tables[t].items[k];
+
+            str_cut(str_from(it->key), '.', &one, &name);
+            if (str_eq(one, section) && !stands_before(tables, t, it->key))
+                r = c ? print_item(c, it, out) : print_manual_item(it, out);
+        }
+    return r == 0 && c ? buf_putc(out, '\n') : r;
+}
+
+static int print_sections(const struct conf *c, const struct conf_table *tables, size_t n, struct buf *out)
 {
     struct str done[64], section, name;
     size_t ndone = 0;
     int r = 0;
 
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < tables[i].n; k++) {
+    for (size_t i = 0; i < n && r == 0; i++)
+        for (size_t k = 0; k < tables[i].n && r == 0; k++) {
             bool seen = false;
 
             str_cut(str_from(tables[i].items[k].key), '.', &section, &name);
@@ -353,16 +381,18 @@ int conf_print_manual(const struct conf_table *tables, size_t n, struct buf *out
                 seen = seen || str_eq(done[d], section);
             if (seen || ndone == ARRAY_LEN(done))
                 continue;
-            done[ndone++] = section; /* rows of a section stand together, whatever table they come from */
-            r = buf_printf(out, ".SS [%.*s]\n", STR_ARG(section));
-            for (size_t t = 0; t < n && r == 0; t++)
-                for (size_t m = 0; m < tables[t].n && r == 0; m++) {
-                    str_cut(str_from(tables[t].items[m].key), '.', &name, &(struct str){ 0 });
-                    if (str_eq(name, section) && !stands_before(tables, t, tables[t].items[m].key))
-                        r = print_manual_item(&tables[t].items[m], out);
-                }
-            if (r < 0)
-                return r;
+            done[ndone++] = section;
+            r = print_section(c, tables, n, section, out);
         }
-    return 0;
+    return r;
+}
+
+int conf_print_all(const struct conf *c, const struct conf_table *tables, size_t n, struct buf *out)
+{
+    return print_sections(c, tables, n, out);
+}
+
+int conf_print_manual(const struct conf_table *tables, size_t n, struct buf *out)
+{
+    return print_sections(NULL, tables, n, out);
 }

@@ -72,6 +72,9 @@ MUST_CHECK int conf_values(const struct conf *c, const struct conf_item *items, 
                            void *out);
 /* The rows as INI in canonical form, paths absolute: reading it again gives the same values. */
 MUST_CHECK int conf_print(const struct conf *c, const struct conf_item *items, size_t n, struct buf *out);
+/* Every key of the tables once, section by section; reading it again gives the same values. */
+MUST_CHECK int conf_print_all(const struct conf *c, const struct conf_table *tables, size_t n,
+                              struct buf *out);
 /* The rows as paragraphs of a manual page (man(7)). */
 MUST_CHECK int conf_print_manual(const struct conf_table *tables, size_t n, struct buf *out);
 #endif

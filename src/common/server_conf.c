@@ -3,6 +3,7 @@
 #include "lib/base/log.h"
 #include "src/common/role.h"
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define AT(f) offsetof(struct server_conf, f)
@@ -85,6 +86,28 @@ static int settle_hostname(struct config *c)
     return c->server.hostname ? 0 : E_NOMEM;
 }
 
+/* What no range says. */
+static int check_values(const struct server_conf *v, struct buf *err)
+{
+    const char *bad = !v->data_dir[0]  ? "server.data_dir may not be empty"
+                      : !v->run_dir[0] ? "server.run_dir may not be empty"
+                                       : NULL;
+
+    for (const char *p = v->hostname; *p; p++) /* it stands in greetings and Received fields */
+        if ((unsigned char)*p <= ' ' || *p == 0x7f)
+            bad = "server.hostname: expected the name of a host";
+    if (!bad)
+        return 0;
+    return buf_putz(err, bad) < 0 ? E_NOMEM : E_RANGE;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int config_open(struct config *c, const char *path, struct buf *err)
 {
     const struct conf_table *tables;
@@ -101,9 +124,12 @@ int config_open(struct config *c, const char *path, struct buf *err)
             "no letterlock.conf here or in /etc/letterlock (letterlock init makes one, --config names one)");
         return r < 0 ? r : E_NOTFOUND;
     }
+    if (is_folder(path))
+        return buf_printf(err, "%s is a folder; --config takes the file", path) < 0 ? E_NOMEM : E_NOTFOUND;
     if ((r = conf_read_file(c->conf, path, err)) < 0 ||
         (r = conf_read_env(c->conf, environ, other_env, err)) < 0 ||
-        (r = conf_values(c->conf, server_conf_items, server_conf_nitems, &c->arena, &c->server)) < 0)
+        (r = conf_values(c->conf, server_conf_items, server_conf_nitems, &c->arena, &c->server)) < 0 ||
+        (r = check_values(&c->server, err)) < 0)
         return r;
     if (!(c->path = realpath(path, NULL)))
         return E_NOMEM;

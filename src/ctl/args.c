@@ -1,5 +1,6 @@
 #include "src/ctl/ctl.h"
 #include "lib/base/errors.h"
+#include <errno.h>
 #include <stdarg.h>
 #include <sysexits.h>
 
@@ -14,6 +15,11 @@ int ctl_fail(int code, const char *fmt, ...)
     fputc('\n', stderr);
     va_end(ap);
     return code;
+}
+
+const char *ctl_program(void)
+{
+    return program_invocation_name;
 }
 
 int ctl_exit_code(int e)
@@ -73,13 +79,18 @@ int args_parse(int argc, char **argv, const struct option *opts, size_t nopts, s
     struct option all[16];
     size_t n = ARRAY_LEN(common);
     int r = 0;
+    bool only_words = false; /* after "--" */
 
     memcpy(all, common, sizeof common);
     for (size_t i = 0; i < nopts && n < ARRAY_LEN(all); i++)
         all[n++] = opts[i];
     for (int i = 1; i < argc && r == 0; i++) {
-        if (strncmp(argv[i], "--", 2) == 0)
+        if (!only_words && strcmp(argv[i], "--") == 0)
+            only_words = true;
+        else if (!only_words && strncmp(argv[i], "--", 2) == 0)
             r = take_option(argc, argv, &i, all, n);
+        else if (!only_words && argv[i][0] == '-' && out->nwords == nwords)
+            r = ctl_fail(EX_USAGE, "unknown option %s (--help lists them)", argv[i]);
         else if (out->nwords == WORDS_MAX || out->nwords == nwords)
             r = ctl_fail(EX_USAGE, "%s: one word too many: %s", argv[0], argv[i]);
         else

@@ -236,8 +236,8 @@ static void screen(const struct demo *d, size_t sent)
                d->password);
     else
         printf("  Password   was shown at the first run. Forgotten? Start over with a new, empty mailbox:\n"
-               "             letterlock alias password %s --start-over --config %s\n",
-               DEMO_ADDRESS, d->config_path);
+               "             %s alias password %s --start-over --config %s\n",
+               ctl_program(), DEMO_ADDRESS, d->config_path);
     printf("\n  IMAP       %s with STARTTLS, %s with TLS (self-signed: %s/tls/cert.pem)\n",
            first_of(&v->imap_listen), tls, d->dir);
     printf("  SMTP       %s takes mail for *@%s that exists\n", first_of(&v->mx_listen), DEMO_DOMAIN);
@@ -248,6 +248,17 @@ static void screen(const struct demo *d, size_t sent)
            d->dir, DEMO_ADDRESS, d->password[0] ? d->password : "PASSWORD", tls);
     printf("\n  Log: %s. Ctrl-C stops everything.\n\n", d->log_path);
     fflush(stdout);
+}
+
+/* Ctrl-C reaches the service too, since it is of our group; what is sent to us alone we pass on. */
+static volatile sig_atomic_t service_pid;
+static void pass_on(int sig)
+{
+    int was = errno;
+
+    (void)sig;
+    kill(service_pid, SIGTERM);
+    errno = was;
 }
 
 int cmd_demo(int argc, char **argv)
@@ -263,7 +274,8 @@ int cmd_demo(int argc, char **argv)
     if ((r = args_parse(argc, argv, opts, 1, 0, &a)) != 0 || (r = prepare(&d)) != 0 || (r = start(&d)) != 0)
         return r;
     signal(SIGINT, SIG_IGN); /* the child stops, and then we do */
-    signal(SIGTERM, SIG_IGN);
+    service_pid = d.service;
+    signal(SIGTERM, pass_on);
     as_service.config = d.config_path;
     if ((r = service_open(&as_service, &s)) == 0) {
         if ((r = make_address(&d, s)) < 0)
@@ -277,7 +289,8 @@ int cmd_demo(int argc, char **argv)
     }
     if (r != 0)
         kill(d.service, SIGTERM);
-    waitpid(d.service, &status, 0);
+    while (waitpid(d.service, &status, 0) < 0 && errno == EINTR)
+        ;
     config_release(&d.config);
     return r < 0 ? EX_SOFTWARE : r > 0 ? r : WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
 }

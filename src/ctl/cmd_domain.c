@@ -21,6 +21,8 @@ static int domain_change(int argc, char **argv, uint32_t op, const char *done)
         return ctl_fail(EX_DATAERR, "%s: not a domain name", a.words[0]);
     if (r == E_BUSY && op == DIRECTORY__OP__DOMAIN_REMOVE)
         return ctl_fail(EX_DATAERR, "%s still has aliases: remove them first", a.words[0]);
+    if (r == E_NOTFOUND)
+        return ctl_fail(EX_NOHOST, "%s: no such domain here", a.words[0]);
     if (r < 0)
         return ctl_fail(ctl_exit_code(r), "%s: %s", a.words[0], error_text(r));
     fprintf(stderr, "%s %s\n", a.words[0], done);

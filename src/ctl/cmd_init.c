@@ -2,11 +2,13 @@
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 #include "lib/base/rand.h"
+#include "lib/smtp/path.h"
 #include "lib/tls/tls.h"
 #include "proto/directory.pb-c.h"
 #include "src/ctl/cmd_server_key.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <idn2.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -80,12 +82,27 @@ static int put_certificate(int dir, const struct init_options *o)
     return put(dir, o->dir, "tls/cert.pem", buf_str(&cert));
 }
 
+/* The A-label form of `domain`, to be freed; what goes into names of hosts and certificates. sysexits. */
+static int domain_ascii(const char *domain, char **out)
+{
+    bool literal = false, utf8 = false;
+    char *ascii = NULL;
+
+    if (!smtp_domain_valid(str_from(domain), &literal, &utf8) || literal ||
+        idn2_to_ascii_8z(domain, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) != IDN2_OK)
+        return ctl_fail(EX_DATAERR, "%s: not a domain name", domain);
+    *out = ascii;
+    return 0;
+}
+
 int init_folder(const struct init_options *o)
 {
     CLEANUP(fd_close) int dir = -1;
     bool ours = access(o->dir, F_OK) != 0;
     int r = file_mkdir(AT_FDCWD, o->dir);
 
+    if (r == E_NOTFOUND)
+        return ctl_fail(EX_CANTCREAT, "%s: the folder it is to lie in is not there", o->dir);
     if (r < 0 || (dir = open(o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         return ctl_fail(EX_CANTCREAT, "%s: %s", o->dir, error_text(r < 0 ? r : E_IO));
     if (faccessat(dir, "letterlock.conf", F_OK, 0) == 0 || faccessat(dir, "server.key", F_OK, 0) == 0 ||
@@ -123,6 +140,7 @@ int cmd_init(int argc, char **argv)
         .dir = ".", .domain = NULL, .imap_listen = ":143", .imap_tls_listen = ":993", .mx_listen = ":25"
     };
     CLEANUP(buf_release) struct buf passphrase = { .max = KIB(2) };
+    char *ascii = NULL;
     bool has_domain, copy = false;
     struct option opts[] = {
         { "--dir", &o.dir, NULL }, { "--domain", &o.domain, NULL }, { "--passphrase", NULL, &copy }
@@ -140,13 +158,19 @@ int cmd_init(int argc, char **argv)
     has_domain = o.domain != NULL;
     if (!has_domain)
         o.domain = "localhost.localdomain";
-    if ((r = init_folder(&o)) != 0 || (has_domain && (r = init_domain(o.dir, o.domain)) != 0))
+    if ((r = domain_ascii(o.domain, &ascii)) != 0)
+        return r;
+    o.domain = ascii;
+    if ((r = init_folder(&o)) == 0 && has_domain)
+        r = init_domain(o.dir, o.domain);
+    free(ascii);
+    if (r != 0)
         return r;
     printf("Made %s/letterlock.conf, a server key and a self-signed certificate.\n"
            "Keep a copy of %s/%s in a safe place: without it, addresses and waiting mail are lost.\n"
-           "Next: letterlock serve --config %s/letterlock.conf\n",
-           o.dir, o.dir, copy ? KEY_COPY " (it is under your passphrase)" : "server.key", o.dir);
+           "Next: %s serve --config %s/letterlock.conf\n",
+           o.dir, o.dir, copy ? KEY_COPY " (it is under your passphrase)" : "server.key", ctl_program(), o.dir);
     if (!has_domain)
-        printf("      letterlock domain add DOMAIN --config %s/letterlock.conf\n", o.dir);
+        printf("      %s domain add DOMAIN --config %s/letterlock.conf\n", ctl_program(), o.dir);
     return EX_OK;
 }

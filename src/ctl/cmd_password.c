@@ -2,6 +2,8 @@
  * output; what is said about it goes to standard error. */
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
+#include "lib/crypto/keyfile.h"
+#include "lib/smtp/path.h"
 #include "proto/store.pb-c.h"
 #include "src/ctl/cmd_alias.h"
 #include <jansson.h>
@@ -36,6 +38,17 @@ static int say(const struct request *q, int e)
     case E_NOTFOUND: return ctl_fail(EX_DATAERR, "%s: no such password slot", q->a.words[0]);
     default: return ctl_fail(ctl_exit_code(e), "%s: %s", q->a.words[0], error_text(e));
     }
+}
+
+/* Shown on terminals and kept in the label of the slot (doc/formats.md 3). */
+static int check_name(const struct request *q)
+{
+    struct str name = str_from(q->name ? q->name : "");
+
+    if (name.n > KEYFILE_NAME_MAX || !smtp_utf8_clean(name))
+        return ctl_fail(EX_DATAERR, "--name: at most %u bytes of UTF-8 without control characters",
+                        KEYFILE_NAME_MAX);
+    return 0;
 }
 
 static int read_current(struct request *q)
@@ -193,7 +206,9 @@ static int run_list(struct request *q)
     k.mailbox_id = q->alias->mailbox_id;
     k.n_key_states = q->alias->n_key_states;
     k.key_states = q->alias->key_states;
-    if (k.mailbox_id.len > 0)
+    if (k.mailbox_id.len == 0)
+        fprintf(stderr, "%s has no password yet\n", q->a.words[0]);
+    else
         r = service_ask(q->s, ROLE_STORE, STORE__OP__KEY_LIST, &k.base, &store__key_list_response__descriptor,
                         &m);
     for (size_t i = 0; r == 0 && m && i < m->n_slots; i++) {
@@ -236,7 +251,7 @@ int cmd_alias_password(int argc, char **argv)
         return r;
     if (q.list + q.start_over + q.rotate + (q.revoke != NULL) > 1)
         return ctl_fail(EX_USAGE, "one of --list, --revoke, --rotate and --start-over at a time");
-    if ((r = service_open(&q.a, &q.s)) != 0 ||
+    if ((r = check_name(&q)) != 0 || (r = service_open(&q.a, &q.s)) != 0 ||
         (r = alias_ask(q.s, DIRECTORY__OP__ALIAS_SHOW, q.a.words[0], &q.alias)) != 0)
         return r;
     if (q.list)

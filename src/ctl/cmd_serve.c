@@ -34,9 +34,7 @@ int cmd_config(int argc, char **argv)
     } else {
         if ((r = ctl_config(&a, &c)) != 0)
             return r;
-        for (size_t i = 0; i < n && r == 0; i++)
-            if (tables[i].n > 0 && (r = conf_print(c.conf, tables[i].items, tables[i].n, &out)) == 0)
-                r = buf_putc(&out, '\n');
+        r = conf_print_all(c.conf, tables, n, &out);
     }
     if (r == 0)
         fwrite(out.p, 1, out.n, stdout);

@@ -5,6 +5,8 @@
 #include <jansson.h>
 #include <sysexits.h>
 
+#define STORE_WAIT_MS 3000 /* status is asked for when something is wrong: it does not wait for it */
+
 static long long number(const json_t *j, const char *key)
 {
     return (long long)json_integer_value(json_object_get(j, key));
@@ -22,27 +24,33 @@ static json_t *store_counters(const struct args *a)
     CLEANUP(service_close) struct service *s = NULL;
     Store__StatusResponse *m = NULL;
 
-    if (service_open(a, &s) != 0 || service_ask(s, ROLE_STORE, STORE__OP__STATUS, &q.base,
-                                                &store__status_response__descriptor, &m) < 0)
+    if (service_open(a, &s) != 0)
         return json_null();
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sessions", (json_int_t)m->sessions, "open_mailboxes",
-                     (json_int_t)m->open_mailboxes, "staged_bytes", (json_int_t)m->staged_bytes, "delivered_open",
-                     (json_int_t)m->delivered_open, "delivered_sealed", (json_int_t)m->delivered_sealed,
-                     "duplicates", (json_int_t)m->duplicates, "drained", (json_int_t)m->drained);
+    service_patience(s, STORE_WAIT_MS);
+    if (service_ask(s, ROLE_STORE, STORE__OP__STATUS, &q.base, &store__status_response__descriptor, &m) < 0)
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sessions", (json_int_t)m->sessions,
+                     "open_mailboxes", (json_int_t)m->open_mailboxes, "staged_bytes",
+                     (json_int_t)m->staged_bytes, "delivered_open", (json_int_t)m->delivered_open,
+                     "delivered_sealed", (json_int_t)m->delivered_sealed, "duplicates",
+                     (json_int_t)m->duplicates, "drained", (json_int_t)m->drained);
 }
 
 static void print_role(const json_t *one)
 {
     bool seccomp = yes(one, "seccomp"), landlock = number(one, "landlock_abi") > 0;
-    const char *confined = seccomp && landlock ? "seccomp, Landlock"
-                           : seccomp           ? "seccomp"
-                           : landlock          ? "Landlock"
-                                               : "NOTHING";
+    const char *state = json_string_value(json_object_get(one, "state"));
+    const char *confined = state && strcmp(state, "ready") != 0 ? "-" /* it says so when it is ready */
+                           : seccomp && landlock                ? "seccomp, Landlock"
+                           : seccomp                            ? "seccomp"
+                           : landlock                           ? "Landlock"
+                                                                : "NOTHING";
     char name[40];
 
-    snprintf(name, sizeof name, "%s/%lld", json_string_value(json_object_get(one, "name")), number(one, "instance"));
-    printf("%-12s %8lld %-9s %8lld  %s\n", name, number(one, "pid"),
-           json_string_value(json_object_get(one, "state")), number(one, "restarts"), confined);
+    snprintf(name, sizeof name, "%s/%lld", json_string_value(json_object_get(one, "name")),
+             number(one, "instance"));
+    printf("%-12s %8lld %-9s %8lld  %s\n", name, number(one, "pid"), state, number(one, "restarts"),
+           confined);
 }
 
 static void print_store(const json_t *store)
@@ -63,7 +71,10 @@ static void print_status(const json_t *j)
     size_t i;
 
     printf("letterlock %s, process %lld, %s, up %.0f s\n", json_string_value(json_object_get(j, "version")),
-           number(j, "pid"), yes(j, "stopping") ? "stopping" : yes(j, "ready") ? "ready" : "starting",
+           number(j, "pid"),
+           yes(j, "stopping") ? "stopping"
+           : yes(j, "ready")  ? "ready"
+                              : "starting",
            (double)number(j, "uptime_ms") / 1000.0);
     printf("%-12s %8s %-9s %8s  %s\n", "role", "process", "state", "restarts", "confined by");
     for (i = 0; (one = json_array_get(json_object_get(j, "roles"), i)); i++)
@@ -88,13 +99,18 @@ int cmd_status(int argc, char **argv)
 
     if ((r = args_parse(argc, argv, NULL, 0, 0, &a)) != 0 || (r = ctl_config(&a, &c)) != 0)
         return r;
-    if (service_status(&c, &text) < 0) {
+    if ((r = service_status(&c, &text)) == E_DENIED)
+        return ctl_fail(EX_NOPERM, "%s: only the owner of the service may ask", c.server.run_dir);
+    if (r == E_TIMEOUT)
+        return ctl_fail(EX_TEMPFAIL, "the service does not answer (%s)", c.path);
+    if (r < 0) {
         if (a.json)
             printf("{\"running\":false}\n");
         return a.json ? EX_UNAVAILABLE : ctl_fail(EX_UNAVAILABLE, "the service is not running (%s)", c.path);
     }
     if (!(j = json_loadb(text.p, text.n, 0, NULL)))
         return ctl_fail(EX_SOFTWARE, "the service answered something else");
+    json_object_set_new(j, "running", json_true());
     json_object_set_new(j, "store", yes(j, "ready") ? store_counters(&a) : json_null());
     if (a.json) {
         json_dumpf(j, stdout, JSON_INDENT(2));

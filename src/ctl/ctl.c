@@ -38,6 +38,20 @@ static const struct command commands[] = {
       "A service to try on this machine, with an address and sample mail." },
 };
 
+/* "alias" alone: the commands that begin with it. False when none does. */
+static bool usage_of_group(FILE *to, const char *word)
+{
+    struct str first, second;
+    bool any = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (str_cut(str_from(commands[i].name), ' ', &first, &second) && str_eq_z(first, word)) {
+            fprintf(to, "%s letterlock %s\n", any ? "      " : "Usage:", commands[i].usage);
+            any = true;
+        }
+    return any;
+}
+
 static int usage(FILE *to, const struct command *one)
 {
     if (one) {
@@ -68,11 +82,38 @@ static bool wants_help(int argc, char **argv)
     return false;
 }
 
+/* "--config FILE" may stand before the command, too; one behind it goes before. */
+static void leading_config(int *argc, char ***argv)
+{
+    char **v = *argv;
+
+    if (*argc > 1 && strcmp(v[0], "--config") == 0) {
+        setenv("LETTERLOCK_CONFIG", v[1], 1);
+        *argc -= 2;
+        *argv += 2;
+    } else if (*argc > 0 && strncmp(v[0], "--config=", 9) == 0) {
+        setenv("LETTERLOCK_CONFIG", v[0] + 9, 1);
+        *argc -= 1;
+        *argv += 1;
+    }
+}
+
+/* "help alias add" is "alias add --help". */
+static void leading_help(int argc, char **argv)
+{
+    if (argc == 0 || strcmp(argv[0], "help") != 0)
+        return;
+    memmove(argv, argv + 1, (size_t)(argc - 1) * sizeof *argv);
+    argv[argc - 1] = (char *)(uintptr_t) "--help";
+}
+
 int ctl_main(int argc, char **argv)
 {
     int words;
 
     log_init("letterlock", LOG_WARN);
+    leading_config(&argc, &argv);
+    leading_help(argc, argv);
     if (argc == 0)
         return usage(stderr, NULL);
     if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "version") == 0) {
@@ -83,8 +124,10 @@ int ctl_main(int argc, char **argv)
         if (matches(&commands[i], argc, argv, &words))
             return wants_help(argc, argv) ? usage(stdout, &commands[i])
                                           : commands[i].run(argc - words + 1, argv + words - 1);
-    if (wants_help(argc, argv) || strcmp(argv[0], "help") == 0)
-        return usage(stdout, NULL);
+    if (wants_help(argc, argv))
+        return usage_of_group(stdout, argv[0]) ? EX_OK : usage(stdout, NULL);
+    if (usage_of_group(stderr, argv[0]))
+        return EX_USAGE;
     fprintf(stderr, "letterlock: no such command: %s\n\n", argv[0]);
     return usage(stderr, NULL);
 }

@@ -36,6 +36,8 @@ int args_parse(int argc, char **argv, const struct option *opts, size_t nopts, s
 
 /* "letterlock: …" on standard error; returns `code`. */
 int ctl_fail(int code, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* How this program was called: for commands that people copy from what we print. */
+const char *ctl_program(void);
 /* sysexits code for an E_* of the service. */
 int ctl_exit_code(int e);
 
@@ -52,7 +54,9 @@ const struct config *service_config(const struct service *s);
 /* Ask and wait. 0 with *out (may be NULL) unpacked into the service's arena; or a negative E_*. */
 int service_ask(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
                 const ProtobufCMessageDescriptor *d, void *out);
-/* The JSON of run/status.sock of this configuration. E_NOTFOUND when nothing runs. */
+/* How long service_ask waits from now on (a minute until then). */
+void service_patience(struct service *s, int64_t ms);
+/* The JSON of run/status.sock of this configuration. E_NOTFOUND when nothing runs, E_TIMEOUT after 5 s. */
 MUST_CHECK int service_status(const struct config *c, struct buf *out);
 
 /* ---- terminal (secret.c) ---- */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define ASK_DEADLINE_MS   60000
+#define STATUS_WAIT_MS    5000
 #define START_DEADLINE_MS 30000
 #define ANSWER_MAX        MIB(4)
 
@@ -26,7 +27,8 @@ struct service {
     struct rpc_link *store, *directory;
     struct arena arena;
     pid_t started; /* the supervisor of this command; 0: the service runs by itself */
-    int turn;      /* lock of the commands among themselves, while the service is stopped */
+    int64_t patience_ms;
+    int turn; /* lock of the commands among themselves, while the service is stopped */
 };
 
 const struct config *service_config(const struct service *s)
@@ -63,8 +65,13 @@ int service_status(const struct config *c, struct buf *out)
     int r = connect_run(c, "status.sock", &fd);
 
     while (r == 0) {
+        struct pollfd ready = { .fd = fd, .events = POLLIN };
         char *p = buf_reserve(out, KIB(4));
-        ssize_t n = p ? read(fd, p, KIB(4)) : -1;
+        ssize_t n;
+
+        if (poll(&ready, 1, STATUS_WAIT_MS) == 0)
+            return E_TIMEOUT;
+        n = p ? read(fd, p, KIB(4)) : -1;
 
         if (n == 0)
             return out->n > 0 ? 0 : E_NOTFOUND;
@@ -168,6 +175,7 @@ int service_open(const struct args *a, struct service **out)
     if (!s)
         return EX_OSERR;
     s->turn = -1;
+    s->patience_ms = ASK_DEADLINE_MS;
     s->arena.max = ANSWER_MAX * 2;
     if ((r = config_open(&s->config, a->config, &err)) < 0) {
         ctl_fail(0, "%s", err.n ? buf_z(&err) : error_text(r));
@@ -213,6 +221,11 @@ void service_close(struct service **sp)
 
 /* ---- asking ---- */
 
+void service_patience(struct service *s, int64_t ms)
+{
+    s->patience_ms = ms;
+}
+
 struct wait {
     struct service *s;
     const ProtobufCMessageDescriptor *d;
@@ -237,7 +250,7 @@ int service_ask(struct service *s, enum role_id role, uint32_t op, const Protobu
     struct rpc_ask ask = { .op = op,
                            .body = body,
                            .flags = RPC_NO_REPEAT,
-                           .deadline_ms = ASK_DEADLINE_MS,
+                           .deadline_ms = s->patience_ms,
                            .changes = true,
                            .done = answered,
                            .ctx = &w };

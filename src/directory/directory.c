@@ -46,8 +46,9 @@ static void job_run(struct work_job *w)
     if (j->status < 0 && error_is_transient(j->status)) {
         const struct db_error *e = db_error_detail(dir.db);
 
-        log_event(LOG_ERROR, "directory.failed", F_Z("op", j->op->name), F_ERR(j->status),
-                  F_I64("sqlite", e->code), F_Z("text", e->text));
+        if (j->status != E_BUSY || e->code != 0) /* "it has aliases still" is an answer */
+            log_event(LOG_ERROR, "directory.failed", F_Z("op", j->op->name), F_ERR(j->status),
+                      F_I64("sqlite", e->code), F_Z("text", e->text));
     }
 }
 

@@ -161,6 +161,74 @@ test('commands work while the service is stopped, one after the other', async ()
   assert.equal((await run(['alias', 'add', 'no address'])).code, EX.DATAERR);
 });
 
+test('help, and words that are no command', async () => {
+  const group = await run(['alias']);
+  assert.equal(group.code, EX.USAGE);
+  assert.match(group.stderr, /^Usage: letterlock alias add ADDRESS\n {7}letterlock alias list/);
+  for (const args of [['alias', '--help'], ['help', 'alias'], ['help'], ['--help'], ['help', 'alias', 'add'], ['status', '-h']]) {
+    const r = await ok(args);
+    assert.match(r.stdout, /^Usage: letterlock /, args.join(' '));
+    assert.equal(r.stderr, '');
+  }
+  assert.equal((await run([])).code, EX.USAGE);
+  assert.equal((await run(['frob'])).code, EX.USAGE);
+  assert.match((await run(['status', '-x'])).stderr, /unknown option -x/);
+});
+
+test('--config before the command, and -- before words with dashes', async () => {
+  const more = { LETTERLOCK_CONFIG: '/nowhere' };
+  const c = env.LETTERLOCK_CONFIG;
+  for (const args of [['--config', c, 'domain', 'list'], [`--config=${c}`, 'domain', 'list', '--'], ['domain', 'list', '--config', c]])
+    assert.match((await ok(args, { more })).stdout, /^example\.test /);
+  const folder = await run(['status', '--config', dir]);
+  assert.equal(folder.code, EX.NOINPUT);
+  assert.match(folder.stderr, /is a folder/);
+  await ok(['alias', 'add', '--', '--dash@example.test']);
+  await ok(['alias', 'remove', '--', '--dash@example.test']);
+});
+
+test('init with a name that is none makes nothing', async () => {
+  const own = path.join(dir, 'bad-domain');
+  for (const d of ['', 'a b', 'a\n[mx]', '[127.0.0.1]']) {
+    assert.equal((await run(['init', '--dir', own, '--domain', d])).code, EX.DATAERR, JSON.stringify(d));
+    await assert.rejects(stat(own));
+  }
+  const more = { LETTERLOCK_CONFIG: path.join(own, 'letterlock.conf') };
+  await ok(['init', '--dir', own, '--domain', 'Bücher.example'], { more });
+  assert.match(await readFile(more.LETTERLOCK_CONFIG, 'utf8'), /^hostname = mail\.xn--bcher-kva\.example$/m);
+  assert.match((await ok(['domain', 'list'], { more })).stdout, /^xn--bcher-kva\.example /);
+  await rm(own, { recursive: true });
+});
+
+test('the configuration in effect can be read again', async () => {
+  const one = (await ok(['config'])).stdout;
+  const file = path.join(dir, 'again.conf');
+  await writeFile(file, one);
+  assert.equal((await ok(['config', '--config', file])).stdout, one);
+  assert.equal((await run(['config'], { more: { LETTERLOCK_SERVER_DATA_DIR: '' } })).code, EX.CONFIG);
+  assert.equal((await run(['config'], { more: { LETTERLOCK_SERVER_HOSTNAME: 'a b' } })).code, EX.CONFIG);
+});
+
+test('status waits for nobody', async () => {
+  const p = await serve();
+  const store = (await status()).roles.find((r) => r.name === 'store').pid;
+  process.kill(store, 'SIGSTOP');
+  try {
+    const s = await status();
+    assert.equal(s.running, true);
+    assert.equal(s.store, null);
+  } finally {
+    process.kill(store, 'SIGCONT');
+  }
+  process.kill(p.pid, 'SIGSTOP');
+  try {
+    assert.equal((await run(['status'])).code, EX.TEMPFAIL);
+  } finally {
+    process.kill(p.pid, 'SIGCONT');
+  }
+  await stop(p);
+});
+
 test('domains and aliases of a running service', async () => {
   const p = await serve();
   try {
@@ -169,6 +237,7 @@ test('domains and aliases of a running service', async () => {
     await ok(['alias', 'add', 'Zoë@bücher.example']);
     assert.equal((await json(['alias', 'show', 'ZOë@xn--bcher-kva.example'])).address, 'Zoë@xn--bcher-kva.example');
     assert.equal((await run(['domain', 'remove', 'bücher.example'])).code, EX.DATAERR);
+    assert.equal((await run(['domain', 'remove', 'nowhere.example'])).code, EX.NOHOST);
     await ok(['alias', 'remove', 'zoë@bücher.example']);
     await ok(['domain', 'remove', 'bücher.example']);
     assert.equal((await json(['alias', 'list', '--domain', 'example.test'])).length, 4);
@@ -305,6 +374,8 @@ test('passwords: first, further, list, revoke, start over', async (t) => {
   const list = async () => (await json(['alias', 'password', a, '--list'])).map((s) => `${s.name}:${s.kind}`);
   try {
     await ok(['alias', 'add', a]);
+    for (const name of ['x'.repeat(65), 'a\n', '\u001b[31m'])
+      assert.equal((await run(['alias', 'password', a, '--name', name])).code, EX.DATAERR);
     const probe = await run(['alias', 'password', a, '--name', 'first']);
     assert.equal(probe.code, 0, probe.stderr);
     const first = probe.stdout;
