@@ -7,7 +7,10 @@ build:
 	@ninja -C build
 
 # A demo in ./demo: its own domain, mailbox and messages, on loopback. Ctrl-C stops it.
-run: build
+run:
+	@tools/setup run
+	@tools/configure build
+	@ninja -C build program
 	@exec build/letterlock demo --dir ./demo
 
 check:
@@ -28,7 +31,6 @@ lint:
 	@node test/run.mjs lint
 
 bench: build
-	@tools/setup bench
 	@node bench/run.mjs
 
 soak: build

@@ -170,6 +170,39 @@ const struct_typedefs = () => grep(c_files, (f) => f.bare_lines, /\btypedef\s+(s
 const binaries = () => files.filter((f) => f.bytes.includes(0) && !is_seed(f.name)).map((f) => `${f.name}: a binary`)
   .concat(files.filter((f) => f.bytes.length > (is_seed(f.name) ? 64 : 512) * 1024).map((f) => `${f.name}: ${f.bytes.length} bytes`));
 
+// The command line and its manual name the same commands and options.
+function manual_of_commands() {
+  const ctl = readFileSync('src/ctl/ctl.c', 'utf8'), bad = [];
+  const man = readFileSync('doc/letterlock.1', 'utf8').replace(/\\f[A-Z]/g, '').replace(/\\(.)/g, '$1').replace(/^\.[A-Z]+ +/gm, '').replace(/"/g, '');
+  const rows = [...ctl.matchAll(/\{ "([a-z ]+)", cmd_\w+,\s*((?:"(?:\\.|[^"\\])*"\s*)+)/g)];
+  const options = (text) => new Set(text.match(/--[a-z][a-z-]*/g) ?? []);
+  const ours = options(rows.map((r) => r[2]).join(' ')), theirs = options(man);
+  for (const [, name] of rows)
+    if (!new RegExp(`^${name}\\b`, 'm').test(man))
+      bad.push(`doc/letterlock.1: the command "${name}" is missing`);
+  for (const o of ours)
+    if (!theirs.has(o)) bad.push(`doc/letterlock.1: the option ${o} is missing`);
+  for (const o of theirs)
+    if (!ours.has(o) && !['--config', '--help', '--version'].includes(o)) bad.push(`doc/letterlock.1: no command has ${o}`);
+  return bad.concat(rows.length < 10 ? ['src/ctl/ctl.c: the table of commands was not found'] : []);
+}
+
+// What tools/setup installs stands in doc/dependencies.md with its reason, and the other way round.
+function reasons_of_dependencies() {
+  const script = readFileSync('tools/setup', 'utf8');
+  const lists = [...script.matchAll(/^\w+_packages='([^']*)'/gm)].map((m) => m[1]).join(' ');
+  const installed = new Set([...lists.split(/[\s|]+/).filter(Boolean), ...[...script.matchAll(/\$packages (\w+)"$/gm)].map((m) => m[1])]);
+  const part = readFileSync('doc/dependencies.md', 'utf8').split(/^## What `tools\/setup` installs$/m)[1] ?? '';
+  const told = new Set([...part.matchAll(/^\| (`[^|]*) \|/gm)].flatMap((m) => m[1].match(/[^`, ]+/g)));
+  return [...installed].filter((p) => !told.has(p)).map((p) => `doc/dependencies.md: ${p} has no row`)
+    .concat([...told].filter((p) => !installed.has(p)).map((p) => `doc/dependencies.md: tools/setup does not install ${p}`));
+}
+
+// Every path that the documents name is there.
+const dead_links = () => text_files.filter((f) => f.name.endsWith('.md')).flatMap((f) => [...f.text.matchAll(/\]\(([^)#:]+)\)/g)]
+  .filter((m) => !existsSync(path.join(path.dirname(f.name), m[1])))
+  .map((m) => `${f.name}:${line_at(f.text, m.index)}: there is no ${m[1]}`));
+
 // Versions of clang-format disagree in small things; 14 is the one that decides.
 const formatter = () => ['clang-format-14', 'clang-format'].find((p) => spawnSync(p, ['--version']).status === 0);
 const formatter_version = (p) => Number(/version (\d+)/.exec(spawnSync(p, ['--version']).stdout.toString())?.[1]);
@@ -196,6 +229,9 @@ const checks = {
   'white space': white_space,
   'no typedef of structs': struct_typedefs,
   'no binaries': binaries,
+  'the manual names every command': manual_of_commands,
+  'every dependency has a reason': reasons_of_dependencies,
+  'links lead somewhere': dead_links,
   'format': format,
 };
 
