@@ -36,6 +36,7 @@ const other_includes = [
   { from: /^(lib\/rpc|lib\/mime|src|test|bench)\//, what: /^proto\/[a-z_]+\.pb-c\.h$/ },
   { from: /^(lib\/db|src|test|bench)\//, what: /^sql\// },
   { from: /^(lib\/crypto|vendor)\//, what: /^vendor\/[a-z0-9]+\.h$/ },
+  { from: /^vendor\/mlkem768\.c$/, what: /^(common\/)?[a-z0-9-]+\.c$/ }, // PQClean's files as one
 ];
 
 const banned = {
@@ -174,7 +175,7 @@ const binaries = () => files.filter((f) => f.bytes.includes(0) && !is_seed(f.nam
 function manual_of_commands() {
   const ctl = readFileSync('src/ctl/ctl.c', 'utf8'), bad = [];
   const man = readFileSync('doc/letterlock.1', 'utf8').replace(/\\f[A-Z]/g, '').replace(/\\(.)/g, '$1').replace(/^\.[A-Z]+ +/gm, '').replace(/"/g, '');
-  const rows = [...ctl.matchAll(/\{ "([a-z ]+)", cmd_\w+,\s*((?:"(?:\\.|[^"\\])*"\s*)+)/g)];
+  const rows = [...ctl.matchAll(/\{ "([a-z -]+)", cmd_\w+,\s*((?:"(?:\\.|[^"\\])*"\s*)+)/g)];
   const options = (text) => new Set(text.match(/--[a-z][a-z-]*/g) ?? []);
   const ours = options(rows.map((r) => r[2]).join(' ')), theirs = options(man);
   for (const [, name] of rows)

@@ -55,7 +55,8 @@ static int put_server_key(int dir, const struct init_options *o)
 
     rand_bytes(key, sizeof key);
     r = server_key_text(key, &b);
-    r = r < 0 ? ctl_fail(EX_SOFTWARE, "server key: %s", error_text(r)) : put(dir, o->dir, "server.key", buf_str(&b));
+    r = r < 0 ? ctl_fail(EX_SOFTWARE, "server key: %s", error_text(r))
+              : put(dir, o->dir, "server.key", buf_str(&b));
     if (r == 0 && o->passphrase.n)
         r = server_key_copy(dir, KEY_COPY, key, o->passphrase);
     explicit_bzero(key, sizeof key);
@@ -142,9 +143,9 @@ int cmd_init(int argc, char **argv)
     CLEANUP(buf_release) struct buf passphrase = { .max = KIB(2) };
     char *ascii = NULL;
     bool has_domain, copy = false;
-    struct option opts[] = {
-        { "--dir", &o.dir, NULL }, { "--domain", &o.domain, NULL }, { "--passphrase", NULL, &copy }
-    };
+    struct option opts[] = { { "--dir", &o.dir, NULL },
+                             { "--domain", &o.domain, NULL },
+                             { "--passphrase", NULL, &copy } };
     struct args a = { .nwords = 0 };
     int r;
 
@@ -169,7 +170,8 @@ int cmd_init(int argc, char **argv)
     printf("Made %s/letterlock.conf, a server key and a self-signed certificate.\n"
            "Keep a copy of %s/%s in a safe place: without it, addresses and waiting mail are lost.\n"
            "Next: %s serve --config %s/letterlock.conf\n",
-           o.dir, o.dir, copy ? KEY_COPY " (it is under your passphrase)" : "server.key", ctl_program(), o.dir);
+           o.dir, o.dir, copy ? KEY_COPY " (it is under your passphrase)" : "server.key", ctl_program(),
+           o.dir);
     if (!has_domain)
         printf("      %s domain add DOMAIN --config %s/letterlock.conf\n", ctl_program(), o.dir);
     return EX_OK;

@@ -47,12 +47,15 @@ static int key_file_read(const char *path, struct buf *text)
 {
     int r = file_read(AT_FDCWD, path, text);
 
-    return r < 0 ? ctl_fail(r == E_NOTFOUND ? EX_NOINPUT : ctl_exit_code(r), "%s: %s", path, error_text(r)) : 0;
+    return r < 0 ? ctl_fail(r == E_NOTFOUND ? EX_NOINPUT : ctl_exit_code(r), "%s: %s", path, error_text(r))
+                 : 0;
 }
 
 static int run_copy(const struct config *c, const char *path)
 {
-    CLEANUP(buf_release) struct buf text = { .max = SERVER_KEY_TEXT_MAX }, passphrase = { .max = PASSPHRASE_MAX };
+    CLEANUP(buf_release)
+    struct buf text = { .max = SERVER_KEY_TEXT_MAX },
+               passphrase = { .max = PASSPHRASE_MAX };
     uint8_t key[KEY_BYTES];
     int r;
 
@@ -85,12 +88,15 @@ static int unwrap(const char *path, struct str text, uint8_t key[KEY_BYTES])
 
 static int run_recover(const struct config *c, const char *path)
 {
-    CLEANUP(buf_release) struct buf copy = { .max = SERVER_KEY_TEXT_MAX }, text = { .max = SERVER_KEY_TEXT_MAX };
+    CLEANUP(buf_release)
+    struct buf copy = { .max = SERVER_KEY_TEXT_MAX },
+               text = { .max = SERVER_KEY_TEXT_MAX };
     uint8_t key[KEY_BYTES];
     int r;
 
     if (access(c->server.key_file, F_OK) == 0)
-        return ctl_fail(EX_CANTCREAT, "%s: there is a server key already; nothing was changed", c->server.key_file);
+        return ctl_fail(EX_CANTCREAT, "%s: there is a server key already; nothing was changed",
+                        c->server.key_file);
     if ((r = key_file_read(path, &copy)) != 0 || (r = unwrap(path, buf_str(&copy), key)) != 0)
         return r;
     r = server_key_text(key, &text);
