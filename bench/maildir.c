@@ -31,7 +31,8 @@ static void write_one(struct writer *t, const char *text)
 
     snprintf(from, sizeof from, "%s/%llu/tmp/%u.%llu", w.root, (unsigned long long)box, t->index,
              (unsigned long long)t->n);
-    snprintf(to, sizeof to, "%s/%llu/new/%u.%llu", w.root, (unsigned long long)box, t->index, (unsigned long long)t->n);
+    snprintf(to, sizeof to, "%s/%llu/new/%u.%llu", w.root, (unsigned long long)box, t->index,
+             (unsigned long long)t->n);
     fd = open(from, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (fd < 0 || write(fd, text, w.bytes) != (ssize_t)w.bytes || fsync(fd) < 0 || close(fd) < 0 ||
         rename(from, to) < 0) {

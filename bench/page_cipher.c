@@ -36,8 +36,8 @@ static void run_openssl(const EVP_CIPHER *cipher, bool tag)
         uint8_t *p = pages + (size_t)i * PAGE;
 
         iv[4] = (uint8_t)i;
-        if (EVP_EncryptInit_ex(c, NULL, NULL, key, iv) != 1 || EVP_EncryptUpdate(c, p, &n, p, PAGE - 32) != 1 ||
-            EVP_EncryptFinal_ex(c, out, &n) != 1 ||
+        if (EVP_EncryptInit_ex(c, NULL, NULL, key, iv) != 1 ||
+            EVP_EncryptUpdate(c, p, &n, p, PAGE - 32) != 1 || EVP_EncryptFinal_ex(c, out, &n) != 1 ||
             (tag && EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, 16, p + PAGE - 16) != 1))
             abort();
     }
@@ -56,7 +56,10 @@ static void run_stream(void)
 
 int main(void)
 {
-    static const struct { const char *name; void (*run)(void), (*undo)(void); } rows[] = {
+    static const struct {
+        const char *name;
+        void (*run)(void), (*undo)(void);
+    } rows[] = {
         { "seal (ours)", run_seal, run_open },
         { "open (ours)", run_open, run_seal },
         { "OpenSSL chacha20-poly1305", run_aead, NULL },

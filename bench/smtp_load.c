@@ -73,7 +73,8 @@ static int reply(struct client *c)
 
 static bool hello(struct client *c)
 {
-    struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(load.port),
+    struct sockaddr_in sa = { .sin_family = AF_INET,
+                              .sin_port = htons(load.port),
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int one = 1;
 
@@ -87,12 +88,13 @@ static bool hello(struct client *c)
 static void body(struct buf *b, unsigned client, uint64_t i)
 {
     uint64_t x = (client + 1) * UINT64_C(0x9e3779b97f4a7c15) + i * UINT64_C(0xbf58476d1ce4e5b9);
-    static const char *const words[] = { "letter", "harbour", "window", "Tuesday", "please", "invoice",
+    static const char *const words[] = { "letter", "harbour", "window",   "Tuesday", "please",  "invoice",
                                          "garden", "meeting", "attached", "regards", "station", "number" };
 
     buf_clear(b);
-    if (buf_printf(b, "From: Bench <bench@example.net>\r\nTo: reader@example.test\r\nSubject: bench %u %llu\r\n"
-                      "Message-ID: <%u.%llu.%d@example.net>\r\nDate: Tue, 3 Nov 2026 09:08:07 +0100\r\n\r\n",
+    if (buf_printf(b,
+                   "From: Bench <bench@example.net>\r\nTo: reader@example.test\r\nSubject: bench %u %llu\r\n"
+                   "Message-ID: <%u.%llu.%d@example.net>\r\nDate: Tue, 3 Nov 2026 09:08:07 +0100\r\n\r\n",
                    client, (unsigned long long)i, client, (unsigned long long)i, (int)getpid()) < 0)
         abort();
     while (b->n < load.bytes) {
@@ -114,8 +116,8 @@ static bool transaction(struct client *c, struct buf *b, struct buf *head)
     if (buf_printf(head, "MAIL FROM:<bench@example.net>\r\nRCPT TO:<%s>\r\nDATA\r\n",
                    load.rcpt[(c->index + c->sent * load.clients) % load.nrcpt]) < 0)
         abort();
-    return put(c, buf_str(head)) && reply(c) == 250 && reply(c) == 250 && reply(c) == 354 && put(c, buf_str(b)) &&
-           reply(c) == 250;
+    return put(c, buf_str(head)) && reply(c) == 250 && reply(c) == 250 && reply(c) == 354 &&
+           put(c, buf_str(b)) && reply(c) == 250;
 }
 
 static void *client_run(void *arg)
@@ -188,8 +190,9 @@ int main(int argc, char **argv)
         failed += clients[i].failed;
     }
     qsort(load.samples, load.nsamples, sizeof *load.samples, by_value);
-    printf("{\"sent\":%llu,\"failed\":%llu,\"rate\":%.1f,\"p50_us\":%u,\"p99_us\":%u}\n", (unsigned long long)sent,
-           (unsigned long long)failed, (double)sent / load.seconds,
-           load.nsamples ? load.samples[load.nsamples / 2] : 0, load.nsamples ? load.samples[load.nsamples * 99 / 100] : 0);
+    printf("{\"sent\":%llu,\"failed\":%llu,\"rate\":%.1f,\"p50_us\":%u,\"p99_us\":%u}\n",
+           (unsigned long long)sent, (unsigned long long)failed, (double)sent / load.seconds,
+           load.nsamples ? load.samples[load.nsamples / 2] : 0,
+           load.nsamples ? load.samples[load.nsamples * 99 / 100] : 0);
     return 0;
 }

@@ -38,7 +38,8 @@ void mlkem768_public_ready(struct mlkem768_public *key, const uint8_t *pk)
 }
 
 /* FIPS 203 algorithm 14, K-PKE.Encrypt; at and t are public. */
-static void encrypt_ready(uint8_t *c, const uint8_t *m, const struct mlkem768_public *key, const uint8_t *coins)
+static void encrypt_ready(uint8_t *c, const uint8_t *m, const struct mlkem768_public *key,
+                          const uint8_t *coins)
 {
     const polyvec *at = (const polyvec *)(const void *)key->at, *t = (const polyvec *)(const void *)key->t;
     polyvec sp, ep, b;

@@ -139,8 +139,11 @@ static void test_pool_ends(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_str),   cmocka_unit_test(test_buf_limit),        cmocka_unit_test(test_arena),
-        cmocka_unit_test(test_clock), cmocka_unit_test(test_lane_keeps_order),
+        cmocka_unit_test(test_str),
+        cmocka_unit_test(test_buf_limit),
+        cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_lane_keeps_order),
         cmocka_unit_test(test_pool_ends),
     };
 

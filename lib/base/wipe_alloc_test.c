@@ -99,8 +99,8 @@ static void test_speed(void **state UNUSED)
         free(slots[i % 64]);
         slots[i % 64] = malloc(16 + i * 37 % 500);
     }
-    print_message("malloc+free of 16-516 bytes: %.0f ns (wiping: %s)\n", (double)(clock_mono_us() - began) / 2000.0,
-                  wipe_alloc_active() ? "yes" : "no");
+    print_message("malloc+free of 16-516 bytes: %.0f ns (wiping: %s)\n",
+                  (double)(clock_mono_us() - began) / 2000.0, wipe_alloc_active() ? "yes" : "no");
     for (unsigned i = 0; i < 64; i++)
         free(slots[i]);
 }

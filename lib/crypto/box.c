@@ -11,8 +11,8 @@ int crypto_init(void)
 
     if (sodium_init() < 0)
         return E_UNAVAIL;
-    mlkem_backend();                                        /* probes */
-    return xwing_public(seed, pk) < 0 ? E_UNAVAIL : 0;      /* OpenSSL loads what SHA-3 needs */
+    mlkem_backend();                                   /* probes */
+    return xwing_public(seed, pk) < 0 ? E_UNAVAIL : 0; /* OpenSSL loads what SHA-3 needs */
 }
 
 void kdf2(uint8_t out[HASH_BYTES], const uint8_t *key, const char *label, struct str a, struct str b)
@@ -46,8 +46,9 @@ int box_open(const uint8_t key[KEY_BYTES], struct str ad, struct str box, uint8_
     const uint8_t *p = (const uint8_t *)box.p;
 
     assert(box.n >= BOX_OVERHEAD_BYTES);
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, p + BOX_NONCE_BYTES, box.n - BOX_NONCE_BYTES,
-                                                   (const uint8_t *)ad.p, ad.n, p, key) == 0)
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, p + BOX_NONCE_BYTES,
+                                                   box.n - BOX_NONCE_BYTES, (const uint8_t *)ad.p, ad.n, p,
+                                                   key) == 0)
         return 0;
     sodium_memzero(out, box.n - BOX_OVERHEAD_BYTES);
     return E_CORRUPT;
@@ -57,14 +58,15 @@ static const uint8_t no_nonce[BOX_NONCE_BYTES];
 
 void once_seal(const uint8_t key[KEY_BYTES], struct str plain, uint8_t *out)
 {
-    crypto_aead_xchacha20poly1305_ietf_encrypt(out, NULL, (const uint8_t *)plain.p, plain.n, NULL, 0, NULL, no_nonce, key);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(out, NULL, (const uint8_t *)plain.p, plain.n, NULL, 0, NULL,
+                                               no_nonce, key);
 }
 
 int once_open(const uint8_t key[KEY_BYTES], struct str sealed, uint8_t *out)
 {
     assert(sealed.n >= BOX_TAG_BYTES);
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, (const uint8_t *)sealed.p, sealed.n, NULL, 0,
-                                                   no_nonce, key) == 0)
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, (const uint8_t *)sealed.p, sealed.n, NULL,
+                                                   0, no_nonce, key) == 0)
         return 0;
     sodium_memzero(out, sealed.n - BOX_TAG_BYTES);
     return E_CORRUPT;

@@ -63,8 +63,8 @@ void keyfile_touch(struct keyfile *kf, const struct keyfile_keys *keys)
 
 /* ---- keys under keys ---- */
 
-static void encap_key(const struct keyfile *kf, uint16_t slot, uint32_t generation, const uint8_t ss[XWING_SS_BYTES],
-                      uint8_t out[KEY_BYTES])
+static void encap_key(const struct keyfile *kf, uint16_t slot, uint32_t generation,
+                      const uint8_t ss[XWING_SS_BYTES], uint8_t out[KEY_BYTES])
 {
     uint8_t context[MAILBOX_ID_BYTES + 8];
 
@@ -186,7 +186,8 @@ static struct slot *slot_find(const struct keyfile *kf, uint16_t id)
 }
 
 /* The key under which a password keeps this slot's seed: the root was derived once for all slots. */
-static void slot_key(const struct keyfile *kf, const struct slot *s, const uint8_t root[KEY_BYTES], uint8_t out[KEY_BYTES])
+static void slot_key(const struct keyfile *kf, const struct slot *s, const uint8_t root[KEY_BYTES],
+                     uint8_t out[KEY_BYTES])
 {
     uint8_t context[MAILBOX_ID_BYTES + 3];
 
@@ -199,7 +200,8 @@ static void slot_key(const struct keyfile *kf, const struct slot *s, const uint8
 static void slot_ad(const struct keyfile *kf, const struct slot *s, uint8_t out[HASH_BYTES])
 {
     keyfile_ad(kf, "letterlock keys slot seed v1",
-               (uint32_t[4]){ s->id, (uint32_t)s->kind, s->cost.passes, s->cost.mem_kib }, str_of(s->pk, sizeof s->pk), out);
+               (uint32_t[4]){ s->id, (uint32_t)s->kind, s->cost.passes, s->cost.mem_kib },
+               str_of(s->pk, sizeof s->pk), out);
 }
 
 static void label_ad(const struct keyfile *kf, const struct slot *s, uint8_t out[HASH_BYTES])
@@ -233,7 +235,8 @@ int keyfile_slot_set_label(struct keyfile *kf, uint16_t id, const uint8_t label_
     return 0;
 }
 
-int keyfile_slot_label(const struct keyfile *kf, uint16_t id, const uint8_t label_key[KEY_BYTES], struct keyfile_label *out)
+int keyfile_slot_label(const struct keyfile *kf, uint16_t id, const uint8_t label_key[KEY_BYTES],
+                       struct keyfile_label *out)
 {
     const struct slot *s = slot_find(kf, id);
     uint8_t p[LABEL_PLAIN_BYTES], ad[HASH_BYTES];
@@ -276,7 +279,8 @@ static int slot_fits(const struct keyfile *kf, const struct password *p, struct 
 }
 
 /* Fill a new slot: its pair, the seed under the password, the data keys to the pair. */
-static int slot_make(const struct keyfile *kf, const struct keyfile_keys *keys, const struct password *p, struct slot *s)
+static int slot_make(const struct keyfile *kf, const struct keyfile_keys *keys, const struct password *p,
+                     struct slot *s)
 {
     uint8_t seed[XWING_SEED_BYTES] = { 0 }, root[KEY_BYTES], key[KEY_BYTES], ad[HASH_BYTES];
     int r;
@@ -355,7 +359,8 @@ static int keys_of_slot(const struct keyfile *kf, const struct slot *s, const ui
     return 0;
 }
 
-static int slot_open(const struct keyfile *kf, const struct slot *s, const uint8_t root[KEY_BYTES], struct keyfile_keys *out)
+static int slot_open(const struct keyfile *kf, const struct slot *s, const uint8_t root[KEY_BYTES],
+                     struct keyfile_keys *out)
 {
     CLEANUP(keyfile_keys_release) struct keyfile_keys k = { 0 };
     uint8_t seed[XWING_SEED_BYTES], key[KEY_BYTES], ad[HASH_BYTES];
@@ -416,7 +421,8 @@ bool keyfile_open_is_slow(const struct keyfile *kf, const struct password *p)
 
 void keyfile_bridge_ad(const struct keyfile *kf, uint8_t out[HASH_BYTES])
 {
-    keyfile_ad(kf, "letterlock keys bridge v1", (uint32_t[4]){ kf->generation, kf->next_generation }, STR_NONE, out);
+    keyfile_ad(kf, "letterlock keys bridge v1", (uint32_t[4]){ kf->generation, kf->next_generation },
+               STR_NONE, out);
 }
 
 /* A ticket made after the new mailbox file was swapped in holds the next key; it tells the current one. */
@@ -436,8 +442,8 @@ static int keys_of_next(const struct keyfile *kf, const uint8_t next_key[KEY_BYT
     return r;
 }
 
-int keyfile_open_key(const struct keyfile *kf, uint32_t generation, const uint8_t data_key[KEY_BYTES], uint16_t slot,
-                     struct keyfile_keys *out)
+int keyfile_open_key(const struct keyfile *kf, uint32_t generation, const uint8_t data_key[KEY_BYTES],
+                     uint16_t slot, struct keyfile_keys *out)
 {
     CLEANUP(keyfile_keys_release) struct keyfile_keys k = { .generation = kf->generation, .slot = slot };
     int r = 0;

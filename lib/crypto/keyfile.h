@@ -46,7 +46,8 @@ MUST_CHECK int keyfile_serialize(const struct keyfile *kf, struct buf *out);
 void keyfile_free(struct keyfile **kf);
 
 /* A new mailbox: data key generation 1, a mailbox key, no slot yet (add one before serializing). */
-MUST_CHECK int keyfile_new(const uint8_t mailbox[MAILBOX_ID_BYTES], struct keyfile **out, struct keyfile_keys *keys_out);
+MUST_CHECK int keyfile_new(const uint8_t mailbox[MAILBOX_ID_BYTES], struct keyfile **out,
+                           struct keyfile_keys *keys_out);
 
 /* Open with a password. E_AUTH: no slot takes it; E_CORRUPT: it does, but the file was tampered with;
  * E_NOMEM. Blocks 1 ms, or an Argon2id when keyfile_open_is_slow (then run it in the pool for those). */
@@ -56,8 +57,8 @@ bool keyfile_open_is_slow(const struct keyfile *kf, const struct password *p);
  * the key's generation is no longer current; E_CORRUPT: the MAC does not match. A ticket of the current
  * generation does not tell the next key while rotating: then next_generation is 0, and changes are
  * E_UNAVAIL. (Giving it would hand new keys to a kept old copy, against which rotation exists.) */
-MUST_CHECK int keyfile_open_key(const struct keyfile *kf, uint32_t generation, const uint8_t data_key[KEY_BYTES],
-                                uint16_t slot, struct keyfile_keys *out);
+MUST_CHECK int keyfile_open_key(const struct keyfile *kf, uint32_t generation,
+                                const uint8_t data_key[KEY_BYTES], uint16_t slot, struct keyfile_keys *out);
 
 /* Public things. */
 const uint8_t *keyfile_mailbox_id(const struct keyfile *kf);
@@ -75,7 +76,8 @@ struct keyfile_label {
 };
 size_t keyfile_slot_count(const struct keyfile *kf);
 /* Slot number i in order of making; E_NOTFOUND past the end. */
-MUST_CHECK int keyfile_slot_at(const struct keyfile *kf, size_t i, uint16_t *id_out, enum password_kind *kind_out);
+MUST_CHECK int keyfile_slot_at(const struct keyfile *kf, size_t i, uint16_t *id_out,
+                               enum password_kind *kind_out);
 /* E_NOTFOUND: no such slot; E_CORRUPT: sealed under another subkey. */
 MUST_CHECK int keyfile_slot_label(const struct keyfile *kf, uint16_t id, const uint8_t label_key[KEY_BYTES],
                                   struct keyfile_label *out);
@@ -99,15 +101,17 @@ MUST_CHECK int keyfile_rotate_finish(struct keyfile *kf, struct keyfile_keys *ke
 MUST_CHECK int keyfile_rotate_abort(struct keyfile *kf, struct keyfile_keys *keys);
 
 /* The private seed of a mailbox key generation, for sealed records. E_NOTFOUND, E_CORRUPT. */
-MUST_CHECK int keyfile_mailbox_seed(const struct keyfile *kf, const struct keyfile_keys *keys, uint32_t generation,
-                                    uint8_t seed_out[XWING_SEED_BYTES]);
+MUST_CHECK int keyfile_mailbox_seed(const struct keyfile *kf, const struct keyfile_keys *keys,
+                                    uint32_t generation, uint8_t seed_out[XWING_SEED_BYTES]);
 /* A data key of any kept generation, for backups. E_NOTFOUND, E_CORRUPT. */
-MUST_CHECK int keyfile_data_key(const struct keyfile *kf, const struct keyfile_keys *keys, uint32_t generation,
-                                uint8_t key_out[KEY_BYTES]);
+MUST_CHECK int keyfile_data_key(const struct keyfile *kf, const struct keyfile_keys *keys,
+                                uint32_t generation, uint8_t key_out[KEY_BYTES]);
 /* Generation number i, oldest first; 0 past the end. */
 uint32_t keyfile_mailbox_key_at(const struct keyfile *kf, size_t i);
 uint32_t keyfile_earlier_at(const struct keyfile *kf, size_t i);
 /* Forget one when nothing names it any more. E_NOTFOUND; E_DENIED for the current mailbox key. */
-MUST_CHECK int keyfile_forget_mailbox_key(struct keyfile *kf, const struct keyfile_keys *keys, uint32_t generation);
-MUST_CHECK int keyfile_forget_earlier(struct keyfile *kf, const struct keyfile_keys *keys, uint32_t generation);
+MUST_CHECK int keyfile_forget_mailbox_key(struct keyfile *kf, const struct keyfile_keys *keys,
+                                          uint32_t generation);
+MUST_CHECK int keyfile_forget_earlier(struct keyfile *kf, const struct keyfile_keys *keys,
+                                      uint32_t generation);
 #endif

@@ -23,12 +23,15 @@ struct counts {
 /* The largest file there can be is within KEYFILE_BYTES_MAX. */
 _Static_assert(2 * (HEADER_BYTES + KEYFILE_SLOTS_MAX * (SLOT_BYTES + 2 * ENCAP_BYTES + LABEL_BOX_BYTES) +
                     KEYFILE_MAILBOX_KEYS_MAX * MAILBOX_KEY_BYTES + KEYFILE_EARLIER_MAX * EARLIER_BYTES +
-                    BOX_KEY_BYTES + 3 * HASH_BYTES) <= 1024 * 1024, "limits fit");
+                    BOX_KEY_BYTES + 3 * HASH_BYTES) <=
+                   1024 * 1024,
+               "limits fit");
 
 static size_t body_bytes(const struct counts *c)
 {
     return HEADER_BYTES + c->slots * (SLOT_BYTES + (c->rotating ? 2 : 1) * ENCAP_BYTES) +
-           c->mailbox_keys * MAILBOX_KEY_BYTES + c->earlier * EARLIER_BYTES + (c->rotating ? BOX_KEY_BYTES : 0);
+           c->mailbox_keys * MAILBOX_KEY_BYTES + c->earlier * EARLIER_BYTES +
+           (c->rotating ? BOX_KEY_BYTES : 0);
 }
 
 static size_t copy_bytes(const struct counts *c)
@@ -199,7 +202,8 @@ static int copy_check(struct str in, struct str *copy_out, struct counts *c)
     if (!bytes_same(sum, p + n - HASH_BYTES, HASH_BYTES))
         return E_CORRUPT;
     *c = (struct counts){ le16_get(p + 54), le16_get(p + 56), le16_get(p + 58), le32_get(p + 44) != 0 };
-    if (c->slots > KEYFILE_SLOTS_MAX || c->mailbox_keys > KEYFILE_MAILBOX_KEYS_MAX || c->earlier > KEYFILE_EARLIER_MAX)
+    if (c->slots > KEYFILE_SLOTS_MAX || c->mailbox_keys > KEYFILE_MAILBOX_KEYS_MAX ||
+        c->earlier > KEYFILE_EARLIER_MAX)
         return E_LIMIT;
     if (c->slots < 1 || c->mailbox_keys < 1 || n != copy_bytes(c))
         return E_CORRUPT;
@@ -221,7 +225,8 @@ static bool get_header(struct source *s, struct keyfile *kf)
     memcpy(kf->salt, h + 64, PASSWORD_SALT_BYTES);
     return all_zero(h + 28, 4) && all_zero(h + 60, 4) && kf->generation >= 1 &&
            kf->generation <= kf->last_generation &&
-           (!kf->next_generation || (kf->next_generation > kf->generation && kf->next_generation <= kf->last_generation));
+           (!kf->next_generation ||
+            (kf->next_generation > kf->generation && kf->next_generation <= kf->last_generation));
 }
 
 static bool slot_is_sane(const struct slot *s, uint8_t pad)
@@ -264,7 +269,8 @@ static bool get_slots(struct source *s, struct keyfile *kf)
         last = slot->id;
         if (slot->kind != PASSWORD_OWN)
             continue;
-        while (c < KEYFILE_COSTS_MAX && costs[c].passes && memcmp(&costs[c], &slot->cost, sizeof slot->cost) != 0)
+        while (c < KEYFILE_COSTS_MAX && costs[c].passes &&
+               memcmp(&costs[c], &slot->cost, sizeof slot->cost) != 0)
             c++;
         if (c == KEYFILE_COSTS_MAX)
             return false; /* each cost is a derivation per login */

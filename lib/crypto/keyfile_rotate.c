@@ -3,13 +3,16 @@
 #include "lib/base/rand.h"
 #include "lib/crypto/keyfile_impl.h"
 
-static void earlier_ad(const struct keyfile *kf, uint32_t generation, uint32_t wrap_generation, uint8_t out[HASH_BYTES])
+static void earlier_ad(const struct keyfile *kf, uint32_t generation, uint32_t wrap_generation,
+                       uint8_t out[HASH_BYTES])
 {
-    keyfile_ad(kf, "letterlock keys earlier key v1", (uint32_t[4]){ generation, wrap_generation }, STR_NONE, out);
+    keyfile_ad(kf, "letterlock keys earlier key v1", (uint32_t[4]){ generation, wrap_generation }, STR_NONE,
+               out);
 }
 
-static void earlier_seal(const struct keyfile *kf, uint32_t wrap_generation, const uint8_t data_key[KEY_BYTES],
-                         const uint8_t secret[KEY_BYTES], struct earlier_key *e)
+static void earlier_seal(const struct keyfile *kf, uint32_t wrap_generation,
+                         const uint8_t data_key[KEY_BYTES], const uint8_t secret[KEY_BYTES],
+                         struct earlier_key *e)
 {
     uint8_t key[KEY_BYTES], ad[HASH_BYTES];
 
@@ -19,8 +22,8 @@ static void earlier_seal(const struct keyfile *kf, uint32_t wrap_generation, con
     bytes_wipe(key, sizeof key);
 }
 
-static int earlier_open(const struct keyfile *kf, const struct keyfile_keys *keys, const struct earlier_key *e,
-                        uint8_t out[KEY_BYTES])
+static int earlier_open(const struct keyfile *kf, const struct keyfile_keys *keys,
+                        const struct earlier_key *e, uint8_t out[KEY_BYTES])
 {
     uint8_t key[KEY_BYTES], ad[HASH_BYTES];
     int r;
@@ -32,7 +35,8 @@ static int earlier_open(const struct keyfile *kf, const struct keyfile_keys *key
     return r;
 }
 
-int keyfile_data_key(const struct keyfile *kf, const struct keyfile_keys *keys, uint32_t generation, uint8_t key_out[KEY_BYTES])
+int keyfile_data_key(const struct keyfile *kf, const struct keyfile_keys *keys, uint32_t generation,
+                     uint8_t key_out[KEY_BYTES])
 {
     if (generation == keys->generation || (generation && generation == keys->next_generation)) {
         memcpy(key_out, generation == keys->generation ? keys->data_key : keys->next_key, KEY_BYTES);

@@ -4,7 +4,8 @@
 #include "lib/base/hex.h"
 #include "lib/crypto/keystate.h"
 
-static const uint8_t id[MAILBOX_ID_BYTES] = { 0xab, 1, 2, 3 }, label_key[KEY_BYTES] = { 9 }, mac_key[KEY_BYTES] = { 8 };
+static const uint8_t id[MAILBOX_ID_BYTES] = { 0xab, 1, 2, 3 }, label_key[KEY_BYTES] = { 9 },
+                     mac_key[KEY_BYTES] = { 8 };
 static const struct password_cost cheap = { 1, 8 };
 static const struct keyfile_label label = { "laptop", 1000, 2000 };
 
@@ -110,19 +111,23 @@ static void test_slots(void **state UNUSED)
 
     fixture_init(&f);
     seq = keyfile_seq(f.kf);
-    CHECK(keyfile_slot_label(f.kf, 2, label_key, &l) == 0 && !strcmp(l.name, "laptop") && l.created_ms == 1000);
-    CHECK(keyfile_slot_label(f.kf, 2, mac_key, &l) == E_CORRUPT && keyfile_slot_label(f.kf, 4, label_key, &l) == E_NOTFOUND);
+    CHECK(keyfile_slot_label(f.kf, 2, label_key, &l) == 0 && !strcmp(l.name, "laptop") &&
+          l.created_ms == 1000);
+    CHECK(keyfile_slot_label(f.kf, 2, mac_key, &l) == E_CORRUPT &&
+          keyfile_slot_label(f.kf, 4, label_key, &l) == E_NOTFOUND);
     memset(l.name, 'n', KEYFILE_NAME_MAX);
     l.used_ms = -5;
     CHECK(keyfile_slot_set_label(f.kf, 1, label_key, &l) == 0 && keyfile_seq(f.kf) == seq);
     memset(&l, 0, sizeof l);
-    CHECK(keyfile_slot_label(f.kf, 1, label_key, &l) == 0 && strlen(l.name) == KEYFILE_NAME_MAX && l.used_ms == -5);
+    CHECK(keyfile_slot_label(f.kf, 1, label_key, &l) == 0 && strlen(l.name) == KEYFILE_NAME_MAX &&
+          l.used_ms == -5);
     CHECK(keyfile_slot_at(f.kf, 1, &slot, &kind) == 0 && slot == 2 && kind == PASSWORD_OWN);
     CHECK(keyfile_slot_at(f.kf, 3, &slot, &kind) == E_NOTFOUND);
 
     CHECK(keyfile_slot_revoke(f.kf, &f.keys, 9) == E_NOTFOUND);
     CHECK(keyfile_slot_revoke(f.kf, &f.keys, 1) == 0 && keyfile_seq(f.kf) == seq + 1);
-    CHECK(keyfile_open(f.kf, &f.first, &k) == E_AUTH && keyfile_open_key(f.kf, 1, f.keys.data_key, 1, &k) == E_AUTH);
+    CHECK(keyfile_open(f.kf, &f.first, &k) == E_AUTH &&
+          keyfile_open_key(f.kf, 1, f.keys.data_key, 1, &k) == E_AUTH);
     CHECK(keyfile_slot_revoke(f.kf, &f.keys, 2) == 0);
     CHECK(!keyfile_open_is_slow(f.kf, &f.own) && keyfile_open(f.kf, &f.own, &k) == E_AUTH);
     CHECK(keyfile_slot_revoke(f.kf, &f.keys, 3) == E_DENIED);
@@ -148,8 +153,10 @@ static void test_costs(void **state UNUSED)
 
     fixture_init(&f);
     CHECK(password_parse(STR("a second own one"), &p) == 0);
-    CHECK(keyfile_slot_add(f.kf, &f.keys, &p, (struct password_cost){ 2, 16 }, label_key, &label, &slot) == 0);
-    CHECK(keyfile_slot_add(f.kf, &f.keys, &p, (struct password_cost){ 3, 16 }, label_key, &label, &slot) == E_LIMIT);
+    CHECK(keyfile_slot_add(f.kf, &f.keys, &p, (struct password_cost){ 2, 16 }, label_key, &label, &slot) ==
+          0);
+    CHECK(keyfile_slot_add(f.kf, &f.keys, &p, (struct password_cost){ 3, 16 }, label_key, &label, &slot) ==
+          E_LIMIT);
     CHECK(keyfile_slot_add(f.kf, &f.keys, &p, cheap, label_key, &label, &slot) == 0 && slot == 5);
     CHECK(keyfile_slot_revoke(f.kf, &f.keys, 5) == 0);
     save(&f);
@@ -176,7 +183,8 @@ static void test_one_copy(void **state UNUSED)
         keyfile_free(&kf);
         f.bytes.p[i] ^= (char)(1 << i % 8);
     }
-    for (size_t n = 0; n < f.bytes.n; n += n < 200 || n > half - 20 ? 1 : 7) { /* torn: the first copy, or nothing */
+    for (size_t n = 0; n < f.bytes.n;
+         n += n < 200 || n > half - 20 ? 1 : 7) { /* torn: the first copy, or nothing */
         struct keyfile *kf = NULL;
         unsigned damage = 0;
         int r = keyfile_parse(str_of(f.bytes.p, n), &kf, &damage);
@@ -256,7 +264,8 @@ static void test_rotation(void **state UNUSED)
 {
     CLEANUP(fixture_release) struct fixture f;
     CLEANUP(keyfile_free) struct keyfile *kf = NULL;
-    uint8_t old[KEY_BYTES], aborted[KEY_BYTES], key[KEY_BYTES], seed[XWING_SEED_BYTES], seed1[XWING_SEED_BYTES];
+    uint8_t old[KEY_BYTES], aborted[KEY_BYTES], key[KEY_BYTES], seed[XWING_SEED_BYTES],
+        seed1[XWING_SEED_BYTES];
     uint8_t pk[XWING_PUBLIC_BYTES];
     struct keyfile_keys k;
     uint32_t generation;
@@ -264,7 +273,8 @@ static void test_rotation(void **state UNUSED)
     fixture_init(&f);
     memcpy(old, f.keys.data_key, sizeof old);
     CHECK(keyfile_mailbox_seed(f.kf, &f.keys, 1, seed1) == 0);
-    CHECK(xwing_public(seed1, pk) == 0 && memcmp(pk, keyfile_public(f.kf, &generation), sizeof pk) == 0 && generation == 1);
+    CHECK(xwing_public(seed1, pk) == 0 && memcmp(pk, keyfile_public(f.kf, &generation), sizeof pk) == 0 &&
+          generation == 1);
 
     CHECK(keyfile_rotate_begin(f.kf, &f.keys) == 0 && keyfile_rotate_begin(f.kf, &f.keys) == E_BUSY);
     memcpy(aborted, f.keys.next_key, sizeof aborted);
@@ -272,7 +282,8 @@ static void test_rotation(void **state UNUSED)
     kf = parse(buf_str(&f.bytes), 0); /* "crash" */
     CHECK(keyfile_generation(kf) == 1 && keyfile_next_generation(kf) == 2);
     all_open(&f, kf);
-    CHECK(keyfile_open_key(kf, 2, f.keys.next_key, 1, &k) == 0 && memcmp(k.data_key, old, KEY_BYTES) == 0 && k.generation == 1);
+    CHECK(keyfile_open_key(kf, 2, f.keys.next_key, 1, &k) == 0 && memcmp(k.data_key, old, KEY_BYTES) == 0 &&
+          k.generation == 1);
     CHECK(keyfile_open_key(kf, 1, old, 1, &k) == 0 && k.next_generation == 0); /* a ticket does not tell it */
     CHECK(keyfile_slot_revoke(kf, &k, 3) == E_UNAVAIL && keyfile_rotate_finish(kf, &k) == E_UNAVAIL);
 
@@ -359,7 +370,8 @@ static void test_keystate(void **state UNUSED)
     CHECK(compare(after, before) == E_STALE); /* the revoked password brought back */
 
     CHECK(keyfile_rotate_begin(f.kf, &f.keys) == 0 && compare(after, f.kf) == KEYSTATE_NEWER);
-    CHECK(keyfile_rotate_finish(f.kf, &f.keys) == 0 && compare(after, f.kf) == E_CORRUPT); /* other public key */
+    CHECK(keyfile_rotate_finish(f.kf, &f.keys) == 0 &&
+          compare(after, f.kf) == E_CORRUPT); /* other public key */
 
     CHECK(keystate_open(str_of(blob, KEYSTATE_BYTES), label_key, &s) == E_CORRUPT);
     CHECK(keystate_open(str_of(blob, KEYSTATE_BYTES - 1), mac_key, &s) == E_CORRUPT);
@@ -373,9 +385,11 @@ static void test_keystate(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_open),      cmocka_unit_test(test_slots),    cmocka_unit_test(test_costs),
-        cmocka_unit_test(test_one_copy),  cmocka_unit_test(test_tampering), cmocka_unit_test(test_versions),
-        cmocka_unit_test(test_rotation),  cmocka_unit_test(test_rotation_limit), cmocka_unit_test(test_keystate),
+        cmocka_unit_test(test_open),      cmocka_unit_test(test_slots),
+        cmocka_unit_test(test_costs),     cmocka_unit_test(test_one_copy),
+        cmocka_unit_test(test_tampering), cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_rotation),  cmocka_unit_test(test_rotation_limit),
+        cmocka_unit_test(test_keystate),
     };
     CHECK(crypto_init() == 0);
     return cmocka_run_group_tests(tests, NULL, NULL);

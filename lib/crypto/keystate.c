@@ -7,7 +7,15 @@
 #define MAGIC       "LLKS\x01\x00\x00\x00"
 #define MAGIC_BYTES 8u
 #define MAC_AT      (KEYSTATE_BYTES - HASH_BYTES)
-enum { AT_MAILBOX = 8, AT_MAILBOX_KEY = 20, AT_SEQ = 24, AT_GENERATION = 32, AT_ZERO = 36, AT_PUBLIC = 40, AT_SLOTS = 72 };
+enum {
+    AT_MAILBOX = 8,
+    AT_MAILBOX_KEY = 20,
+    AT_SEQ = 24,
+    AT_GENERATION = 32,
+    AT_ZERO = 36,
+    AT_PUBLIC = 40,
+    AT_SLOTS = 72
+};
 _Static_assert(AT_SLOTS + HASH_BYTES == MAC_AT, "fields fill it");
 
 /* Ids, kinds and public keys: not the encapsulations, which a rotation renews. */
@@ -89,7 +97,8 @@ int keystate_compare(const struct keystate *known, const struct keystate *found)
         return E_CORRUPT;
     if (found->seq > known->seq)
         return found->generation >= known->generation ? KEYSTATE_NEWER : E_CORRUPT;
-    return found->generation == known->generation && memcmp(known->slots_hash, found->slots_hash, HASH_BYTES) == 0
+    return found->generation == known->generation &&
+                   memcmp(known->slots_hash, found->slots_hash, HASH_BYTES) == 0
                ? 0
                : E_CORRUPT;
 }

@@ -56,7 +56,8 @@ static EVP_PKEY *openssl_key(const char *param, const uint8_t *p, size_t n, int 
 {
     EVP_PKEY *key = NULL;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "ML-KEM-768", NULL);
-    OSSL_PARAM params[] = { OSSL_PARAM_construct_octet_string(param, (void *)(uintptr_t)p, n), OSSL_PARAM_END };
+    OSSL_PARAM params[] = { OSSL_PARAM_construct_octet_string(param, (void *)(uintptr_t)p, n),
+                            OSSL_PARAM_END };
 
     if (!ctx || EVP_PKEY_fromdata_init(ctx) <= 0 || EVP_PKEY_fromdata(ctx, &key, selection, params) <= 0)
         key = NULL;
@@ -79,12 +80,13 @@ static int openssl_encaps(const uint8_t *pk, const uint8_t *coins, uint8_t *ct, 
 {
     EVP_PKEY *key = openssl_key(PARAM_PUB, pk, MLKEM_PUBLIC_BYTES, EVP_PKEY_PUBLIC_KEY);
     EVP_PKEY_CTX *ctx = key ? EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL) : NULL;
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_octet_string(PARAM_IKME, (void *)(uintptr_t)coins, MLKEM_COINS_BYTES), OSSL_PARAM_END
-    };
+    OSSL_PARAM params[] = { OSSL_PARAM_construct_octet_string(PARAM_IKME, (void *)(uintptr_t)coins,
+                                                              MLKEM_COINS_BYTES),
+                            OSSL_PARAM_END };
     size_t nct = MLKEM_CT_BYTES, nss = MLKEM_SS_BYTES;
-    int ok = ctx && EVP_PKEY_encapsulate_init(ctx, params) > 0 && EVP_PKEY_encapsulate(ctx, ct, &nct, ss, &nss) > 0 &&
-             nct == MLKEM_CT_BYTES && nss == MLKEM_SS_BYTES;
+    int ok = ctx && EVP_PKEY_encapsulate_init(ctx, params) > 0 &&
+             EVP_PKEY_encapsulate(ctx, ct, &nct, ss, &nss) > 0 && nct == MLKEM_CT_BYTES &&
+             nss == MLKEM_SS_BYTES;
 
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(key);
@@ -112,7 +114,8 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 /* Same question, same answer, a false ciphertext included: keys live longer than libraries. */
 static bool openssl_agrees(void)
 {
-    uint8_t seed[MLKEM_SEED_BYTES], pk[2][MLKEM_PUBLIC_BYTES], ct[2][MLKEM_CT_BYTES], ss[2][4][MLKEM_SS_BYTES];
+    uint8_t seed[MLKEM_SEED_BYTES], pk[2][MLKEM_PUBLIC_BYTES], ct[2][MLKEM_CT_BYTES],
+        ss[2][4][MLKEM_SS_BYTES];
     const struct mlkem_ops *both[] = { &pqclean_ops, &openssl_ops };
 
     memset(ss, 0, sizeof ss);
@@ -154,7 +157,8 @@ static bool public_is_canonical(const uint8_t *pk)
     unsigned over = 0;
 
     for (size_t i = 0; i < MLKEM_PUBLIC_BYTES - 32; i += 3) {
-        unsigned a = pk[i] | (unsigned)(pk[i + 1] & 15) << 8, b = (unsigned)pk[i + 1] >> 4 | (unsigned)pk[i + 2] << 4;
+        unsigned a = pk[i] | (unsigned)(pk[i + 1] & 15) << 8,
+                 b = (unsigned)pk[i + 1] >> 4 | (unsigned)pk[i + 2] << 4;
 
         over |= (unsigned)(a >= Q) | (unsigned)(b >= Q);
     }

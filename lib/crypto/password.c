@@ -91,8 +91,8 @@ static int own_set(struct password *p, struct str text)
 {
     utf8proc_int32_t cp[4 * PASSWORD_BYTES_MAX + 1]; /* reencode wants room for a NUL */
     const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
-    utf8proc_ssize_t n = utf8proc_decompose_custom((const utf8proc_uint8_t *)text.p, (utf8proc_ssize_t)text.n, cp,
-                                                   ARRAY_LEN(cp) - 1, options, space_map, NULL);
+    utf8proc_ssize_t n = utf8proc_decompose_custom((const utf8proc_uint8_t *)text.p, (utf8proc_ssize_t)text.n,
+                                                   cp, ARRAY_LEN(cp) - 1, options, space_map, NULL);
 
     if (n >= 0 && n < (utf8proc_ssize_t)ARRAY_LEN(cp))
         n = utf8proc_reencode(cp, n, options);
@@ -168,7 +168,8 @@ static bool own_is_stable(struct str text)
 {
     for (size_t at = 0; at < text.n;) {
         utf8proc_int32_t c;
-        utf8proc_ssize_t used = utf8proc_iterate((const utf8proc_uint8_t *)text.p + at, (utf8proc_ssize_t)(text.n - at), &c);
+        utf8proc_ssize_t used =
+            utf8proc_iterate((const utf8proc_uint8_t *)text.p + at, (utf8proc_ssize_t)(text.n - at), &c);
         utf8proc_category_t cat = used > 0 ? utf8proc_category(c) : UTF8PROC_CATEGORY_CN;
 
         if (cat == UTF8PROC_CATEGORY_CN || cat == UTF8PROC_CATEGORY_CC || cat == UTF8PROC_CATEGORY_CS)
@@ -198,14 +199,15 @@ int password_strength_check(struct str text, const char *const *related)
     return bits < PASSWORD_ENTROPY_MIN ? E_WEAK : 0;
 }
 
-int password_root(const struct password *p, const uint8_t salt[PASSWORD_SALT_BYTES], struct password_cost cost,
-                  uint8_t root_out[KEY_BYTES])
+int password_root(const struct password *p, const uint8_t salt[PASSWORD_SALT_BYTES],
+                  struct password_cost cost, uint8_t root_out[KEY_BYTES])
 {
     if (p->kind == PASSWORD_GENERATED) {
         kdf(root_out, salt, "letterlock generated password v1", str_of(p->bytes, p->n));
         return 0;
     }
-    if (cost.passes < 1 || cost.passes > PASSWORD_PASSES_MAX || cost.mem_kib < 8 || cost.mem_kib > PASSWORD_MEM_KIB_MAX)
+    if (cost.passes < 1 || cost.passes > PASSWORD_PASSES_MAX || cost.mem_kib < 8 ||
+        cost.mem_kib > PASSWORD_MEM_KIB_MAX)
         return E_RANGE;
     return crypto_pwhash(root_out, KEY_BYTES, (const char *)p->bytes, p->n, salt, cost.passes,
                          (size_t)cost.mem_kib * 1024, crypto_pwhash_ALG_ARGON2ID13) < 0

@@ -22,8 +22,8 @@ enum password_kind { PASSWORD_GENERATED = 1, PASSWORD_OWN = 2 }; /* stored in .k
 
 struct password {
     enum password_kind kind;
-    uint16_t hint;                     /* generated: slot id modulo 1024 */
-    size_t n;                          /* bytes used; generated: 25 */
+    uint16_t hint;                         /* generated: slot id modulo 1024 */
+    size_t n;                              /* bytes used; generated: 25 */
     uint8_t bytes[4 * PASSWORD_BYTES_MAX]; /* generated: decoded; own: canonical form */
 };
 

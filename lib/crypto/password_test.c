@@ -25,7 +25,9 @@ static void test_generated_round_trip(void **state UNUSED)
         for (size_t i = 0; text[i]; i++) { /* as people type: upper case, spaces, o for 0 and l for 1 */
             if (text[i] == '-')
                 continue;
-            loose[n++] = text[i] == '0' ? (i & 1 ? 'o' : 'O') : text[i] == '1' ? (i & 1 ? 'l' : 'I') : (char)toupper(text[i]);
+            loose[n++] = text[i] == '0'   ? (i & 1 ? 'o' : 'O')
+                         : text[i] == '1' ? (i & 1 ? 'l' : 'I')
+                                          : (char)toupper(text[i]);
             if (i % 3 == 0)
                 loose[n++] = ' ';
         }
@@ -60,8 +62,14 @@ static const struct {
     const char *name, *typed, *same_as;
 } forms[] = {
     { "composed", "Gr\xc3\xbc\xc3\x9f dich", "Gru\xcc\x88\xc3\x9f dich" },
-    { "no-break space", "a b\xc2\xa0""c", "a b c" },
-    { "ideographic space", "a\xe3\x80\x80""b", "a b" },
+    { "no-break space",
+      "a b\xc2\xa0"
+      "c",
+      "a b c" },
+    { "ideographic space",
+      "a\xe3\x80\x80"
+      "b",
+      "a b" },
     { "not UTF-8", "caf\xe9", "caf\xe9" },
 };
 
@@ -125,7 +133,8 @@ static void test_roots(void **state UNUSED)
     CHECK(memcmp(a, b, sizeof a) != 0);
     CHECK(password_root(&p, salt, bad, b) == E_RANGE && password_root(&p, salt, worse, b) == E_RANGE);
     password_generate(1, &p);
-    CHECK(password_root(&p, salt, bad, a) == 0 && password_root(&p, salt2, bad, b) == 0 && memcmp(a, b, sizeof a) != 0);
+    CHECK(password_root(&p, salt, bad, a) == 0 && password_root(&p, salt2, bad, b) == 0 &&
+          memcmp(a, b, sizeof a) != 0);
     password_release(&p);
     CHECK(p.n == 0 && p.bytes[0] == 0);
 }
@@ -146,7 +155,8 @@ static void test_subkeys_differ(void **state UNUSED)
 
 static void test_server_key_texts(void **state UNUSED)
 {
-    CLEANUP(buf_release) struct buf plain = { .max = SERVER_KEY_TEXT_MAX }, wrapped = { .max = SERVER_KEY_TEXT_MAX };
+    CLEANUP(buf_release)
+    struct buf plain = { .max = SERVER_KEY_TEXT_MAX }, wrapped = { .max = SERVER_KEY_TEXT_MAX };
     uint8_t key[KEY_BYTES] = { 9, 8, 7 }, back[KEY_BYTES] = { 0 };
     int accepted = 0;
 
@@ -169,7 +179,13 @@ static void test_server_key_texts(void **state UNUSED)
 
 static void test_ticket(void **state UNUSED)
 {
-    struct ticket t = { .mailbox = { 1, 2 }, .slot = 700, .generation = 3, .data_key = { 4 }, .session = { 5 }, .expires_ms = 1000 }, u;
+    struct ticket t = { .mailbox = { 1, 2 },
+                        .slot = 700,
+                        .generation = 3,
+                        .data_key = { 4 },
+                        .session = { 5 },
+                        .expires_ms = 1000 },
+                  u;
     uint8_t key[KEY_BYTES] = { 1 }, other[KEY_BYTES] = { 2 }, bytes[TICKET_BYTES];
 
     ticket_seal(&t, key, bytes);
@@ -190,7 +206,8 @@ static void test_ticket(void **state UNUSED)
 
 static void test_pwcache(void **state UNUSED)
 {
-    uint8_t boot[KEY_BYTES] = { 1 }, box[MAILBOX_ID_BYTES] = { 1 }, box2[MAILBOX_ID_BYTES] = { 2 }, kept[PWCACHE_BYTES];
+    uint8_t boot[KEY_BYTES] = { 1 }, box[MAILBOX_ID_BYTES] = { 1 }, box2[MAILBOX_ID_BYTES] = { 2 },
+            kept[PWCACHE_BYTES];
     char text[PASSWORD_TEXT_LEN + 1];
     struct password p, q;
 
@@ -270,11 +287,16 @@ static void test_slab_aborts(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_generated_round_trip), cmocka_unit_test(test_garbage_dies_first),
-        cmocka_unit_test(test_own_forms),            cmocka_unit_test(test_strength),
-        cmocka_unit_test(test_roots),                cmocka_unit_test(test_subkeys_differ),
-        cmocka_unit_test(test_server_key_texts),     cmocka_unit_test(test_ticket),
-        cmocka_unit_test(test_pwcache),              cmocka_unit_test(test_slab),
+        cmocka_unit_test(test_generated_round_trip),
+        cmocka_unit_test(test_garbage_dies_first),
+        cmocka_unit_test(test_own_forms),
+        cmocka_unit_test(test_strength),
+        cmocka_unit_test(test_roots),
+        cmocka_unit_test(test_subkeys_differ),
+        cmocka_unit_test(test_server_key_texts),
+        cmocka_unit_test(test_ticket),
+        cmocka_unit_test(test_pwcache),
+        cmocka_unit_test(test_slab),
         cmocka_unit_test(test_slab_aborts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,8 @@
 void pwcache_make(const uint8_t boot_key[KEY_BYTES], const uint8_t mailbox[MAILBOX_ID_BYTES],
                   const struct password *p, uint8_t out[PWCACHE_BYTES])
 {
-    kdf2(out, boot_key, p->kind == PASSWORD_OWN ? "letterlock pwcache own v1" : "letterlock pwcache generated v1",
+    kdf2(out, boot_key,
+         p->kind == PASSWORD_OWN ? "letterlock pwcache own v1" : "letterlock pwcache generated v1",
          str_of(mailbox, MAILBOX_ID_BYTES), str_of(p->bytes, p->n));
 }
 

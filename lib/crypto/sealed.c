@@ -6,7 +6,8 @@
 #define MAGIC       "LLSR\x01\x00\x00\x00"
 #define MAGIC_BYTES 8u
 enum { AT_GENERATION = 8, AT_CT = 12, AT_STREAM = 12 + XWING_CT_BYTES };
-_Static_assert(AT_STREAM + crypto_secretstream_xchacha20poly1305_HEADERBYTES == SEALED_HEADER_BYTES, "header");
+_Static_assert(AT_STREAM + crypto_secretstream_xchacha20poly1305_HEADERBYTES == SEALED_HEADER_BYTES,
+               "header");
 _Static_assert(SEALED_OVERHEAD_BYTES == crypto_secretstream_xchacha20poly1305_ABYTES, "chunk");
 
 static void context_put(const struct sealed_context *c, uint8_t out[SEALED_CONTEXT_BYTES])
@@ -21,7 +22,8 @@ static void context_put(const struct sealed_context *c, uint8_t out[SEALED_CONTE
 static void stream_key(const uint8_t ss[XWING_SS_BYTES], const uint8_t context[SEALED_CONTEXT_BYTES],
                        const uint8_t *header, uint8_t out[KEY_BYTES])
 {
-    kdf2(out, ss, "letterlock sealed record v1", str_of(context, SEALED_CONTEXT_BYTES), str_of(header, AT_STREAM));
+    kdf2(out, ss, "letterlock sealed record v1", str_of(context, SEALED_CONTEXT_BYTES),
+         str_of(header, AT_STREAM));
 }
 
 void sealed_release(struct sealed *s)
@@ -84,12 +86,13 @@ int sealed_push(struct sealed *s, struct str plain, bool last, struct buf *out)
 
     if (s->ended)
         return E_BUG;
-    if (plain.n > SEALED_CHUNK_MAX || out->n > out->max || out->max - out->n < plain.n + SEALED_OVERHEAD_BYTES)
+    if (plain.n > SEALED_CHUNK_MAX || out->n > out->max ||
+        out->max - out->n < plain.n + SEALED_OVERHEAD_BYTES)
         return E_LIMIT;
     if (!(to = buf_reserve(out, plain.n + SEALED_OVERHEAD_BYTES)))
         return E_NOMEM;
-    crypto_secretstream_xchacha20poly1305_push(&s->stream, to, NULL, (const uint8_t *)plain.p, plain.n, s->context,
-                                               sizeof s->context,
+    crypto_secretstream_xchacha20poly1305_push(&s->stream, to, NULL, (const uint8_t *)plain.p, plain.n,
+                                               s->context, sizeof s->context,
                                                last ? crypto_secretstream_xchacha20poly1305_TAG_FINAL : 0);
     out->n += plain.n + SEALED_OVERHEAD_BYTES;
     s->ended = last;
@@ -148,7 +151,8 @@ int sealed_open_next(struct sealed *s, const uint8_t seed[XWING_SEED_BYTES], con
     return r;
 }
 
-int sealed_open(struct sealed *s, const uint8_t seed[XWING_SEED_BYTES], const struct sealed_context *c, struct str header)
+int sealed_open(struct sealed *s, const uint8_t seed[XWING_SEED_BYTES], const struct sealed_context *c,
+                struct str header)
 {
     struct sealed_opened once = { 0 };
     int r = sealed_open_next(s, seed, c, header, &once);
@@ -170,8 +174,8 @@ int sealed_pull(struct sealed *s, struct str chunk, struct buf *out)
         return E_LIMIT;
     if (n && !(to = buf_reserve(out, n)))
         return E_NOMEM;
-    if (crypto_secretstream_xchacha20poly1305_pull(&s->stream, to, NULL, &tag, (const uint8_t *)chunk.p, chunk.n,
-                                                   s->context, sizeof s->context) < 0)
+    if (crypto_secretstream_xchacha20poly1305_pull(&s->stream, to, NULL, &tag, (const uint8_t *)chunk.p,
+                                                   chunk.n, s->context, sizeof s->context) < 0)
         return E_CORRUPT;
     out->n += n;
     s->ended = tag == crypto_secretstream_xchacha20poly1305_TAG_FINAL;
@@ -183,8 +187,8 @@ bool sealed_complete(const struct sealed *s)
     return s->ended;
 }
 
-void sealed_chain_start(const uint8_t key[KEY_BYTES], const uint8_t mailbox[MAILBOX_ID_BYTES], uint64_t file_generation,
-                        uint8_t link_out[SEALED_LINK_BYTES])
+void sealed_chain_start(const uint8_t key[KEY_BYTES], const uint8_t mailbox[MAILBOX_ID_BYTES],
+                        uint64_t file_generation, uint8_t link_out[SEALED_LINK_BYTES])
 {
     uint8_t context[MAILBOX_ID_BYTES + 8];
 
@@ -201,5 +205,6 @@ void sealed_chain_next(const uint8_t key[KEY_BYTES], const uint8_t before[SEALED
 
     memcpy(fixed, before, SEALED_LINK_BYTES);
     context_put(c, fixed + SEALED_LINK_BYTES);
-    kdf2(link_out, key, "letterlock sealed chain v1", str_of(fixed, sizeof fixed), str_of(header, SEALED_HEADER_BYTES));
+    kdf2(link_out, key, "letterlock sealed chain v1", str_of(fixed, sizeof fixed),
+         str_of(header, SEALED_HEADER_BYTES));
 }

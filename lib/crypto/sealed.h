@@ -36,8 +36,8 @@ void sealed_release(struct sealed *s); /* wipes */
 /* Seal. begin: E_CORRUPT (the public key is none), E_NOMEM. push appends plain.n + 17 bytes to `out`:
  * E_LIMIT (plain over SEALED_CHUNK_MAX, or out->max), E_NOMEM; E_BUG after the last. A record may be
  * one empty last chunk. */
-MUST_CHECK int sealed_begin(struct sealed *s, const uint8_t pk[XWING_PUBLIC_BYTES], const struct sealed_context *c,
-                            uint8_t header_out[SEALED_HEADER_BYTES]);
+MUST_CHECK int sealed_begin(struct sealed *s, const uint8_t pk[XWING_PUBLIC_BYTES],
+                            const struct sealed_context *c, uint8_t header_out[SEALED_HEADER_BYTES]);
 MUST_CHECK int sealed_push(struct sealed *s, struct str plain, bool last, struct buf *out);
 
 /* Records that are sealed together may share one encapsulation: each still has a stream key of its own,
@@ -48,23 +48,25 @@ struct sealed_shared {
     uint8_t ct[XWING_CT_BYTES], ss[XWING_SS_BYTES];
 };
 void sealed_shared_release(struct sealed_shared *k); /* wipes */
-MUST_CHECK int sealed_shared_make(struct sealed_shared *k, const struct xwing_ready *pk); /* E_CORRUPT, E_NOMEM */
+MUST_CHECK int sealed_shared_make(struct sealed_shared *k,
+                                  const struct xwing_ready *pk); /* E_CORRUPT, E_NOMEM */
 /* E_BUG when it was not made. */
-MUST_CHECK int sealed_begin_shared(struct sealed *s, const struct sealed_shared *k, const struct sealed_context *c,
-                                   uint8_t header_out[SEALED_HEADER_BYTES]);
+MUST_CHECK int sealed_begin_shared(struct sealed *s, const struct sealed_shared *k,
+                                   const struct sealed_context *c, uint8_t header_out[SEALED_HEADER_BYTES]);
 
 /* Which mailbox key a header wants. E_CORRUPT, E_VERSION. */
 MUST_CHECK int sealed_key_generation(struct str header, uint32_t *generation_out);
 /* Open. E_CORRUPT: not for this key or context, damaged, out of order, or after the last one; E_VERSION,
  * E_LIMIT, E_NOMEM. When the chunks end, sealed_complete must be true, else the record is cut off. */
-MUST_CHECK int sealed_open(struct sealed *s, const uint8_t seed[XWING_SEED_BYTES], const struct sealed_context *c,
-                           struct str header);
+MUST_CHECK int sealed_open(struct sealed *s, const uint8_t seed[XWING_SEED_BYTES],
+                           const struct sealed_context *c, struct str header);
 /* The same, remembering the secret for the next record that shares it. Start with zeros, wipe at the end. */
 struct sealed_opened {
     uint8_t tag[KEY_BYTES], ss[XWING_SS_BYTES];
 };
-MUST_CHECK int sealed_open_next(struct sealed *s, const uint8_t seed[XWING_SEED_BYTES], const struct sealed_context *c,
-                                struct str header, struct sealed_opened *last);
+MUST_CHECK int sealed_open_next(struct sealed *s, const uint8_t seed[XWING_SEED_BYTES],
+                                const struct sealed_context *c, struct str header,
+                                struct sealed_opened *last);
 MUST_CHECK int sealed_pull(struct sealed *s, struct str chunk, struct buf *out);
 bool sealed_complete(const struct sealed *s);
 
@@ -72,8 +74,8 @@ bool sealed_complete(const struct sealed *s);
  * record, in order of seq, from the link before. `key` is SUBKEY_SEALED_CHAIN_MAC. Compare links with
  * bytes_same; the last one is noted outside the file. */
 #define SEALED_LINK_BYTES 32u
-void sealed_chain_start(const uint8_t key[KEY_BYTES], const uint8_t mailbox[MAILBOX_ID_BYTES], uint64_t file_generation,
-                        uint8_t link_out[SEALED_LINK_BYTES]);
+void sealed_chain_start(const uint8_t key[KEY_BYTES], const uint8_t mailbox[MAILBOX_ID_BYTES],
+                        uint64_t file_generation, uint8_t link_out[SEALED_LINK_BYTES]);
 void sealed_chain_next(const uint8_t key[KEY_BYTES], const uint8_t before[SEALED_LINK_BYTES],
                        const struct sealed_context *c, const uint8_t header[SEALED_HEADER_BYTES],
                        uint8_t link_out[SEALED_LINK_BYTES]);

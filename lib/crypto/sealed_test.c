@@ -42,7 +42,8 @@ static void record_make(struct record *r, size_t bytes, size_t chunk)
     CHECK(sealed_push(&s, STR("x"), true, &r->chunks[0]) == E_BUG);
 }
 
-static int record_open(const struct record *r, const struct sealed_context *c, struct buf *out, bool *complete)
+static int record_open(const struct record *r, const struct sealed_context *c, struct buf *out,
+                       bool *complete)
 {
     CLEANUP(sealed_release) struct sealed s;
     int e = sealed_open(&s, seed, c, str_of(r->header, sizeof r->header));
@@ -55,7 +56,9 @@ static int record_open(const struct record *r, const struct sealed_context *c, s
 
 static void test_round_trip(void **state UNUSED)
 {
-    static const size_t sizes[][2] = { { 0, 1 }, { 1, 1 }, { 1000, 400 }, { 65536, 65536 }, { 3 * 65536, 65536 } };
+    static const size_t sizes[][2] = {
+        { 0, 1 }, { 1, 1 }, { 1000, 400 }, { 65536, 65536 }, { 3 * 65536, 65536 }
+    };
 
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
         CLEANUP(record_release) struct record r;
@@ -144,8 +147,10 @@ static void test_shared(void **state UNUSED)
     CHECK(sealed_begin_shared(&s, &shared, &c[0], header[0]) == E_BUG);
     CHECK(xwing_ready_new(pk, &ready) == 0 && sealed_shared_make(&shared, ready) == 0);
     for (size_t i = 0; i < 2; i++)
-        CHECK(sealed_begin_shared(&s, &shared, &c[i], header[i]) == 0 && sealed_push(&s, STR("letter"), true, &chunk[i]) == 0);
-    CHECK(memcmp(header[0], header[1], SEALED_HEADER_BYTES - 24) == 0 && !str_eq(buf_str(&chunk[0]), buf_str(&chunk[1])));
+        CHECK(sealed_begin_shared(&s, &shared, &c[i], header[i]) == 0 &&
+              sealed_push(&s, STR("letter"), true, &chunk[i]) == 0);
+    CHECK(memcmp(header[0], header[1], SEALED_HEADER_BYTES - 24) == 0 &&
+          !str_eq(buf_str(&chunk[0]), buf_str(&chunk[1])));
     for (size_t i = 0; i < 4; i++) {
         buf_clear(&out);
         CHECK(sealed_open_next(&s, seed, &c[i & 1], str_of(header[i & 1], sizeof header[0]), &last) == 0);
@@ -181,7 +186,8 @@ static void test_limits(void **state UNUSED)
 static void test_chain(void **state UNUSED)
 {
     uint8_t key[KEY_BYTES] = { 1 }, header[3][SEALED_HEADER_BYTES] = { { 1 }, { 2 }, { 3 } };
-    uint8_t start[SEALED_LINK_BYTES], one[SEALED_LINK_BYTES], two[SEALED_LINK_BYTES], other[SEALED_LINK_BYTES];
+    uint8_t start[SEALED_LINK_BYTES], one[SEALED_LINK_BYTES], two[SEALED_LINK_BYTES],
+        other[SEALED_LINK_BYTES];
     struct sealed_context c = context, d = context;
 
     d.seq++;
@@ -203,8 +209,8 @@ static void test_chain(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_cut_and_order), cmocka_unit_test(test_foreign),
-        cmocka_unit_test(test_shared),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_cut_and_order),
+        cmocka_unit_test(test_foreign),    cmocka_unit_test(test_shared),
         cmocka_unit_test(test_limits),     cmocka_unit_test(test_chain),
     };
     CHECK(crypto_init() == 0 && xwing_keypair(seed, pk) == 0);

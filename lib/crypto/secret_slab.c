@@ -42,7 +42,8 @@ static struct secret_slab *slab_arrays(size_t count)
 
 int secret_slab_new(size_t count, struct secret_slab **out)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = (count * sizeof(struct entry) + page - 1) / page * page;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE),
+           bytes = (count * sizeof(struct entry) + page - 1) / page * page;
     struct secret_slab *s;
 
     if (count < 1 || count > SECRET_SLAB_COUNT_MAX)
@@ -128,7 +129,8 @@ void secret_free(struct secret_slab *s, void *p)
     if (e < s->entries || (i = (size_t)(e - s->entries)) >= s->count || &s->entries[i] != e)
         abort();
     pthread_mutex_lock(&s->lock);
-    if (!s->live[i] || sodium_memcmp(e->before, s->canary, CANARY_BYTES) || sodium_memcmp(e->after, s->canary, CANARY_BYTES))
+    if (!s->live[i] || sodium_memcmp(e->before, s->canary, CANARY_BYTES) ||
+        sodium_memcmp(e->after, s->canary, CANARY_BYTES))
         abort();
     sodium_memzero(e, sizeof *e);
     s->live[i] = false;

@@ -21,9 +21,9 @@ struct spool {
     struct buf tail;       /* what follows them */
     crypto_generichash_state hash;
     uint8_t key[KEY_BYTES];
-    uint8_t *sealed;       /* SEALED_BYTES: a record on its way to or from the file */
-    char *cache;           /* SPOOL_RECORD_BYTES, plain */
-    uint64_t cached;       /* which record it is */
+    uint8_t *sealed; /* SEALED_BYTES: a record on its way to or from the file */
+    char *cache;     /* SPOOL_RECORD_BYTES, plain */
+    uint64_t cached; /* which record it is */
 };
 
 int spool_new(int dir, uint64_t max_bytes, struct spool **out)
@@ -101,8 +101,8 @@ static int record_write(struct spool *s, const char *plain)
     uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
 
     nonce_of(s->flushed / SPOOL_RECORD_BYTES, nonce);
-    crypto_aead_chacha20poly1305_ietf_encrypt(s->sealed, NULL, (const uint8_t *)plain, SPOOL_RECORD_BYTES, NULL, 0,
-                                              NULL, nonce, s->key);
+    crypto_aead_chacha20poly1305_ietf_encrypt(s->sealed, NULL, (const uint8_t *)plain, SPOOL_RECORD_BYTES,
+                                              NULL, 0, NULL, nonce, s->key);
     for (size_t at = 0; at < SEALED_BYTES;) {
         ssize_t n = file_ops()->write(s->fd, s->sealed + at, SEALED_BYTES - at);
 
@@ -198,8 +198,8 @@ static int record_read(struct spool *s, uint64_t record)
         at += (size_t)n;
     }
     nonce_of(record, nonce);
-    if (crypto_aead_chacha20poly1305_ietf_decrypt((uint8_t *)s->cache, NULL, NULL, s->sealed, SEALED_BYTES, NULL, 0,
-                                                  nonce, s->key) < 0)
+    if (crypto_aead_chacha20poly1305_ietf_decrypt((uint8_t *)s->cache, NULL, NULL, s->sealed, SEALED_BYTES,
+                                                  NULL, 0, nonce, s->key) < 0)
         return E_CORRUPT;
     s->cached = record;
     return 0;

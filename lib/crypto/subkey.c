@@ -29,7 +29,8 @@ void subkey_derive(const uint8_t server_key[KEY_BYTES], enum subkey_purpose purp
 #define CHECKSUM_BYTES 4u
 #define SALT_BYTES     16u
 #define PLAIN_BYTES    (KEY_BYTES + CHECKSUM_BYTES)
-#define WRAPPED_BYTES  (8u + SALT_BYTES + BOX_KEY_BYTES + CHECKSUM_BYTES) /* passes, KiB, salt, box, checksum */
+#define WRAPPED_BYTES \
+    (8u + SALT_BYTES + BOX_KEY_BYTES + CHECKSUM_BYTES) /* passes, KiB, salt, box, checksum */
 
 static void checksum_of(struct str prefix, const uint8_t *p, size_t n, uint8_t out[CHECKSUM_BYTES])
 {
@@ -60,7 +61,8 @@ static int text_get(struct str prefix, struct str text, uint8_t *p, size_t n)
     size_t body = 2 * (n - CHECKSUM_BYTES);
 
     text = str_trim(text);
-    if (!str_starts(text, prefix) || text.n != prefix.n + body + 1 + 2 * CHECKSUM_BYTES || text.p[prefix.n + body] != '-')
+    if (!str_starts(text, prefix) || text.n != prefix.n + body + 1 + 2 * CHECKSUM_BYTES ||
+        text.p[prefix.n + body] != '-')
         return E_SYNTAX;
     text = str_skip(text, prefix.n);
     if (!hex_decode(str_slice(text, 0, body), p, n - CHECKSUM_BYTES) ||
@@ -101,8 +103,8 @@ static int wrap_key(const uint8_t *p, struct str passphrase, uint8_t key_out[KEY
         return E_CORRUPT;
     if (passphrase.n > PASSWORD_BYTES_MAX)
         return E_AUTH;
-    return crypto_pwhash(key_out, KEY_BYTES, passphrase.p, passphrase.n, p + 8, passes, (size_t)mem_kib * 1024,
-                         crypto_pwhash_ALG_ARGON2ID13) < 0
+    return crypto_pwhash(key_out, KEY_BYTES, passphrase.p, passphrase.n, p + 8, passes,
+                         (size_t)mem_kib * 1024, crypto_pwhash_ALG_ARGON2ID13) < 0
                ? E_NOMEM
                : 0;
 }

@@ -6,9 +6,9 @@
 #define LIB_CRYPTO_TICKET_H
 #include "lib/crypto/box.h"
 
-#define TICKET_BYTES      144u
-#define MAILBOX_ID_BYTES  12u
-#define SESSION_ID_BYTES  16u
+#define TICKET_BYTES     144u
+#define MAILBOX_ID_BYTES 12u
+#define SESSION_ID_BYTES 16u
 
 struct ticket {
     uint8_t mailbox[MAILBOX_ID_BYTES];
@@ -22,6 +22,7 @@ struct ticket {
 void ticket_seal(const struct ticket *t, const uint8_t ticket_key[KEY_BYTES], uint8_t out[TICKET_BYTES]);
 /* E_CORRUPT: not sealed with this key; E_STALE: expires_ms <= now_ms. *out is set on success only;
  * wipe it with ticket_release. */
-MUST_CHECK int ticket_open(struct str bytes, const uint8_t ticket_key[KEY_BYTES], int64_t now_ms, struct ticket *out);
+MUST_CHECK int ticket_open(struct str bytes, const uint8_t ticket_key[KEY_BYTES], int64_t now_ms,
+                           struct ticket *out);
 void ticket_release(struct ticket *t);
 #endif

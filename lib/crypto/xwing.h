@@ -22,14 +22,16 @@ MUST_CHECK int xwing_keypair(uint8_t seed_out[XWING_SEED_BYTES], uint8_t pk_out[
 MUST_CHECK int xwing_encaps(const uint8_t pk[XWING_PUBLIC_BYTES], uint8_t ct_out[XWING_CT_BYTES],
                             uint8_t ss_out[XWING_SS_BYTES]);
 /* The same with given randomness: for test vectors only. */
-MUST_CHECK int xwing_encaps_derand(const uint8_t pk[XWING_PUBLIC_BYTES], const uint8_t coins[XWING_COINS_BYTES],
-                                   uint8_t ct_out[XWING_CT_BYTES], uint8_t ss_out[XWING_SS_BYTES]);
+MUST_CHECK int xwing_encaps_derand(const uint8_t pk[XWING_PUBLIC_BYTES],
+                                   const uint8_t coins[XWING_COINS_BYTES], uint8_t ct_out[XWING_CT_BYTES],
+                                   uint8_t ss_out[XWING_SS_BYTES]);
 /* The same for one public key again and again: what depends on the key alone is kept (8 KiB, no secret).
  * new: E_CORRUPT, E_NOMEM. encaps: E_CORRUPT, E_NOMEM. */
 struct xwing_ready; /* opaque */
 MUST_CHECK int xwing_ready_new(const uint8_t pk[XWING_PUBLIC_BYTES], struct xwing_ready **out);
 void xwing_ready_free(struct xwing_ready **k); /* NULL is accepted, sets NULL */
-bool xwing_ready_is(const struct xwing_ready *k, const uint8_t pk[XWING_PUBLIC_BYTES]); /* made of this one? */
+bool xwing_ready_is(const struct xwing_ready *k,
+                    const uint8_t pk[XWING_PUBLIC_BYTES]); /* made of this one? */
 MUST_CHECK int xwing_ready_encaps(const struct xwing_ready *k, uint8_t ct_out[XWING_CT_BYTES],
                                   uint8_t ss_out[XWING_SS_BYTES]);
 /* The secret in `ct`. A ciphertext for someone else, or a changed one, gives a random-looking secret

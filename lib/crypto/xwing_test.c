@@ -37,7 +37,10 @@ static void test_draft_vectors(void **state UNUSED)
     char path[1024];
     json_t *all;
 
-    snprintf(path, sizeof path, "%s%s/vectors/xwing/test-vectors.json", corpus ? corpus : src ? src : ".",
+    snprintf(path, sizeof path, "%s%s/vectors/xwing/test-vectors.json",
+             corpus ? corpus
+             : src  ? src
+                    : ".",
              corpus ? "" : "/../shared/corpus");
     if (!(all = json_load_file(path, 0, NULL))) {
         print_message("SKIPPED: no X-Wing vectors at %s\n", path);

@@ -29,7 +29,8 @@ bool db_test_fail_allocation(int nth)
 
 static void *mem_take(int n)
 {
-    bool fail = atomic_load_explicit(&fail_in, memory_order_relaxed) > 0 && atomic_fetch_sub(&fail_in, 1) == 1;
+    bool fail =
+        atomic_load_explicit(&fail_in, memory_order_relaxed) > 0 && atomic_fetch_sub(&fail_in, 1) == 1;
     char *p = fail ? NULL : malloc((size_t)n + MEM_HEAD);
 
     if (!p)
@@ -89,8 +90,13 @@ static int init_result = E_BUG;
 static void init(void)
 {
     static const sqlite3_mem_methods methods = {
-        .xMalloc = mem_take, .xFree = mem_give, .xRealloc = mem_resize, .xSize = mem_size,
-        .xRoundup = mem_round, .xInit = mem_init, .xShutdown = mem_shutdown,
+        .xMalloc = mem_take,
+        .xFree = mem_give,
+        .xRealloc = mem_resize,
+        .xSize = mem_size,
+        .xRoundup = mem_round,
+        .xInit = mem_init,
+        .xShutdown = mem_shutdown,
     };
 
     if (sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) != SQLITE_OK ||
@@ -111,20 +117,35 @@ int db_init(void)
 
 int db_error_from_sqlite(int code)
 {
-    static const struct { int code, e; } rows[] = {
-        { SQLITE_OK, 0 },                            { SQLITE_ROW, 0 },
-        { SQLITE_DONE, 0 },                          { SQLITE_CONSTRAINT_UNIQUE, E_EXISTS },
-        { SQLITE_CONSTRAINT_PRIMARYKEY, E_EXISTS },  { SQLITE_CONSTRAINT_ROWID, E_EXISTS },
-        { SQLITE_CONSTRAINT_FOREIGNKEY, E_NOTFOUND }, { SQLITE_IOERR_NOMEM, E_NOMEM },
-        { SQLITE_CONSTRAINT, E_RANGE },              { SQLITE_FULL, E_FULL },
-        { SQLITE_BUSY, E_BUSY },                     { SQLITE_LOCKED, E_BUSY },
-        { SQLITE_PROTOCOL, E_BUSY },                 { SQLITE_SCHEMA, E_BUSY },
-        { SQLITE_NOMEM, E_NOMEM },                   { SQLITE_NOTADB, E_CORRUPT },
-        { SQLITE_CORRUPT, E_CORRUPT },               { SQLITE_IOERR, E_IO },
-        { SQLITE_CANTOPEN, E_IO },                   { SQLITE_READONLY, E_DENIED },
-        { SQLITE_PERM, E_DENIED },                   { SQLITE_AUTH, E_DENIED },
-        { SQLITE_TOOBIG, E_TOO_BIG },                { SQLITE_INTERRUPT, E_CANCELED },
-        { SQLITE_ABORT, E_CANCELED },                { SQLITE_RANGE, E_BUG },
+    static const struct {
+        int code, e;
+    } rows[] = {
+        { SQLITE_OK, 0 },
+        { SQLITE_ROW, 0 },
+        { SQLITE_DONE, 0 },
+        { SQLITE_CONSTRAINT_UNIQUE, E_EXISTS },
+        { SQLITE_CONSTRAINT_PRIMARYKEY, E_EXISTS },
+        { SQLITE_CONSTRAINT_ROWID, E_EXISTS },
+        { SQLITE_CONSTRAINT_FOREIGNKEY, E_NOTFOUND },
+        { SQLITE_IOERR_NOMEM, E_NOMEM },
+        { SQLITE_CONSTRAINT, E_RANGE },
+        { SQLITE_FULL, E_FULL },
+        { SQLITE_BUSY, E_BUSY },
+        { SQLITE_LOCKED, E_BUSY },
+        { SQLITE_PROTOCOL, E_BUSY },
+        { SQLITE_SCHEMA, E_BUSY },
+        { SQLITE_NOMEM, E_NOMEM },
+        { SQLITE_NOTADB, E_CORRUPT },
+        { SQLITE_CORRUPT, E_CORRUPT },
+        { SQLITE_IOERR, E_IO },
+        { SQLITE_CANTOPEN, E_IO },
+        { SQLITE_READONLY, E_DENIED },
+        { SQLITE_PERM, E_DENIED },
+        { SQLITE_AUTH, E_DENIED },
+        { SQLITE_TOOBIG, E_TOO_BIG },
+        { SQLITE_INTERRUPT, E_CANCELED },
+        { SQLITE_ABORT, E_CANCELED },
+        { SQLITE_RANGE, E_BUG },
     };
 
     for (int round = 0; round < 2; round++) /* the extended code, then its class */
@@ -211,10 +232,12 @@ static int set_key(struct db *db, const uint8_t key[DB_KEY_BYTES])
 
 static int set_limits(struct db *db, uint32_t flags)
 {
-    static const struct { int op, on; } config[] = {
-        { SQLITE_DBCONFIG_DEFENSIVE, 1 },      { SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
-        { SQLITE_DBCONFIG_ENABLE_FKEY, 1 },    { SQLITE_DBCONFIG_DQS_DML, 0 },
-        { SQLITE_DBCONFIG_DQS_DDL, 0 },        { SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0 },
+    static const struct {
+        int op, on;
+    } config[] = {
+        { SQLITE_DBCONFIG_DEFENSIVE, 1 },   { SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
+        { SQLITE_DBCONFIG_ENABLE_FKEY, 1 }, { SQLITE_DBCONFIG_DQS_DML, 0 },
+        { SQLITE_DBCONFIG_DQS_DDL, 0 },     { SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0 },
     };
     int rc = SQLITE_OK;
 
@@ -231,7 +254,10 @@ static int set_limits(struct db *db, uint32_t flags)
 
 static const char *cache_pragma(uint32_t kib)
 {
-    static const struct { uint32_t kib; const char *sql; } sizes[] = {
+    static const struct {
+        uint32_t kib;
+        const char *sql;
+    } sizes[] = {
         { 65536, "PRAGMA cache_size=-65536" }, { 32768, "PRAGMA cache_size=-32768" },
         { 16384, "PRAGMA cache_size=-16384" }, { 8192, "PRAGMA cache_size=-8192" },
         { 4096, "PRAGMA cache_size=-4096" },   { 2048, "PRAGMA cache_size=-2048" },
@@ -257,7 +283,8 @@ static int set_up_new_file(struct db *db)
 
 static int set_pragmas(struct db *db, const struct db_options *opt)
 {
-    static const char always[] = "PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; PRAGMA secure_delete=ON";
+    static const char always[] =
+        "PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; PRAGMA secure_delete=ON";
     static const char writer[] = "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=4194304";
     bool normal = (opt->flags & DB_SYNC_NORMAL) != 0;
     int r;
@@ -284,8 +311,8 @@ static int check_wal(struct db *db)
 /* Make the empty file ourselves: SQLite would give it 0644, and would not sync the folder. */
 static int create_file(const char *path)
 {
-    CLEANUP(fd_close) int fd = file_ops()->openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                                                  0600);
+    CLEANUP(fd_close)
+    int fd = file_ops()->openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     if (fd < 0 && (errno == EACCES || errno == EPERM))
         return E_IO; /* see db_fail */
@@ -343,13 +370,14 @@ static int open_connection(struct db *db, const struct db_options *opt)
         return db_fail_other(db, E_NOMEM, "open the database");
     if ((rc = sqlite3_open_v2(db->path, &db->s, flags, opt->vfs)) != SQLITE_OK)
         return (rc & 0xff) == SQLITE_CANTOPEN && access(db->path, F_OK) < 0 && errno == ENOENT
-                       ? db_fail_other(db, E_NOTFOUND, "open the database")
-                       : db_fail(db, rc, "open the database");
+                   ? db_fail_other(db, E_NOTFOUND, "open the database")
+                   : db_fail(db, rc, "open the database");
     db->file = true;
     return 0;
 }
 
-int db_open(const char *path, const uint8_t key[DB_KEY_BYTES], const struct db_options *opt, struct db **db_out)
+int db_open(const char *path, const uint8_t key[DB_KEY_BYTES], const struct db_options *opt,
+            struct db **db_out)
 {
     struct db *db = NULL;
     int r = db_init();

@@ -19,9 +19,9 @@ struct db;   /* opaque: one connection */
 struct stmt; /* opaque: one prepared statement in use */
 
 enum {
-    DB_CREATE = 1 << 0,        /* make the file (0600, folder synced) when it is not there */
-    DB_READONLY = 1 << 1,      /* query only; the -wal and -shm beside it must be usable */
-    DB_SYNC_NORMAL = 1 << 2,   /* a commit may be lost by power loss: only for what can be rebuilt */
+    DB_CREATE = 1 << 0,          /* make the file (0600, folder synced) when it is not there */
+    DB_READONLY = 1 << 1,        /* query only; the -wal and -shm beside it must be usable */
+    DB_SYNC_NORMAL = 1 << 2,     /* a commit may be lost by power loss: only for what can be rebuilt */
     DB_OWN_CHECKPOINTS = 1 << 3, /* nothing is checkpointed but by db_checkpoint, not even at close */
 };
 
@@ -35,10 +35,10 @@ struct db_error {
 
 struct db_options {
     uint32_t flags;
-    uint32_t cache_kib;       /* page cache limit of the handle; 0: 512. Rounded down to a power of 2 */
-    uint32_t statements;      /* cached statements kept; 0: 64 */
-    const char *vfs;          /* NULL: the default one */
-    struct db_error *error;   /* filled when db_open fails; may be NULL */
+    uint32_t cache_kib;     /* page cache limit of the handle; 0: 512. Rounded down to a power of 2 */
+    uint32_t statements;    /* cached statements kept; 0: 64 */
+    const char *vfs;        /* NULL: the default one */
+    struct db_error *error; /* filled when db_open fails; may be NULL */
 };
 
 /* Once per process; db_open calls it. Memory that SQLite gives back is wiped, its statistics are off,

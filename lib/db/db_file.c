@@ -14,8 +14,10 @@
 int db_checkpoint(struct db *db, enum db_checkpoint how, uint32_t *left_out)
 {
     static const int modes[] = {
-        [DB_PASSIVE] = SQLITE_CHECKPOINT_PASSIVE, [DB_FULL] = SQLITE_CHECKPOINT_FULL,
-        [DB_RESTART] = SQLITE_CHECKPOINT_RESTART, [DB_TRUNCATE] = SQLITE_CHECKPOINT_TRUNCATE,
+        [DB_PASSIVE] = SQLITE_CHECKPOINT_PASSIVE,
+        [DB_FULL] = SQLITE_CHECKPOINT_FULL,
+        [DB_RESTART] = SQLITE_CHECKPOINT_RESTART,
+        [DB_TRUNCATE] = SQLITE_CHECKPOINT_TRUNCATE,
     };
     int in_wal = 0, moved = 0, rc;
 

@@ -8,17 +8,17 @@ struct stmt {
     struct db *db;
     sqlite3_stmt *s;
     const char *sql;
-    struct stmt *next;    /* in db->stmts, the latest used first */
+    struct stmt *next; /* in db->stmts, the latest used first */
     bool busy;
-    int bind_error;       /* E_*, sticky until reset */
+    int bind_error; /* E_*, sticky until reset */
 };
 
 struct db {
     sqlite3 *s;
-    struct stmt *stmts;   /* every statement of the handle, in use or not */
+    struct stmt *stmts; /* every statement of the handle, in use or not */
     size_t n_stmts, stmts_max;
     uint32_t flags;
-    bool file;            /* has a file: not in memory */
+    bool file; /* has a file: not in memory */
     struct db_error error;
     char path[];
 };

@@ -14,7 +14,8 @@ static char path[128], path2[128];
 static const uint8_t key[DB_KEY_BYTES] = "0123456789abcdef0123456789abcde", key2[DB_KEY_BYTES] = { 1 };
 static const struct db_options create = { .flags = DB_CREATE };
 
-static const char SQL_TABLE[] = "CREATE TABLE t(id INTEGER PRIMARY KEY, u TEXT UNIQUE, b BLOB, n INTEGER CHECK(n<100)) STRICT";
+static const char SQL_TABLE[] =
+    "CREATE TABLE t(id INTEGER PRIMARY KEY, u TEXT UNIQUE, b BLOB, n INTEGER CHECK(n<100)) STRICT";
 static const char SQL_CHILD[] = "CREATE TABLE c(t INTEGER NOT NULL REFERENCES t(id)) STRICT";
 static const char SQL_ADD[] = "INSERT INTO t(id,u,b,n) VALUES(?1,?2,?3,?4)";
 static const char SQL_ADD_CHILD[] = "INSERT INTO c(t) VALUES(?1)";
@@ -87,11 +88,21 @@ static int64_t count(struct db *db)
 
 static void test_settings(void **state)
 {
-    static const struct { const char *sql; int64_t is; } rows[] = {
-        { "PRAGMA auto_vacuum", 2 },    { "PRAGMA synchronous", 2 },     { "PRAGMA foreign_keys", 1 },
-        { "PRAGMA secure_delete", 1 },  { "PRAGMA temp_store", 2 },      { "PRAGMA trusted_schema", 0 },
-        { "PRAGMA cell_size_check", 1 }, { "PRAGMA busy_timeout", 5000 }, { "PRAGMA cache_size", -512 },
-        { "PRAGMA page_size", 4096 },   { "SELECT (SELECT * FROM pragma_journal_mode)='wal'", 1 },
+    static const struct {
+        const char *sql;
+        int64_t is;
+    } rows[] = {
+        { "PRAGMA auto_vacuum", 2 },
+        { "PRAGMA synchronous", 2 },
+        { "PRAGMA foreign_keys", 1 },
+        { "PRAGMA secure_delete", 1 },
+        { "PRAGMA temp_store", 2 },
+        { "PRAGMA trusted_schema", 0 },
+        { "PRAGMA cell_size_check", 1 },
+        { "PRAGMA busy_timeout", 5000 },
+        { "PRAGMA cache_size", -512 },
+        { "PRAGMA page_size", 4096 },
+        { "SELECT (SELECT * FROM pragma_journal_mode)='wal'", 1 },
         { "PRAGMA journal_size_limit", 4194304 },
     };
     CLEANUP(db_close) struct db *db = fresh();
@@ -153,7 +164,8 @@ static void test_statements(void **state)
     char bytes[3];
 
     (void)state;
-    CHECK(add(db, 1, "one", 1) == 0 && add(db, 2, NULL, 2) == 0 && db_last_rowid(db) == 2 && db_changes(db) == 1);
+    CHECK(add(db, 1, "one", 1) == 0 && add(db, 2, NULL, 2) == 0 && db_last_rowid(db) == 2 &&
+          db_changes(db) == 1);
     CHECK(stmt_get(db, SQL_GET, &a) == 0 && stmt_get(db, SQL_GET, &b) == 0 && a != b);
     stmt_bind_i64(a, 1, 1);
     stmt_bind_i64(b, 1, 2);
@@ -264,8 +276,9 @@ static void test_copies(void **state)
     {
         char cmd[512]; /* the stock library opens it with the very same passphrase */
 
-        snprintf(cmd, sizeof cmd, "'%s' '%s' 612062266b65793d2534313f23c3a4 0 0 'SELECT u FROM t' | grep -qx here",
-                 DB_ORACLE, path2);
+        snprintf(cmd, sizeof cmd,
+                 "'%s' '%s' 612062266b65793d2534313f23c3a4 0 0 'SELECT u FROM t' | grep -qx here", DB_ORACLE,
+                 path2);
         CHECK(system(cmd) == 0);
     }
 }
@@ -329,7 +342,9 @@ static void test_interrupt(void **state)
 
     (void)state;
     CHECK(pthread_create(&t, NULL, interrupt, db) == 0);
-    r = db_run(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<200000000) SELECT count(*) FROM n");
+    r = db_run(
+        db,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<200000000) SELECT count(*) FROM n");
     CHECK(r == E_CANCELED);
     pthread_join(t, NULL);
     CHECK(count(db) == 0);

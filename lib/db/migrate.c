@@ -259,7 +259,8 @@ static const char SQL_VERSION[] = "PRAGMA user_version";
 static const char SQL_APPLICATION[] = "PRAGMA application_id";
 static const char SQL_EMPTY[] = "SELECT count(*) FROM sqlite_schema";
 
-static int version_check(struct db *db, const struct migration_set *set, int64_t *version_out, struct buf *why)
+static int version_check(struct db *db, const struct migration_set *set, int64_t *version_out,
+                         struct buf *why)
 {
     int64_t version = 0, app = 0, objects = 0;
     int r;

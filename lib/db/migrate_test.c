@@ -26,9 +26,11 @@ static const struct row {
 } rows[] = {
     { "the same", &v2, &v2, NULL, 0, "" },
     { "upgrade", &v1, &v2, NULL, 0, "" },
-    { "newer", &v2, &v1, NULL, E_VERSION, "written by a newer program: test version 2, this program knows 1" },
+    { "newer", &v2, &v1, NULL, E_VERSION,
+      "written by a newer program: test version 2, this program knows 1" },
     { "another kind", &v2, &other, NULL, E_CORRUPT, "not a other database: application_id 77, version 2" },
-    { "no version", &v2, &v2, "PRAGMA user_version=0", E_CORRUPT, "not a test database: application_id 77, version 0" },
+    { "no version", &v2, &v2, "PRAGMA user_version=0", E_CORRUPT,
+      "not a test database: application_id 77, version 0" },
     { "index gone", &v2, &v2, "DROP INDEX a_y", 0, "" },
     { "index differs", &v2, &v2, "DROP INDEX a_y; CREATE INDEX a_y ON a(x)", E_CORRUPT,
       "index a_y differs: it is \"CREATE INDEX a_y ON a(x)\", expected \"CREATE INDEX a_y ON a(y)\"" },
@@ -47,7 +49,6 @@ static const struct row {
 
 static void exec(struct db *db, const char *sql)
 {
-
 
     CHECK(sqlite3_exec(db_sqlite(db), sql, NULL, NULL, NULL) == 0);
 }
@@ -71,7 +72,8 @@ static void test_rows(void **state)
         if (!str_eq_z(buf_str(&why), row->why))
             print_error("it says: %.*s\n", STR_ARG(buf_str(&why)));
         CHECK(str_eq_z(buf_str(&why), row->why));
-        CHECK(r < 0 || (db_get_i64(db, "SELECT count(*) FROM sqlite_schema WHERE name='a_y'", &n) == 0 && n == 1));
+        CHECK(r < 0 ||
+              (db_get_i64(db, "SELECT count(*) FROM sqlite_schema WHERE name='a_y'", &n) == 0 && n == 1));
     }
     check_case = "";
 }
@@ -92,9 +94,12 @@ static void test_broken(void **state)
 
 static void test_normalize(void **state)
 {
-    static const struct { const char *in, *out; } texts[] = {
-        { "a  b", "a b" }, { " a , b ", "a,b" }, { "'a  b'", "'a  b'" }, { "a--x\nb", "a b" },
-        { "a/* */b", "a b" }, { "\"a--\" [b  c]", "\"a--\"[b  c]" }, { "'open", "'open" }, { "/*", "" },
+    static const struct {
+        const char *in, *out;
+    } texts[] = {
+        { "a  b", "a b" },    { " a , b ", "a,b" }, { "'a  b'", "'a  b'" },
+        { "a--x\nb", "a b" }, { "a/* */b", "a b" }, { "\"a--\" [b  c]", "\"a--\"[b  c]" },
+        { "'open", "'open" }, { "/*", "" },
     };
 
     (void)state;

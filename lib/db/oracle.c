@@ -30,7 +30,8 @@ static int run(sqlite3 *db, const char *key_hex, uint32_t page_size, uint32_t re
     snprintf(pragma, sizeof pragma, "PRAGMA page_size=%u", page_size);
     if ((rc = sqlite3_key(db, key, (int)n)) != SQLITE_OK ||
         (page_size && (rc = sqlite3_exec(db, pragma, NULL, NULL, NULL)) != SQLITE_OK) ||
-        (reserved && (rc = sqlite3_file_control(db, "main", SQLITE_FCNTL_RESERVE_BYTES, &bytes)) != SQLITE_OK))
+        (reserved &&
+         (rc = sqlite3_file_control(db, "main", SQLITE_FCNTL_RESERVE_BYTES, &bytes)) != SQLITE_OK))
         return rc;
     return sqlite3_exec(db, sql, print_row, NULL, NULL);
 }

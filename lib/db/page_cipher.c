@@ -75,7 +75,8 @@ static void globals_init(void)
 
 static struct nonce_pool *pool_new(void)
 {
-    void *p = mmap(NULL, sizeof(struct nonce_pool), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *p =
+        mmap(NULL, sizeof(struct nonce_pool), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (p == MAP_FAILED)
         return NULL;
@@ -102,7 +103,8 @@ int page_cipher_thread_ready(void)
     l->pool = pool_new();
     /* The first init with the algorithm allocates; later ones, with key and nonce only, do not. */
     if (!l->chacha || !l->mac || !l->pool || pthread_setspecific(lane_key, l) != 0 ||
-        EVP_EncryptInit_ex2(l->chacha, chacha20, (const uint8_t[32]){ 0 }, (const uint8_t[16]){ 0 }, NULL) != 1 ||
+        EVP_EncryptInit_ex2(l->chacha, chacha20, (const uint8_t[32]){ 0 }, (const uint8_t[16]){ 0 }, NULL) !=
+            1 ||
         EVP_MAC_init(l->mac, (const uint8_t[32]){ 0 }, 32, NULL) != 1) {
         pthread_setspecific(lane_key, NULL);
         lane_free(l);
@@ -149,8 +151,8 @@ static bool chacha_run(EVP_CIPHER_CTX *c, const uint8_t *key, const uint8_t nonc
 
     le32_put(iv, counter);
     memcpy(iv + 4, nonce, 12);
-    return EVP_EncryptInit_ex2(c, NULL, key, iv, NULL) == 1 && EVP_EncryptUpdate(c, data, &done, data, (int)n) == 1 &&
-           done == (int)n;
+    return EVP_EncryptInit_ex2(c, NULL, key, iv, NULL) == 1 &&
+           EVP_EncryptUpdate(c, data, &done, data, (int)n) == 1 && done == (int)n;
 }
 
 /* ChaCha20 as RFC 8439 2.4 has it: the 32-bit counter wraps and the nonce stays. OpenSSL's carries
@@ -173,7 +175,8 @@ static bool page_otk(EVP_CIPHER_CTX *c, const uint8_t *key, const uint8_t *nonce
     return chacha_xor(c, key, nonce, *counter_out, otk, OTK_BYTES);
 }
 
-static bool page_tag(EVP_MAC_CTX *m, const uint8_t *otk, const uint8_t *data, size_t n, uint8_t tag[PAGE_TAG_BYTES])
+static bool page_tag(EVP_MAC_CTX *m, const uint8_t *otk, const uint8_t *data, size_t n,
+                     uint8_t tag[PAGE_TAG_BYTES])
 {
     size_t got = 0;
 

@@ -24,12 +24,12 @@
 #define LIB_DB_PAGE_CIPHER_H
 #include "lib/base/base.h"
 
-#define PAGE_KEY_BYTES     32u
-#define PAGE_SALT_BYTES    16u
-#define PAGE_NONCE_BYTES   16u
-#define PAGE_TAG_BYTES     16u
-#define PAGE_EXTRA_BYTES   (PAGE_NONCE_BYTES + PAGE_TAG_BYTES)
-#define PAGE_KDF_ROUNDS    64007
+#define PAGE_KEY_BYTES   32u
+#define PAGE_SALT_BYTES  16u
+#define PAGE_NONCE_BYTES 16u
+#define PAGE_TAG_BYTES   16u
+#define PAGE_EXTRA_BYTES (PAGE_NONCE_BYTES + PAGE_TAG_BYTES)
+#define PAGE_KDF_ROUNDS  64007
 
 /* Register the cipher with SQLite as `chacha20` and make it the default. Once per process, before
  * any database is opened and never before a fork that both sides survive with databases; db_init()

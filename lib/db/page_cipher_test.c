@@ -17,11 +17,11 @@
 static char folder[] = "/tmp/letterlock-cipher-XXXXXX";
 static char path[128];
 
-#define FILL                                                                                             \
-    "CREATE TABLE t(id INTEGER PRIMARY KEY, b TEXT);"                                                    \
-    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<400)"                          \
+#define FILL                                                                    \
+    "CREATE TABLE t(id INTEGER PRIMARY KEY, b TEXT);"                           \
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<400)" \
     " INSERT INTO t SELECT i, printf('%0*d', i*7, i) FROM n"
-#define SUM "SELECT count(*)||':'||sum(length(b))||':'||sum(b) FROM t"
+#define SUM    "SELECT count(*)||':'||sum(length(b))||':'||sum(b) FROM t"
 #define SUM_IS "400:561400:80200"
 
 static int remove_one(const char *p, const struct stat *st, int type, struct FTW *f)
@@ -116,12 +116,29 @@ static int ours(struct str key, uint32_t page, uint32_t reserved, const char *sq
 #define K8  "01234567"
 #define K32 K8 K8 K8 K8
 #define K16 "fedcba9876543210"
-static const struct form { const char *name; struct str key, also; } forms[] = {
-    { "raw binary", { "raw:" K32, 36 }, { "x'" "3031323334353637" "3031323334353637" "3031323334353637" "3031323334353637" "'", 67 } },
-    { "raw hex", { "raw:3031323334353637303132333435363730313233343536373031323334353637", 68 }, { "raw:" K32, 36 } },
+static const struct form {
+    const char *name;
+    struct str key, also;
+} forms[] = {
+    { "raw binary",
+      { "raw:" K32, 36 },
+      { "x'"
+        "3031323334353637"
+        "3031323334353637"
+        "3031323334353637"
+        "3031323334353637"
+        "'",
+        67 } },
+    { "raw hex",
+      { "raw:3031323334353637303132333435363730313233343536373031323334353637", 68 },
+      { "raw:" K32, 36 } },
     { "raw and salt", { "raw:" K32 K16, 52 }, { "raw:" K32, 36 } },
-    { "raw and salt, hex", { "raw:" "3031323334353637303132333435363730313233343536373031323334353637"
-                             "66656463626139383736353433323130", 100 }, { "raw:" K32 K16, 52 } },
+    { "raw and salt, hex",
+      { "raw:"
+        "3031323334353637303132333435363730313233343536373031323334353637"
+        "66656463626139383736353433323130",
+        100 },
+      { "raw:" K32 K16, 52 } },
     { "passphrase", { "correct horse", 13 }, { "correct horse", 13 } },
     { "raw of a wrong length is a passphrase", { "raw:" K16, 20 }, { "raw:" K16, 20 } },
 };
@@ -152,7 +169,8 @@ static void test_page_sizes(void **state)
 
     (void)state;
     for (uint32_t page = 512; page <= 65536; page *= 2) {
-        for (uint32_t reserved = 0; reserved <= (page > 512 ? 48 : 0); reserved += 48) { /* SQLite wants 480 usable */
+        for (uint32_t reserved = 0; reserved <= (page > 512 ? 48 : 0);
+             reserved += 48) { /* SQLite wants 480 usable */
             snprintf(name, sizeof name, "%u/%u", page, reserved);
             check_case = name;
             fresh();
@@ -176,7 +194,8 @@ static void test_wal(void **state)
 
     (void)state;
     fresh();
-    CHECK(sqlite3_open(path, &s) == SQLITE_OK && sqlite3_key(s, forms[0].key.p, (int)forms[0].key.n) == SQLITE_OK);
+    CHECK(sqlite3_open(path, &s) == SQLITE_OK &&
+          sqlite3_key(s, forms[0].key.p, (int)forms[0].key.n) == SQLITE_OK);
     CHECK(sqlite3_db_config(s, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep, NULL) == SQLITE_OK);
     CHECK(sqlite3_exec(s, in_wal, NULL, NULL, NULL) == SQLITE_OK);
     CHECK(sqlite3_close(s) == SQLITE_OK);
@@ -185,8 +204,10 @@ static void test_wal(void **state)
     CHECK(oracle(forms[0].key, 0, 0, SUM, out) == 0 && strcmp(out, SUM_IS) == 0);
     fresh();
     CHECK(oracle(forms[0].key, 0, 0, in_wal, out) == 0);
-    CHECK(oracle(forms[0].key, 0, 0, "PRAGMA wal_autocheckpoint=0; UPDATE t SET b=b||1 WHERE id=1", out) == 0);
-    CHECK(ours(forms[0].key, 0, 0, "SELECT length(b) FROM t WHERE id=1", out) == SQLITE_OK && strcmp(out, "8") == 0);
+    CHECK(oracle(forms[0].key, 0, 0, "PRAGMA wal_autocheckpoint=0; UPDATE t SET b=b||1 WHERE id=1", out) ==
+          0);
+    CHECK(ours(forms[0].key, 0, 0, "SELECT length(b) FROM t WHERE id=1", out) == SQLITE_OK &&
+          strcmp(out, "8") == 0);
 }
 
 static void patch(off_t at, const void *bytes, size_t n)
@@ -233,9 +254,13 @@ static void test_counter_wrap(void **state)
 
 static void test_flipped_bits(void **state)
 {
-    static const struct { const char *name; size_t at; } places[] = {
-        { "first byte", 0 },    { "salt or text", 15 }, { "clear header", 20 }, { "text", 24 }, { "middle", 2048 },
-        { "last of text", 4063 }, { "nonce", 4064 },    { "counter", 4079 },    { "tag", 4080 }, { "end of tag", 4095 },
+    static const struct {
+        const char *name;
+        size_t at;
+    } places[] = {
+        { "first byte", 0 }, { "salt or text", 15 },   { "clear header", 20 }, { "text", 24 },
+        { "middle", 2048 },  { "last of text", 4063 }, { "nonce", 4064 },      { "counter", 4079 },
+        { "tag", 4080 },     { "end of tag", 4095 },
     };
     uint8_t page[4096], key[32], salt[16] = { 7 };
 
@@ -308,7 +333,8 @@ static void test_fork(void **state)
         if ((pid = fork()) == 0)
             child_nonces(fds[1]);
         close(fds[1]);
-        for (ssize_t n; got < sizeof all[i] && (n = read(fds[0], (char *)all[i] + got, sizeof all[i] - got)) > 0;)
+        for (ssize_t n;
+             got < sizeof all[i] && (n = read(fds[0], (char *)all[i] + got, sizeof all[i] - got)) > 0;)
             got += (size_t)n;
         close(fds[0]);
         CHECK(got == sizeof all[i] && waitpid(pid, &status, 0) == pid && status == 0);
@@ -323,9 +349,9 @@ static void test_fork(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),         cmocka_unit_test(test_page_sizes),
-        cmocka_unit_test(test_wal),           cmocka_unit_test(test_counter_wrap),
-        cmocka_unit_test(test_flipped_bits),  cmocka_unit_test(test_flipped_in_file),
+        cmocka_unit_test(test_forms),        cmocka_unit_test(test_page_sizes),
+        cmocka_unit_test(test_wal),          cmocka_unit_test(test_counter_wrap),
+        cmocka_unit_test(test_flipped_bits), cmocka_unit_test(test_flipped_in_file),
         cmocka_unit_test(test_fork),
     };
 

@@ -289,7 +289,7 @@ void txn_end(struct txn *t)
         return;
     t->db = NULL;
     if (sqlite3_get_autocommit(db->s))
-        return; /* SQLite rolled back by itself: disk full, I/O error, out of memory */
+        return;       /* SQLite rolled back by itself: disk full, I/O error, out of memory */
     kept = db->error; /* why we are here is worth more than how the undoing went */
     /* A rollback fails only where the file cannot be read any more; what was not committed stays
      * uncommitted in the WAL all the same. */

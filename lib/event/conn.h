@@ -34,7 +34,8 @@ struct conn_limits {
 };
 
 /* Takes over fd (non-blocking is set here). NULL when memory runs out: fd is closed. */
-struct conn *conn_new(struct loop *l, int fd, const struct conn_limits *lim, const struct conn_ops *ops, void *ctx);
+struct conn *conn_new(struct loop *l, int fd, const struct conn_limits *lim, const struct conn_ops *ops,
+                      void *ctx);
 /* Copies. 0, E_LIMIT (nothing was queued), E_CLOSED. */
 MUST_CHECK int conn_write(struct conn *c, struct str s);
 size_t conn_out_pending(const struct conn *c);

@@ -13,7 +13,7 @@ struct parser {
     size_t i, count;
     struct mime_address *first, **tail;
     struct buf phrase, spec, comment, route;
-    ptrdiff_t at;  /* position of the last unquoted '@' in spec, or -1 */
+    ptrdiff_t at; /* position of the last unquoted '@' in spec, or -1 */
     bool space, angle, in_angle, group, any;
 };
 
@@ -173,14 +173,31 @@ static void step(struct parser *p)
     size_t word;
 
     switch (c) {
-    case ' ': case '\t': case '\r': case '\n': p->space = true; p->i++; return;
+    case ' ':
+    case '\t':
+    case '\r':
+    case '\n':
+        p->space = true;
+        p->i++;
+        return;
     case '(': comment(p); return;
     case '"': quoted(p, '"', false); return;
     case '[': quoted(p, ']', true); return;
     case '<': p->angle ? (void)p->i++ : angle_begin(p); return;
-    case '>': p->in_angle = false; p->i++; return;
-    case ',': p->i++; if (!p->in_angle) entry_end(p); return;
-    case ';': p->i++; entry_end(p); group_end(p); return;
+    case '>':
+        p->in_angle = false;
+        p->i++;
+        return;
+    case ',':
+        p->i++;
+        if (!p->in_angle)
+            entry_end(p);
+        return;
+    case ';':
+        p->i++;
+        entry_end(p);
+        group_end(p);
+        return;
     case ':':
         p->i++;
         if (!p->in_angle && !p->angle && !p->group && p->at < 0)
@@ -207,8 +224,12 @@ static void step(struct parser *p)
 
 struct mime_address *mime_address_parse(struct arena *a, struct str value)
 {
-    struct parser p = { .a = a, .in = value, .phrase.max = TEXT_MAX, .spec.max = TEXT_MAX,
-                        .comment.max = TEXT_MAX, .route.max = TEXT_MAX };
+    struct parser p = { .a = a,
+                        .in = value,
+                        .phrase.max = TEXT_MAX,
+                        .spec.max = TEXT_MAX,
+                        .comment.max = TEXT_MAX,
+                        .route.max = TEXT_MAX };
 
     p.tail = &p.first;
     entry_reset(&p);

@@ -1,33 +1,63 @@
 #include "lib/mime/charset.h"
 #include <errno.h>
 
-#define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
+#define REPLACEMENT    "\xEF\xBF\xBD" /* U+FFFD */
 #define NAME_MAX_BYTES 40u
 
 /* What senders call a charset is often a subset of what they use. The left side is lower case. */
-static const struct { const char *name, *iconv; } aliases[] = {
-    { "ascii", "" }, { "us-ascii", "" }, { "ansi_x3.4-1968", "" }, { "unknown-8bit", "" },
-    { "x-unknown", "" }, { "default", "" }, { "8bit", "" }, { "binary", "" }, { "7bit", "" },
-    { "utf8", "UTF-8" }, { "utf-8", "UTF-8" }, { "unicode-1-1-utf-8", "UTF-8" },
-    { "iso-8859-1", "WINDOWS-1252" }, { "iso8859-1", "WINDOWS-1252" }, { "latin1", "WINDOWS-1252" },
-    { "iso_8859-1", "WINDOWS-1252" }, { "iso-8859-9", "WINDOWS-1254" },
-    { "iso-8859-8-i", "ISO-8859-8" }, { "iso-8859-8-e", "ISO-8859-8" },
-    { "gb2312", "GB18030" }, { "gbk", "GB18030" }, { "x-gbk", "GB18030" }, { "hz-gb-2312", "HZ" },
-    { "shift_jis", "CP932" }, { "shift-jis", "CP932" }, { "sjis", "CP932" }, { "x-sjis", "CP932" },
-    { "windows-31j", "CP932" }, { "iso-2022-jp", "ISO-2022-JP-2" },
-    { "euc-kr", "CP949" }, { "ks_c_5601-1987", "CP949" }, { "ksc5601", "CP949" }, { "ks_c_5601", "CP949" },
-    { "big5", "CP950" }, { "x-big5", "CP950" }, { "tis-620", "WINDOWS-874" },
-    { "unicode-1-1-utf-7", "UTF-7" }, { "macintosh", "MACINTOSH" }, { "x-mac-roman", "MACINTOSH" },
+static const struct {
+    const char *name, *iconv;
+} aliases[] = {
+    { "ascii", "" },
+    { "us-ascii", "" },
+    { "ansi_x3.4-1968", "" },
+    { "unknown-8bit", "" },
+    { "x-unknown", "" },
+    { "default", "" },
+    { "8bit", "" },
+    { "binary", "" },
+    { "7bit", "" },
+    { "utf8", "UTF-8" },
+    { "utf-8", "UTF-8" },
+    { "unicode-1-1-utf-8", "UTF-8" },
+    { "iso-8859-1", "WINDOWS-1252" },
+    { "iso8859-1", "WINDOWS-1252" },
+    { "latin1", "WINDOWS-1252" },
+    { "iso_8859-1", "WINDOWS-1252" },
+    { "iso-8859-9", "WINDOWS-1254" },
+    { "iso-8859-8-i", "ISO-8859-8" },
+    { "iso-8859-8-e", "ISO-8859-8" },
+    { "gb2312", "GB18030" },
+    { "gbk", "GB18030" },
+    { "x-gbk", "GB18030" },
+    { "hz-gb-2312", "HZ" },
+    { "shift_jis", "CP932" },
+    { "shift-jis", "CP932" },
+    { "sjis", "CP932" },
+    { "x-sjis", "CP932" },
+    { "windows-31j", "CP932" },
+    { "iso-2022-jp", "ISO-2022-JP-2" },
+    { "euc-kr", "CP949" },
+    { "ks_c_5601-1987", "CP949" },
+    { "ksc5601", "CP949" },
+    { "ks_c_5601", "CP949" },
+    { "big5", "CP950" },
+    { "x-big5", "CP950" },
+    { "tis-620", "WINDOWS-874" },
+    { "unicode-1-1-utf-7", "UTF-7" },
+    { "macintosh", "MACINTOSH" },
+    { "x-mac-roman", "MACINTOSH" },
 };
 
 static const char *const preloaded[] = {
-    "WINDOWS-1250", "WINDOWS-1251", "WINDOWS-1252", "WINDOWS-1253", "WINDOWS-1254", "WINDOWS-1255",
-    "WINDOWS-1256", "WINDOWS-1257", "WINDOWS-1258", "WINDOWS-874", "ISO-8859-2", "ISO-8859-3",
-    "ISO-8859-4", "ISO-8859-5", "ISO-8859-6", "ISO-8859-7", "ISO-8859-8", "ISO-8859-10", "ISO-8859-13",
-    "ISO-8859-14", "ISO-8859-15", "ISO-8859-16", "KOI8-R", "KOI8-U", "GB18030", "HZ", "CP932",
-    "ISO-2022-JP-2", "ISO-2022-JP", "EUC-JP", "CP949", "ISO-2022-KR", "CP950", "BIG5-HKSCS",
-    "ISO-2022-CN", "EUC-TW", "UTF-7", "UTF-16", "UTF-16LE", "UTF-16BE", "UTF-32", "MACINTOSH", "IBM437",
-    "IBM850", "IBM852", "IBM866",
+    "WINDOWS-1250", "WINDOWS-1251", "WINDOWS-1252", "WINDOWS-1253",  "WINDOWS-1254", "WINDOWS-1255",
+    "WINDOWS-1256", "WINDOWS-1257", "WINDOWS-1258", "WINDOWS-874",   "ISO-8859-2",   "ISO-8859-3",
+    "ISO-8859-4",   "ISO-8859-5",   "ISO-8859-6",   "ISO-8859-7",    "ISO-8859-8",   "ISO-8859-10",
+    "ISO-8859-13",  "ISO-8859-14",  "ISO-8859-15",  "ISO-8859-16",   "KOI8-R",       "KOI8-U",
+    "GB18030",      "HZ",           "CP932",        "ISO-2022-JP-2", "ISO-2022-JP",  "EUC-JP",
+    "CP949",        "ISO-2022-KR",  "CP950",        "BIG5-HKSCS",    "ISO-2022-CN",  "EUC-TW",
+    "UTF-7",        "UTF-16",       "UTF-16LE",     "UTF-16BE",      "UTF-32",       "MACINTOSH",
+    "IBM437",       "IBM850",       "IBM852",       "IBM866",
 };
 
 static const uint16_t windows_1252[32] = {
@@ -95,9 +125,9 @@ int mime_utf8_bytes(const unsigned char *p, size_t n)
  * others keep a state which, in glibc, after an error depends on where their input began: those are
  * fed byte by byte. */
 static const char *const stateless[] = {
-    "iso-8859-", "windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254",
-    "windows-1256", "windows-1257", "windows-874", "koi8-", "gb18030", "cp932", "cp949", "cp950",
-    "euc-jp", "euc-kr", "macintosh", "ibm",
+    "iso-8859-",    "windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254",
+    "windows-1256", "windows-1257", "windows-874",  "koi8-",        "gb18030",      "cp932",
+    "cp949",        "cp950",        "euc-jp",       "euc-kr",       "macintosh",    "ibm",
 };
 
 static bool is_stateless(struct str name)

@@ -143,7 +143,8 @@ static void check_leaf(const struct mime_part *root, json_t *part, const char *p
         }
     differ++;
     if (verbose)
-        print_message("ranges: %s has no %llu-%llu\n", path, (unsigned long long)from, (unsigned long long)to);
+        print_message("ranges: %s has no %llu-%llu\n", path, (unsigned long long)from,
+                      (unsigned long long)to);
 }
 
 static void check_ranges(const struct mime_part *root, json_t *message, const char *path)
@@ -151,7 +152,8 @@ static void check_ranges(const struct mime_part *root, json_t *message, const ch
     json_t *part;
     size_t i;
 
-    json_array_foreach(json_object_get(message, "parts"), i, part) {
+    json_array_foreach(json_object_get(message, "parts"), i, part)
+    {
         json_t *body = json_object_get(part, "body");
 
         if (json_object_get(body, "Message"))
@@ -176,7 +178,9 @@ static void line_ends(struct str in, const char *eol, struct buf *out)
 
 static void visit_ranges(const char *path, struct str in)
 {
-    static const struct { const char *eol, *suffix; } forms[] = { { "\n", "json" }, { "\r\n", "crlf.json" } };
+    static const struct {
+        const char *eol, *suffix;
+    } forms[] = { { "\n", "json" }, { "\r\n", "crlf.json" } };
     size_t n = strlen(path);
 
     for (size_t i = 0; i < ARRAY_LEN(forms) && n > 4 && strcmp(path + n - 4, ".eml") == 0; i++) {
@@ -396,7 +400,8 @@ static bool same_but_spaces(struct str a, struct str b)
 
 static bool is_message_file(const char *path)
 {
-    static const char *const others[] = { ".json", ".xml", ".out", ".imap", ".golden", ".key", ".yml", ".js", ".mbox", ".pem" };
+    static const char *const others[] = { ".json", ".xml", ".out", ".imap", ".golden",
+                                          ".key",  ".yml", ".js",  ".mbox", ".pem" };
 
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         if (str_ends(str_from(path), str_from(others[i])))
@@ -428,8 +433,8 @@ static void visit_gmime(const char *path, struct str in)
     messages_differ += !same;
     differ += same && !spaces;
     if (!same && verbose)
-        print_message("gmime: %s: %zu leaves, GMime %zu; %zu bytes, %zu\n", path, ours.n, theirs.n, ours.bytes.n,
-                      theirs.bytes.n);
+        print_message("gmime: %s: %zu leaves, GMime %zu; %zu bytes, %zu\n", path, ours.n, theirs.n,
+                      ours.bytes.n, theirs.bytes.n);
 }
 
 static void test_gmime(void **state)
@@ -450,7 +455,9 @@ static void test_gmime(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slices), cmocka_unit_test(test_ranges), cmocka_unit_test(test_sections),
+        cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_sections),
 #if defined(HAVE_GMIME)
         cmocka_unit_test(test_gmime),
 #endif

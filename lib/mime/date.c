@@ -82,11 +82,14 @@ static bool zone_digits(struct str s, int32_t *out)
 static bool zone_name(struct str s, int32_t *out)
 {
     /* RFC 5322 4.3. Military letters were specified backwards once and mean nothing: UTC. */
-    static const struct { const char *name; int32_t min; } zones[] = {
-        { "UT", 0 }, { "GMT", 0 }, { "UTC", 0 }, { "EST", -300 }, { "EDT", -240 }, { "CST", -360 },
-        { "CDT", -300 }, { "MST", -420 }, { "MDT", -360 }, { "PST", -480 }, { "PDT", -420 },
-        { "CET", 60 }, { "CEST", 120 }, { "MET", 60 }, { "MEST", 120 }, { "BST", 60 }, { "WET", 0 },
-        { "WEST", 60 }, { "EET", 120 }, { "EEST", 180 }, { "MSK", 180 }, { "JST", 540 },
+    static const struct {
+        const char *name;
+        int32_t min;
+    } zones[] = {
+        { "UT", 0 },     { "GMT", 0 },    { "UTC", 0 },    { "EST", -300 }, { "EDT", -240 }, { "CST", -360 },
+        { "CDT", -300 }, { "MST", -420 }, { "MDT", -360 }, { "PST", -480 }, { "PDT", -420 }, { "CET", 60 },
+        { "CEST", 120 }, { "MET", 60 },   { "MEST", 120 }, { "BST", 60 },   { "WET", 0 },    { "WEST", 60 },
+        { "EET", 120 },  { "EEST", 180 }, { "MSK", 180 },  { "JST", 540 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(zones); i++)
@@ -154,11 +157,11 @@ static bool next_word(struct str *s, struct str *word_out)
             depth++;
         else if (c == ')' && depth)
             depth--;
-        else if (!depth && (ascii_digit(c) || ascii_alpha(c) || c == '+' ||
-                            (c == '-' && s->n - i >= 5 && ascii_digit(s->p[i + 1]) &&
-                             ascii_digit(s->p[i + 2]) && ascii_digit(s->p[i + 3]) &&
-                             ascii_digit(s->p[i + 4]) && (s->n - i == 5 || !ascii_digit(s->p[i + 5])) &&
-                             (i == 0 || !ascii_alpha(s->p[i - 1])))))
+        else if (!depth &&
+                 (ascii_digit(c) || ascii_alpha(c) || c == '+' ||
+                  (c == '-' && s->n - i >= 5 && ascii_digit(s->p[i + 1]) && ascii_digit(s->p[i + 2]) &&
+                   ascii_digit(s->p[i + 3]) && ascii_digit(s->p[i + 4]) &&
+                   (s->n - i == 5 || !ascii_digit(s->p[i + 5])) && (i == 0 || !ascii_alpha(s->p[i - 1])))))
             break;
     }
     if (i == s->n)
@@ -173,7 +176,7 @@ static bool next_word(struct str *s, struct str *word_out)
 
 int mime_date_parse(struct str s, struct mime_date *out)
 {
-    struct fields f = {0};
+    struct fields f = { 0 };
     struct str w;
 
     for (size_t n = 0; n < WORDS_MAX && next_word(&s, &w); n++) {
@@ -192,15 +195,15 @@ static int day_fields(struct str s, struct fields *f)
 {
     struct str d, m, y;
 
-    if (!str_cut(s, '-', &d, &m) || !str_cut(m, '-', &m, &y) || d.n < 1 || d.n > 2 || m.n != 3 ||
-        y.n != 4 || !number(d, &f->day) || !number(y, &f->year) || !(f->month = month_of(m)))
+    if (!str_cut(s, '-', &d, &m) || !str_cut(m, '-', &m, &y) || d.n < 1 || d.n > 2 || m.n != 3 || y.n != 4 ||
+        !number(d, &f->day) || !number(y, &f->year) || !(f->month = month_of(m)))
         return E_SYNTAX;
     return 0;
 }
 
 int mime_day_parse(struct str s, int64_t *day_ms_out)
 {
-    struct fields f = {0};
+    struct fields f = { 0 };
     struct mime_date d;
     int r;
 
@@ -212,7 +215,7 @@ int mime_day_parse(struct str s, int64_t *day_ms_out)
 
 int mime_date_time_parse(struct str s, struct mime_date *out)
 {
-    struct fields f = {0};
+    struct fields f = { 0 };
     struct str day, time, zone;
     int r;
 
@@ -246,21 +249,21 @@ static int32_t zone_number(int32_t zone_min)
 
 int mime_date_time_format(struct mime_date d, struct buf *out)
 {
-    struct fields f = {0};
+    struct fields f = { 0 };
     int64_t days;
 
     fields_split(d, &f, &days);
-    return buf_printf(out, "%02d-%s-%04d %02d:%02d:%02d %c%04d", f.day, months[f.month - 1], f.year,
-                      f.hour, f.minute, f.second, d.zone_min < 0 ? '-' : '+', zone_number(d.zone_min));
+    return buf_printf(out, "%02d-%s-%04d %02d:%02d:%02d %c%04d", f.day, months[f.month - 1], f.year, f.hour,
+                      f.minute, f.second, d.zone_min < 0 ? '-' : '+', zone_number(d.zone_min));
 }
 
 int mime_date_format(struct mime_date d, struct buf *out)
 {
-    struct fields f = {0};
+    struct fields f = { 0 };
     int64_t days;
 
     fields_split(d, &f, &days);
-    return buf_printf(out, "%s, %02d %s %04d %02d:%02d:%02d %c%04d",
-                      weekdays[((days % 7) + 11) % 7], f.day, months[f.month - 1], f.year, f.hour,
-                      f.minute, f.second, d.zone_min < 0 ? '-' : '+', zone_number(d.zone_min));
+    return buf_printf(out, "%s, %02d %s %04d %02d:%02d:%02d %c%04d", weekdays[((days % 7) + 11) % 7], f.day,
+                      months[f.month - 1], f.year, f.hour, f.minute, f.second, d.zone_min < 0 ? '-' : '+',
+                      zone_number(d.zone_min));
 }

@@ -5,19 +5,20 @@ enum { UU_BEFORE, UU_DATA, UU_AFTER };
 
 /* The digit's value and one; 0 for what is none. */
 static const unsigned char base64_value[256] = {
-    ['A'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23,
-    24, 25, 26,
-    ['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46,
-    47, 48, 49, 50, 51, 52,
-    ['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62,
-    ['+'] = 63, ['/'] = 64,
+    ['A'] = 1, 2,  3,  4,  5,          6,  7,  8,  9,  10, 11,         12, 13, 14, 15,         16,
+    17,        18, 19, 20, 21,         22, 23, 24, 25, 26, ['a'] = 27, 28, 29, 30, 31,         32,
+    33,        34, 35, 36, 37,         38, 39, 40, 41, 42, 43,         44, 45, 46, 47,         48,
+    49,        50, 51, 52, ['0'] = 53, 54, 55, 56, 57, 58, 59,         60, 61, 62, ['+'] = 63, ['/'] = 64,
 };
 
 enum mime_encoding mime_encoding_of(struct str token)
 {
-    static const struct { const char *name; enum mime_encoding e; } names[] = {
-        { "base64", MIME_BASE64 },  { "quoted-printable", MIME_QP }, { "x-uuencode", MIME_UU },
-        { "x-uu", MIME_UU },        { "uuencode", MIME_UU },         { "x-uue", MIME_UU },
+    static const struct {
+        const char *name;
+        enum mime_encoding e;
+    } names[] = {
+        { "base64", MIME_BASE64 }, { "quoted-printable", MIME_QP }, { "x-uuencode", MIME_UU },
+        { "x-uu", MIME_UU },       { "uuencode", MIME_UU },         { "x-uue", MIME_UU },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)

@@ -6,11 +6,23 @@ static const struct {
     size_t off;
     bool list;
 } fields[] = {
-#define TEXT(n, f) { { n, sizeof n - 1 }, offsetof(struct mime_envelope, f), false }
-#define LIST(n, f) { { n, sizeof n - 1 }, offsetof(struct mime_envelope, f), true }
-    TEXT("Date", date),         TEXT("Subject", subject),         LIST("From", from),
-    LIST("Sender", sender),     LIST("Reply-To", reply_to),       LIST("To", to),
-    LIST("Cc", cc),             LIST("Bcc", bcc),                 TEXT("In-Reply-To", in_reply_to),
+#define TEXT(n, f)                                                    \
+    {                                                                 \
+        { n, sizeof n - 1 }, offsetof(struct mime_envelope, f), false \
+    }
+#define LIST(n, f)                                                   \
+    {                                                                \
+        { n, sizeof n - 1 }, offsetof(struct mime_envelope, f), true \
+    }
+    TEXT("Date", date),
+    TEXT("Subject", subject),
+    LIST("From", from),
+    LIST("Sender", sender),
+    LIST("Reply-To", reply_to),
+    LIST("To", to),
+    LIST("Cc", cc),
+    LIST("Bcc", bcc),
+    TEXT("In-Reply-To", in_reply_to),
     TEXT("Message-ID", message_id),
 #undef TEXT
 #undef LIST

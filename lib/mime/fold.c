@@ -82,9 +82,9 @@ static int fold_cp(struct mime_fold *f, int32_t cp, struct buf *out)
         f->space = false;
         return (r = marks_flush(f, out)) < 0 ? r : put_cp(cp, out);
     }
-    n = utf8proc_decompose_char(
-        cp, parts, DECOMPOSED_MAX, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE,
-        &last_class);
+    n = utf8proc_decompose_char(cp, parts, DECOMPOSED_MAX,
+                                UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE,
+                                &last_class);
 
     if (n < 0 || n > DECOMPOSED_MAX) {
         parts[0] = cp;
@@ -202,13 +202,13 @@ int mime_fold_finish(struct mime_fold *f, struct buf *out)
         r = fold_cp(f, 0xFFFD, out);
     if (r >= 0)
         r = marks_flush(f, out);
-    *f = (struct mime_fold){0};
+    *f = (struct mime_fold){ 0 };
     return r;
 }
 
 int mime_fold_append(struct str in, struct buf *out)
 {
-    struct mime_fold f = {0};
+    struct mime_fold f = { 0 };
     int r = mime_fold_feed(&f, in, out);
 
     return r < 0 ? r : mime_fold_finish(&f, out);

@@ -20,7 +20,7 @@
 struct mime_fold {
     unsigned char pend[4]; /* the beginning of a character */
     uint32_t npend, nmarks;
-    bool space;            /* the last thing written was the space of a run */
+    bool space;                             /* the last thing written was the space of a run */
     int32_t marks[MIME_FOLD_MARKS_MAX + 2]; /* combining marks not yet in their order */
 };
 

@@ -76,14 +76,13 @@ static bool is_among(struct str name, const struct str *names, size_t count)
     return false;
 }
 
-int mime_header_filter(struct str block, const struct str *names, size_t count, bool not,
-                       struct buf *out)
+int mime_header_filter(struct str block, const struct str *names, size_t count, bool not, struct buf *out)
 {
     struct mime_field f;
     int r;
 
     while (mime_header_next(&block, &f))
-        if (is_among(f.name, names, count) != not && (r = buf_puts(out, f.raw)) < 0)
+        if (is_among(f.name, names, count) != not &&(r = buf_puts(out, f.raw)) < 0)
             return r;
     /* RFC 9051 6.4.5: "the blank line is included in all header fetches, except in the case of a
      * message that has no body and no blank line" */

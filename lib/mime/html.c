@@ -6,9 +6,10 @@ enum { TEXT, TAG_OPEN, TAG_NAME, TAG, DECLARATION, COMMENT, COMMENT_1, COMMENT_2
 static const char *const dropped[] = { "script", "style", "template" };
 /* Elements that stand inside a line; every other one breaks it. */
 static const char *const in_line[] = {
-    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font",
-    "i", "img", "ins", "kbd", "label", "mark", "q", "s", "samp", "script", "small", "span", "strike",
-    "strong", "style", "sub", "sup", "template", "time", "tt", "u", "var", "wbr",
+    "a",   "abbr",     "acronym", "b",      "bdi",   "bdo",  "big",    "cite",   "code",  "data",
+    "del", "dfn",      "em",      "font",   "i",     "img",  "ins",    "kbd",    "label", "mark",
+    "q",   "s",        "samp",    "script", "small", "span", "strike", "strong", "style", "sub",
+    "sup", "template", "time",    "tt",     "u",     "var",  "wbr",
 };
 
 static bool is_among(const char *word, const char *const *list, size_t n)
@@ -32,7 +33,9 @@ static uint32_t number(const char *z, unsigned base)
         return 0;
     for (; *z; z++) {
         char c = ascii_lower(*z);
-        unsigned d = ascii_digit(c) ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) : 99;
+        unsigned d = ascii_digit(c)         ? (unsigned)(c - '0')
+                     : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+                                            : 99;
 
         if (d >= base)
             return 0;
@@ -241,6 +244,6 @@ int mime_html_finish(struct mime_html *h, struct buf *out)
         r = entity_end(h, '\0', out);
     else if (h->state == TAG_OPEN)
         r = buf_putc(out, '<');
-    *h = (struct mime_html){0};
+    *h = (struct mime_html){ 0 };
     return r;
 }

@@ -176,7 +176,8 @@ static void put_body(struct writer *w, const struct mime_part *p);
 static void put_stand_in(struct writer *w)
 {
     static const struct mime_part empty = {
-        .type = { "text", 4 }, .subtype = { "plain", 5 },
+        .type = { "text", 4 },
+        .subtype = { "plain", 5 },
     };
 
     put_body(w, &empty);

@@ -5,24 +5,39 @@
 #include "lib/mime/section.h"
 #include "lib/mime/structure.h"
 
-static const struct str message = STR(
-    "From: \"A \\\"B\\\"\" <a@x>\nTo: G: c@z;\nSubject: \xc3\xa9\nDate: Wed, 17 Jul 1996 02:23:25 -0700\n"
-    "Message-ID: <1@x>\nContent-Type: multipart/mixed; boundary=b\nContent-Language: en, de\n\n"
-    "--b\n\nfirst\nline\n"
-    "--b\nContent-Type: message/rfc822\nContent-Disposition: inline; filename=m\n\n"
-    "Subject: inner\nContent-Type: multipart/alternative; boundary=c\n\n"
-    "--c\nContent-Type: text/html; charset=utf-8\n\n<p>\n--c\nContent-Type: image/gif\n"
-    "Content-Transfer-Encoding: base64\nContent-ID: <i>\n\nR0lG\n--c--\n"
-    "--b\nContent-Type: message/rfc822\n\nSubject: plain\n\ninner text\n--b--\n");
+static const struct str message =
+    STR("From: \"A \\\"B\\\"\" <a@x>\nTo: G: c@z;\nSubject: \xc3\xa9\nDate: Wed, 17 Jul 1996 02:23:25 -0700\n"
+        "Message-ID: <1@x>\nContent-Type: multipart/mixed; boundary=b\nContent-Language: en, de\n\n"
+        "--b\n\nfirst\nline\n"
+        "--b\nContent-Type: message/rfc822\nContent-Disposition: inline; filename=m\n\n"
+        "Subject: inner\nContent-Type: multipart/alternative; boundary=c\n\n"
+        "--c\nContent-Type: text/html; charset=utf-8\n\n<p>\n--c\nContent-Type: image/gif\n"
+        "Content-Transfer-Encoding: base64\nContent-ID: <i>\n\nR0lG\n--c--\n"
+        "--b\nContent-Type: message/rfc822\n\nSubject: plain\n\ninner text\n--b--\n");
 
-static const struct { const char *section; const char *want; } sections[] = {
-    { "1", "first\nline" }, { "1.MIME", "\n" }, { "1.1", NULL }, { "1.HEADER", NULL }, { "9", NULL },
+static const struct {
+    const char *section;
+    const char *want;
+} sections[] = {
+    { "1", "first\nline" },
+    { "1.MIME", "\n" },
+    { "1.1", NULL },
+    { "1.HEADER", NULL },
+    { "9", NULL },
     { "2.MIME", "Content-Type: message/rfc822\nContent-Disposition: inline; filename=m\n\n" },
     { "2.HEADER", "Subject: inner\nContent-Type: multipart/alternative; boundary=c\n\n" },
-    { "2.1", "<p>" }, { "2.1.MIME", "Content-Type: text/html; charset=utf-8\n\n" }, { "2.2", "R0lG" },
-    { "2.3", NULL }, { "3.HEADER", "Subject: plain\n\n" }, { "3.TEXT", "inner text" },
-    { "3.1", "inner text" }, { "3.1.MIME", "Subject: plain\n\n" }, { "3.2", NULL },
-    { "3", "Subject: plain\n\ninner text" }, { "0", NULL }, { "MIME", NULL },
+    { "2.1", "<p>" },
+    { "2.1.MIME", "Content-Type: text/html; charset=utf-8\n\n" },
+    { "2.2", "R0lG" },
+    { "2.3", NULL },
+    { "3.HEADER", "Subject: plain\n\n" },
+    { "3.TEXT", "inner text" },
+    { "3.1", "inner text" },
+    { "3.1.MIME", "Subject: plain\n\n" },
+    { "3.2", NULL },
+    { "3", "Subject: plain\n\ninner text" },
+    { "0", NULL },
+    { "MIME", NULL },
 };
 
 static struct mime_section section_of(const char *z, uint32_t *path)
@@ -35,8 +50,9 @@ static struct mime_section section_of(const char *z, uint32_t *path)
         if (str_to_u32(word, &path[s.n]))
             s.n++;
         else
-            s.kind = str_eq_z(word, "MIME") ? MIME_SECTION_MIME
-                   : str_eq_z(word, "TEXT") ? MIME_SECTION_TEXT : MIME_SECTION_HEADER;
+            s.kind = str_eq_z(word, "MIME")   ? MIME_SECTION_MIME
+                     : str_eq_z(word, "TEXT") ? MIME_SECTION_TEXT
+                                              : MIME_SECTION_HEADER;
     }
     return s;
 }
@@ -119,19 +135,24 @@ static void test_opaque_forms(void **state)
     CLEANUP(buf_release) struct buf out = { .max = KIB(16) };
 
     (void)state;
-    CHECK(mime_imap_body(mime_scan_all(&a, STR("Content-Type: multipart/mixed\n\nx")), false, false, &out) == 0);
+    CHECK(mime_imap_body(mime_scan_all(&a, STR("Content-Type: multipart/mixed\n\nx")), false, false, &out) ==
+          0);
     check_text(&out, "((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0) \"mixed\")");
-    CHECK(mime_imap_body(mime_scan_all(&a, STR("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nAAAA")),
-                         false, false, &out) == 0);
-    check_text(&out, "(\"message\" \"rfc822\" NIL NIL NIL \"base64\" 4 (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) "
-                     "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0) 0)");
+    CHECK(
+        mime_imap_body(
+            mime_scan_all(&a, STR("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nAAAA")),
+            false, false, &out) == 0);
+    check_text(&out,
+               "(\"message\" \"rfc822\" NIL NIL NIL \"base64\" 4 (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) "
+               "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0) 0)");
     arena_release(&a);
 }
 
 static void test_pack(void **state)
 {
     struct arena a = { .max = KIB(64) }, b = { .max = KIB(64) };
-    CLEANUP(buf_release) struct buf packed = { .max = KIB(16) }, one = { .max = KIB(16) }, two = { .max = KIB(16) };
+    CLEANUP(buf_release)
+    struct buf packed = { .max = KIB(16) }, one = { .max = KIB(16) }, two = { .max = KIB(16) };
     struct mime_part *root = mime_scan_all(&a, message), *again = NULL;
 
     (void)state;
@@ -164,8 +185,10 @@ static void test_pack(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sections), cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_opaque_forms), cmocka_unit_test(test_pack),
+        cmocka_unit_test(test_sections),
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_opaque_forms),
+        cmocka_unit_test(test_pack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -200,8 +200,8 @@ static struct str cut_charset(struct str s, struct str *charset_out)
     return rest;
 }
 
-static const struct mime_param *segment_find(const struct mime_param *list, struct str name,
-                                             unsigned index, bool *encoded_out)
+static const struct mime_param *segment_find(const struct mime_param *list, struct str name, unsigned index,
+                                             bool *encoded_out)
 {
     char plain[16];
     int n = snprintf(plain, sizeof plain, "*%u", index);

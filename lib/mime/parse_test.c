@@ -14,12 +14,15 @@ static void part(struct buf *b, struct str s)
 
 static void test_addresses(void **state)
 {
-    static const struct { const char *in, *out; } rows[] = {
+    static const struct {
+        const char *in, *out;
+    } rows[] = {
         { "joe@example.test", "NIL NIL 'joe' 'example.test' " },
         { "Joe Doe <joe@example.test>", "'Joe Doe' NIL 'joe' 'example.test' " },
         { "joe@example.test (Joe \\(D\\) Doe)", "'Joe (D) Doe' NIL 'joe' 'example.test' " },
         { "\"Doe, Joe\" <joe@x>, b@y", "'Doe, Joe' NIL 'joe' 'x' NIL NIL 'b' 'y' " },
-        { "Friends: a@x, B <b@y>;, c@z", "NIL NIL 'Friends' NIL NIL NIL 'a' 'x' 'B' NIL 'b' 'y' NIL NIL NIL NIL NIL NIL 'c' 'z' " },
+        { "Friends: a@x, B <b@y>;, c@z",
+          "NIL NIL 'Friends' NIL NIL NIL 'a' 'x' 'B' NIL 'b' 'y' NIL NIL NIL NIL NIL NIL 'c' 'z' " },
         { "undisclosed-recipients:;", "NIL NIL 'undisclosed-recipients' NIL NIL NIL NIL NIL " },
         { "A <@r1,@r2:a@x>", "'A' '@r1,@r2' 'a' 'x' " },
         { "\"a b\"@x", "NIL NIL 'a b' 'x' " },
@@ -29,7 +32,9 @@ static void test_addresses(void **state)
         { "=?utf-8?Q?Doe,_Joe?= <a@x>", "'=?utf-8?Q?Doe,_Joe?=' NIL 'a' 'x' " },
         { "MAILER-DAEMON", "NIL NIL 'MAILER-DAEMON' '' " },
         { "Mail System <>", "'Mail System' NIL '' '' " },
-        { "", "" }, { " , ,", "" }, { "(only)", "" },
+        { "", "" },
+        { " , ,", "" },
+        { "(only)", "" },
         { "\"unclosed <a@x>", "NIL NIL 'unclosed <a@x>' '' " },
         { "a . b @ x . y", "NIL NIL 'a.b' 'x.y' " },
         { "a@x b@y", "NIL NIL 'a@xb' 'y' " },
@@ -58,7 +63,11 @@ static void test_addresses(void **state)
 
 static void test_dates(void **state)
 {
-    static const struct { const char *in; int64_t s; int32_t zone; } rows[] = {
+    static const struct {
+        const char *in;
+        int64_t s;
+        int32_t zone;
+    } rows[] = {
         { "Wed, 17 Jul 1996 02:23:25 -0700 (PDT)", 837595405, -420 },
         { "17 Jul 96 02:23 PDT", 837595380, -420 },
         { "Wed (comment), 17 Jul 1996 (x(y)) 02:23:25 GMT", 837570205, 0 },
@@ -134,7 +143,9 @@ static void test_header(void **state)
 
 static void test_words(void **state)
 {
-    static const struct { const char *in, *out; } rows[] = {
+    static const struct {
+        const char *in, *out;
+    } rows[] = {
         { "=?ISO-8859-1?Q?a?=", "a" },
         { "=?ISO-8859-1?Q?a?= b", "a b" },
         { "=?ISO-8859-1?Q?a?= =?ISO-8859-1?Q?b?=", "ab" },
@@ -169,12 +180,22 @@ static void test_words(void **state)
 
 static void test_decoders(void **state)
 {
-    static const struct { enum mime_encoding e; const char *in, *out; } rows[] = {
-        { MIME_BASE64, "aGVsbG8=", "hello" }, { MIME_BASE64, "aGVs\r\nbG8", "hello" },
-        { MIME_BASE64, "aA==aGk=", "hhi" },   { MIME_BASE64, "a!G*k", "hi" }, { MIME_BASE64, "a", "" },
-        { MIME_QP, "a=3D=\r\nb =20 \r\nc", "a=b  \r\nc" }, { MIME_QP, "x=ZZ=4=", "x=ZZ=4" },
-        { MIME_QP, "x= \t\r\ny", "xy" }, { MIME_QP, "a \nb", "a\nb" }, { MIME_QP, "a=e4", "a\xe4" },
-        { MIME_Q, "a_=5f_", "a _ " }, { MIME_IDENTITY, "=41", "=41" },
+    static const struct {
+        enum mime_encoding e;
+        const char *in, *out;
+    } rows[] = {
+        { MIME_BASE64, "aGVsbG8=", "hello" },
+        { MIME_BASE64, "aGVs\r\nbG8", "hello" },
+        { MIME_BASE64, "aA==aGk=", "hhi" },
+        { MIME_BASE64, "a!G*k", "hi" },
+        { MIME_BASE64, "a", "" },
+        { MIME_QP, "a=3D=\r\nb =20 \r\nc", "a=b  \r\nc" },
+        { MIME_QP, "x=ZZ=4=", "x=ZZ=4" },
+        { MIME_QP, "x= \t\r\ny", "xy" },
+        { MIME_QP, "a \nb", "a\nb" },
+        { MIME_QP, "a=e4", "a\xe4" },
+        { MIME_Q, "a_=5f_", "a _ " },
+        { MIME_IDENTITY, "=41", "=41" },
         { MIME_UU, "begin 644 x\n#0V%T\n`\nend\nrest", "Cat" },
     };
 
@@ -199,7 +220,9 @@ static void test_decoders(void **state)
 
 static void test_charsets(void **state)
 {
-    static const struct { const char *name, *in, *out; } rows[] = {
+    static const struct {
+        const char *name, *in, *out;
+    } rows[] = {
         { "utf-8", "a\xc3\xa9\xff", "a\xc3\xa9\xef\xbf\xbd" },
         { "", "a\xc3\xa9\xe9", "a\xc3\xa9\xc3\xa9" },
         { "koi8-r", "\xd4\xc5\xd3\xd4", "\xd1\x82\xd0\xb5\xd1\x81\xd1\x82" },
@@ -235,9 +258,8 @@ static void test_charsets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_dates),
-        cmocka_unit_test(test_imap_dates), cmocka_unit_test(test_header),
-        cmocka_unit_test(test_words),      cmocka_unit_test(test_decoders),
+        cmocka_unit_test(test_addresses), cmocka_unit_test(test_dates), cmocka_unit_test(test_imap_dates),
+        cmocka_unit_test(test_header),    cmocka_unit_test(test_words), cmocka_unit_test(test_decoders),
         cmocka_unit_test(test_charsets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

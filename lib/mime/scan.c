@@ -22,16 +22,28 @@ static const struct {
     struct str name;
     bool message; /* part of the envelope; else of the part */
 } kept_fields[] = {
-#define NAME(n, m) { { n, sizeof n - 1 }, m }
-    NAME("content-type", false),        NAME("content-transfer-encoding", false),
-    NAME("content-id", false),          NAME("content-description", false),
-    NAME("content-disposition", false), NAME("content-language", false),
-    NAME("content-location", false),    NAME("content-md5", false),
-    NAME("date", true),                 NAME("subject", true),
-    NAME("from", true),                 NAME("sender", true),
-    NAME("reply-to", true),             NAME("to", true),
-    NAME("cc", true),                   NAME("bcc", true),
-    NAME("in-reply-to", true),          NAME("message-id", true),
+#define NAME(n, m)             \
+    {                          \
+        { n, sizeof n - 1 }, m \
+    }
+    NAME("content-type", false),
+    NAME("content-transfer-encoding", false),
+    NAME("content-id", false),
+    NAME("content-description", false),
+    NAME("content-disposition", false),
+    NAME("content-language", false),
+    NAME("content-location", false),
+    NAME("content-md5", false),
+    NAME("date", true),
+    NAME("subject", true),
+    NAME("from", true),
+    NAME("sender", true),
+    NAME("reply-to", true),
+    NAME("to", true),
+    NAME("cc", true),
+    NAME("bcc", true),
+    NAME("in-reply-to", true),
+    NAME("message-id", true),
 #undef NAME
 };
 
@@ -89,9 +101,14 @@ static bool is_encoded(const struct mime_part *p)
 
 static void content_field(struct mime_scan *s, struct mime_part *p, const struct mime_field *f)
 {
-    const struct { const char *name; struct str *to; } texts[] = {
-        { "content-id", &p->id }, { "content-description", &p->description },
-        { "content-language", &p->language }, { "content-location", &p->location },
+    const struct {
+        const char *name;
+        struct str *to;
+    } texts[] = {
+        { "content-id", &p->id },
+        { "content-description", &p->description },
+        { "content-language", &p->language },
+        { "content-location", &p->location },
         { "content-md5", &p->md5 },
     };
 
@@ -170,8 +187,8 @@ static void body_begin(struct mime_scan *s)
         bool room = p->depth + 1 < MIME_DEPTH_MAX && !s->frozen;
 
         /* RFC 2046 5.2.1 forbids encoding a message; an encoded one is a file */
-        p->opaque = !room || (message && is_encoded(p)) ||
-                    !(multipart ? multipart_begin(s, p) : message_begin(s, p));
+        p->opaque =
+            !room || (message && is_encoded(p)) || !(multipart ? multipart_begin(s, p) : message_begin(s, p));
     }
     if (p->kind == MIME_LEAF && s->hooks.body_begin)
         s->hooks.body_begin(s->hooks.user, p);
@@ -185,7 +202,8 @@ static void part_close(struct mime_scan *s, struct mime_part *p, uint64_t end, u
         p->lines = 0;
         if (s->hooks.header_end)
             s->hooks.header_end(s->hooks.user, p);
-    } else if (eol && end - eol >= p->body_start && (!p->last_child || end - eol >= p->last_child->body_end)) {
+    } else if (eol && end - eol >= p->body_start &&
+               (!p->last_child || end - eol >= p->last_child->body_end)) {
         p->body_end = end - eol;
         p->lines = lfs - 1 - p->lines;
     } else {
@@ -455,9 +473,7 @@ void mime_scan_feed(struct mime_scan *s, struct str in)
         size_t n = 0;
 
         switch (s->state) {
-        case BOL:
-            s->state = s->in_header || (in.p[0] == '-' && s->nopen && !s->frozen) ? HEAD : LINE;
-            break;
+        case BOL: s->state = s->in_header || (in.p[0] == '-' && s->nopen && !s->frozen) ? HEAD : LINE; break;
         case HEAD: n = head_step(s, in); break;
         case LINE: n = line_step(s, in); break;
         default: n = rest_step(s, in); break;

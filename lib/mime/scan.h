@@ -29,8 +29,8 @@ enum mime_kind { MIME_LEAF, MIME_MULTIPART, MIME_MESSAGE };
 struct mime_part {
     uint64_t header_start, body_start, body_end, lines; /* lines: LFs in the body */
     enum mime_kind kind;
-    bool opaque;  /* says multipart or message, and was not looked into */
-    bool typed;   /* has a Content-Type of its own; else type and subtype are the default */
+    bool opaque; /* says multipart or message, and was not looked into */
+    bool typed;  /* has a Content-Type of its own; else type and subtype are the default */
     uint32_t depth, nchildren;
     struct str type, subtype, encoding, id, description, disposition, language, location, md5;
     struct mime_param *params, *disposition_params;
@@ -45,7 +45,8 @@ struct mime_hooks {
     void *user;
     void (*header)(void *user, const struct mime_part *p, struct str bytes);
     void (*header_end)(void *user, const struct mime_part *p); /* type and parameters are known */
-    void (*body_begin)(void *user, const struct mime_part *p); /* of a leaf; not when the header never ended */
+    void (*body_begin)(void *user,
+                       const struct mime_part *p); /* of a leaf; not when the header never ended */
     void (*body)(void *user, const struct mime_part *p, struct str bytes);
     void (*part_end)(void *user, const struct mime_part *p);
 };

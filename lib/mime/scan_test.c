@@ -32,22 +32,27 @@ static struct mime_part *scan_slices(struct arena *a, struct str in, size_t slic
     return root;
 }
 
-static const struct { const char *name, *in, *tree; } cases[] = {
+static const struct {
+    const char *name, *in, *tree;
+} cases[] = {
     { "empty", "", "text/plain[0,0,0,0]" },
     { "header only", "Subject: x\r\n", "text/plain[0,12,12,0]" },
     { "plain", "Subject: x\r\n\r\nhi\r\nyou\r\n", "text/plain[0,14,23,2]" },
     { "bare LF", "Subject: x\n\nhi\nyou", "text/plain[0,12,18,1]" },
     { "no header", "\r\nhi", "text/plain[0,2,4,0]" },
-    { "multipart", "Content-Type: multipart/mixed; boundary=b\r\n\r\npre\r\n--b\r\n\r\nA\r\n--b  \r\n\r\nB\r\n--b--\r\nepi\r\n",
+    { "multipart",
+      "Content-Type: multipart/mixed; boundary=b\r\n\r\npre\r\n--b\r\n\r\nA\r\n--b  \r\n\r\nB\r\n--b--\r\nepi\r\n",
       "multipart/mixed[0,45,84,9](text/plain[55,57,58,0] text/plain[67,69,70,0])" },
     { "empty part", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n--b\nContent-Type: a/b\n--b--",
       "multipart/mixed[0,43,75,4](text/plain[47,48,48,0] a/b[52,69,69,0])" },
     { "no close", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nA\n",
       "multipart/mixed[0,43,50,3](text/plain[47,48,50,1])" },
-    { "parent ends child", "Content-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: multipart/mixed; boundary=i\n\n"
+    { "parent ends child",
+      "Content-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: multipart/mixed; boundary=i\n\n"
       "--i\n\nA\n--o\n\nB\n--i\n--o--\n",
       "multipart/mixed[0,43,114,11](multipart/mixed[47,90,96,2](text/plain[94,95,96,0]) text/plain[101,102,107,1])" },
-    { "prefixes", "Content-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: multipart/mixed; boundary=oo\n\n"
+    { "prefixes",
+      "Content-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: multipart/mixed; boundary=oo\n\n"
       "--oo\n\nA\n--oo--\n--o\n\nB\n--o--\n",
       "multipart/mixed[0,43,119,11](multipart/mixed[47,91,105,3](text/plain[96,97,98,0]) text/plain[110,111,112,0])" },
     { "message", "Content-Type: message/rfc822\n\nSubject: y\n\nhi\n",
@@ -62,7 +67,8 @@ static const struct { const char *name, *in, *tree; } cases[] = {
       "multipart/mixed[0,52,67,3](text/plain[57,59,60,0])" },
     { "no blank line at all", "Content-Type: multipart/mixed; boundary=\"b:\"\n--b:\n\nA\n--b:--\n",
       "multipart/mixed[0,45,60,4](text/plain[50,51,52,0])" },
-    { "no blank line", "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n--b\n\nB\n--b--\n",
+    { "no blank line",
+      "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n--b\n\nB\n--b--\n",
       "multipart/mixed[0,43,84,6](text/html[47,70,70,0] text/plain[75,76,77,0])" },
 };
 
@@ -80,7 +86,8 @@ static void test_trees(void **state)
             check_case = cases[i].name;
             dump(scan_slices(&a, str_from(cases[i].in), slices[k]), &out);
             if (!str_eq_z(buf_str(&out), cases[i].tree))
-                print_error("want %s\n got %.*s (slices of %zu)\n", cases[i].tree, STR_ARG(buf_str(&out)), slices[k]);
+                print_error("want %s\n got %.*s (slices of %zu)\n", cases[i].tree, STR_ARG(buf_str(&out)),
+                            slices[k]);
             bad += !str_eq_z(buf_str(&out), cases[i].tree);
             buf_release(&out);
             arena_release(&a);
@@ -93,11 +100,13 @@ static void test_fields(void **state)
 {
     struct arena a = { .max = KIB(64) };
     CLEANUP(buf_release) struct buf name = { .max = KIB(1) };
-    struct mime_part *p = scan_slices(&a, STR(
-        "From: Joe <joe@example.test>\r\nSubject: =?utf-8?q?h?=\r\n =?utf-8?q?i?=\r\n"
-        "Content-Type: Text/Plain; charset=\"utf-8\" ;; format=flowed\r\n"
-        "Content-Disposition: attachment; filename*0*=utf-8''%e2%82%ac; filename*1=\".txt\"\r\n"
-        "Content-Transfer-Encoding: Base64 (x)\r\nContent-ID: <1@x>\r\nContent-MD5: abc\r\n\r\n"), 5);
+    struct mime_part *p = scan_slices(
+        &a,
+        STR("From: Joe <joe@example.test>\r\nSubject: =?utf-8?q?h?=\r\n =?utf-8?q?i?=\r\n"
+            "Content-Type: Text/Plain; charset=\"utf-8\" ;; format=flowed\r\n"
+            "Content-Disposition: attachment; filename*0*=utf-8''%e2%82%ac; filename*1=\".txt\"\r\n"
+            "Content-Transfer-Encoding: Base64 (x)\r\nContent-ID: <1@x>\r\nContent-MD5: abc\r\n\r\n"),
+        5);
 
     (void)state;
     CHECK(str_eq_z(p->type, "Text") && str_eq_z(p->subtype, "Plain"));

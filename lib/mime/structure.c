@@ -6,8 +6,7 @@
         (to)->has_##field = (from).p != NULL;                                            \
         (to)->field = (ProtobufCBinaryData){ (from).n, (uint8_t *)(uintptr_t)(from).p }; \
     } while (0)
-#define UNPACK(to, from, field) \
-    ((to) = (from)->has_##field ? str_from_bytes((from)->field) : STR_NONE)
+#define UNPACK(to, from, field) ((to) = (from)->has_##field ? str_from_bytes((from)->field) : STR_NONE)
 
 static struct str str_from_bytes(ProtobufCBinaryData b)
 {
@@ -79,8 +78,7 @@ static int pack_envelope(struct arena *a, const struct mime_envelope *e, Letterl
     p->sent_zone_min = e->sent.zone_min;
     if ((r = pack_addresses(a, e->from, &p->n_from, &p->from)) < 0 ||
         (e->sender != e->from && (r = pack_addresses(a, e->sender, &p->n_sender, &p->sender)) < 0) ||
-        (e->reply_to != e->from &&
-         (r = pack_addresses(a, e->reply_to, &p->n_reply_to, &p->reply_to)) < 0) ||
+        (e->reply_to != e->from && (r = pack_addresses(a, e->reply_to, &p->n_reply_to, &p->reply_to)) < 0) ||
         (r = pack_addresses(a, e->to, &p->n_to, &p->to)) < 0 ||
         (r = pack_addresses(a, e->cc, &p->n_cc, &p->cc)) < 0 ||
         (r = pack_addresses(a, e->bcc, &p->n_bcc, &p->bcc)) < 0)
@@ -120,7 +118,7 @@ static int pack_part(struct arena *a, const struct mime_part *m, uint32_t parent
 int mime_structure_pack(const struct mime_part *root, struct arena *scratch, struct buf *out)
 {
     Letterlock__Structure s = LETTERLOCK__STRUCTURE__INIT;
-    uint32_t numbers[MIME_DEPTH_MAX + 1] = {0}; /* number of the latest part at each depth */
+    uint32_t numbers[MIME_DEPTH_MAX + 1] = { 0 }; /* number of the latest part at each depth */
     size_t n = 0, bytes;
     uint8_t *at;
     int r;
@@ -172,8 +170,7 @@ static int unpack_params(struct arena *a, Letterlock__Param **from, size_t n, st
     return 0;
 }
 
-static int unpack_addresses(struct arena *a, Letterlock__Address **from, size_t n,
-                            struct mime_address **tail)
+static int unpack_addresses(struct arena *a, Letterlock__Address **from, size_t n, struct mime_address **tail)
 {
     for (size_t i = 0; i < n; i++, tail = &(*tail)->next) {
         if (!(*tail = ARENA_NEW(a, struct mime_address)))

@@ -154,7 +154,7 @@ static void on_body_begin(void *user, const struct mime_part *p)
     if (!t->active)
         return;
     t->html = mime_part_is(p, "text", "html");
-    t->strip = (struct mime_html){0};
+    t->strip = (struct mime_html){ 0 };
     t->fold = (struct mime_fold){ .space = true }; /* white space that begins a text is none */
     mime_decoder_init(&t->decoder, mime_encoding_of(p->encoding));
     mime_charset_init(&t->charset, mime_param_raw(p->params, STR("charset")));
@@ -236,8 +236,12 @@ static void on_part_end(void *user, const struct mime_part *p)
 
 int mime_text_init(struct mime_text *t, struct arena *a, mime_text_sink *sink, void *user)
 {
-    struct mime_hooks hooks = { .user = t, .header = on_header, .header_end = on_header_end,
-                                .body_begin = on_body_begin, .body = on_body, .part_end = on_part_end };
+    struct mime_hooks hooks = { .user = t,
+                                .header = on_header,
+                                .header_end = on_header_end,
+                                .body_begin = on_body_begin,
+                                .body = on_body,
+                                .part_end = on_part_end };
 
     *t = (struct mime_text){ .sink = sink, .user = user };
     t->field.max = t->references.max = MIME_TEXT_FIELD_MAX;

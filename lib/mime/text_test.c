@@ -27,15 +27,21 @@ static int extract(struct str in, size_t slice, struct buf *out, uint64_t *heade
     return r;
 }
 
-static const struct { const char *name, *in, *out; size_t header; } cases[] = {
+static const struct {
+    const char *name, *in, *out;
+    size_t header;
+} cases[] = {
     { "plain", "Subject: Hello\r\n World\r\nX-Y : Z\r\n\r\nSome  TEXT\r\nmore\r\n",
       "subject: hello world\nx-y: z\nsome text more \n", 28 },
     { "words", "Subject: =?iso-8859-1?Q?Gr=FC=DFe?=\n\nx", "subject: gru\xcc\x88sse\nx\n", 18 },
-    { "base64 latin1", "Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: base64\n\n6Q==",
+    { "base64 latin1",
+      "Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: base64\n\n6Q==",
       "content-type: text/plain; charset=iso-8859-1\ncontent-transfer-encoding: base64\ne\xcc\x81\n", 79 },
-    { "html", "Content-Type: text/html\n\n<p>One&nbsp;two<br>x<b>y</b><script>no</script><!-- no --> &lt;z&#x41;</p>",
+    { "html",
+      "Content-Type: text/html\n\n<p>One&nbsp;two<br>x<b>y</b><script>no</script><!-- no --> &lt;z&#x41;</p>",
       "content-type: text/html\none two xy <za \n", 24 },
-    { "parts", "Content-Type: multipart/mixed; boundary=b\n\npreamble\n--b\n\nA b\n--b\nContent-Type: image/gif; name=\"=?utf-8?q?X=C3=A9.gif?=\"\n\nR0lG\n"
+    { "parts",
+      "Content-Type: multipart/mixed; boundary=b\n\npreamble\n--b\n\nA b\n--b\nContent-Type: image/gif; name=\"=?utf-8?q?X=C3=A9.gif?=\"\n\nR0lG\n"
       "--b\nContent-Type: message/rfc822\n\nSubject: In\n\nbody\n--b--\nepilogue",
       "content-type: multipart/mixed; boundary=b\na b \nfilename: xe\xcc\x81.gif\nsubject: in\nbody \n", 42 },
     { "header only", "Subject: x", "subject: x\n", 11 },
@@ -63,18 +69,32 @@ static void test_extract(void **state)
 
 static void test_fold(void **state)
 {
-    static const struct { const char *in, *out; } rows[] = {
-        { "Stra\xc3\x9f" "e", "strasse" }, { "\xef\xac\x81", "fi" }, { "\xc3\x89", "e\xcc\x81" },
-        { "E\xcc\x81", "e\xcc\x81" }, { "a \t\r\n\xc2\xa0 b", "a b" }, { "so\xc2\xad" "ft", "soft" },
-        { "\xce\xa3\xcf\x82", "\xcf\x83\xcf\x83" }, { "\xff", "\xef\xbf\xbd" },
-        { "a\xcc\x81\xcc\xa7", "a\xcc\xa7\xcc\x81" }, { "\xef\xbc\xa1", "a" }, { "I", "i" }, { "", "" },
+    static const struct {
+        const char *in, *out;
+    } rows[] = {
+        { "Stra\xc3\x9f"
+          "e",
+          "strasse" },
+        { "\xef\xac\x81", "fi" },
+        { "\xc3\x89", "e\xcc\x81" },
+        { "E\xcc\x81", "e\xcc\x81" },
+        { "a \t\r\n\xc2\xa0 b", "a b" },
+        { "so\xc2\xad"
+          "ft",
+          "soft" },
+        { "\xce\xa3\xcf\x82", "\xcf\x83\xcf\x83" },
+        { "\xff", "\xef\xbf\xbd" },
+        { "a\xcc\x81\xcc\xa7", "a\xcc\xa7\xcc\x81" },
+        { "\xef\xbc\xa1", "a" },
+        { "I", "i" },
+        { "", "" },
     };
 
     (void)state;
     for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
         CLEANUP(buf_release) struct buf out = { .max = KIB(1) };
         struct str in = str_from(rows[i / 2].in);
-        struct mime_fold f = {0};
+        struct mime_fold f = { 0 };
 
         check_case = rows[i / 2].in;
         for (size_t at = 0; at < in.n; at += i % 2 ? 1 : 100)
@@ -109,19 +129,32 @@ static void test_fold_all(void **state)
 
 static void test_html(void **state)
 {
-    static const struct { const char *in, *out; } rows[] = {
-        { "a<b>b</b>c", "abc" }, { "a<p>b", "a\nb" }, { "a < b", "a < b" }, { "&amp;&lt;&euro;", "&<\xe2\x82\xac" },
-        { "&nope; &#65;&#x42;&#xfffffff;", "&nope; AB\xef\xbf\xbd" }, { "&copy &amp", "\xc2\xa9 &" }, { "&#146;", "\xe2\x80\x99" },
-        { "<a href='>'>x</a>", "x" }, { "<!-- <b> -- > -->y", "y" }, { "<!-->z", "z" }, { "<!DOCTYPE x>z", "z" },
-        { "<style>a{}</styl</style>b", "b" }, { "<SCRIPT>if (a<b) '</script>c", "c" }, { "x<", "x<" },
-        { "a<br/>b", "a\nb" }, { "<img alt=\"x\">", "" },
+    static const struct {
+        const char *in, *out;
+    } rows[] = {
+        { "a<b>b</b>c", "abc" },
+        { "a<p>b", "a\nb" },
+        { "a < b", "a < b" },
+        { "&amp;&lt;&euro;", "&<\xe2\x82\xac" },
+        { "&nope; &#65;&#x42;&#xfffffff;", "&nope; AB\xef\xbf\xbd" },
+        { "&copy &amp", "\xc2\xa9 &" },
+        { "&#146;", "\xe2\x80\x99" },
+        { "<a href='>'>x</a>", "x" },
+        { "<!-- <b> -- > -->y", "y" },
+        { "<!-->z", "z" },
+        { "<!DOCTYPE x>z", "z" },
+        { "<style>a{}</styl</style>b", "b" },
+        { "<SCRIPT>if (a<b) '</script>c", "c" },
+        { "x<", "x<" },
+        { "a<br/>b", "a\nb" },
+        { "<img alt=\"x\">", "" },
     };
 
     (void)state;
     for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
         CLEANUP(buf_release) struct buf out = { .max = KIB(1) };
         struct str in = str_from(rows[i / 2].in);
-        struct mime_html h = {0};
+        struct mime_html h = { 0 };
 
         check_case = rows[i / 2].in;
         for (size_t at = 0; at < in.n; at += i % 2 ? 1 : 100)
@@ -136,11 +169,19 @@ static void test_html(void **state)
 
 static void test_subjects(void **state)
 {
-    static const struct { const char *in, *out; bool reply; } rows[] = {
-        { "Hello", "hello", false },          { "Re: Hello", "hello", true },
-        { "RE[2]: fwd: Hello (fwd)", "hello", true }, { "[list] Re: [list] Hello", "hello", true },
-        { "[list]", "[list]", false },        { "[Fwd: Re: Hello]", "hello", true },
-        { "=?utf-8?q?Re:_x?=", "x", true },   { "Re:", "", true }, { "Request", "request", false },
+    static const struct {
+        const char *in, *out;
+        bool reply;
+    } rows[] = {
+        { "Hello", "hello", false },
+        { "Re: Hello", "hello", true },
+        { "RE[2]: fwd: Hello (fwd)", "hello", true },
+        { "[list] Re: [list] Hello", "hello", true },
+        { "[list]", "[list]", false },
+        { "[Fwd: Re: Hello]", "hello", true },
+        { "=?utf-8?q?Re:_x?=", "x", true },
+        { "Re:", "", true },
+        { "Request", "request", false },
     };
     struct str ids = STR(" <a@b> junk <c@d>\r\n <e"), id;
 
@@ -164,7 +205,7 @@ static void test_subjects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_extract), cmocka_unit_test(test_fold), cmocka_unit_test(test_fold_all),
+        cmocka_unit_test(test_extract), cmocka_unit_test(test_fold),     cmocka_unit_test(test_fold_all),
         cmocka_unit_test(test_html),    cmocka_unit_test(test_subjects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,8 @@ static bool word_parse(struct str s, struct word *w)
         return false;
     i += 3;
     end = memchr(s.p + i, '?', s.n - i);
-    if (!end || (size_t)(end - s.p) + 1 >= s.n || end[1] != '=' || memchr(s.p + i, '\n', (size_t)(end - s.p) - i))
+    if (!end || (size_t)(end - s.p) + 1 >= s.n || end[1] != '=' ||
+        memchr(s.p + i, '\n', (size_t)(end - s.p) - i))
         return false;
     w->text = str_slice(s, i, (size_t)(end - s.p));
     w->bytes = (size_t)(end - s.p) + 2;

@@ -99,7 +99,9 @@ struct chan *chan_new(struct loop *l, int fd, const struct chan_ops *ops, void *
 
     if (!c)
         return NULL;
-    *c = (struct chan){ .ops = ops, .ctx = ctx, .scratch = { .max = MIB(8) }, .packed = { .max = FRAME_MAX + WS_HEADER_MAX } };
+    *c = (struct chan){
+        .ops = ops, .ctx = ctx, .scratch = { .max = MIB(8) }, .packed = { .max = FRAME_MAX + WS_HEADER_MAX }
+    };
     c->conn = conn_new(l, fd, &lim, &chan_conn_ops, c);
     if (!c->conn) {
         free(c);
@@ -114,7 +116,9 @@ struct chan *chan_new(struct loop *l, int fd, const struct chan_ops *ops, void *
 
 int chan_send(struct chan *c, const Rpc__Frame *f)
 {
-    struct ws_header h = { .opcode = WS_BINARY, .fin = true, .bytes = protobuf_c_message_get_packed_size(&f->base) };
+    struct ws_header h = { .opcode = WS_BINARY,
+                           .fin = true,
+                           .bytes = protobuf_c_message_get_packed_size(&f->base) };
     uint8_t head[WS_HEADER_MAX];
     size_t n = ws_header_put(head, &h);
     int r;

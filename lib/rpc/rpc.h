@@ -58,7 +58,7 @@ struct rpc_op {
     /* Starts the work. The request lives until rpc_reply; `body` is borrowed for this call only.
      * What it returns when negative is replied at once (0: the reply comes later, or came). */
     int (*run)(struct rpc_req *q, struct str body);
-    uint32_t from;      /* roles that may ask: checked before the body is looked at */
+    uint32_t from; /* roles that may ask: checked before the body is looked at */
     uint32_t flags;
     /* Checked before run, when not NULL: e.g. the session belongs to this peer. E_DENIED drops the peer. */
     int (*guard)(struct rpc_req *q, struct str body);
@@ -149,8 +149,8 @@ struct rpc_ask {
     bool download;       /* on_data gets DATA; never repeated once a byte came */
     bool changes;        /* carries a fresh operation id */
     void (*done)(void *ctx, int status, struct str body); /* exactly once, never from inside rpc_link_ask */
-    void (*on_data)(void *ctx, struct str data); /* then rpc_call_consumed gives credit back */
-    void (*on_room)(void *ctx); /* room for upload again */
+    void (*on_data)(void *ctx, struct str data);          /* then rpc_call_consumed gives credit back */
+    void (*on_room)(void *ctx);                           /* room for upload again */
     void *ctx;
 };
 

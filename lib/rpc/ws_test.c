@@ -9,7 +9,12 @@ static void test_round_trip(void **state UNUSED)
 
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
         for (int masked = 0; masked < 2; masked++) {
-            struct ws_header in = { .bytes = sizes[i], .opcode = WS_BINARY, .fin = true, .masked = masked, .mask = { 1, 2, 3, 4 } }, out;
+            struct ws_header in = { .bytes = sizes[i],
+                                    .opcode = WS_BINARY,
+                                    .fin = true,
+                                    .masked = masked,
+                                    .mask = { 1, 2, 3, 4 } },
+                             out;
             uint8_t wire[WS_HEADER_MAX];
             size_t n = ws_header_put(wire, &in);
 

@@ -64,7 +64,7 @@ int tls_ctx_new(struct str cert_pem, struct str key_pem, struct tls_ctx **out)
     SSL_CTX_set_options(c->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                     SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_mode(c->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                 SSL_MODE_RELEASE_BUFFERS); /* 9 KB less per idle connection */
+                                 SSL_MODE_RELEASE_BUFFERS);     /* 9 KB less per idle connection */
     SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF); /* tickets serve resumption */
     if (SSL_CTX_set1_groups_list(c->ssl, "X25519MLKEM768:X25519:P-256:P-384") != 1)
         SSL_CTX_set1_groups_list(c->ssl, "X25519:P-256:P-384"); /* OpenSSL before 3.5 */
@@ -108,7 +108,8 @@ static int add_names(X509 *x, const struct str *names, size_t n)
     int r = 0;
 
     for (size_t i = 0; i < n && r == 0; i++)
-        r = buf_printf(&alt, "%s%s:%.*s", i ? "," : "", is_address(names[i]) ? "IP" : "DNS", STR_ARG(names[i]));
+        r = buf_printf(&alt, "%s%s:%.*s", i ? "," : "", is_address(names[i]) ? "IP" : "DNS",
+                       STR_ARG(names[i]));
     if (r < 0 || !(text = buf_z(&alt)))
         return E_LIMIT;
     ext = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, text);
@@ -128,8 +129,8 @@ static int fill_certificate(X509 *x, EVP_PKEY *key, const struct str *names, siz
     if (X509_set_version(x, 2) != 1 || ASN1_INTEGER_set_uint64(X509_get_serialNumber(x), serial) != 1 ||
         !ASN1_TIME_set(X509_getm_notBefore(x), (time_t)(now - 3600)) ||
         !ASN1_TIME_set(X509_getm_notAfter(x), (time_t)(now + (int64_t)days * 86400)) ||
-        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)names[0].p, (int)names[0].n, -1,
-                                   0) != 1 ||
+        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)names[0].p,
+                                   (int)names[0].n, -1, 0) != 1 ||
         X509_set_issuer_name(x, name) != 1 || X509_set_pubkey(x, key) != 1)
         return E_NOMEM;
     return add_names(x, names, n);

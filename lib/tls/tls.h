@@ -14,5 +14,6 @@ void tls_ctx_free(struct tls_ctx **c);
 struct ssl_ctx_st *tls_ctx_ssl(struct tls_ctx *c);
 /* A self-signed ECDSA P-256 certificate for `names` (first is the CN; DNS names or IP addresses),
  * valid `days`. PEM is appended to both buffers. */
-MUST_CHECK int tls_self_signed(const struct str *names, size_t n, int days, struct buf *cert_out, struct buf *key_out);
+MUST_CHECK int tls_self_signed(const struct str *names, size_t n, int days, struct buf *cert_out,
+                               struct buf *key_out);
 #endif

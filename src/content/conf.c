@@ -1,8 +1,10 @@
 #include "src/content/conf.h"
 
-#define ROW(k, field, lo, hi, dflt, u, text)                                     \
-    { .key = (k), .type = CONF_U64, .off = offsetof(struct content_conf, field), \
-      .min = (lo), .max = (hi), .def = (dflt), .unit = (u), .help = (text) }
+#define ROW(k, field, lo, hi, dflt, u, text)                                                                 \
+    {                                                                                                        \
+        .key = (k), .type = CONF_U64, .off = offsetof(struct content_conf, field), .min = (lo), .max = (hi), \
+        .def = (dflt), .unit = (u), .help = (text)                                                           \
+    }
 
 const struct conf_item content_conf_items[CONTENT_CONF_ITEMS] = {
     ROW("content.max_at_once", max_at_once, 1, 1024, 64, "messages",

@@ -54,8 +54,7 @@ static int key_file_read(const char *path, struct buf *text)
 static int run_copy(const struct config *c, const char *path)
 {
     CLEANUP(buf_release)
-    struct buf text = { .max = SERVER_KEY_TEXT_MAX },
-               passphrase = { .max = PASSPHRASE_MAX };
+    struct buf text = { .max = SERVER_KEY_TEXT_MAX }, passphrase = { .max = PASSPHRASE_MAX };
     uint8_t key[KEY_BYTES];
     int r;
 
@@ -89,8 +88,7 @@ static int unwrap(const char *path, struct str text, uint8_t key[KEY_BYTES])
 static int run_recover(const struct config *c, const char *path)
 {
     CLEANUP(buf_release)
-    struct buf copy = { .max = SERVER_KEY_TEXT_MAX },
-               text = { .max = SERVER_KEY_TEXT_MAX };
+    struct buf copy = { .max = SERVER_KEY_TEXT_MAX }, text = { .max = SERVER_KEY_TEXT_MAX };
     uint8_t key[KEY_BYTES];
     int r;
 

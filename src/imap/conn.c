@@ -84,7 +84,8 @@ static void hang_up(struct imap_conn *c)
 {
     imap_flush(c);
     c->closing = true;
-    conn_close(c->io, c->srv->nconns > c->srv->conf.max_connections ? 0 : 5000); /* in a crowd nobody lingers */
+    conn_close(c->io,
+               c->srv->nconns > c->srv->conf.max_connections ? 0 : 5000); /* in a crowd nobody lingers */
 }
 
 void imap_bye(struct imap_conn *c, const char *code, const char *text)

@@ -80,7 +80,8 @@ struct reattach {
 
 static struct imap_conn *conn_of(struct imap_server *s, struct str session)
 {
-    struct imap_conn *c = session.n == sizeof c->session ? idmap_get(&s->sessions, session_key(session.p)) : NULL;
+    struct imap_conn *c =
+        session.n == sizeof c->session ? idmap_get(&s->sessions, session_key(session.p)) : NULL;
 
     return c && str_eq(session, str_of(c->session, sizeof c->session)) ? c : NULL;
 }

@@ -86,7 +86,8 @@ void actor_tell(struct actor *a, const struct mailbox_change *c, size_t n)
             e.session = str_pb(str_of(s->id, SESSION_LEN));
             e.folder_id = c[i].folder_id;
             e.highest_modseq = c[i].modseq;
-            s->told = rpc_push(s->peer, STORE__EVENT__CHANGED, &e.base) == 0; /* until it asks: once is enough */
+            s->told =
+                rpc_push(s->peer, STORE__EVENT__CHANGED, &e.base) == 0; /* until it asks: once is enough */
         }
 }
 
@@ -191,7 +192,8 @@ static int group_steps(struct group *g, struct job *first)
     struct work_job *w = &first->work;
     int r = 0;
 
-    for (; w && r >= 0; w = g->n < GROUP_JOBS_MAX && clock_mono_ms() < until ? work_lane_take(g->a->lane, groups) : NULL) {
+    for (; w && r >= 0;
+         w = g->n < GROUP_JOBS_MAX && clock_mono_ms() < until ? work_lane_take(g->a->lane, groups) : NULL) {
         g->jobs[g->n++] = job_of(w);
         r = step_run(g, job_of(w));
     }
@@ -202,7 +204,8 @@ static void group_failed(struct group *g, int r)
 {
     const struct db *db = g->open ? mailbox_db(g->a->box) : g->a->temp ? tempbox_db(g->a->temp) : NULL;
 
-    actor_log(g->open ? "store.commit_failed" : "store.seal_failed", g->a, r, db ? db_error_detail(db) : NULL);
+    actor_log(g->open ? "store.commit_failed" : "store.seal_failed", g->a, r,
+              db ? db_error_detail(db) : NULL);
     for (size_t i = 0; i < g->n; i++)
         if (g->jobs[i]->status >= 0)
             g->jobs[i]->status = r;
@@ -247,7 +250,8 @@ static void alone_run(struct work_job *w)
 
 static int reader_ready(struct actor *a, unsigned i)
 {
-    struct mailbox_options o = { .flags = MAILBOX_READER, .cache_kib = (uint32_t)(store_conf.reader_cache_bytes / 1024) };
+    struct mailbox_options o = { .flags = MAILBOX_READER,
+                                 .cache_kib = (uint32_t)(store_conf.reader_cache_bytes / 1024) };
     char path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
 
     if (a->reader_box[i])

@@ -82,7 +82,10 @@ static void keystate_settled(void *ctx UNUSED, int status, struct str body UNUSE
 static void keystate_settle(const struct attach *t)
 {
     Directory__KeystateRequest q = DIRECTORY__KEYSTATE_REQUEST__INIT;
-    struct rpc_ask ask = { .op = DIRECTORY__OP__KEYSTATE_COMMIT, .body = &q.base, .deadline_ms = 30000, .changes = true,
+    struct rpc_ask ask = { .op = DIRECTORY__OP__KEYSTATE_COMMIT,
+                           .body = &q.base,
+                           .deadline_ms = 30000,
+                           .changes = true,
                            .done = keystate_settled };
 
     if (t->again || t->m->n_key_states < 2 || t->actor->key_busy)
@@ -190,7 +193,9 @@ static int open_run(struct job *j, struct mailbox *box UNUSED)
     struct actor *a = j->actor;
     struct db_error e = { 0 };
     CLEANUP(buf_release) struct buf why = { .max = KIB(4) };
-    struct mailbox_options opt = { .cache_kib = (uint32_t)(store_conf.cache_bytes / 1024), .error = &e, .why = &why };
+    struct mailbox_options opt = { .cache_kib = (uint32_t)(store_conf.cache_bytes / 1024),
+                                   .error = &e,
+                                   .why = &why };
     int r = keys_mend(&store.files, a->id);
 
     if (r != 0)
@@ -200,7 +205,8 @@ static int open_run(struct job *j, struct mailbox *box UNUSED)
         actor_log("store.open_failed", a, r, &e);
     if (r < 0 && why.n)
         log_event(LOG_ERROR, "store.schema", F_STR("why", buf_str(&why)));
-    if (r == 0 && (r = keybox_settle(a->box, o->kf, o->generation, role_subkey(store.role, SUBKEY_KEYSTATE_MAC))) < 0)
+    if (r == 0 &&
+        (r = keybox_settle(a->box, o->kf, o->generation, role_subkey(store.role, SUBKEY_KEYSTATE_MAC))) < 0)
         log_event(LOG_ALARM, "store.keys_older_than_mailbox", F_ERR(r));
     if (r >= 0)
         noting_box_check(a);
@@ -222,7 +228,8 @@ static void open_done(struct job *j)
     struct actor *a = j->actor;
 
     if (j->status == 0) {
-        memcpy(a->data_key, o->generation == o->keys.generation ? o->keys.data_key : o->keys.next_key, KEY_BYTES);
+        memcpy(a->data_key, o->generation == o->keys.generation ? o->keys.data_key : o->keys.next_key,
+               KEY_BYTES);
         a->generation = o->generation;
         a->state = ACTOR_OPEN;
         store.open_mailboxes++;

@@ -29,7 +29,9 @@ static int cat_read(const struct bytes_in *in, uint64_t off, void *p, size_t n)
 
 struct bytes_in *bytes_cat_init(struct bytes_cat *c, struct str head, const struct bytes_in *tail)
 {
-    *c = (struct bytes_cat){ .in = { .bytes = head.n + tail->bytes, .read = cat_read }, .head = head, .tail = tail };
+    *c = (struct bytes_cat){ .in = { .bytes = head.n + tail->bytes, .read = cat_read },
+                             .head = head,
+                             .tail = tail };
     return &c->in;
 }
 

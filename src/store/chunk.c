@@ -5,8 +5,8 @@
 #include <sys/types.h>
 
 #define LEVEL       3
-#define WORTH_BYTES 64u      /* smaller inputs cost more as a frame than they save */
-#define PROBE_BYTES KIB(16)  /* of a large input: tells base64 and pictures from text */
+#define WORTH_BYTES 64u     /* smaller inputs cost more as a frame than they save */
+#define PROBE_BYTES KIB(16) /* of a large input: tells base64 and pictures from text */
 
 /* Compressed size, 0 when it does not fit `cap` (not worth it), or E_NOMEM. */
 static ssize_t squeeze(struct str in, void *out, size_t cap)

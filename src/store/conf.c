@@ -1,8 +1,10 @@
 #include "src/store/conf.h"
 
-#define ROW(k, field, lo, hi, dflt, u, text)                                   \
-    { .key = (k), .type = CONF_U64, .off = offsetof(struct store_conf, field), \
-      .min = (lo), .max = (hi), .def = (dflt), .unit = (u), .help = (text) }
+#define ROW(k, field, lo, hi, dflt, u, text)                                                               \
+    {                                                                                                      \
+        .key = (k), .type = CONF_U64, .off = offsetof(struct store_conf, field), .min = (lo), .max = (hi), \
+        .def = (dflt), .unit = (u), .help = (text)                                                         \
+    }
 
 const struct conf_item store_conf_items[STORE_CONF_ITEMS] = {
     ROW("store.workers", workers, 1, 64, 8, "threads",

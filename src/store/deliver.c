@@ -110,7 +110,8 @@ static int rcpt_seal(struct rcpt *r)
     }
     if (s < 0) {
         log_event(LOG_ALARM, "store.keys_refused", F_ERR(s));
-        return s == E_CORRUPT ? E_STALE : s; /* E_CORRUPT here is not the temporary file's: its group may go on */
+        return s == E_CORRUPT ? E_STALE
+                              : s; /* E_CORRUPT here is not the temporary file's: its group may go on */
     }
     memcpy(rec.delivery, r->delivery, sizeof rec.delivery);
     s = tempbox_add(a->temp, a->public_key, a->public_generation, &rec, &r->message.in);
@@ -141,7 +142,8 @@ static void deliver_answer(struct deliver *d)
     resp.queue_id = str_pb(str_of(text, 12));
     resp.duplicates = d->duplicates;
     log_event(LOG_INFO, d->status < 0 ? "store.deliver_failed" : "store.delivered", F_Z("queue_id", text),
-              F_U64("bytes", d->staged ? d->staged->in.bytes : 0), F_U64("rcpts", d->n), F_U64("duplicates", d->duplicates),
+              F_U64("bytes", d->staged ? d->staged->in.bytes : 0), F_U64("rcpts", d->n),
+              F_U64("duplicates", d->duplicates),
               F_Z("error", d->status < 0 ? error_name(d->status) : "none"));
     for (size_t i = 0; i < d->n; i++) {
         parsed_release(&d->v[i].parsed);
@@ -354,7 +356,9 @@ static int append_repeat(struct append *p, struct mailbox *box, struct str op)
 static int append_run(struct job *j, struct mailbox *box)
 {
     struct append *p = CONTAINER_OF(j, struct append, job);
-    struct placement at = { .folder = pb_str(p->m->to), .flags = p->m->flags, .keywords = p->m->keywords,
+    struct placement at = { .folder = pb_str(p->m->to),
+                            .flags = p->m->flags,
+                            .keywords = p->m->keywords,
                             .nkeywords = p->m->n_keywords,
                             .internal_ms = p->m->has_date ? p->m->internal_date_ms : clock_wall_ms() };
     struct str op = rpc_req_operation(p->q);
@@ -419,7 +423,9 @@ int op_append(struct rpc_req *q, struct str body)
         return E_GONE;
     if (!(p = calloc(1, sizeof *p)))
         return E_NOMEM;
-    *p = (struct append){ .q = q, .m = m, .staged = g, .actor = s->actor, .resp = STORE__APPEND_RESPONSE__INIT };
+    *p = (struct append){
+        .q = q, .m = m, .staged = g, .actor = s->actor, .resp = STORE__APPEND_RESPONSE__INIT
+    };
     if (g)
         staged_ref(g);
     actor_ref(s->actor);

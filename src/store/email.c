@@ -46,7 +46,8 @@ static int ref_note(struct mailbox *box, struct str message_id, const uint8_t th
 
 /* An email belongs to the thread of the nearest email it names, or that named it; else it begins one
  * (RFC 8474 5.2: THREADID is fixed at arrival). */
-static int thread_find(struct mailbox *box, const struct email_in *e, const uint8_t own[12], uint8_t thread[12])
+static int thread_find(struct mailbox *box, const struct email_in *e, const uint8_t own[12],
+                       uint8_t thread[12])
 {
     size_t n = size_min(e->nreferences, REFERENCES_MAX), skip = e->nreferences - n;
     int r = e->message_id.n ? thread_of_ref(box, e->message_id, thread) : 0;
@@ -65,7 +66,8 @@ static int thread_find(struct mailbox *box, const struct email_in *e, const uint
 
 /* ---- writing ---------------------------------------------------------------------------------- */
 
-static int row_insert(struct mailbox *box, const char *sql, int64_t id, int part, struct str in, struct buf *scratch)
+static int row_insert(struct mailbox *box, const char *sql, int64_t id, int part, struct str in,
+                      struct buf *scratch)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
     struct chunk c;
@@ -83,10 +85,11 @@ static int row_insert(struct mailbox *box, const char *sql, int64_t id, int part
 }
 
 /* [from, to) of `in` as rows of `sql`, numbered from *row. */
-static int rows_insert(struct mailbox *box, const char *sql, int part, int64_t email_id, const struct bytes_in *in,
-                       uint64_t from, uint64_t to, uint32_t *row)
+static int rows_insert(struct mailbox *box, const char *sql, int part, int64_t email_id,
+                       const struct bytes_in *in, uint64_t from, uint64_t to, uint32_t *row)
 {
-    CLEANUP(buf_release) struct buf piece = { .max = CHUNK_BYTES_MAX }, scratch = { .max = CHUNK_SCRATCH_MAX };
+    CLEANUP(buf_release)
+    struct buf piece = { .max = CHUNK_BYTES_MAX }, scratch = { .max = CHUNK_SCRATCH_MAX };
 
     while (from < to) {
         size_t n = (size_t)(to - from < CHUNK_BYTES_MAX ? to - from : CHUNK_BYTES_MAX);
@@ -110,8 +113,9 @@ static int rows_insert(struct mailbox *box, const char *sql, int part, int64_t e
 static int head_insert(struct mailbox *box, int64_t id, const struct email_in *e, size_t head_bytes)
 {
     static const char sql[] = "INSERT INTO email_head VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    CLEANUP(buf_release) struct buf head = { .max = CHUNK_BYTES_MAX }, s1 = { .max = CHUNK_SCRATCH_MAX },
-                                    s2 = { .max = CHUNK_SCRATCH_MAX };
+    CLEANUP(buf_release)
+    struct buf head = { .max = CHUNK_BYTES_MAX }, s1 = { .max = CHUNK_SCRATCH_MAX },
+               s2 = { .max = CHUNK_SCRATCH_MAX };
     CLEANUP(stmt_release) struct stmt *st = NULL;
     struct chunk structure, bytes;
     void *p = buf_reserve(&head, head_bytes ? head_bytes : 1);
@@ -119,7 +123,8 @@ static int head_insert(struct mailbox *box, int64_t id, const struct email_in *e
 
     if (!p)
         return E_NOMEM;
-    if ((r = bytes_read(e->message, 0, p, head_bytes)) < 0 || (r = chunk_encode(e->structure, &s1, &structure)) < 0 ||
+    if ((r = bytes_read(e->message, 0, p, head_bytes)) < 0 ||
+        (r = chunk_encode(e->structure, &s1, &structure)) < 0 ||
         (r = chunk_encode(str_of(p, head_bytes), &s2, &bytes)) < 0 || (r = stmt_get(box->db, sql, &st)) < 0)
         return r;
     stmt_bind_i64(st, 1, id);
@@ -134,8 +139,9 @@ static int head_insert(struct mailbox *box, int64_t id, const struct email_in *e
 
 static int email_row_insert(struct mailbox *box, const struct email_in *e, size_t head_bytes, int64_t *id_out)
 {
-    static const char sql[] = "INSERT INTO email (object_id, thread_id, bytes, header_bytes, head_bytes, sent, "
-                              "message_id, sent_zone) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    static const char sql[] =
+        "INSERT INTO email (object_id, thread_id, bytes, header_bytes, head_bytes, sent, "
+        "message_id, sent_zone) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     uint8_t object_id[12], thread[12];
     char sent[CLOCK_ISO_LEN + 1];
@@ -162,7 +168,8 @@ static int email_row_insert(struct mailbox *box, const struct email_in *e, size_
 int email_insert(struct mailbox *box, const struct email_in *e, int64_t *id_out)
 {
     static const char body_sql[] = "INSERT INTO email_body (id, codec, bytes, data) VALUES (?1, ?2, ?3, ?4)";
-    static const char text_sql[] = "INSERT INTO email_text (id, codec, bytes, data, part) VALUES (?1, ?2, ?3, ?4, ?5)";
+    static const char text_sql[] =
+        "INSERT INTO email_text (id, codec, bytes, data, part) VALUES (?1, ?2, ?3, ?4, ?5)";
     uint64_t text_bytes = e->text ? e->text->bytes : 0;
     uint32_t body_row = 0, text_row = 0;
     size_t head_bytes;
@@ -173,7 +180,8 @@ int email_insert(struct mailbox *box, const struct email_in *e, int64_t *id_out)
         e->text_header_bytes > text_bytes)
         return E_RANGE;
     head_bytes = (size_t)(e->header_bytes < CHUNK_BYTES_MAX ? e->header_bytes : CHUNK_BYTES_MAX);
-    if ((r = email_row_insert(box, e, head_bytes, &id)) < 0 || (r = head_insert(box, id, e, head_bytes)) < 0 ||
+    if ((r = email_row_insert(box, e, head_bytes, &id)) < 0 ||
+        (r = head_insert(box, id, e, head_bytes)) < 0 ||
         (r = rows_insert(box, body_sql, -1, id, e->message, head_bytes, e->message->bytes, &body_row)) < 0 ||
         (r = rows_insert(box, text_sql, 0, id, e->text, 0, e->text_header_bytes, &text_row)) < 0 ||
         (r = rows_insert(box, text_sql, 1, id, e->text, e->text_header_bytes, text_bytes, &text_row)) < 0)
@@ -201,9 +209,10 @@ int email_drop_unused(struct mailbox *box, int64_t id)
     static const char in_use[] = "SELECT 1 FROM message WHERE email_id = ?1 AND ?2 = ?2 LIMIT 1";
     static const char body[] = "DELETE FROM email_body WHERE id BETWEEN ?1 AND ?2";
     static const char text[] = "DELETE FROM email_text WHERE id BETWEEN ?1 AND ?2";
-    static const char refs[] = "DELETE FROM thread_ref WHERE thread_id = (SELECT thread_id FROM email WHERE id = ?1) "
-                               "AND NOT EXISTS (SELECT 1 FROM email e WHERE e.thread_id = thread_ref.thread_id "
-                               "AND e.id <> ?2)";
+    static const char refs[] =
+        "DELETE FROM thread_ref WHERE thread_id = (SELECT thread_id FROM email WHERE id = ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM email e WHERE e.thread_id = thread_ref.thread_id "
+        "AND e.id <> ?2)";
     static const char email[] = "DELETE FROM email WHERE id = ?1 AND id = ?2";
     int64_t first = id * (INT64_C(1) << ROW_SHIFT), last = first + ROWS_MAX;
     int r;
@@ -269,7 +278,8 @@ int email_read(struct mailbox *box, int64_t id, uint64_t at, size_t n, struct bu
         size_t take;
 
         buf_clear(&piece);
-        r = at < head ? head_read(box, id, &piece) : body_row_read(box, id, (at - head) / CHUNK_BYTES_MAX, &piece);
+        r = at < head ? head_read(box, id, &piece)
+                      : body_row_read(box, id, (at - head) / CHUNK_BYTES_MAX, &piece);
         if (r < 0)
             return r;
         if (off >= piece.n)
@@ -284,7 +294,8 @@ int email_read(struct mailbox *box, int64_t id, uint64_t at, size_t n, struct bu
 
 int email_structure(struct mailbox *box, int64_t id, struct buf *out)
 {
-    static const char sql[] = "SELECT structure_codec, structure_bytes, structure FROM email_head WHERE email_id = ?1";
+    static const char sql[] =
+        "SELECT structure_codec, structure_bytes, structure FROM email_head WHERE email_id = ?1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, sql, &st);
 

@@ -12,8 +12,12 @@ int fetch_init(struct fetch *f, const Store__FetchRequest *q)
 {
     int r = uidset_check(q->uid_ranges, q->n_uid_ranges);
 
-    *f = (struct fetch){ .folder_id = q->folder_id, .offset = q->offset, .length = q->length,
-                         .first_offset = q->first_offset, .changed_since = q->changed_since, .want = q->want };
+    *f = (struct fetch){ .folder_id = q->folder_id,
+                         .offset = q->offset,
+                         .length = q->length,
+                         .first_offset = q->first_offset,
+                         .changed_since = q->changed_since,
+                         .want = q->want };
     for (size_t i = 0; i + 1 < q->n_uid_ranges && r == 0; i += 2)
         r = uidset_push(&f->uids, q->uid_ranges[i], q->uid_ranges[i + 1]);
     if (r < 0)
@@ -36,7 +40,18 @@ static int record_head(struct buf *out, uint8_t type, size_t n)
 
 /* ---- rows ------------------------------------------------------------------------------------- */
 
-enum { COL_UID, COL_FLAGS, COL_MODSEQ, COL_EMAIL, COL_BYTES, COL_INTERNAL, COL_SAVED, COL_HEADER, COL_OBJECT, COL_THREAD };
+enum {
+    COL_UID,
+    COL_FLAGS,
+    COL_MODSEQ,
+    COL_EMAIL,
+    COL_BYTES,
+    COL_INTERNAL,
+    COL_SAVED,
+    COL_HEADER,
+    COL_OBJECT,
+    COL_THREAD
+};
 
 static int64_t ms_of(struct str iso)
 {
@@ -156,7 +171,8 @@ static int bytes_put(struct mailbox *box, struct fetch *f, int64_t email_id, siz
     return 0;
 }
 
-static int rest_of_message(struct mailbox *box, struct fetch *f, int64_t email_id, size_t room, struct buf *out)
+static int rest_of_message(struct mailbox *box, struct fetch *f, int64_t email_id, size_t room,
+                           struct buf *out)
 {
     int r = 0;
 
@@ -168,14 +184,16 @@ static int rest_of_message(struct mailbox *box, struct fetch *f, int64_t email_i
 /* ---- the walk --------------------------------------------------------------------------------- */
 
 /* One range, from f->uid. 1: `out` has enough; 0: the range is done. */
-static int walk_range(struct mailbox *box, struct fetch *f, uint32_t first, uint32_t last, size_t room, struct buf *out)
+static int walk_range(struct mailbox *box, struct fetch *f, uint32_t first, uint32_t last, size_t room,
+                      struct buf *out)
 {
     static const char flags_sql[] = "SELECT uid, flags, modseq, email_id, bytes FROM message "
                                     "WHERE folder_id = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid";
-    static const char full_sql[] = "SELECT m.uid, m.flags, m.modseq, m.email_id, m.bytes, m.internal, m.saved, "
-                                   "e.header_bytes, e.object_id, e.thread_id FROM message m "
-                                   "JOIN email e ON e.id = m.email_id "
-                                   "WHERE m.folder_id = ?1 AND m.uid BETWEEN ?2 AND ?3 ORDER BY m.uid";
+    static const char full_sql[] =
+        "SELECT m.uid, m.flags, m.modseq, m.email_id, m.bytes, m.internal, m.saved, "
+        "e.header_bytes, e.object_id, e.thread_id FROM message m "
+        "JOIN email e ON e.id = m.email_id "
+        "WHERE m.folder_id = ?1 AND m.uid BETWEEN ?2 AND ?3 ORDER BY m.uid";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, f->want ? full_sql : flags_sql, &st);
 

@@ -7,11 +7,11 @@
 #include "lib/base/str.h"
 #include "src/store/mailbox.h"
 
-#define FILES_PATH_MAX 128u
+#define FILES_PATH_MAX   128u
 #define FILES_ASIDE_DAYS 30
 
 struct files {
-    int dir;           /* the data folder */
+    int dir;            /* the data folder */
     const char *prefix; /* what SQLite puts before a path: "" when the folder is the working folder */
 };
 
@@ -23,7 +23,8 @@ void files_full(const struct files *f, const char *path, char *out, size_t n);
 /* Make mailboxes/ab. */
 MUST_CHECK int files_folder(const struct files *f, const uint8_t id[MAILBOX_ID_LEN]);
 /* Generations of the temporary mailboxes there are, oldest first: at most max are written. The number, or E_*. */
-MUST_CHECK int files_temp_list(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], uint64_t *out, size_t max);
+MUST_CHECK int files_temp_list(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], uint64_t *out,
+                               size_t max);
 /* Rename all files of this mailbox so that nobody takes them for live ones. */
 MUST_CHECK int files_set_aside(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms);
 /* Remove all files of this mailbox, aside ones too. */

@@ -176,7 +176,8 @@ static int is_subscribed(struct mailbox *box, struct str name)
 
 /* ---- listing ---------------------------------------------------------------------------------- */
 
-static int count_of(struct mailbox *box, const char *sql, uint64_t folder_id, uint64_t from_uid, uint32_t *out)
+static int count_of(struct mailbox *box, const char *sql, uint64_t folder_id, uint64_t from_uid,
+                    uint32_t *out)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, sql, &st);
@@ -193,8 +194,10 @@ static int count_of(struct mailbox *box, const char *sql, uint64_t folder_id, ui
 
 static int fill_counts(struct mailbox *box, const struct folder *f, Store__Folder *out)
 {
-    static const char unseen[] = "SELECT count(*) FROM message WHERE folder_id = ?1 AND uid >= ?2 AND flags & 8 = 0";
-    static const char deleted[] = "SELECT count(*) FROM message WHERE folder_id = ?1 AND uid >= ?2 AND flags & 4 <> 0";
+    static const char unseen[] =
+        "SELECT count(*) FROM message WHERE folder_id = ?1 AND uid >= ?2 AND flags & 8 = 0";
+    static const char deleted[] =
+        "SELECT count(*) FROM message WHERE folder_id = ?1 AND uid >= ?2 AND flags & 4 <> 0";
     static const char recent[] = "SELECT count(*) FROM message WHERE folder_id = ?1 AND uid >= ?2";
     int r;
 
@@ -246,7 +249,8 @@ static Store__Folder *list_slot(struct arena *a, Store__FoldersResponse *out, si
     return f;
 }
 
-static int list_name_only(struct arena *a, Store__FoldersResponse *out, size_t *cap, struct str name, bool subscribed)
+static int list_name_only(struct arena *a, Store__FoldersResponse *out, size_t *cap, struct str name,
+                          bool subscribed)
 {
     Store__Folder *f = list_slot(a, out, cap);
     struct str copy = arena_dup(a, name);
@@ -261,7 +265,8 @@ static int list_name_only(struct arena *a, Store__FoldersResponse *out, size_t *
 
 /* Parents of `name` as names only; the sort below drops those that are folders. Rows come in name
  * order, so what the row before had as parents is skipped. */
-static int list_parents(struct arena *a, Store__FoldersResponse *out, size_t *cap, struct str before, struct str name)
+static int list_parents(struct arena *a, Store__FoldersResponse *out, size_t *cap, struct str before,
+                        struct str name)
 {
     int r = 0;
 
@@ -271,7 +276,8 @@ static int list_parents(struct arena *a, Store__FoldersResponse *out, size_t *ca
     return r;
 }
 
-static int list_rows(struct mailbox *box, struct arena *a, bool counts, Store__FoldersResponse *out, size_t *cap)
+static int list_rows(struct mailbox *box, struct arena *a, bool counts, Store__FoldersResponse *out,
+                     size_t *cap)
 {
     static const char sql[] = "SELECT name, object_id, " FOLDER_COLUMNS " FROM folder ORDER BY name";
     CLEANUP(stmt_release) struct stmt *st = NULL;
@@ -349,7 +355,8 @@ static int list_has_children(struct mailbox *box, struct arena *a, Store__Folder
     return 0;
 }
 
-static int list_one(struct mailbox *box, struct arena *a, struct str name, bool counts, Store__FoldersResponse *out)
+static int list_one(struct mailbox *box, struct arena *a, struct str name, bool counts,
+                    Store__FoldersResponse *out)
 {
     static const char sql[] = "SELECT name, object_id, " FOLDER_COLUMNS " FROM folder WHERE name = ?1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
@@ -381,7 +388,8 @@ static int list_one(struct mailbox *box, struct arena *a, struct str name, bool 
     return 0;
 }
 
-int mailbox_folders(struct mailbox *box, struct arena *a, const Store__FoldersRequest *q, Store__FoldersResponse *out)
+int mailbox_folders(struct mailbox *box, struct arena *a, const Store__FoldersRequest *q,
+                    Store__FoldersResponse *out)
 {
     size_t cap = 0;
     int r;
@@ -410,8 +418,10 @@ static int next_uidvalidity(struct mailbox *box, uint32_t *out)
 static int subscribe(struct mailbox *box, struct str name, bool on)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, on ? "INSERT OR IGNORE INTO subscription VALUES (?1)"
-                                 : "DELETE FROM subscription WHERE name = ?1", &st);
+    int r = stmt_get(box->db,
+                     on ? "INSERT OR IGNORE INTO subscription VALUES (?1)"
+                        : "DELETE FROM subscription WHERE name = ?1",
+                     &st);
 
     if (r < 0)
         return r;
@@ -421,8 +431,9 @@ static int subscribe(struct mailbox *box, struct str name, bool on)
 
 int folder_make(struct mailbox *box, struct str name, int special_use, bool sub)
 {
-    static const char sql[] = "INSERT INTO folder (name, object_id, uidvalidity, uidnext, modseq, first_recent_uid, "
-                              "special_use, messages, bytes, vanished_floor) VALUES (?1, ?2, ?3, 1, 1, 1, ?4, 0, 0, 0)";
+    static const char sql[] =
+        "INSERT INTO folder (name, object_id, uidvalidity, uidnext, modseq, first_recent_uid, "
+        "special_use, messages, bytes, vanished_floor) VALUES (?1, ?2, ?3, 1, 1, 1, ?4, 0, 0, 0)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     uint8_t object_id[12];
     uint32_t uidvalidity = 0;

@@ -21,7 +21,7 @@ struct stage_row {
 };
 
 struct keyop {
-    struct rpc_req *q; /* NULL: keys_tidy, nobody waits for an answer */
+    struct rpc_req *q;              /* NULL: keys_tidy, nobody waits for an answer */
     const struct stage_row *stages; /* ends with where 0 */
     size_t at;
     struct actor *actor, *old; /* references; old: START_OVER */
@@ -195,8 +195,8 @@ static void keyop_step(struct keyop *k)
         keyop_end(k, r);
 }
 
-static int keyop_begin(struct rpc_req *q, const void *id, const struct stage_row *stages, void (*answer)(struct keyop *),
-                       struct keyop **out)
+static int keyop_begin(struct rpc_req *q, const void *id, const struct stage_row *stages,
+                       void (*answer)(struct keyop *), struct keyop **out)
 {
     struct keyop *k;
     struct actor *a;
@@ -234,7 +234,9 @@ static int keyop_go(struct keyop *k, int r)
 
 static int ask_directory(struct keyop *k, uint32_t op, const ProtobufCMessage *body)
 {
-    struct rpc_ask ask = { .op = op, .body = body, .deadline_ms = ASK_MS, .changes = true, .done = asked, .ctx = k };
+    struct rpc_ask ask = {
+        .op = op, .body = body, .deadline_ms = ASK_MS, .changes = true, .done = asked, .ctx = k
+    };
 
     return rpc_link_ask(role_link(store.role, ROLE_DIRECTORY), &ask) ? 0 : E_NOMEM;
 }
@@ -306,7 +308,8 @@ static int slot_make(struct keyop *k)
 
     memcpy(label.name, k->name.p, size_min(k->name.n, KEYFILE_NAME_MAX));
     if (k->own_text.n) {
-        if ((r = password_strength_check(k->own_text, NULL)) < 0 || (r = password_parse(k->own_text, &k->password)) < 0)
+        if ((r = password_strength_check(k->own_text, NULL)) < 0 ||
+            (r = password_parse(k->own_text, &k->password)) < 0)
             return r == E_AUTH ? E_WEAK : r;
     } else {
         password_generate(keyfile_next_slot(k->kf), &k->password);
@@ -371,8 +374,8 @@ static int lane_create(struct keyop *k)
     int r;
 
     k->files_made = true;
-    if ((r = files_folder(&store.files, k->actor->id)) < 0 ||
-        (r = mailbox_make(k, &box)) < 0 || (r = mailbox_close(&box)) < 0)
+    if ((r = files_folder(&store.files, k->actor->id)) < 0 || (r = mailbox_make(k, &box)) < 0 ||
+        (r = mailbox_close(&box)) < 0)
         return r;
     return keys_save(&store.files, k->kf);
 }
@@ -432,11 +435,12 @@ static int lane_aside(struct keyop *k)
 }
 
 static const struct stage_row over_stages[] = {
-    { IN_POOL, pool_create }, { IN_LANE, lane_create }, { ASK, ask_bind },      { HERE, mark_bound },
+    { IN_POOL, pool_create }, { IN_LANE, lane_create }, { ASK, ask_bind },       { HERE, mark_bound },
     { ASK, ask_commit },      { WHEN_CLOSED, NULL },    { IN_LANE, lane_aside }, { 0, NULL },
 };
 
-static int passwords_take(struct keyop *k, ProtobufCBinaryData current, ProtobufCBinaryData own, const char *name)
+static int passwords_take(struct keyop *k, ProtobufCBinaryData current, ProtobufCBinaryData own,
+                          const char *name)
 {
     int r = current.len ? password_parse(pb_str(current), &k->current) : 0;
 
@@ -460,12 +464,14 @@ int op_key_add(struct rpc_req *q, struct str body)
     if (!first && !m->current_password.len)
         return E_AUTH;
     rand_bytes(fresh, sizeof fresh);
-    if ((r = keyop_begin(q, first ? fresh : m->mailbox_id.data, first ? create_stages : add_stages, answer_password, &k)) < 0)
+    if ((r = keyop_begin(q, first ? fresh : m->mailbox_id.data, first ? create_stages : add_stages,
+                         answer_password, &k)) < 0)
         return r;
     k->alias_id = m->alias_id;
     k->states = m->key_states;
     k->nstates = m->n_key_states;
-    return keyop_go(k, passwords_take(k, first ? (ProtobufCBinaryData){ 0 } : m->current_password, m->own_password, m->name));
+    return keyop_go(k, passwords_take(k, first ? (ProtobufCBinaryData){ 0 } : m->current_password,
+                                      m->own_password, m->name));
 }
 
 int op_key_start_over(struct rpc_req *q, struct str body)
@@ -571,7 +577,8 @@ static int oldest_named(struct actor *a, const struct keyfile *kf, uint32_t *out
         if (!t && (r = tempbox_open_generation(&store.files, a->id, &store.temp_keys, files[i], &own)) < 0)
             break;
         t = t ? t : own;
-        if ((r = tempbox_next(t, 0, &rec)) > 0 && (r = tempbox_key_generation(t, rec.seq, &g)) >= 0 && g < oldest)
+        if ((r = tempbox_next(t, 0, &rec)) > 0 && (r = tempbox_key_generation(t, rec.seq, &g)) >= 0 &&
+            g < oldest)
             oldest = g;
         tempbox_close(&own);
     }
@@ -601,9 +608,10 @@ static int pool_finish(struct keyop *k)
 }
 
 static const struct stage_row rotate_stages[] = {
-    { IN_POOL, pool_rotate }, { WHEN_CLOSED, NULL },     { ASK, ask_prepare },       { IN_LANE, lane_save_begun },
-    { ASK, ask_commit },      { IN_LANE, lane_exchange }, { IN_POOL, pool_finish },   { ASK, ask_prepare },
-    { IN_LANE, lane_save },   { ASK, ask_commit },        { HERE, here_revoke },      { 0, NULL },
+    { IN_POOL, pool_rotate },     { WHEN_CLOSED, NULL }, { ASK, ask_prepare },
+    { IN_LANE, lane_save_begun }, { ASK, ask_commit },   { IN_LANE, lane_exchange },
+    { IN_POOL, pool_finish },     { ASK, ask_prepare },  { IN_LANE, lane_save },
+    { ASK, ask_commit },          { HERE, here_revoke }, { 0, NULL },
 };
 
 int op_key_rotate(struct rpc_req *q, struct str body)
@@ -632,7 +640,8 @@ static int lane_forget(struct keyop *k)
         return E_CLOSED;
     if ((r = keys_load(&store.files, a->id, &k->kf)) < 0 ||
         (r = keyfile_open_key(k->kf, (uint32_t)k->generation, a->key, k->slot, &k->keys)) < 0 ||
-        (r = keybox_settle(a->box, k->kf, (uint32_t)k->generation, role_subkey(store.role, SUBKEY_KEYSTATE_MAC))) < 0 ||
+        (r = keybox_settle(a->box, k->kf, (uint32_t)k->generation,
+                           role_subkey(store.role, SUBKEY_KEYSTATE_MAC))) < 0 ||
         (r = oldest_named(a, k->kf, &k->oldest)) < 0 ||
         (r = keys_forget_before(k->kf, &k->keys, k->oldest)) < 0)
         return r;
@@ -735,7 +744,10 @@ static void answer_empty(struct keyop *k)
 }
 
 static const struct stage_row remove_stages[] = {
-    { HERE, here_revoke }, { WHEN_CLOSED, NULL }, { IN_LANE, lane_remove }, { 0, NULL },
+    { HERE, here_revoke },
+    { WHEN_CLOSED, NULL },
+    { IN_LANE, lane_remove },
+    { 0, NULL },
 };
 
 int op_mailbox_remove(struct rpc_req *q, struct str body)

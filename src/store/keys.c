@@ -2,7 +2,8 @@
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 
-static int load(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], struct keyfile **out, unsigned *damage_out)
+static int load(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], struct keyfile **out,
+                unsigned *damage_out)
 {
     CLEANUP(buf_release) struct buf bytes = { .max = KEYFILE_BYTES_MAX };
     char path[FILES_PATH_MAX];
@@ -10,7 +11,8 @@ static int load(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], struct 
     int r;
 
     files_path(id, FILES_KEYS, path);
-    if ((r = file_read(f->dir, path, &bytes)) < 0 || (r = keyfile_parse(buf_str(&bytes), &kf, damage_out)) < 0)
+    if ((r = file_read(f->dir, path, &bytes)) < 0 ||
+        (r = keyfile_parse(buf_str(&bytes), &kf, damage_out)) < 0)
         return r;
     if (memcmp(keyfile_mailbox_id(kf), id, MAILBOX_ID_LEN) != 0) {
         keyfile_free(&kf);

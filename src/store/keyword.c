@@ -65,7 +65,8 @@ int keyword_id(struct mailbox *box, struct str name, bool create, int64_t *id_ou
 int keyword_set(struct mailbox *box, uint64_t folder_id, uint32_t uid, int64_t keyword, bool on)
 {
     static const char add[] = "INSERT OR IGNORE INTO message_keyword VALUES (?1, ?2, ?3)";
-    static const char del[] = "DELETE FROM message_keyword WHERE folder_id = ?1 AND uid = ?2 AND keyword_id = ?3";
+    static const char del[] =
+        "DELETE FROM message_keyword WHERE folder_id = ?1 AND uid = ?2 AND keyword_id = ?3";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, on ? add : del, &st);
 
@@ -110,7 +111,8 @@ static int names_collect(struct stmt *st, struct arena *a, char ***v_out, size_t
     return 0;
 }
 
-int keywords_of(struct mailbox *box, struct arena *a, uint64_t folder_id, uint32_t uid, char ***v_out, size_t *n_out)
+int keywords_of(struct mailbox *box, struct arena *a, uint64_t folder_id, uint32_t uid, char ***v_out,
+                size_t *n_out)
 {
     static const char sql[] = "SELECT k.name FROM message_keyword m JOIN keyword k ON k.id = m.keyword_id "
                               "WHERE m.folder_id = ?1 AND m.uid = ?2 ORDER BY k.id";

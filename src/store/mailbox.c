@@ -8,9 +8,9 @@ static const struct {
     struct str name;
     int use;
 } default_folders[] = {
-    { { "INBOX", 5 }, STORE__SPECIAL_USE__USE_NONE },      { { "Drafts", 6 }, STORE__SPECIAL_USE__USE_DRAFTS },
-    { { "Sent", 4 }, STORE__SPECIAL_USE__USE_SENT },       { { "Archive", 7 }, STORE__SPECIAL_USE__USE_ARCHIVE },
-    { { "Junk", 4 }, STORE__SPECIAL_USE__USE_JUNK },       { { "Trash", 5 }, STORE__SPECIAL_USE__USE_TRASH },
+    { { "INBOX", 5 }, STORE__SPECIAL_USE__USE_NONE }, { { "Drafts", 6 }, STORE__SPECIAL_USE__USE_DRAFTS },
+    { { "Sent", 4 }, STORE__SPECIAL_USE__USE_SENT },  { { "Archive", 7 }, STORE__SPECIAL_USE__USE_ARCHIVE },
+    { { "Junk", 4 }, STORE__SPECIAL_USE__USE_JUNK },  { { "Trash", 5 }, STORE__SPECIAL_USE__USE_TRASH },
 };
 
 /* UIDVALIDITY begins at the time, so that a mailbox made again after a loss does not repeat one. */
@@ -76,7 +76,8 @@ int mailbox_open(const char *path, const uint8_t key[DB_KEY_BYTES], const struct
     if (!box)
         return E_NOMEM;
     box->reader = (o->flags & MAILBOX_READER) != 0;
-    opt.flags = (o->flags & MAILBOX_CREATE ? (uint32_t)DB_CREATE : 0) | (box->reader ? (uint32_t)DB_READONLY : 0);
+    opt.flags =
+        (o->flags & MAILBOX_CREATE ? (uint32_t)DB_CREATE : 0) | (box->reader ? (uint32_t)DB_READONLY : 0);
     if ((r = db_open(path, key, &opt, &box->db)) < 0 || (r = settle(box, o, meta)) < 0) {
         if (box->db && o->error && db_error_detail(box->db)->code)
             *o->error = *db_error_detail(box->db);
@@ -302,7 +303,8 @@ void recent_claim(struct mailbox *box, const struct folder *f)
 
 int recent_flush(struct mailbox *box)
 {
-    static const char sql[] = "UPDATE folder SET first_recent_uid = ?2 WHERE id = ?1 AND first_recent_uid < ?2";
+    static const char sql[] =
+        "UPDATE folder SET first_recent_uid = ?2 WHERE id = ?1 AND first_recent_uid < ?2";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = 0;
 
@@ -394,8 +396,10 @@ int mailbox_drained_get(struct mailbox *box, uint64_t file_generation, uint64_t 
 int mailbox_drained_set(struct mailbox *box, uint64_t file_generation, uint64_t seq)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, seq ? "INSERT OR REPLACE INTO drained VALUES (?1, ?2)"
-                                  : "DELETE FROM drained WHERE file_generation = ?1", &st);
+    int r = stmt_get(box->db,
+                     seq ? "INSERT OR REPLACE INTO drained VALUES (?1, ?2)"
+                         : "DELETE FROM drained WHERE file_generation = ?1",
+                     &st);
 
     if (r < 0)
         return r;

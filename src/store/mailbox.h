@@ -20,16 +20,16 @@
 #include "src/store/bytes.h"
 #include "src/store/uidset.h"
 
-#define MAILBOX_ID_LEN        12u
-#define MAILBOX_NAME_MAX      1000u  /* bytes of a folder's name */
-#define MAILBOX_FOLDERS_MAX   10000u
-#define MAILBOX_LEVELS_MAX    32u
-#define MAILBOX_KEYWORDS_MAX  1000u  /* different ones in a mailbox */
-#define MAILBOX_VANISHED_MAX  10000u /* rows of the change log of a folder */
-#define MAILBOX_SYNC_ROWS_MAX 5000u
-#define MAILBOX_STRUCTURE_MAX MIB(1)
-#define MAILBOX_OPERATION_MS  (60 * 60 * 1000)
-#define MAILBOX_DELIVERY_MS   (7 * 24 * 60 * 60 * (int64_t)1000)
+#define MAILBOX_ID_LEN          12u
+#define MAILBOX_NAME_MAX        1000u /* bytes of a folder's name */
+#define MAILBOX_FOLDERS_MAX     10000u
+#define MAILBOX_LEVELS_MAX      32u
+#define MAILBOX_KEYWORDS_MAX    1000u  /* different ones in a mailbox */
+#define MAILBOX_VANISHED_MAX    10000u /* rows of the change log of a folder */
+#define MAILBOX_SYNC_ROWS_MAX   5000u
+#define MAILBOX_STRUCTURE_MAX   MIB(1)
+#define MAILBOX_OPERATION_MS    (60 * 60 * 1000)
+#define MAILBOX_DELIVERY_MS     (7 * 24 * 60 * 60 * (int64_t)1000)
 #define MAILBOX_DELIVERY_ID_LEN 32u
 
 struct mailbox; /* opaque */
@@ -48,14 +48,15 @@ struct mailbox_options {
 struct mailbox_meta {
     uint8_t id[MAILBOX_ID_LEN];
     uint64_t generation;
-    struct buf key_state;   /* owned by the holder of this struct; .max set by him */
+    struct buf key_state; /* owned by the holder of this struct; .max set by him */
 };
 
 /* MAILBOX_CREATE makes the file, its default folders and `meta` in one transaction; a file that is
  * there but was never finished is completed. Otherwise `meta` is not looked at. E_* of db_open and
  * migrate_run. */
-MUST_CHECK int mailbox_open(const char *path, const uint8_t key[DB_KEY_BYTES], const struct mailbox_options *o,
-                            const struct mailbox_meta *meta, struct mailbox **box_out);
+MUST_CHECK int mailbox_open(const char *path, const uint8_t key[DB_KEY_BYTES],
+                            const struct mailbox_options *o, const struct mailbox_meta *meta,
+                            struct mailbox **box_out);
 /* In memory: for tests of what needs no file. */
 MUST_CHECK int mailbox_open_memory(struct mailbox **box_out);
 /* Writes what was only noted (recent claims), checkpoints, closes. NULL accepted; the handle is gone
@@ -100,8 +101,8 @@ MUST_CHECK int mailbox_subscribe(struct mailbox *box, const Store__SubscribeRequ
 MUST_CHECK int mailbox_select(struct mailbox *box, struct arena *a, const Store__SelectRequest *q,
                               Store__SelectResponse *out);
 /* What happened since. claim_recent: \Recent of what is new goes to this session. */
-MUST_CHECK int mailbox_sync(struct mailbox *box, struct arena *a, const Store__SyncRequest *q, bool claim_recent,
-                            Store__SyncResponse *out);
+MUST_CHECK int mailbox_sync(struct mailbox *box, struct arena *a, const Store__SyncRequest *q,
+                            bool claim_recent, Store__SyncResponse *out);
 
 /* ---- messages --------------------------------------------------------------------------------- */
 
@@ -133,7 +134,8 @@ MUST_CHECK int mailbox_append(struct mailbox *box, const struct email_in *e, con
 MUST_CHECK int mailbox_flag_store(struct mailbox *box, struct arena *a, const Store__FlagStoreRequest *q,
                                   Store__FlagStoreResponse *out);
 /* (w) */
-MUST_CHECK int mailbox_copy(struct mailbox *box, struct arena *a, const Store__CopyRequest *q, Store__CopyResponse *out);
+MUST_CHECK int mailbox_copy(struct mailbox *box, struct arena *a, const Store__CopyRequest *q,
+                            Store__CopyResponse *out);
 /* (w) */
 MUST_CHECK int mailbox_expunge(struct mailbox *box, struct arena *a, const Store__ExpungeRequest *q,
                                Store__ExpungeResponse *out);
@@ -145,9 +147,9 @@ struct fetch {
     uint64_t folder_id, offset, length, first_offset, changed_since;
     uint32_t want;
     struct uidset uids;
-    size_t range;          /* index into uids.v of the range that is next */
-    uint32_t uid;          /* next UID to look at; 0: begin of the range */
-    uint64_t at, left;     /* of the message under way: next byte, bytes still to come */
+    size_t range;      /* index into uids.v of the range that is next */
+    uint32_t uid;      /* next UID to look at; 0: begin of the range */
+    uint64_t at, left; /* of the message under way: next byte, bytes still to come */
     bool in_message, began;
 };
 MUST_CHECK int fetch_init(struct fetch *f, const Store__FetchRequest *q);

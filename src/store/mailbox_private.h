@@ -67,8 +67,8 @@ MUST_CHECK int vanished_note(struct mailbox *box, struct folder *f, const struct
 MUST_CHECK int messages_remove(struct mailbox *box, struct folder *f, const struct uidset *uids);
 
 /* Keywords of a message into an arena array. */
-MUST_CHECK int keywords_of(struct mailbox *box, struct arena *a, uint64_t folder_id, uint32_t uid, char ***v_out,
-                           size_t *n_out);
+MUST_CHECK int keywords_of(struct mailbox *box, struct arena *a, uint64_t folder_id, uint32_t uid,
+                           char ***v_out, size_t *n_out);
 MUST_CHECK int keywords_of_folder(struct mailbox *box, struct arena *a, uint64_t folder_id, char ***v_out,
                                   size_t *n_out);
 /* (w) */

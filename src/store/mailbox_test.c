@@ -35,9 +35,15 @@ static int append_as(const char *folder, struct str header, struct str body, uin
     CLEANUP(buf_release) struct buf lines = { .max = MIB(1) };
     struct bytes_mem msg, text;
     struct bytes_cat whole, all_text;
-    struct email_in e = { .header_bytes = header.n, .structure = STR("structure"), .has_sent = true,
-                          .sent_ms = clock_wall_ms() - 1000, .message_id = str_from(message_id) };
-    struct placement at = { .folder = str_from(folder), .flags = flags, .keywords = keywords, .nkeywords = nkeywords,
+    struct email_in e = { .header_bytes = header.n,
+                          .structure = STR("structure"),
+                          .has_sent = true,
+                          .sent_ms = clock_wall_ms() - 1000,
+                          .message_id = str_from(message_id) };
+    struct placement at = { .folder = str_from(folder),
+                            .flags = flags,
+                            .keywords = keywords,
+                            .nkeywords = nkeywords,
                             .internal_ms = clock_wall_ms() };
     int r;
 
@@ -58,7 +64,8 @@ static uint32_t append(const char *folder, const char *body)
 {
     Store__AppendResponse out = STORE__APPEND_RESPONSE__INIT;
 
-    CHECK(append_as(folder, STR("Subject: hello\r\nX-Y: z\r\n\r\n"), str_from(body), 0, NULL, 0, NULL, &out) == 0);
+    CHECK(append_as(folder, STR("Subject: hello\r\nX-Y: z\r\n\r\n"), str_from(body), 0, NULL, 0, NULL,
+                    &out) == 0);
     return out.uid;
 }
 
@@ -74,8 +81,8 @@ static const Store__Folder *folder_named(const char *name, bool counts)
 }
 
 /* Everything FETCH says of these UIDs: rows counted, bytes gathered. */
-static size_t fetch_all(uint64_t folder, uint32_t *ranges, size_t n, uint32_t want, uint64_t offset, uint64_t length,
-                        size_t room, struct buf *bytes, Store__Row **last_row)
+static size_t fetch_all(uint64_t folder, uint32_t *ranges, size_t n, uint32_t want, uint64_t offset,
+                        uint64_t length, size_t room, struct buf *bytes, Store__Row **last_row)
 {
     CLEANUP(buf_release) struct buf out = { .max = MIB(4) };
     Store__FetchRequest q = STORE__FETCH_REQUEST__INIT;
@@ -103,7 +110,8 @@ static size_t fetch_all(uint64_t folder, uint32_t *ranges, size_t n, uint32_t wa
             if (out.p[at] == 1) {
                 rows++;
                 if (last_row)
-                    CHECK((*last_row = store__row__unpack(NULL, len, (const uint8_t *)out.p + at + 5)) != NULL);
+                    CHECK((*last_row = store__row__unpack(NULL, len, (const uint8_t *)out.p + at + 5)) !=
+                          NULL);
             } else {
                 CHECK(len <= KIB(64) && buf_append(bytes, out.p + at + 5, len) == 0);
             }
@@ -125,7 +133,8 @@ static void test_defaults(void **state)
     CHECK(mailbox_folders(box, &arena, &q, &r) == 0);
     CHECK(r.n_folders == 6);
     for (size_t i = 0; i < 6; i++)
-        CHECK(str_eq_z(pb_str(r.folders[i]->name), names[i]) && r.folders[i]->subscribed && !r.folders[i]->noselect);
+        CHECK(str_eq_z(pb_str(r.folders[i]->name), names[i]) && r.folders[i]->subscribed &&
+              !r.folders[i]->noselect);
     CHECK(r.folders[4]->special_use == STORE__SPECIAL_USE__USE_SENT);
     CHECK(r.folders[0]->uidvalidity != r.folders[1]->uidvalidity);
 }
@@ -152,9 +161,11 @@ static void test_append_and_bytes(void **state)
             body.n = sizes[i];
             CHECK(append_as("INBOX", header, buf_str(&body), 0, NULL, 0, NULL, &out) == 0);
             range[0] = range[1] = out.uid;
-            CHECK(fetch_all(inbox->id, range, 2, STORE__WANT__BODY | STORE__WANT__META | STORE__WANT__STRUCTURE, 0, 0,
-                            KIB(256), &got, &row) == 1);
-            CHECK(row->bytes == header.n + body.n && row->header_bytes == header.n && row->data_bytes == got.n);
+            CHECK(fetch_all(inbox->id, range, 2,
+                            STORE__WANT__BODY | STORE__WANT__META | STORE__WANT__STRUCTURE, 0, 0, KIB(256),
+                            &got, &row) == 1);
+            CHECK(row->bytes == header.n + body.n && row->header_bytes == header.n &&
+                  row->data_bytes == got.n);
             CHECK(str_eq(pb_str(row->structure), STR("structure")));
             CHECK(row->email_id.len == 25 && row->thread_id.len == 25);
             store__row__free_unpacked(row, NULL);
@@ -162,7 +173,8 @@ static void test_append_and_bytes(void **state)
             CHECK(body.n == 0 || memcmp(got.p + header.n, body.p, body.n) == 0);
             if (body.n > 300) { /* part of it */
                 buf_clear(&got);
-                fetch_all(inbox->id, range, 2, STORE__WANT__BODY, header.n + body.n / 2, 200, 1000, &got, NULL);
+                fetch_all(inbox->id, range, 2, STORE__WANT__BODY, header.n + body.n / 2, 200, 1000, &got,
+                          NULL);
                 CHECK(got.n == 200 && memcmp(got.p, body.p + body.n / 2, 200) == 0);
             }
             buf_clear(&got);
@@ -231,15 +243,18 @@ static void test_flags(void **state)
     q.flags = STORE__FLAG__SEEN;
     q.keywords = kw;
     q.n_keywords = 1;
-    CHECK(mailbox_begin(box) == 0 && mailbox_flag_store(box, &arena, &q, &r) == 0 && mailbox_commit(box) == 0);
+    CHECK(mailbox_begin(box) == 0 && mailbox_flag_store(box, &arena, &q, &r) == 0 &&
+          mailbox_commit(box) == 0);
     first = r.highest_modseq;
-    CHECK(mailbox_begin(box) == 0 && mailbox_flag_store(box, &arena, &q, &r) == 0 && mailbox_commit(box) == 0);
+    CHECK(mailbox_begin(box) == 0 && mailbox_flag_store(box, &arena, &q, &r) == 0 &&
+          mailbox_commit(box) == 0);
     CHECK(r.highest_modseq == first); /* nothing changed */
     q.mode = STORE__FLAG_STORE_REQUEST__MODE__SET;
     q.flags = STORE__FLAG__FLAGGED;
     q.keywords = other;
     ranges[0] = ranges[1] = 2;
-    CHECK(mailbox_begin(box) == 0 && mailbox_flag_store(box, &arena, &q, &r) == 0 && mailbox_commit(box) == 0);
+    CHECK(mailbox_begin(box) == 0 && mailbox_flag_store(box, &arena, &q, &r) == 0 &&
+          mailbox_commit(box) == 0);
     CHECK(r.highest_modseq == first + 1);
     fetch_all(q.folder_id, ranges, 2, 0, 0, 0, KIB(4), &none, &row);
     CHECK(row->flags == STORE__FLAG__FLAGGED && row->n_keywords == 1 && strcmp(row->keywords[0], "x") == 0);
@@ -249,7 +264,8 @@ static void test_flags(void **state)
     ranges[1] = 3;
     q.has_unchanged_since = true;
     q.unchanged_since = first;
-    CHECK(mailbox_begin(box) == 0 && mailbox_flag_store(box, &arena, &q, &r) == 0 && mailbox_commit(box) == 0);
+    CHECK(mailbox_begin(box) == 0 && mailbox_flag_store(box, &arena, &q, &r) == 0 &&
+          mailbox_commit(box) == 0);
     CHECK(r.n_modified_ranges == 2 && r.modified_ranges[0] == 2 && r.modified_ranges[1] == 2);
 }
 
@@ -334,7 +350,8 @@ static void test_sync(void **state)
     q.n_uid_ranges = 2;
     q.mode = STORE__FLAG_STORE_REQUEST__MODE__ADD;
     q.flags = STORE__FLAG__DELETED;
-    CHECK(mailbox_begin(box) == 0 && mailbox_flag_store(box, &arena, &q, &fr) == 0 && mailbox_commit(box) == 0);
+    CHECK(mailbox_begin(box) == 0 && mailbox_flag_store(box, &arena, &q, &fr) == 0 &&
+          mailbox_commit(box) == 0);
     r = sync_since(inbox, since, 0);
     CHECK(r->n_changed == 1 && r->changed[0]->uid == 2 && r->n_added_ranges == 2 && r->added_ranges[0] == 5);
     CHECK(r->n_recent_ranges == 2 && r->n_vanished_ranges == 0 && !r->more && r->highest_modseq == since + 2);
@@ -364,10 +381,12 @@ static void test_vanished_bound(void **state)
     for (int i = 0; i < 10; i++)
         append("INBOX", "m");
     CHECK(mailbox_begin(box) == 0);
-    CHECK(db_run(mailbox_db(box), "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10500) "
-                                  "INSERT INTO vanished SELECT (SELECT id FROM folder WHERE name = 'INBOX'), n, n + 100, "
-                                  "n + 100 FROM c") == 0);
-    CHECK(db_run(mailbox_db(box), "UPDATE folder SET modseq = 10500, uidnext = 20000 WHERE name = 'INBOX'") == 0);
+    CHECK(db_run(mailbox_db(box),
+                 "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10500) "
+                 "INSERT INTO vanished SELECT (SELECT id FROM folder WHERE name = 'INBOX'), n, n + 100, "
+                 "n + 100 FROM c") == 0);
+    CHECK(db_run(mailbox_db(box), "UPDATE folder SET modseq = 10500, uidnext = 20000 WHERE name = 'INBOX'") ==
+          0);
     q.folder_id = xq.folder_id = inbox;
     q.uid_ranges = ranges;
     q.n_uid_ranges = 2;
@@ -444,7 +463,8 @@ static void test_folders(void **state)
     CHECK(rename_folder("a", "a/x") == E_RANGE && rename_folder("a", "Sent") == E_EXISTS);
     CHECK(rename_folder("nope", "x") == E_NOTFOUND);
     CHECK(rename_folder("a", "p/q") == 0);
-    CHECK(!folder_named("a", false) && folder_named("p", false)->id && folder_named("p/q/b/c", true)->messages == 1);
+    CHECK(!folder_named("a", false) && folder_named("p", false)->id &&
+          folder_named("p/q/b/c", true)->messages == 1);
     append("INBOX", "to be moved");
     CHECK(rename_folder("INBOX", "old") == 0);
     CHECK(folder_named("INBOX", true)->messages == 0 && folder_named("old", true)->messages == 1);
@@ -517,14 +537,16 @@ static void test_search(void **state)
     int64_t now = clock_wall_ms();
 
     (void)state;
-    CHECK(append_as("INBOX", STR("Subject: Apples\r\nFrom: ann\r\n\r\n"), STR("green ones"), STORE__FLAG__SEEN, NULL, 0,
-                    "<1@x>", &out) == 0);
-    CHECK(append_as("INBOX", STR("Subject: Pears\r\nTo: ann\r\n\r\n"), STR("yellow green"), 0, kw, 1, "<2@x>", &out) == 0);
+    CHECK(append_as("INBOX", STR("Subject: Apples\r\nFrom: ann\r\n\r\n"), STR("green ones"),
+                    STORE__FLAG__SEEN, NULL, 0, "<1@x>", &out) == 0);
+    CHECK(append_as("INBOX", STR("Subject: Pears\r\nTo: ann\r\n\r\n"), STR("yellow green"), 0, kw, 1, "<2@x>",
+                    &out) == 0);
     while (large.n < KIB(256) - 31) /* the needle lies across two rows */
         CHECK(buf_putz(&large, "z") == 0);
     CHECK(buf_putz(&large, "needle lies across two rows of the table, and then some") == 0);
     clock_fake_advance(86400000);
-    CHECK(append_as("INBOX", STR("Subject: x\r\n\r\n"), buf_str(&large), STORE__FLAG__FLAGGED, NULL, 0, "<3@x>", &out) == 0);
+    CHECK(append_as("INBOX", STR("Subject: x\r\n\r\n"), buf_str(&large), STORE__FLAG__FLAGGED, NULL, 0,
+                    "<3@x>", &out) == 0);
     CHECK(found(K(ALL, 0, 0, 0)) == 14 && found(K(NONE, 0, 0, 0)) == 0);
     CHECK(found(K(BODY, 0, "GREEN", 0)) == 6 && found(K(BODY, 0, "apples", 0)) == 0);
     CHECK(found(K(TEXT, 0, "Apples", 0)) == 2 && found(K(TEXT, 0, "", 0)) == 14);
@@ -540,7 +562,8 @@ static void test_search(void **state)
     CHECK(found(T(AND, K(BODY, 0, "green", 0), K(FLAGS_SET, 0, 0, 8))) == 2);
     CHECK(found(T(OR, K(BODY, 0, "yellow", 0), K(FLAGS_SET, 0, 0, 2))) == 12);
     CHECK(found(T(NOT, K(BODY, 0, "green", 0), NULL)) == 8);
-    CHECK(found(T(AND, T(NOT, K(FLAGS_SET, 0, 0, 8), NULL), T(OR, K(KEYWORD, 0, "todo", 0), K(ALL, 0, 0, 0)))) == 12);
+    CHECK(found(T(AND, T(NOT, K(FLAGS_SET, 0, 0, 8), NULL),
+                  T(OR, K(KEYWORD, 0, "todo", 0), K(ALL, 0, 0, 0)))) == 12);
 }
 
 static void test_once(void **state)
@@ -552,7 +575,8 @@ static void test_once(void **state)
     CHECK(mailbox_operation_find(box, str_of(id, 16), 20, &result) == 0);
     CHECK(mailbox_begin(box) == 0 && mailbox_operation_note(box, str_of(id, 16), 20, STR("answer")) == 0);
     CHECK(mailbox_delivery_note(box, str_of(id, 32)) == 0 && mailbox_commit(box) == 0);
-    CHECK(mailbox_operation_find(box, str_of(id, 16), 20, &result) == 1 && str_eq(buf_str(&result), STR("answer")));
+    CHECK(mailbox_operation_find(box, str_of(id, 16), 20, &result) == 1 &&
+          str_eq(buf_str(&result), STR("answer")));
     CHECK(mailbox_operation_find(box, str_of(id, 16), 21, &result) == E_DENIED);
     clock_fake_advance(MAILBOX_OPERATION_MS + 1000);
     CHECK(mailbox_begin(box) == 0 && mailbox_commit(box) == 0);
@@ -566,7 +590,8 @@ static void test_once(void **state)
 static void test_steps(void **state)
 {
     struct bytes_mem msg, text;
-    struct email_in e = { .message = bytes_mem_init(&msg, STR("A: b\r\n\r\nx")), .header_bytes = 8,
+    struct email_in e = { .message = bytes_mem_init(&msg, STR("A: b\r\n\r\nx")),
+                          .header_bytes = 8,
                           .text = bytes_mem_init(&text, STR("")) };
     struct placement at = { .folder = STR("INBOX") }, wrong = { .folder = STR("nope") };
     Store__AppendResponse out = STORE__APPEND_RESPONSE__INIT;
@@ -574,14 +599,16 @@ static void test_steps(void **state)
 
     (void)state;
     CHECK(mailbox_begin(box) == 0);
-    CHECK(mailbox_step_begin(box) == 0 && mailbox_append(box, &e, &at, &out) == 0 && mailbox_step_keep(box) == 0);
+    CHECK(mailbox_step_begin(box) == 0 && mailbox_append(box, &e, &at, &out) == 0 &&
+          mailbox_step_keep(box) == 0);
     CHECK(mailbox_step_begin(box) == 0 && mailbox_append(box, &e, &at, &out) == 0);
     mailbox_step_undo(box);
     CHECK(mailbox_step_begin(box) == 0 && mailbox_append(box, &e, &wrong, &out) == E_NOTFOUND);
     mailbox_step_undo(box);
     CHECK(mailbox_commit(box) == 0);
     CHECK(folder_named("INBOX", true)->messages == 1 && folder_named("INBOX", false)->uidnext == 2);
-    CHECK(mailbox_changes_take(box, changes, 4) == 1 && changes[0].folder_id == folder_named("INBOX", false)->id);
+    CHECK(mailbox_changes_take(box, changes, 4) == 1 &&
+          changes[0].folder_id == folder_named("INBOX", false)->id);
 }
 
 static void test_threads(void **state)
@@ -589,14 +616,18 @@ static void test_threads(void **state)
     Store__AppendResponse out = STORE__APPEND_RESPONSE__INIT;
     struct bytes_mem msg, text;
     struct str ref = STR("<root@x>");
-    struct email_in e = { .message = bytes_mem_init(&msg, STR("A: b\r\n\r\nx")), .header_bytes = 8,
-                          .text = bytes_mem_init(&text, STR("")), .message_id = STR("<reply@x>"), .references = &ref,
+    struct email_in e = { .message = bytes_mem_init(&msg, STR("A: b\r\n\r\nx")),
+                          .header_bytes = 8,
+                          .text = bytes_mem_init(&text, STR("")),
+                          .message_id = STR("<reply@x>"),
+                          .references = &ref,
                           .nreferences = 1 };
     struct placement at = { .folder = STR("INBOX") };
 
     (void)state;
     CHECK(mailbox_begin(box) == 0 && mailbox_append(box, &e, &at, &out) == 0 && mailbox_commit(box) == 0);
-    CHECK(append_as("INBOX", STR("A: b\r\n\r\n"), STR("root"), 0, NULL, 0, "<root@x>", &out) == 0); /* comes later */
+    CHECK(append_as("INBOX", STR("A: b\r\n\r\n"), STR("root"), 0, NULL, 0, "<root@x>", &out) ==
+          0); /* comes later */
     CHECK(append_as("INBOX", STR("A: b\r\n\r\n"), STR("other"), 0, NULL, 0, "<other@x>", &out) == 0);
     CHECK(rows_in("SELECT count(DISTINCT thread_id) FROM email") == 2);
 }
@@ -605,8 +636,10 @@ static void test_file(void **state)
 {
     char dir[] = "/tmp/letterlock-test-XXXXXX", path[64];
     uint8_t key[32] = { 7 }, wrong[32] = { 8 };
-    struct mailbox_options o = { .flags = MAILBOX_CREATE }, again = { 0 }, reader = { .flags = MAILBOX_READER };
-    struct mailbox_meta m = { .generation = 3, .key_state = { .max = 200 } }, got = { .key_state = { .max = 200 } };
+    struct mailbox_options o = { .flags = MAILBOX_CREATE }, again = { 0 },
+                           reader = { .flags = MAILBOX_READER };
+    struct mailbox_meta m = { .generation = 3, .key_state = { .max = 200 } },
+                        got = { .key_state = { .max = 200 } };
     struct mailbox *file = NULL, *second = NULL, *memory = box;
     CLEANUP(buf_release) struct buf bytes = { .max = 100 };
     uint32_t range[] = { 1, 1 };
@@ -619,12 +652,14 @@ static void test_file(void **state)
     CHECK(mailbox_open(path, key, &o, &m, &file) == 0 && mailbox_close(&file) == 0);
     CHECK(mailbox_open(path, wrong, &again, NULL, &file) == E_CORRUPT);
     CHECK(mailbox_open(path, key, &again, NULL, &file) == 0);
-    CHECK(mailbox_meta_get(file, &got) == 0 && got.generation == 3 && str_eq(buf_str(&got.key_state), STR("state")));
+    CHECK(mailbox_meta_get(file, &got) == 0 && got.generation == 3 &&
+          str_eq(buf_str(&got.key_state), STR("state")));
     box = file;
     append("INBOX", "seen by the reader");
     CHECK(mailbox_open(path, key, &reader, NULL, &second) == 0);
     box = second;
-    CHECK(fetch_all(folder_named("INBOX", false)->id, range, 2, STORE__WANT__BODY, 0, 0, KIB(64), &bytes, NULL) == 1);
+    CHECK(fetch_all(folder_named("INBOX", false)->id, range, 2, STORE__WANT__BODY, 0, 0, KIB(64), &bytes,
+                    NULL) == 1);
     CHECK(str_ends(buf_str(&bytes), STR("seen by the reader")));
     box = memory;
     CHECK(mailbox_close(&second) == 0 && mailbox_close(&file) == 0);
@@ -635,7 +670,8 @@ static void test_file(void **state)
 
 static void test_chunk(void **state)
 {
-    CLEANUP(buf_release) struct buf in = { .max = MIB(1) }, scratch = { .max = CHUNK_SCRATCH_MAX }, out = { .max = MIB(1) };
+    CLEANUP(buf_release)
+    struct buf in = { .max = MIB(1) }, scratch = { .max = CHUNK_SCRATCH_MAX }, out = { .max = MIB(1) };
     struct chunk c;
 
     (void)state;

@@ -22,7 +22,8 @@ struct batch {
     bool deleted_only;
 };
 
-static int batch_query(struct mailbox *box, uint64_t folder_id, struct batch *b, uint32_t first, uint32_t last)
+static int batch_query(struct mailbox *box, uint64_t folder_id, struct batch *b, uint32_t first,
+                       uint32_t last)
 {
     static const char all[] = "SELECT uid, flags, modseq, bytes, email_id, internal FROM message "
                               "WHERE folder_id = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid LIMIT ?4";
@@ -41,8 +42,11 @@ static int batch_query(struct mailbox *box, uint64_t folder_id, struct batch *b,
     while ((r = stmt_step(st)) > 0) {
         struct row *row = &b->rows[b->n++];
 
-        *row = (struct row){ .uid = (uint32_t)stmt_u64(st, 0), .flags = (uint32_t)stmt_u64(st, 1),
-                             .modseq = stmt_u64(st, 2), .bytes = stmt_u64(st, 3), .email_id = stmt_i64(st, 4) };
+        *row = (struct row){ .uid = (uint32_t)stmt_u64(st, 0),
+                             .flags = (uint32_t)stmt_u64(st, 1),
+                             .modseq = stmt_u64(st, 2),
+                             .bytes = stmt_u64(st, 3),
+                             .email_id = stmt_i64(st, 4) };
         if (!stmt_bytes(st, 5, row->internal, sizeof row->internal))
             return E_CORRUPT;
     }
@@ -124,11 +128,13 @@ int mailbox_append(struct mailbox *box, const struct email_in *e, const struct p
 
     clock_iso(at->internal_ms, internal);
     memcpy(row.internal, internal, sizeof row.internal);
-    if ((r = keywords_check(at->keywords, at->nkeywords)) < 0 || (r = folder_by_name(box, at->folder, &f)) < 0)
+    if ((r = keywords_check(at->keywords, at->nkeywords)) < 0 ||
+        (r = folder_by_name(box, at->folder, &f)) < 0)
         return r;
     f.modseq++;
     if ((r = email_insert(box, e, &row.email_id)) < 0 || (r = message_insert(box, &f, &row, &uid)) < 0 ||
-        (r = keywords_put(box, f.id, uid, at->keywords, at->nkeywords)) < 0 || (r = folder_update(box, &f)) < 0)
+        (r = keywords_put(box, f.id, uid, at->keywords, at->nkeywords)) < 0 ||
+        (r = folder_update(box, &f)) < 0)
         return r;
     out->uidvalidity = f.uidvalidity;
     out->uid = uid;
@@ -168,7 +174,8 @@ static int keywords_drop_others(struct mailbox *box, const struct flag_change *c
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int64_t gone[128];
     size_t n = 0;
-    int r = stmt_get(box->db, "SELECT keyword_id FROM message_keyword WHERE folder_id = ?1 AND uid = ?2", &st);
+    int r =
+        stmt_get(box->db, "SELECT keyword_id FROM message_keyword WHERE folder_id = ?1 AND uid = ?2", &st);
 
     if (r < 0)
         return r;
@@ -228,8 +235,8 @@ static int flags_write(struct mailbox *box, uint64_t folder_id, uint32_t uid, ui
 }
 
 /* 1 when some row of the batch changed, at modseq. */
-static int flags_batch(struct mailbox *box, const struct flag_change *c, const struct batch *b, uint64_t modseq,
-                       struct uidset *modified)
+static int flags_batch(struct mailbox *box, const struct flag_change *c, const struct batch *b,
+                       uint64_t modseq, struct uidset *modified)
 {
     int any = 0;
 
@@ -268,8 +275,8 @@ int mailbox_flag_store(struct mailbox *box, struct arena *a, const Store__FlagSt
         return E_NOMEM;
     b->ranges = q->uid_ranges;
     b->nranges = q->n_uid_ranges;
-    if ((r = uidset_check(q->uid_ranges, q->n_uid_ranges)) < 0 || (r = folder_by_id(box, q->folder_id, &f)) < 0 ||
-        (r = change_resolve(box, a, &c)) < 0)
+    if ((r = uidset_check(q->uid_ranges, q->n_uid_ranges)) < 0 ||
+        (r = folder_by_id(box, q->folder_id, &f)) < 0 || (r = change_resolve(box, a, &c)) < 0)
         return r;
     before = f.modseq;
     while ((r = batch_next(box, f.id, b)) > 0) {
@@ -288,7 +295,8 @@ int mailbox_flag_store(struct mailbox *box, struct arena *a, const Store__FlagSt
 static int vanished_prune(struct mailbox *box, struct folder *f)
 {
     static const char count[] = "SELECT count(*) FROM vanished WHERE folder_id = ?1";
-    static const char find[] = "SELECT modseq FROM vanished WHERE folder_id = ?1 ORDER BY modseq DESC LIMIT 1 OFFSET ?2";
+    static const char find[] =
+        "SELECT modseq FROM vanished WHERE folder_id = ?1 ORDER BY modseq DESC LIMIT 1 OFFSET ?2";
     static const char drop[] = "DELETE FROM vanished WHERE folder_id = ?1 AND modseq <= ?2";
     CLEANUP(stmt_release) struct stmt *st = NULL, *st2 = NULL, *st3 = NULL;
     int r = stmt_get(box->db, count, &st);
@@ -364,7 +372,8 @@ int messages_remove(struct mailbox *box, struct folder *f, const struct uidset *
     return vanished_note(box, f, uids);
 }
 
-int mailbox_expunge(struct mailbox *box, struct arena *a, const Store__ExpungeRequest *q, Store__ExpungeResponse *out)
+int mailbox_expunge(struct mailbox *box, struct arena *a, const Store__ExpungeRequest *q,
+                    Store__ExpungeResponse *out)
 {
     static const uint32_t everything[2] = { 1, UINT32_MAX };
     CLEANUP(uidset_release) struct uidset gone = { 0 };
@@ -435,7 +444,8 @@ int mailbox_copy(struct mailbox *box, struct arena *a, const Store__CopyRequest 
 
     if (!b)
         return E_NOMEM;
-    if ((r = uidset_check(q->uid_ranges, q->n_uid_ranges)) < 0 || (r = folder_by_id(box, q->folder_id, &from)) < 0 ||
+    if ((r = uidset_check(q->uid_ranges, q->n_uid_ranges)) < 0 ||
+        (r = folder_by_id(box, q->folder_id, &from)) < 0 ||
         (r = folder_by_name(box, pb_str(q->to), &other)) < 0)
         return r;
     if (other.id == from.id)

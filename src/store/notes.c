@@ -79,7 +79,8 @@ void notes_put(struct notes *n, const uint8_t id[MAILBOX_ID_LEN], const struct n
 
     pthread_mutex_lock(&n->lock);
     p = idmap_get(&n->pending, key);
-    if (!p && n->pending.n < PENDING_MAX && (p = calloc(1, sizeof *p)) != NULL && idmap_put(&n->pending, key, p) < 0) {
+    if (!p && n->pending.n < PENDING_MAX && (p = calloc(1, sizeof *p)) != NULL &&
+        idmap_put(&n->pending, key, p) < 0) {
         free(p);
         p = NULL;
     }
@@ -124,7 +125,8 @@ int notes_get(struct notes *n, const uint8_t id[MAILBOX_ID_LEN], uint64_t genera
 
 static int rows_of(struct notes *n, const uint8_t *id, uint64_t *out, size_t max)
 {
-    static const char sql[] = "SELECT generation FROM note WHERE mailbox_id = ?1 AND generation > 0 ORDER BY generation";
+    static const char sql[] =
+        "SELECT generation FROM note WHERE mailbox_id = ?1 AND generation > 0 ORDER BY generation";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(n->db, sql, &st);
     size_t found = 0;
@@ -193,7 +195,8 @@ int notes_forget_mailbox(struct notes *n, const uint8_t id[MAILBOX_ID_LEN])
 
 static int row_put(struct notes *n, const struct pending *p)
 {
-    static const char sql[] = "INSERT OR REPLACE INTO note (mailbox_id, generation, seq, link) VALUES (?1, ?2, ?3, ?4)";
+    static const char sql[] =
+        "INSERT OR REPLACE INTO note (mailbox_id, generation, seq, link) VALUES (?1, ?2, ?3, ?4)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(n->db, sql, &st);
 

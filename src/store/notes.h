@@ -26,7 +26,8 @@ int notes_close(struct notes **n);
 /* Remember; written by the next notes_flush. A note that finds no memory is lost. */
 void notes_put(struct notes *n, const uint8_t id[MAILBOX_ID_LEN], const struct note *note);
 /* 1; 0: none. */
-MUST_CHECK int notes_get(struct notes *n, const uint8_t id[MAILBOX_ID_LEN], uint64_t generation, struct note *out);
+MUST_CHECK int notes_get(struct notes *n, const uint8_t id[MAILBOX_ID_LEN], uint64_t generation,
+                         struct note *out);
 /* Generations of the temporary mailboxes that were noted, oldest first, at most max. How many, or E_*. */
 MUST_CHECK int notes_temps(struct notes *n, const uint8_t id[MAILBOX_ID_LEN], uint64_t *out, size_t max);
 /* Before the file is removed: durable when this gives 0, so that nobody misses it after a crash. */

@@ -55,12 +55,15 @@ struct mail_op {
     int (*run)(struct mailbox *box, struct mailjob *m);
     enum job_kind kind;
     unsigned reader;
-    bool changes; /* once only, by its operation id */
+    bool changes;                                       /* once only, by its operation id */
     void (*done)(struct mailjob *m, struct session *s); /* on the loop, when it went well; may be NULL */
 };
 
-#define RUN(name, call)                                                  \
-    static int name(struct mailbox *box, struct mailjob *m) { return call; }
+#define RUN(name, call)                                     \
+    static int name(struct mailbox *box, struct mailjob *m) \
+    {                                                       \
+        return call;                                        \
+    }
 RUN(run_folders, mailbox_folders(box, &m->arena, m->req, m->resp))
 RUN(run_create, mailbox_folder_create(box, &m->arena, m->req, m->resp))
 RUN(run_delete, mailbox_folder_delete(box, m->req))
@@ -84,16 +87,20 @@ static void select_done(struct mailjob *m, struct session *s)
 
 #define D(x) &store__##x##__descriptor
 static const struct mail_op mail_ops[] = {
-    [STORE__OP__FOLDERS] = { D(folders_request), D(folders_response), run_folders, JOB_ALONE, 0, false, NULL },
-    [STORE__OP__FOLDER_CREATE] = { D(folder_request), D(folders_response), run_create, JOB_WRITE, 0, true, NULL },
+    [STORE__OP__FOLDERS] = { D(folders_request), D(folders_response), run_folders, JOB_ALONE, 0, false,
+                             NULL },
+    [STORE__OP__FOLDER_CREATE] = { D(folder_request), D(folders_response), run_create, JOB_WRITE, 0, true,
+                                   NULL },
     [STORE__OP__FOLDER_DELETE] = { D(folder_request), NULL, run_delete, JOB_WRITE, 0, true, NULL },
     [STORE__OP__FOLDER_RENAME] = { D(rename_request), NULL, run_rename, JOB_WRITE, 0, true, NULL },
     [STORE__OP__SUBSCRIBE] = { D(subscribe_request), NULL, run_subscribe, JOB_WRITE, 0, true, NULL },
-    [STORE__OP__SELECT] = { D(select_request), D(select_response), run_select, JOB_ALONE, 0, false, select_done },
+    [STORE__OP__SELECT] = { D(select_request), D(select_response), run_select, JOB_ALONE, 0, false,
+                            select_done },
     [STORE__OP__SYNC] = { D(sync_request), D(sync_response), run_sync, JOB_ALONE, 0, false, NULL },
     [STORE__OP__COPY] = { D(copy_request), D(copy_response), run_copy, JOB_WRITE, 0, true, NULL },
     [STORE__OP__EXPUNGE] = { D(expunge_request), D(expunge_response), run_expunge, JOB_WRITE, 0, true, NULL },
-    [STORE__OP__SEARCH] = { D(search_request), D(search_response), run_search, JOB_READ, READER_SEARCH, false, NULL },
+    [STORE__OP__SEARCH] = { D(search_request), D(search_response), run_search, JOB_READ, READER_SEARCH, false,
+                            NULL },
 };
 
 /* Every request with a session has it as its first field. */
@@ -126,7 +133,8 @@ static int answer_note(struct mailjob *m, struct mailbox *box)
         return n > packed.max ? E_LIMIT : E_NOMEM;
     if (n)
         packed.n = protobuf_c_message_pack(m->resp, p);
-    return mailbox_operation_note(box, str_of(m->operation, OPERATION_LEN), rpc_req_op(m->q), buf_str(&packed));
+    return mailbox_operation_note(box, str_of(m->operation, OPERATION_LEN), rpc_req_op(m->q),
+                                  buf_str(&packed));
 }
 
 static int mail_run(struct job *j, struct mailbox *box)
@@ -485,7 +493,9 @@ static const struct rpc_op ops[] = {
     [STORE__OP__COPY] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__EXPUNGE] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__SEARCH] = { .run = op_mail, .from = CLIENTS, SESSION },
-    [STORE__OP__STAGE] = { .run = op_stage, .from = FROM(MX) | FROM(IMAP) | FROM(COURIER) | FROM(WEB), .flags = RPC_UP },
+    [STORE__OP__STAGE] = { .run = op_stage,
+                           .from = FROM(MX) | FROM(IMAP) | FROM(COURIER) | FROM(WEB),
+                           .flags = RPC_UP },
     [STORE__OP__UNSTAGE] = { .run = op_unstage, .from = FROM(MX) | FROM(IMAP) | FROM(COURIER) | FROM(WEB) },
     [STORE__OP__APPEND] = { .run = op_append, .from = FROM(IMAP) | FROM(WEB), SESSION },
     [STORE__OP__DELIVER] = { .run = op_deliver, .from = FROM(MX) | FROM(COURIER) },

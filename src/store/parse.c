@@ -2,11 +2,11 @@
  * and waits in a spool. What is on disk is read and written by workers, never here. */
 #include "src/store/store.h"
 
-#define SLICE         KIB(64)
-#define ATTEMPTS_MAX  6
-#define AGAIN_MS      50
-#define DEADLINE_MS   60000
-#define TEXT_MAX      GIB(2)
+#define SLICE          KIB(64)
+#define ATTEMPTS_MAX   6
+#define AGAIN_MS       50
+#define DEADLINE_MS    60000
+#define TEXT_MAX       GIB(2)
 #define REFERENCES_MAX 128u
 
 struct parse {
@@ -19,9 +19,9 @@ struct parse {
     struct timer again;
     int attempts, status;
     uint64_t sent;
-    bool ended;    /* content has answered, or the call failed */
-    bool reading;  /* a worker fills `slice` */
-    bool writing;  /* a worker appends `text` */
+    bool ended;   /* content has answered, or the call failed */
+    bool reading; /* a worker fills `slice` */
+    bool writing; /* a worker appends `text` */
     struct work_job read_job, write_job;
     int read_status, write_status;
     struct buf slice, text, text_more;
@@ -35,7 +35,8 @@ static void parse_finish(struct parse *p)
         return;
     if (p->status == 0)
         p->status = p->write_status;
-    if ((p->status == E_BUSY || p->status == E_CLOSED || p->status == E_TIMEOUT) && ++p->attempts < ATTEMPTS_MAX) {
+    if ((p->status == E_BUSY || p->status == E_CLOSED || p->status == E_TIMEOUT) &&
+        ++p->attempts < ATTEMPTS_MAX) {
         timer_set(&p->again, AGAIN_MS * p->attempts);
         return;
     }
@@ -47,7 +48,8 @@ static void parse_finish(struct parse *p)
     buf_release(&p->slice);
     buf_release(&p->text);
     buf_release(&p->text_more);
-    p->done(p->ctx, p->status == E_BUSY || p->status == E_CLOSED || p->status == E_TIMEOUT ? E_UNAVAIL : p->status);
+    p->done(p->ctx,
+            p->status == E_BUSY || p->status == E_CLOSED || p->status == E_TIMEOUT ? E_UNAVAIL : p->status);
     free(p);
 }
 
@@ -207,8 +209,15 @@ static void on_done(void *ctx, int status, struct str body)
 static void parse_begin(struct parse *p)
 {
     Content__ParseRequest q = CONTENT__PARSE_REQUEST__INIT;
-    struct rpc_ask ask = { .op = CONTENT__OP__PARSE, .body = &q.base, .deadline_ms = DEADLINE_MS, .upload = true,
-                           .download = true, .done = on_done, .on_data = on_data, .on_room = on_room, .ctx = p };
+    struct rpc_ask ask = { .op = CONTENT__OP__PARSE,
+                           .body = &q.base,
+                           .deadline_ms = DEADLINE_MS,
+                           .upload = true,
+                           .download = true,
+                           .done = on_done,
+                           .on_data = on_data,
+                           .on_room = on_room,
+                           .ctx = p };
 
     parsed_release(p->out);
     *p->out = (struct parsed){ .arena = { .max = MIB(4) } };
@@ -218,7 +227,8 @@ static void parse_begin(struct parse *p)
     buf_clear(&p->text);
     buf_clear(&p->text_more);
     q.bytes = p->message->bytes;
-    if (!(p->out->text = staged_new(TEXT_MAX)) || !(p->call = rpc_link_ask(role_link(store.role, ROLE_CONTENT), &ask))) {
+    if (!(p->out->text = staged_new(TEXT_MAX)) ||
+        !(p->call = rpc_link_ask(role_link(store.role, ROLE_CONTENT), &ask))) {
         p->ended = true;
         p->status = E_NOMEM;
         timer_set(&p->again, 0); /* never from inside parse_message */
@@ -241,15 +251,21 @@ static void parse_again(struct timer *t)
     parse_finish(p);
 }
 
-int parse_message(const struct bytes_in *message, bool blocking, struct parsed *out, void (*done)(void *ctx, int status),
-                  void *ctx)
+int parse_message(const struct bytes_in *message, bool blocking, struct parsed *out,
+                  void (*done)(void *ctx, int status), void *ctx)
 {
     struct parse *p = calloc(1, sizeof *p);
 
     if (!p)
         return E_NOMEM;
-    *p = (struct parse){ .message = message, .blocking = blocking, .out = out, .done = done, .ctx = ctx,
-                         .slice = { .max = SLICE + 1 }, .text = { .max = 2 * RPC_WINDOW }, .text_more = { .max = 2 * RPC_WINDOW } };
+    *p = (struct parse){ .message = message,
+                         .blocking = blocking,
+                         .out = out,
+                         .done = done,
+                         .ctx = ctx,
+                         .slice = { .max = SLICE + 1 },
+                         .text = { .max = 2 * RPC_WINDOW },
+                         .text_more = { .max = 2 * RPC_WINDOW } };
     memset(out, 0, sizeof *out);
     if (!buf_reserve(&p->slice, slice_len(p) + 1) || timer_init(&p->again, store.loop, parse_again) < 0) {
         buf_release(&p->slice);
@@ -281,7 +297,8 @@ void parsed_email(const struct parsed *p, const struct bytes_in *message, struct
         .message = message,
         .text = &p->text->in,
         .header_bytes = m->header_bytes,
-        .text_header_bytes = m->text_header_bytes < p->text->in.bytes ? m->text_header_bytes : p->text->in.bytes,
+        .text_header_bytes =
+            m->text_header_bytes < p->text->in.bytes ? m->text_header_bytes : p->text->in.bytes,
         .structure = pb_str(m->structure),
         .has_sent = m->has_sent,
         .sent_ms = m->sent_ms,

@@ -4,13 +4,14 @@
 #include "src/store/store.h"
 #include "lib/base/rand.h"
 
-#define ROWS          4096u
-#define WAYS          4u
-#define FIRST_MS      250
-#define WAIT_MAX_MS   15000
-#define OWNER_MAX_MS  500 /* where its owner logged in from lately: one of his devices has an old password, or a neighbour guesses */
-#define FORGET_MS     (15 * 60 * 1000)
-#define KNOWN_MS      (24 * 60 * 60 * (int64_t)1000)
+#define ROWS        4096u
+#define WAYS        4u
+#define FIRST_MS    250
+#define WAIT_MAX_MS 15000
+#define OWNER_MAX_MS \
+    500 /* where its owner logged in from lately: one of his devices has an old password, or a neighbour guesses */
+#define FORGET_MS (15 * 60 * 1000)
+#define KNOWN_MS  (24 * 60 * 60 * (int64_t)1000)
 
 struct entry {
     uint64_t tag; /* 0: free */
@@ -64,7 +65,8 @@ static struct entry *entry_of(struct entry t[ROWS][WAYS], uint64_t tag, bool mak
     return oldest;
 }
 
-int64_t penalty_ms(const struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms)
+int64_t penalty_ms(const struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN],
+                   int64_t now_ms)
 {
     struct penalties *t = (struct penalties *)(uintptr_t)p;
     uint64_t tag = tag_of(p, network, id);
@@ -82,7 +84,8 @@ int64_t penalty_ms(const struct penalties *p, struct str network, const uint8_t 
     return e->at_ms + wait > now_ms ? e->at_ms + wait - now_ms : 0;
 }
 
-void penalty_note(struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms, bool good)
+void penalty_note(struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms,
+                  bool good)
 {
     struct entry *e = entry_of(p->bad, tag_of(p, network, id), !good);
 

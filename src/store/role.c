@@ -86,11 +86,13 @@ static int store_init(struct role *r)
 
     store.role = r;
     store.loop = role_loop(r);
-    store.files = (struct files){ .dir = role_data_dir(r), .prefix = "" }; /* the working folder is the data folder */
+    store.files =
+        (struct files){ .dir = role_data_dir(r), .prefix = "" }; /* the working folder is the data folder */
     memcpy(store.temp_keys.outer, role_subkey(r, SUBKEY_TEMP_OUTER), KEY_BYTES);
     memcpy(store.temp_keys.chain, role_subkey(r, SUBKEY_SEALED_CHAIN_MAC), KEY_BYTES);
     rand_bytes(store.boot_key, sizeof store.boot_key);
-    if ((e = crypto_init()) < 0 || (e = db_init()) < 0 || (e = file_mkdir(store.files.dir, "mailboxes")) < 0 ||
+    if ((e = crypto_init()) < 0 || (e = db_init()) < 0 ||
+        (e = file_mkdir(store.files.dir, "mailboxes")) < 0 ||
         (e = secret_slab_new(SECRETS_MAX, &store.slab)) < 0 || (e = pools_new()) < 0)
         return e;
     if (!secret_slab_locked(store.slab))
@@ -116,7 +118,8 @@ static int store_start(struct role *r UNUSED)
 
 static void stop_late(struct timer *t UNUSED)
 {
-    log_event(LOG_WARN, "store.stop_late", F_U64("requests", store.requests), F_U64("open", store.open_mailboxes));
+    log_event(LOG_WARN, "store.stop_late", F_U64("requests", store.requests),
+              F_U64("open", store.open_mailboxes));
     role_stopped(store.role); /* what was acknowledged is synced: nothing is lost, a -wal is left */
 }
 

@@ -5,10 +5,10 @@
 #include "src/store/mailbox_private.h"
 #include "lib/mime/fold.h"
 
-#define MESSAGES_MAX  4000000u
-#define DEPTH_MAX     32u
-#define NEEDLE_MAX    KIB(8)
-#define HEADERS_MAX   MIB(4) /* header lines of one message that are searched */
+#define MESSAGES_MAX 4000000u
+#define DEPTH_MAX    32u
+#define NEEDLE_MAX   KIB(8)
+#define HEADERS_MAX  MIB(4) /* header lines of one message that are searched */
 
 struct cand {
     uint32_t uid, flags;
@@ -80,9 +80,12 @@ static int load(struct search *s)
             s->v = v;
             s->cap = cap;
         }
-        s->v[s->n++] = (struct cand){ .uid = (uint32_t)stmt_u64(st, 0), .flags = (uint32_t)stmt_u64(st, 1),
-                                      .modseq = stmt_u64(st, 2), .bytes = stmt_u64(st, 3),
-                                      .email_id = stmt_i64(st, 4), .internal_ms = ms_of(stmt_str(st, 5)),
+        s->v[s->n++] = (struct cand){ .uid = (uint32_t)stmt_u64(st, 0),
+                                      .flags = (uint32_t)stmt_u64(st, 1),
+                                      .modseq = stmt_u64(st, 2),
+                                      .bytes = stmt_u64(st, 3),
+                                      .email_id = stmt_i64(st, 4),
+                                      .internal_ms = ms_of(stmt_str(st, 5)),
                                       .saved_ms = ms_of(stmt_str(st, 6)) };
     }
     return r;
@@ -216,8 +219,9 @@ struct needle {
  * last needle.n - 1 bytes of the one before, so that no match is cut. 1: found. */
 static int part_has(struct search *s, int64_t email_id, int part, struct str needle, struct buf *piece)
 {
-    static const char sql[] = "SELECT codec, bytes, data FROM email_text WHERE id BETWEEN ?1 AND ?2 AND part = ?3 "
-                              "ORDER BY id";
+    static const char sql[] =
+        "SELECT codec, bytes, data FROM email_text WHERE id BETWEEN ?1 AND ?2 AND part = ?3 "
+        "ORDER BY id";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int64_t first = email_id * (INT64_C(1) << ROW_SHIFT);
     int r = stmt_get(s->box->db, sql, &st);
@@ -241,8 +245,9 @@ static int part_has(struct search *s, int64_t email_id, int part, struct str nee
 
 static int header_lines(struct search *s, int64_t email_id, struct buf *out)
 {
-    static const char sql[] = "SELECT codec, bytes, data FROM email_text WHERE id BETWEEN ?1 AND ?2 AND part = 0 "
-                              "ORDER BY id";
+    static const char sql[] =
+        "SELECT codec, bytes, data FROM email_text WHERE id BETWEEN ?1 AND ?2 AND part = 0 "
+        "ORDER BY id";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int64_t first = email_id * (INT64_C(1) << ROW_SHIFT);
     int r = stmt_get(s->box->db, sql, &st);
@@ -401,7 +406,8 @@ static int eval(struct search *s, const Store__SearchKey *k, const struct bits *
     return r;
 }
 
-static int answer(const struct search *s, const struct bits *found, struct arena *a, Store__SearchResponse *out)
+static int answer(const struct search *s, const struct bits *found, struct arena *a,
+                  Store__SearchResponse *out)
 {
     CLEANUP(uidset_release) struct uidset uids = { 0 };
     int r = 0;
@@ -421,7 +427,8 @@ static void search_release(struct search *s)
     free(s->v);
 }
 
-int mailbox_search(struct mailbox *box, struct arena *a, const Store__SearchRequest *q, Store__SearchResponse *out)
+int mailbox_search(struct mailbox *box, struct arena *a, const Store__SearchRequest *q,
+                   Store__SearchResponse *out)
 {
     CLEANUP(txn_end) struct txn snapshot = { 0 };
     CLEANUP(search_release) struct search s = { .box = box, .folder_id = q->folder_id };

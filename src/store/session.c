@@ -98,14 +98,16 @@ uint32_t sessions_end_all(struct actor *a, uint16_t slot, Store__SessionEndedEve
 int session_guard(struct rpc_req *q, struct str body)
 {
     struct session *s = body.n >= 2 + SESSION_LEN && body.p[0] == 0x0a && body.p[1] == SESSION_LEN
-                            ? session_find(str_of(body.p + 2, SESSION_LEN)) : NULL;
+                            ? session_find(str_of(body.p + 2, SESSION_LEN))
+                            : NULL;
 
     return s && s->peer != rpc_req_peer(q) ? E_DENIED : 0;
 }
 
 void session_ticket(const struct session *s, uint8_t out[TICKET_BYTES])
 {
-    struct ticket t = { .slot = s->slot, .generation = s->actor->generation,
+    struct ticket t = { .slot = s->slot,
+                        .generation = s->actor->generation,
                         .expires_ms = clock_wall_ms() + (int64_t)store_conf.ticket_ms };
 
     memcpy(t.mailbox, s->actor->id, sizeof t.mailbox);

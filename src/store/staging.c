@@ -271,7 +271,8 @@ int op_stage(struct rpc_req *q, struct str body)
     if (!(g = calloc(1, sizeof *g)))
         return E_NOMEM;
     g->q = q;
-    g->max = m->bytes_max && m->bytes_max < store_conf.message_bytes ? m->bytes_max : store_conf.message_bytes;
+    g->max =
+        m->bytes_max && m->bytes_max < store_conf.message_bytes ? m->bytes_max : store_conf.message_bytes;
     g->waiting.max = g->writing.max = 2 * RPC_WINDOW;
     if (!(g->s = staged_new(g->max)) || !(g->s->network = network_get(str_from(m->network)))) {
         if (g->s)

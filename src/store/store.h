@@ -51,14 +51,14 @@ struct store {
     struct work_pool *derive[2]; /* own passwords: of networks nobody logged in from; of those somebody did */
     struct secret_slab *slab;
     struct penalties *penalties;
-    uint8_t boot_key[KEY_BYTES]; /* of cached verifiers */
+    uint8_t boot_key[KEY_BYTES];             /* of cached verifiers */
     struct idmap actors, sessions, stagings; /* by the first 8 bytes of the id, which is random */
     size_t nsessions, open_mailboxes, temp_open;
     uint64_t staged_bytes, delivered_open, delivered_sealed, duplicates, drained;
     struct staged_network *networks;
     struct timer sweep;
     struct actor *temp_lru; /* with an open temporary mailbox, longest unused first */
-    size_t requests; /* being answered: stop waits for them */
+    size_t requests;        /* being answered: stop waits for them */
     bool stopping, stopped;
 };
 extern struct store store;
@@ -110,25 +110,25 @@ struct seed {
 struct actor {
     uint8_t id[MAILBOX_ID_LEN];
     enum actor_state state;
-    size_t refs;               /* jobs, sessions, requests that wait */
+    size_t refs; /* jobs, sessions, requests that wait */
     struct work_lane *lane, *readers[READERS];
-    size_t reading;            /* jobs on the readers' lanes */
+    size_t reading; /* jobs on the readers' lanes */
     struct session *sessions;
-    struct attach *waiting;    /* logins that succeeded, until the mailbox is open */
+    struct attach *waiting; /* logins that succeeded, until the mailbox is open */
     struct verifier verifiers[KEYFILE_SLOTS_MAX];
     size_t nverifiers;
     bool draining, key_busy, close_wanted;
-    bool tidying;              /* key_busy with forgetting old keys: whoever else wants to may wait */
-    bool shut;                 /* nobody may attach: its files are being exchanged */
-    uint32_t epoch;            /* counts revocations: a login begun before one starts anew */
+    bool tidying;   /* key_busy with forgetting old keys: whoever else wants to may wait */
+    bool shut;      /* nobody may attach: its files are being exchanged */
+    uint32_t epoch; /* counts revocations: a login begun before one starts anew */
     struct drain *drain;
-    uint32_t generation;       /* of the data key; set while open */
-    uint8_t *data_key;         /* in the slab; while open. Written by the loop before OPENING only */
+    uint32_t generation; /* of the data key; set while open */
+    uint8_t *data_key;   /* in the slab; while open. Written by the loop before OPENING only */
     /* The writer lane's: */
     struct mailbox *box;
     struct mailbox *reader_box[READERS]; /* each its own lane's; closed by the writer when none reads */
     struct tempbox *temp;
-    uint8_t *key;              /* data key, in the slab: the lane's copy */
+    uint8_t *key; /* data key, in the slab: the lane's copy */
     struct seed seeds[SEEDS_MAX];
     size_t nseeds;
     uint8_t public_key[XWING_PUBLIC_BYTES]; /* of .keys as last read, for sealing */
@@ -180,8 +180,8 @@ struct session {
     struct rpc_peer *peer;
     struct actor *actor; /* a reference */
     uint16_t slot;
-    uint64_t selected; /* folder id, 0: none */
-    bool read_only, told; /* told: of a change, and has not asked since */
+    uint64_t selected;                      /* folder id, 0: none */
+    bool read_only, told;                   /* told: of a change, and has not asked since */
     struct session *next, **prev;           /* of the actor */
     struct session *peer_next, **peer_prev; /* of the peer */
 };
@@ -191,7 +191,8 @@ struct peer {
     struct staged *stagings;
 };
 
-struct session *session_new(struct actor *a, struct rpc_peer *p, uint16_t slot, const uint8_t id[SESSION_LEN]);
+struct session *session_new(struct actor *a, struct rpc_peer *p, uint16_t slot,
+                            const uint8_t id[SESSION_LEN]);
 struct session *session_find(struct str id);
 /* The request's session, when it belongs to its peer; NULL otherwise. */
 struct session *session_of(struct rpc_req *q, struct str id);
@@ -231,8 +232,8 @@ struct parsed {
 };
 /* Send `message` to content; `done` once, on the loop, with 0 and *out filled, or E_UNAVAIL and the
  * like. `message` is read from the loop and from workers, and stays until then. */
-int parse_message(const struct bytes_in *message, bool blocking, struct parsed *out, void (*done)(void *ctx, int status),
-                  void *ctx);
+int parse_message(const struct bytes_in *message, bool blocking, struct parsed *out,
+                  void (*done)(void *ctx, int status), void *ctx);
 void parsed_release(struct parsed *p);
 void parsed_email(const struct parsed *p, const struct bytes_in *message, struct email_in *out);
 
@@ -270,8 +271,10 @@ void store_stop_when_idle(void);
 struct penalties *penalties_new(void);
 void penalties_free(struct penalties **p);
 /* Milliseconds that a login from `network` to this mailbox has to wait first. */
-int64_t penalty_ms(const struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms);
-void penalty_note(struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms, bool good);
+int64_t penalty_ms(const struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN],
+                   int64_t now_ms);
+void penalty_note(struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms,
+                  bool good);
 /* Has anybody logged in from there lately? */
 bool penalty_known(const struct penalties *p, struct str network, int64_t now_ms);
 #endif

@@ -21,7 +21,8 @@ static int uids_from(struct mailbox *box, uint64_t folder_id, uint32_t first, st
 
 static int first_unseen(struct mailbox *box, uint64_t folder_id, uint32_t *out)
 {
-    static const char sql[] = "SELECT uid FROM message WHERE folder_id = ?1 AND flags & 8 = 0 ORDER BY uid LIMIT 1";
+    static const char sql[] =
+        "SELECT uid FROM message WHERE folder_id = ?1 AND flags & 8 = 0 ORDER BY uid LIMIT 1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, sql, &st);
 
@@ -33,7 +34,8 @@ static int first_unseen(struct mailbox *box, uint64_t folder_id, uint32_t *out)
     return r < 0 ? r : 0;
 }
 
-int mailbox_select(struct mailbox *box, struct arena *a, const Store__SelectRequest *q, Store__SelectResponse *out)
+int mailbox_select(struct mailbox *box, struct arena *a, const Store__SelectRequest *q,
+                   Store__SelectResponse *out)
 {
     CLEANUP(uidset_release) struct uidset uids = { 0 }, recent = { 0 };
     Store__FoldersRequest fq = STORE__FOLDERS_REQUEST__INIT;
@@ -44,7 +46,8 @@ int mailbox_select(struct mailbox *box, struct arena *a, const Store__SelectRequ
     fq.name = q->name;
     fq.counts = true;
     if ((r = folder_by_name(box, pb_str(q->name), &f)) < 0 || (r = mailbox_folders(box, a, &fq, &fr)) < 0 ||
-        (r = uids_from(box, f.id, 1, &uids)) < 0 || (r = uids_from(box, f.id, recent_first(box, &f), &recent)) < 0 ||
+        (r = uids_from(box, f.id, 1, &uids)) < 0 ||
+        (r = uids_from(box, f.id, recent_first(box, &f), &recent)) < 0 ||
         (r = first_unseen(box, f.id, &out->first_unseen_uid)) < 0 ||
         (r = keywords_of_folder(box, a, f.id, &out->keywords, &out->n_keywords)) < 0 ||
         (r = uidset_export(&uids, a, &out->uid_ranges, &out->n_uid_ranges)) < 0 ||
@@ -58,8 +61,8 @@ int mailbox_select(struct mailbox *box, struct arena *a, const Store__SelectRequ
 
 /* ---- since a modseq --------------------------------------------------------------------------- */
 
-static int row_add(struct mailbox *box, struct arena *a, struct stmt *st, uint64_t folder_id, Store__SyncResponse *out,
-                   size_t *cap)
+static int row_add(struct mailbox *box, struct arena *a, struct stmt *st, uint64_t folder_id,
+                   Store__SyncResponse *out, size_t *cap)
 {
     Store__Row *row = ARENA_NEW(a, Store__Row);
 
@@ -86,8 +89,8 @@ static int row_add(struct mailbox *box, struct arena *a, struct stmt *st, uint64
 
 /* Rows changed after `since`, oldest change first, until `limit` and then to the end of that modseq.
  * *upto is the modseq that the answer reaches. */
-static int changed_rows(struct mailbox *box, struct arena *a, const struct folder *f, uint64_t since, size_t limit,
-                        Store__SyncResponse *out, uint64_t *upto)
+static int changed_rows(struct mailbox *box, struct arena *a, const struct folder *f, uint64_t since,
+                        size_t limit, Store__SyncResponse *out, uint64_t *upto)
 {
     static const char sql[] = "SELECT uid, modseq, flags, added FROM message INDEXED BY message_modseq "
                               "WHERE folder_id = ?1 AND modseq > ?2 ORDER BY modseq, uid";
@@ -118,7 +121,8 @@ static int changed_rows(struct mailbox *box, struct arena *a, const struct folde
 
 /* UIDs grow as messages are added, so the new ones stand at the end. With a limit in between, what was
  * added after `upto` waits for the next answer. */
-static int added_uids(struct mailbox *box, uint64_t folder_id, uint64_t since, uint64_t upto, struct uidset *out)
+static int added_uids(struct mailbox *box, uint64_t folder_id, uint64_t since, uint64_t upto,
+                      struct uidset *out)
 {
     static const char sql[] = "SELECT uid, added FROM message WHERE folder_id = ?1 ORDER BY uid DESC";
     CLEANUP(stmt_release) struct stmt *st = NULL;
@@ -137,7 +141,8 @@ static int added_uids(struct mailbox *box, uint64_t folder_id, uint64_t since, u
     return r < 0 ? r : 0;
 }
 
-static int vanished_logged(struct mailbox *box, uint64_t folder_id, uint64_t since, uint64_t upto, struct uidset *out)
+static int vanished_logged(struct mailbox *box, uint64_t folder_id, uint64_t since, uint64_t upto,
+                           struct uidset *out)
 {
     static const char sql[] = "SELECT first_uid, last_uid FROM vanished WHERE folder_id = ?1 AND modseq > ?2 "
                               "AND modseq <= ?3";
@@ -186,7 +191,8 @@ static int recent_of(struct mailbox *box, const struct folder *f, const struct u
     return r;
 }
 
-int mailbox_sync(struct mailbox *box, struct arena *a, const Store__SyncRequest *q, bool claim, Store__SyncResponse *out)
+int mailbox_sync(struct mailbox *box, struct arena *a, const Store__SyncRequest *q, bool claim,
+                 Store__SyncResponse *out)
 {
     CLEANUP(uidset_release) struct uidset added = { 0 }, vanished = { 0 }, recent = { 0 };
     size_t limit = q->limit && q->limit < MAILBOX_SYNC_ROWS_MAX ? q->limit : MAILBOX_SYNC_ROWS_MAX;

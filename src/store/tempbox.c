@@ -7,10 +7,10 @@
 #include "lib/db/migrate.h"
 #include "src/store/sql_temporary.h"
 
-#define HEAD_BYTES    8u /* le64 date of arrival, then the message */
-#define SEALED_FULL   (SEALED_CHUNK_MAX + SEALED_OVERHEAD_BYTES)
-#define CHUNKS_A_ROW  4u
-#define ROW_SHIFT     16
+#define HEAD_BYTES     8u /* le64 date of arrival, then the message */
+#define SEALED_FULL    (SEALED_CHUNK_MAX + SEALED_OVERHEAD_BYTES)
+#define CHUNKS_A_ROW   4u
+#define ROW_SHIFT      16
 #define TEMP_FILES_MAX 64u
 
 struct tempbox {
@@ -74,8 +74,9 @@ static int open_file(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], co
     memcpy(t->id, id, sizeof t->id);
     files_temp_path(id, generation, path);
     files_full(f, path, full, sizeof full);
-    if ((r = db_open(full, k->outer, &opt, &t->db)) < 0 || (r = migrate_run(t->db, &sql_temporary, NULL)) < 0 ||
-        (r = meta_fill(t)) < 0 || (r = meta_check(t)) < 0) {
+    if ((r = db_open(full, k->outer, &opt, &t->db)) < 0 ||
+        (r = migrate_run(t->db, &sql_temporary, NULL)) < 0 || (r = meta_fill(t)) < 0 ||
+        (r = meta_check(t)) < 0) {
         tempbox_close(&t);
         return r;
     }
@@ -91,8 +92,8 @@ static uint64_t generation_new(uint64_t after)
     return g > after ? g : after + 1;
 }
 
-int tempbox_open(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], const struct tempbox_keys *k, bool create,
-                 struct tempbox **out)
+int tempbox_open(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], const struct tempbox_keys *k,
+                 bool create, struct tempbox **out)
 {
     uint64_t there[TEMP_FILES_MAX];
     int n = files_temp_list(f, id, there, TEMP_FILES_MAX), r;
@@ -106,8 +107,8 @@ int tempbox_open(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], const 
     return (r = files_folder(f, id)) < 0 ? r : open_file(f, id, k, generation_new(0), true, out);
 }
 
-int tempbox_open_generation(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], const struct tempbox_keys *k,
-                            uint64_t generation, struct tempbox **out)
+int tempbox_open_generation(const struct files *f, const uint8_t id[MAILBOX_ID_LEN],
+                            const struct tempbox_keys *k, uint64_t generation, struct tempbox **out)
 {
     return open_file(f, id, k, generation, true, out);
 }
@@ -247,7 +248,8 @@ static int data_insert(struct tempbox *t, uint64_t seq, uint32_t row, struct str
 
 static int seal_rows(struct tempbox *t, struct sealed *s, uint64_t seq, const struct bytes_in *in)
 {
-    CLEANUP(buf_release) struct buf row = { .max = CHUNKS_A_ROW * SEALED_FULL }, plain = { .max = SEALED_CHUNK_MAX };
+    CLEANUP(buf_release)
+    struct buf row = { .max = CHUNKS_A_ROW * SEALED_FULL }, plain = { .max = SEALED_CHUNK_MAX };
     uint64_t at = 0;
     uint32_t rows = 0;
     bool last = false;
@@ -260,7 +262,8 @@ static int seal_rows(struct tempbox *t, struct sealed *s, uint64_t seq, const st
         size_t n = in->bytes - at < SEALED_CHUNK_MAX ? (size_t)(in->bytes - at) : SEALED_CHUNK_MAX;
 
         last = at + n == in->bytes;
-        if ((r = bytes_read(in, at, plain.p, n)) < 0 || (r = sealed_push(s, str_of(plain.p, n), last, &row)) < 0)
+        if ((r = bytes_read(in, at, plain.p, n)) < 0 ||
+            (r = sealed_push(s, str_of(plain.p, n), last, &row)) < 0)
             return r;
         at += n;
         if (row.n == row.max || last) {
@@ -271,11 +274,13 @@ static int seal_rows(struct tempbox *t, struct sealed *s, uint64_t seq, const st
     return r;
 }
 
-static int record_insert(struct tempbox *t, const struct temp_record *rec, const uint8_t header[SEALED_HEADER_BYTES],
-                         const uint8_t link[SEALED_LINK_BYTES], uint64_t bytes)
+static int record_insert(struct tempbox *t, const struct temp_record *rec,
+                         const uint8_t header[SEALED_HEADER_BYTES], const uint8_t link[SEALED_LINK_BYTES],
+                         uint64_t bytes)
 {
-    static const char sql[] = "INSERT INTO record (seq, operation, delivery_id, received, header, bytes, chain) "
-                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    static const char sql[] =
+        "INSERT INTO record (seq, operation, delivery_id, received, header, bytes, chain) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     char received[CLOCK_ISO_LEN + 1];
     int r = stmt_get(t->db, sql, &st);
@@ -339,7 +344,8 @@ int tempbox_add(struct tempbox *t, const uint8_t pk[XWING_PUBLIC_BYTES], uint32_
         return r;
     sealed_chain_next(t->keys.chain, link, &c, header, link);
     le64_put(head, (uint64_t)rec.received_ms);
-    if ((r = record_insert(t, &rec, header, link, message->bytes)) < 0 || (r = last_set(t, rec.seq, link)) < 0)
+    if ((r = record_insert(t, &rec, header, link, message->bytes)) < 0 ||
+        (r = last_set(t, rec.seq, link)) < 0)
         return r;
     return seal_rows(t, &s, rec.seq, bytes_cat_init(&whole, str_of(head, sizeof head), message));
 }
@@ -353,8 +359,9 @@ int tempbox_known(struct tempbox *t, const struct temp_record *rec)
 
 int tempbox_next(struct tempbox *t, uint64_t seq, struct temp_record *out)
 {
-    static const char sql[] = "SELECT seq, operation, delivery_id, received, bytes FROM record WHERE seq > ?1 "
-                              "ORDER BY seq LIMIT 1";
+    static const char sql[] =
+        "SELECT seq, operation, delivery_id, received, bytes FROM record WHERE seq > ?1 "
+        "ORDER BY seq LIMIT 1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     struct str received;
     int r = stmt_get(t->db, sql, &st);
@@ -364,7 +371,9 @@ int tempbox_next(struct tempbox *t, uint64_t seq, struct temp_record *out)
     stmt_bind_u64(st, 1, seq);
     if ((r = stmt_step(st)) <= 0)
         return r;
-    *out = (struct temp_record){ .seq = stmt_u64(st, 0), .has_delivery = !stmt_is_null(st, 2), .bytes = stmt_u64(st, 4) };
+    *out = (struct temp_record){ .seq = stmt_u64(st, 0),
+                                 .has_delivery = !stmt_is_null(st, 2),
+                                 .bytes = stmt_u64(st, 4) };
     received = stmt_str(st, 3);
     if (!stmt_bytes(st, 1, out->operation, sizeof out->operation) ||
         (out->has_delivery && !stmt_bytes(st, 2, out->delivery, sizeof out->delivery)) ||
@@ -384,7 +393,9 @@ static int header_of(struct tempbox *t, uint64_t seq, uint8_t header[SEALED_HEAD
     stmt_bind_u64(st, 1, seq);
     if ((r = stmt_step(st)) <= 0)
         return r < 0 ? r : E_NOTFOUND;
-    return stmt_bytes(st, 0, header, SEALED_HEADER_BYTES) && stmt_bytes(st, 1, link, SEALED_LINK_BYTES) ? 0 : E_CORRUPT;
+    return stmt_bytes(st, 0, header, SEALED_HEADER_BYTES) && stmt_bytes(st, 1, link, SEALED_LINK_BYTES)
+               ? 0
+               : E_CORRUPT;
 }
 
 int tempbox_key_generation(struct tempbox *t, uint64_t seq, uint32_t *out)
@@ -399,7 +410,8 @@ int tempbox_key_generation(struct tempbox *t, uint64_t seq, uint32_t *out)
  * record's own link is taken as it stands (the pages are authenticated under the outer key). */
 int tempbox_verify(struct tempbox *t, uint64_t seq)
 {
-    uint8_t header[SEALED_HEADER_BYTES], link[SEALED_LINK_BYTES], before[SEALED_LINK_BYTES], ignored[SEALED_HEADER_BYTES];
+    uint8_t header[SEALED_HEADER_BYTES], link[SEALED_LINK_BYTES], before[SEALED_LINK_BYTES],
+        ignored[SEALED_HEADER_BYTES];
     struct sealed_context c;
     struct temp_record rec;
     uint32_t generation;

@@ -19,11 +19,12 @@ struct tempbox_keys {
 };
 
 /* The newest there is. create false: E_NOTFOUND when there is none. */
-MUST_CHECK int tempbox_open(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], const struct tempbox_keys *k,
-                            bool create, struct tempbox **out);
+MUST_CHECK int tempbox_open(const struct files *f, const uint8_t id[MAILBOX_ID_LEN],
+                            const struct tempbox_keys *k, bool create, struct tempbox **out);
 /* A certain one. */
 MUST_CHECK int tempbox_open_generation(const struct files *f, const uint8_t id[MAILBOX_ID_LEN],
-                                       const struct tempbox_keys *k, uint64_t generation, struct tempbox **out);
+                                       const struct tempbox_keys *k, uint64_t generation,
+                                       struct tempbox **out);
 int tempbox_close(struct tempbox **t);
 /* Close and remove the file; E_BUSY (and it stays open) while it holds records. */
 MUST_CHECK int tempbox_remove(struct tempbox **t);
@@ -55,8 +56,8 @@ MUST_CHECK int tempbox_next(struct tempbox *t, uint64_t seq, struct temp_record 
 /* Which mailbox key this record wants. */
 MUST_CHECK int tempbox_key_generation(struct tempbox *t, uint64_t seq, uint32_t *out);
 /* Open it: the message is appended to `to`. E_CORRUPT: not what was put there. */
-MUST_CHECK int tempbox_unseal(struct tempbox *t, const struct temp_record *rec, const uint8_t seed[XWING_SEED_BYTES],
-                              struct spool *to);
+MUST_CHECK int tempbox_unseal(struct tempbox *t, const struct temp_record *rec,
+                              const uint8_t seed[XWING_SEED_BYTES], struct spool *to);
 /* Does the chain hold from the record before to this one? E_CORRUPT: one was taken out or changed. */
 MUST_CHECK int tempbox_verify(struct tempbox *t, uint64_t seq);
 /* The last record that was ever added (0: none) and the chain behind it. */

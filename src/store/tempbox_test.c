@@ -74,8 +74,13 @@ static void expect(struct tempbox *t, uint64_t after, uint64_t seq, struct str t
 
 static void test_sizes(void **state)
 {
-    static const size_t sizes[] = { 0, 1, SEALED_CHUNK_MAX - 8, SEALED_CHUNK_MAX - 7, 4 * SEALED_CHUNK_MAX - 8,
-                                    4 * SEALED_CHUNK_MAX, MIB(3) + 5 };
+    static const size_t sizes[] = { 0,
+                                    1,
+                                    SEALED_CHUNK_MAX - 8,
+                                    SEALED_CHUNK_MAX - 7,
+                                    4 * SEALED_CHUNK_MAX - 8,
+                                    4 * SEALED_CHUNK_MAX,
+                                    MIB(3) + 5 };
     CLEANUP(buf_release) struct buf body = { .max = MIB(4) };
     struct tempbox *t = NULL;
     uint64_t n = 0;
@@ -107,7 +112,8 @@ static void test_repeats(void **state)
     (void)state;
     CHECK(tempbox_open(&files, id, &keys, true, &t) == 0);
     CHECK(add(t, 1, true, STR("a")) == 0 && add(t, 1, true, STR("a")) == 1);
-    CHECK(add(t, 2, false, STR("b")) == 0 && add(t, 2, false, STR("b")) == 1 && add(t, 3, false, STR("b")) == 0);
+    CHECK(add(t, 2, false, STR("b")) == 0 && add(t, 2, false, STR("b")) == 1 &&
+          add(t, 3, false, STR("b")) == 0);
     expect(t, 2, 3, STR("b"));
     CHECK(tempbox_begin(t) == 0);
     for (uint64_t seq = 1; seq <= 3; seq++)
@@ -116,7 +122,8 @@ static void test_repeats(void **state)
     generation = tempbox_generation(t);
     CHECK(add(t, 4, false, STR("c")) == 0);
     expect(t, 0, 4, STR("c")); /* numbers are not used again */
-    CHECK(tempbox_begin(t) == 0 && tempbox_delete(t, 4) == 0 && tempbox_commit(t) == 0 && tempbox_remove(&t) == 0);
+    CHECK(tempbox_begin(t) == 0 && tempbox_delete(t, 4) == 0 && tempbox_commit(t) == 0 &&
+          tempbox_remove(&t) == 0);
     CHECK(tempbox_open(&files, id, &keys, true, &next) == 0 && tempbox_generation(next) != generation);
     CHECK(tempbox_remove(&next) == 0);
 }
@@ -133,8 +140,10 @@ static void test_tampering(void **state)
     for (uint8_t i = 1; i <= 4; i++)
         CHECK(add(t, i, true, STR("text of a letter")) == 0);
     CHECK(db_run(tempbox_db(t), "UPDATE record SET chain = zeroblob(32) WHERE seq = 2") == 0);
-    CHECK(tempbox_verify(t, 2) == E_CORRUPT && tempbox_verify(t, 3) == E_CORRUPT && tempbox_verify(t, 4) == 0);
-    CHECK(db_run(tempbox_db(t), "UPDATE record_data SET data = zeroblob(length(data)) WHERE id >> 16 = 4") == 0);
+    CHECK(tempbox_verify(t, 2) == E_CORRUPT && tempbox_verify(t, 3) == E_CORRUPT &&
+          tempbox_verify(t, 4) == 0);
+    CHECK(db_run(tempbox_db(t), "UPDATE record_data SET data = zeroblob(length(data)) WHERE id >> 16 = 4") ==
+          0);
     CHECK(spool_new(files.dir, MIB(1), &s) == 0);
     CHECK(tempbox_next(t, 3, &rec) == 1 && tempbox_unseal(t, &rec, seed, s) == E_CORRUPT);
     CHECK(db_run(tempbox_db(t), "DELETE FROM record_data WHERE id >> 16 = 3") == 0);
@@ -149,7 +158,8 @@ static void test_keys(void **state)
     struct keyfile_keys k = { 0 };
     struct keyfile_label label = { .name = "x" };
     struct password p;
-    uint8_t mac[KEY_BYTES] = { 3 }, label_key[KEY_BYTES] = { 4 }, state1[KEYSTATE_BYTES], state2[KEYSTATE_BYTES];
+    uint8_t mac[KEY_BYTES] = { 3 }, label_key[KEY_BYTES] = { 4 }, state1[KEYSTATE_BYTES],
+            state2[KEYSTATE_BYTES];
     ProtobufCBinaryData states[2] = { { KEYSTATE_BYTES, state1 }, { KEYSTATE_BYTES, state2 } };
     struct keys_known known = { states, 1, mac };
     uint16_t slot = 0;
@@ -203,7 +213,8 @@ static void test_keys_upkeep(void **state)
     CHECK(keyfile_mailbox_key_at(kf, 0) == 4 && keyfile_mailbox_key_at(kf, 1) == 0);
     CHECK(keys_save(&files, kf) == 0 && keys_mend(&files, id) == 0);
     files_path(id, FILES_KEYS, path);
-    CHECK((fd = openat(files.dir, path, O_WRONLY)) >= 0 && pwrite(fd, "\xff\0\xff\0", 4, 200) == 4 && close(fd) == 0);
+    CHECK((fd = openat(files.dir, path, O_WRONLY)) >= 0 && pwrite(fd, "\xff\0\xff\0", 4, 200) == 4 &&
+          close(fd) == 0);
     keyfile_free(&kf);
     CHECK(keys_load(&files, id, &kf) == 0 && keyfile_open(kf, &p, &k) == 0);
     CHECK(keys_mend(&files, id) == 1 && keys_mend(&files, id) == 0);
@@ -231,13 +242,15 @@ static void test_notes(void **state)
     CHECK(notes_temps(n, id, temps, 4) == 0); /* not written: after a crash nobody misses it */
     CHECK(notes_flush(n) == 0 && notes_flush(n) == 0 && notes_temps(n, id, temps, 4) == 1 && temps[0] == 77);
     CHECK(notes_close(&n) == 0 && notes_open(&files, key, &n) == 0);
-    CHECK(notes_get(n, id, 77, &got) == 1 && got.seq == 6 && notes_get(n, id, 0, &got) == 1 && got.seq == 100);
+    CHECK(notes_get(n, id, 77, &got) == 1 && got.seq == 6 && notes_get(n, id, 0, &got) == 1 &&
+          got.seq == 100);
     at.generation = 78;
     notes_put(n, id, &at);
     CHECK(notes_forget(n, id, 77) == 0 && notes_forget(n, id, 77) == 0 && notes_get(n, id, 77, &got) == 0);
     CHECK(notes_close(&n) == 0 && notes_open(&files, key, &n) == 0); /* closing writes */
     CHECK(notes_temps(n, id, temps, 4) == 1 && temps[0] == 78 && notes_get(n, id, 77, &got) == 0);
-    CHECK(notes_forget_mailbox(n, id) == 0 && notes_temps(n, id, temps, 4) == 0 && notes_get(n, id, 0, &got) == 0);
+    CHECK(notes_forget_mailbox(n, id) == 0 && notes_temps(n, id, temps, 4) == 0 &&
+          notes_get(n, id, 0, &got) == 0);
     CHECK(notes_get(n, other, 0, &got) == 1);
     CHECK(notes_close(&n) == 0);
     key[0] = 6;
@@ -251,7 +264,8 @@ static void test_aside(void **state)
     int64_t now = 1787000000000;
 
     (void)state;
-    CHECK(tempbox_open(&files, id, &keys, true, &t) == 0 && add(t, 1, true, STR("a")) == 0 && tempbox_close(&t) == 0);
+    CHECK(tempbox_open(&files, id, &keys, true, &t) == 0 && add(t, 1, true, STR("a")) == 0 &&
+          tempbox_close(&t) == 0);
     CHECK(files_set_aside(&files, id, now) == 0);
     CHECK(tempbox_open(&files, id, &keys, false, &t) == E_NOTFOUND);
     CHECK(files_remove_old(&files, now + (FILES_ASIDE_DAYS - 1) * INT64_C(86400000)) == 0);

@@ -9,7 +9,7 @@
 #define UIDSET_BYTES_MAX MIB(64)
 
 struct uidset {
-    uint32_t *v; /* 2 values a range */
+    uint32_t *v;   /* 2 values a range */
     size_t n, cap; /* values, always even */
 };
 

@@ -61,7 +61,8 @@ uint32_t node_find(dev_t dev, ino_t ino)
 struct op *op_add(enum op_kind kind)
 {
     journal.ops = grow(journal.ops, journal.n_ops, sizeof *journal.ops);
-    journal.ops[journal.n_ops] = (struct op){ .kind = kind, .node = NO_NODE, .folder = NO_NODE, .folder2 = NO_NODE };
+    journal.ops[journal.n_ops] =
+        (struct op){ .kind = kind, .node = NO_NODE, .folder = NO_NODE, .folder2 = NO_NODE };
     return &journal.ops[journal.n_ops++];
 }
 
@@ -131,7 +132,9 @@ static void scan(int dir, uint32_t folder)
     if (!d)
         abort();
     for (struct dirent *e; (e = readdir(d));) {
-        int fd = strcmp(e->d_name, ".") && strcmp(e->d_name, "..") ? openat(dir, e->d_name, O_RDONLY | O_CLOEXEC) : -1;
+        int fd = strcmp(e->d_name, ".") && strcmp(e->d_name, "..")
+                     ? openat(dir, e->d_name, O_RDONLY | O_CLOEXEC)
+                     : -1;
         struct stat st;
         uint32_t node;
 
@@ -377,8 +380,8 @@ static void names_make(struct names *ns, size_t end, struct chance *c)
         if (!is_name_op(op))
             continue;
         if (!(folder_synced(op->folder, i, end) && folder_synced(op->folder2, i, end)) &&
-            (names_find(&lost, op->folder, op->name) != NO_NODE || names_find(&lost, op->folder2, name2) != NO_NODE ||
-             !keeps(c))) {
+            (names_find(&lost, op->folder, op->name) != NO_NODE ||
+             names_find(&lost, op->folder2, name2) != NO_NODE || !keeps(c))) {
             names_set(&lost, op->folder, op->name, 0);
             names_set(&lost, op->folder2, name2, 0);
             continue;
@@ -406,7 +409,8 @@ static void write_file(const char *path, const struct image *im)
     close(fd);
 }
 
-static void write_folder(const struct names *ns, uint32_t folder, const char *path, size_t end, struct chance *c)
+static void write_folder(const struct names *ns, uint32_t folder, const char *path, size_t end,
+                         struct chance *c)
 {
     char child[4096];
 
@@ -470,8 +474,8 @@ static void say_where(void) /* a failed CHECK leaves by longjmp or exit, so it i
         fprintf(stderr, "power loss replay in progress: %s\n", at_text);
 }
 
-size_t faultfs_replay(const char *scratch, size_t replays, void (*check)(const char *folder, size_t point, void *ctx),
-                      void *ctx)
+size_t faultfs_replay(const char *scratch, size_t replays,
+                      void (*check)(const char *folder, size_t point, void *ctx), void *ctx)
 {
     static bool registered;
     char folder[4096];
@@ -483,7 +487,8 @@ size_t faultfs_replay(const char *scratch, size_t replays, void (*check)(const c
     snprintf(folder, sizeof folder, "%s/replay", scratch);
     for (size_t point = 0; point < points; point++) {
         for (size_t i = 0; i < replays; i++, done++) {
-            size_t seed = replays < 4 ? point * replays + i : i; /* few: the points share the kinds of seeds */
+            size_t seed =
+                replays < 4 ? point * replays + i : i; /* few: the points share the kinds of seeds */
 
             snprintf(at_text, sizeof at_text, "point %zu of %zu, seed %zu", point, points, seed);
             faultfs_remove_tree(folder);

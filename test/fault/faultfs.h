@@ -36,8 +36,8 @@ void faultfs_materialize(size_t point, uint64_t seed, const char *out);
 /* Call `check` for every point and seeds 0..replays-1 (fewer than 4: other seeds at every point) with the
  * folder made (and removed after);
  * on failure of a CHECK in it, point and seed are on standard error. Returns the replays done. */
-size_t faultfs_replay(const char *scratch, size_t replays, void (*check)(const char *folder, size_t point, void *ctx),
-                      void *ctx);
+size_t faultfs_replay(const char *scratch, size_t replays,
+                      void (*check)(const char *folder, size_t point, void *ctx), void *ctx);
 /* Remove a tree. */
 void faultfs_remove_tree(const char *path);
 

@@ -122,7 +122,8 @@ static void test_full_loses_nothing(void **state)
     (void)state;
     workload(NULL);
     n = faultfs_replay(folder, replays(), count_losses, &seen);
-    print_message("%zu replays at %zu points: %zu lost, %zu broken\n", n, faultfs_points(), seen.lost, seen.broken);
+    print_message("%zu replays at %zu points: %zu lost, %zu broken\n", n, faultfs_points(), seen.lost,
+                  seen.broken);
     CHECK(n >= 200 && seen.lost == 0 && seen.broken == 0);
 }
 

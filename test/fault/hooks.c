@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 /* An asm label, since the headers redirect these names to each other (open to open64 and so on). */
-#define HOOK(ret, name, ...)                         \
-    ret hook_##name(__VA_ARGS__) __asm__(#name);     \
+#define HOOK(ret, name, ...)                     \
+    ret hook_##name(__VA_ARGS__) __asm__(#name); \
     ret hook_##name(__VA_ARGS__)
 
 static bool must_fail(unsigned call)
@@ -22,8 +22,8 @@ static bool must_fail(unsigned call)
     if (!(journal.fail_calls & call))
         return false;
     journal.calls++;
-    hit = journal.fail_nth && (journal.fail_for_good ? journal.calls >= journal.fail_nth
-                                                     : journal.calls == journal.fail_nth);
+    hit = journal.fail_nth &&
+          (journal.fail_for_good ? journal.calls >= journal.fail_nth : journal.calls == journal.fail_nth);
     journal.failures += hit;
     return hit;
 }
@@ -54,7 +54,8 @@ static uint32_t folder_of(int dir, const char *path, const char **name_out)
     uint32_t node = NO_NODE;
 
     *name_out = slash ? slash + 1 : path;
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1, slash ? path : ".");
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1,
+             slash ? path : ".");
     if (fstatat(dir, folder, &st, 0) == 0)
         node = node_find(st.st_dev, st.st_ino);
     errno = saved;
@@ -118,15 +119,15 @@ static mode_t mode_arg(int flags, va_list ap)
     return flags & (O_CREAT | __O_TMPFILE) ? (mode_t)va_arg(ap, int) : 0;
 }
 
-#define OPEN_HOOK(name)                             \
+#define OPEN_HOOK(name)                               \
     HOOK(int, name, const char *path, int flags, ...) \
-    {                                               \
-        va_list ap;                                 \
-        mode_t mode;                                \
-        va_start(ap, flags);                        \
-        mode = mode_arg(flags, ap);                 \
-        va_end(ap);                                 \
-        return do_open(AT_FDCWD, path, flags, mode); \
+    {                                                 \
+        va_list ap;                                   \
+        mode_t mode;                                  \
+        va_start(ap, flags);                          \
+        mode = mode_arg(flags, ap);                   \
+        va_end(ap);                                   \
+        return do_open(AT_FDCWD, path, flags, mode);  \
     }
 #define OPENAT_HOOK(name)                                      \
     HOOK(int, name, int dir, const char *path, int flags, ...) \

@@ -17,7 +17,8 @@ static void use(const struct keyfile *kf)
     enum password_kind kind;
     uint16_t slot = 0;
 
-    LAW(keyfile_slot_count(kf) >= 1 && keyfile_slot_at(kf, 0, &slot, &kind) == 0 && slot < keyfile_next_slot(kf));
+    LAW(keyfile_slot_count(kf) >= 1 && keyfile_slot_at(kf, 0, &slot, &kind) == 0 &&
+        slot < keyfile_next_slot(kf));
     LAW(keyfile_open_key(kf, keyfile_generation(kf), key, slot, &keys) < 0);
     LAW(keyfile_slot_label(kf, slot, key, &label) < 0);
     keystate_of(kf, &state);

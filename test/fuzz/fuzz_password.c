@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         password_text(&p, text);
         LAW(password_parse(str_from(text), &q) == 0 && q.kind == p.kind && q.hint == p.hint);
         LAW(password_strength_check(str_of(data, size), NULL) < 0);
-    } else if (p.n > PASSWORD_BYTES_MAX || password_parse(str_of(p.bytes, p.n), &q) < 0 || q.kind != PASSWORD_OWN) {
+    } else if (p.n > PASSWORD_BYTES_MAX || password_parse(str_of(p.bytes, p.n), &q) < 0 ||
+               q.kind != PASSWORD_OWN) {
         return 0; /* grew over the limit, or a Kelvin sign became a K and it has a generated one's shape */
     }
     LAW(q.n == p.n && memcmp(q.bytes, p.bytes, p.n) == 0);

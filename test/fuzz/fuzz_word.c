@@ -42,7 +42,8 @@ static void chain_step(struct chain *c, struct str in, bool last, struct buf *ou
 
 static void chain_run(struct str in, unsigned choice, bool cut, struct buf *out)
 {
-    static const char *const charsets[] = { "", "utf-8", "iso-2022-jp", "gb18030", "utf-16", "utf-7", "koi8-r", "shift_jis" };
+    static const char *const charsets[] = { "",       "utf-8", "iso-2022-jp", "gb18030",
+                                            "utf-16", "utf-7", "koi8-r",      "shift_jis" };
     struct chain c = { .decoded.max = MIB(16), .utf8.max = MIB(16), .text.max = MIB(16) };
 
     mime_decoder_init(&c.decoder, (enum mime_encoding)(choice % 5));

@@ -91,9 +91,9 @@ async function killer(run, kills, ms) {
     await sleep(50 + rnd() * 350);
     const role = roles[Math.floor(rnd() * roles.length)];
     try {
-      await run.service.kill(role);
-      run.kills++;
-      run.killed[role] = (run.killed[role] ?? 0) + 1;
+      const n = await run.service.kill(role);
+      run.kills += n;
+      run.killed[role] = (run.killed[role] ?? 0) + n;
     } catch { /* it was just being started */ }
   }
 }

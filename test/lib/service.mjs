@@ -235,7 +235,12 @@ export class Service {
   }
   async status() { return JSON.parse((await this.ctl(['status', '--json'])).stdout); }
   async pids(role) { return (await this.status()).roles.filter((r) => r.name === role && r.pid > 0).map((r) => r.pid); }
-  async kill(role, signal = 'SIGKILL') { for (const pid of await this.pids(role)) process.kill(pid, signal); }
+  // How many processes there were to kill: none while the role waits to be started again.
+  async kill(role, signal = 'SIGKILL') {
+    const pids = await this.pids(role);
+    for (const pid of pids) process.kill(pid, signal);
+    return pids.length;
+  }
   async alias(name = `user${++this.names}`) {
     const address = name.includes('@') ? name : `${name}@example.test`;
     await this.ctl(['alias', 'add', address]);

@@ -53,7 +53,8 @@ static void visit(const char *folder, const uint8_t temp_key[KEY_BYTES], const u
         struct str name = str_from(e->d_name);
         char path[512];
 
-        if (e->d_name[0] == '.' || snprintf(path, sizeof path, "%s/%s", folder, e->d_name) >= (int)sizeof path)
+        if (e->d_name[0] == '.' ||
+            snprintf(path, sizeof path, "%s/%s", folder, e->d_name) >= (int)sizeof path)
             continue;
         if (e->d_type == DT_DIR)
             visit(path, temp_key, dir_key);
@@ -121,7 +122,8 @@ int main(int argc, char **argv)
         try_key(sub);
     }
     try_loot();
-    printf("opened %zu tried %zu mailboxes %zu broken %zu\n", thief.opened, thief.tried, thief.nboxes, thief.broken);
+    printf("opened %zu tried %zu mailboxes %zu broken %zu\n", thief.opened, thief.tried, thief.nboxes,
+           thief.broken);
     buf_release(&text);
     buf_release(&thief.loot);
     return thief.broken ? 1 : thief.opened == 0 || thief.nboxes == 0 ? 2 : 0;
