@@ -44,7 +44,12 @@ static int decrypt(const char *path, const uint8_t key[KEY_BYTES])
     return 0;
 }
 
-static void visit(const char *folder, const uint8_t temp_key[KEY_BYTES], const uint8_t dir_key[KEY_BYTES])
+/* The server's own files, which its key opens, and what they are called. */
+struct own_keys {
+    uint8_t temp[KEY_BYTES], directory[KEY_BYTES], notes[KEY_BYTES];
+};
+
+static void visit(const char *folder, const struct own_keys *k)
 {
     DIR *d = opendir(folder);
     struct dirent *e;
@@ -57,11 +62,13 @@ static void visit(const char *folder, const uint8_t temp_key[KEY_BYTES], const u
             snprintf(path, sizeof path, "%s/%s", folder, e->d_name) >= (int)sizeof path)
             continue;
         if (e->d_type == DT_DIR)
-            visit(path, temp_key, dir_key);
+            visit(path, k);
         else if (str_eq_z(name, "directory.sqlite"))
-            printf("directory: %s\n", error_name(decrypt(path, dir_key)));
+            printf("directory: %s\n", error_name(decrypt(path, k->directory)));
+        else if (str_eq_z(name, "notes.sqlite"))
+            printf("notes: %s\n", error_name(decrypt(path, k->notes)));
         else if (str_find(name, STR("-tmp-")) >= 0 && str_ends(name, STR(".sqlite")))
-            printf("temporary: %s\n", error_name(decrypt(path, temp_key)));
+            printf("temporary: %s\n", error_name(decrypt(path, k->temp)));
         else if (str_ends(name, STR(".sqlite")) && thief.nboxes < PATHS_MAX)
             memcpy(thief.boxes[thief.nboxes++], path, sizeof path);
     }
@@ -104,16 +111,18 @@ static void try_loot(void)
 int main(int argc, char **argv)
 {
     struct buf text = { .max = KIB(4) };
-    uint8_t key[KEY_BYTES], temp_key[KEY_BYTES], dir_key[KEY_BYTES];
+    struct own_keys own;
+    uint8_t key[KEY_BYTES];
 
     if (argc != 4 || file_read(AT_FDCWD, argv[1], &text) < 0 || server_key_parse(buf_str(&text), key) < 0 ||
         (thief.out = open(argv[3], O_RDONLY | O_DIRECTORY)) < 0) {
         fprintf(stderr, "usage: disk_thief SERVER_KEY_FILE DATA_FOLDER OUT_FOLDER\n");
         return 64;
     }
-    subkey_derive(key, SUBKEY_TEMP_OUTER, temp_key);
-    subkey_derive(key, SUBKEY_DIRECTORY_DB, dir_key);
-    visit(argv[2], temp_key, dir_key);
+    subkey_derive(key, SUBKEY_TEMP_OUTER, own.temp);
+    subkey_derive(key, SUBKEY_DIRECTORY_DB, own.directory);
+    subkey_derive(key, SUBKEY_ROLLBACK_MAC, own.notes);
+    visit(argv[2], &own);
     try_key(key);
     for (int p = 0; p < SUBKEY_PURPOSES; p++) {
         uint8_t sub[KEY_BYTES];
