@@ -30,10 +30,12 @@ struct migration_set {
 
 /* Bring the database to the set's version, each migration in a transaction of its own, and then
  * compare its schema, object by object, with that of a new database made by the same migrations in
- * memory. Indexes that are missing are made again; anything else that differs is refused.
+ * memory. Tables, indexes and (at the end of a table) columns that are missing are made, all or none of
+ * them; anything else that differs is refused.
  * E_VERSION: a newer program wrote it. E_CORRUPT: another kind of database, or a schema that differs.
- * `why` (may be NULL) then says which object and how, for the operator. Nothing is changed by what is
- * refused, but migrations that succeeded before stay. */
+ * `why` (may be NULL) then says which object and how, for the operator; when 0 comes back and something
+ * is in it, it says what was made. Nothing is changed by what is refused, but migrations that succeeded
+ * before stay. */
 MUST_CHECK int migrate_run(struct db *db, const struct migration_set *set, struct buf *why);
 /* Whitespace and comments outside quotes folded, so that texts compare by meaning. For tests. */
 MUST_CHECK int migrate_normalize(struct str sql, struct buf *out);

@@ -11,9 +11,14 @@ static const struct migration list[] = {
     { "0002_two", TWO, "PRAGMA user_version=2" },
     { "0003_three", THREE, "PRAGMA user_version=3" },
 };
+static const struct migration wide[] = {
+    { "0001_wide",
+      "CREATE TABLE b(x INTEGER PRIMARY KEY, z INTEGER NOT NULL) STRICT; CREATE INDEX a_y ON b(x);",
+      "PRAGMA user_version=1" },
+};
 #define APP "PRAGMA application_id=77"
 static const struct migration_set v1 = { "test", APP, 77, list, 1 }, v2 = { "test", APP, 77, list, 2 },
-                                  broken = { "test", APP, 77, list, 3 },
+                                  w2 = { "wide", APP, 77, wide, 1 }, broken = { "test", APP, 77, list, 3 },
                                   other = { "other", "PRAGMA application_id=78", 78, list, 2 };
 
 /* Each row begins with a new v1 or v2 database, changes it, and migrates again. */
@@ -31,16 +36,37 @@ static const struct row {
     { "another kind", &v2, &other, NULL, E_CORRUPT, "not a other database: application_id 77, version 2" },
     { "no version", &v2, &v2, "PRAGMA user_version=0", E_CORRUPT,
       "not a test database: application_id 77, version 0" },
-    { "index gone", &v2, &v2, "DROP INDEX a_y", 0, "" },
+    { "index gone", &v2, &v2, "DROP INDEX a_y", 0, "index a_y was missing and is made" },
     { "index differs", &v2, &v2, "DROP INDEX a_y; CREATE INDEX a_y ON a(x)", E_CORRUPT,
       "index a_y differs: it is \"CREATE INDEX a_y ON a(x)\", expected \"CREATE INDEX a_y ON a(y)\"" },
-    { "table gone", &v2, &v2, "DROP TABLE a", E_CORRUPT, "table a is missing" },
+    { "table gone", &v2, &v2, "DROP TABLE a", 0,
+      "table a was missing and is made; index a_y was missing and is made" },
+    { "virtual table gone", &v2, &v2, "DROP TABLE f", 0, "table f was missing and is made" },
+    { "column gone", &v2, &v2, "ALTER TABLE a DROP COLUMN z", 0,
+      "column z of table a was missing and is added" },
+    { "column in the middle gone", &v2, &v2, "DROP INDEX a_y; ALTER TABLE a DROP COLUMN y", E_CORRUPT,
+      "column y of table a is missing, and columns are only added behind the others" },
+    { "column of another type", &v2, &v2,
+      "DROP TABLE a; CREATE TABLE a(x INTEGER PRIMARY KEY, y TEXT, z BLOB) STRICT", E_CORRUPT,
+      "column z of table a differs: it is \"z BLOB\", expected \"z INTEGER\"" },
+    { "not strict", &v2, &v2, "DROP TABLE a; CREATE TABLE a(x INTEGER PRIMARY KEY, y TEXT, z INTEGER)",
+      E_CORRUPT,
+      "table a differs: it is \"CREATE TABLE a(x INTEGER PRIMARY KEY,y TEXT,z INTEGER)\", expected "
+      "\"CREATE TABLE a(x INTEGER PRIMARY KEY,y TEXT,z INTEGER)STRICT\"" },
+    { "rule extra", &v2, &v2,
+      "DROP TABLE a; CREATE TABLE a(x INTEGER PRIMARY KEY, y TEXT, z INTEGER, CHECK (x > 0)) STRICT",
+      E_CORRUPT,
+      "table a differs: it is \"CREATE TABLE a(x INTEGER PRIMARY KEY,y TEXT,z INTEGER,CHECK(x>0))STRICT\", "
+      "expected \"CREATE TABLE a(x INTEGER PRIMARY KEY,y TEXT,z INTEGER)STRICT\"" },
+    { "column that nothing fills", &w2, &w2, "INSERT INTO b VALUES (1, 2); ALTER TABLE b DROP COLUMN z",
+      E_BUG, "column z of table b is missing and cannot be added: SQL logic error" },
+    { "the same in an empty table", &w2, &w2, "ALTER TABLE b DROP COLUMN z; DROP INDEX a_y", 0,
+      "column z of table b was missing and is added; index a_y was missing and is made" },
     { "table extra", &v2, &v2, "CREATE TABLE b(x)", E_CORRUPT, "table b is not ours" },
     { "trigger extra", &v2, &v2, "CREATE TRIGGER w AFTER INSERT ON a BEGIN SELECT 1; END", E_CORRUPT,
       "trigger w is not ours" },
     { "column extra", &v1, &v1, "ALTER TABLE a ADD COLUMN w TEXT", E_CORRUPT,
-      "table a differs: it is \"CREATE TABLE a(x INTEGER PRIMARY KEY,y TEXT,w TEXT)STRICT\", expected "
-      "\"CREATE TABLE a(x INTEGER PRIMARY KEY,y TEXT)STRICT\"" },
+      "column w of table a is not ours" },
     { "statistics", &v2, &v2, "INSERT INTO a(x) VALUES(1); ANALYZE", 0, "" },
     { "spaces and comments", &v1, &v1,
       "DROP TABLE a; CREATE TABLE a ( x INTEGER -- key\n PRIMARY KEY , y /* text */ TEXT ) STRICT; CREATE INDEX a_y ON a ( y )",

@@ -136,6 +136,8 @@ static int open_db(const uint8_t key[DB_KEY_BYTES])
     }
     if ((r = accounts_migrate(dir.db, &why)) < 0)
         log_event(LOG_ERROR, "directory.schema_refused", F_ERR(r), F_STR("why", buf_str(&why)));
+    else if (why.n)
+        log_event(LOG_WARN, "directory.schema_mended", F_STR("why", buf_str(&why)));
     return r;
 }
 

@@ -203,8 +203,9 @@ static int open_run(struct job *j, struct mailbox *box UNUSED)
     r = keybox_open(&store.files, o->kf, &o->keys, &opt, &a->box, &o->generation);
     if (r < 0)
         actor_log("store.open_failed", a, r, &e);
-    if (r < 0 && why.n)
-        log_event(LOG_ERROR, "store.schema", F_STR("why", buf_str(&why)));
+    if (why.n)
+        log_event(r < 0 ? LOG_ERROR : LOG_WARN, r < 0 ? "store.schema" : "store.schema_mended",
+                  F_STR("why", buf_str(&why)));
     if (r == 0 &&
         (r = keybox_settle(a->box, o->kf, o->generation, role_subkey(store.role, SUBKEY_KEYSTATE_MAC))) < 0)
         log_event(LOG_ALARM, "store.keys_older_than_mailbox", F_ERR(r));
