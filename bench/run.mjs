@@ -2,6 +2,7 @@
 //   node bench/run.mjs [--quick] [NAME…]
 // Every figure is the median of several rounds; the two sides of a comparison take turns.
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -92,6 +93,17 @@ const benches = {
           `${median(ours).toFixed(0)} against ${median(files).toFixed(0)} by 16 threads of write+fsync+rename: ${ratio.toFixed(2)}; by one: ${median(single).toFixed(0)}: ${(median(ours) / median(single)).toFixed(2)} (our p99 ${(median(latency) / 1000).toFixed(1)} ms)`,
           'at least 1.0', ratio >= 1);
       }
+    }
+  },
+  async cipher() {
+    // the median page of each path, in turns within one run; of several runs again the median
+    const dir = await mkdtemp(path.join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'cipher-'));
+    const runs = await times(rounds, () => tool('page_cipher', [dir]));
+    await rm(dir, { recursive: true });
+    for (const [i, { path: name, op }] of runs[0].rows.entries()) {
+      const of = (f) => median(runs.map((r) => f(r.rows[i])));
+      const ratio = of((r) => r.ratio);
+      row(`page cipher, ${name}, ${op}`, `${of((r) => r.mb_s)} MB/s against ${of((r) => r.bare_mb_s)} by OpenSSL's ChaCha20 and Poly1305 on bare 4 KB buffers: ${ratio.toFixed(2)} (its ChaCha20-Poly1305: ${median(runs.map((r) => r.aead_mb_s))})`, 'at least 0.9', ratio >= 0.9);
     }
   },
   async login() {

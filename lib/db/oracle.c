@@ -1,12 +1,14 @@
 /* lib/db/oracle.c: a program with the stock SQLite3MultipleCiphers and nothing of ours, for tests to
  * compare with: both libraries have the same symbols, so they cannot share a process.
- *     oracle FILE KEY_HEX PAGE_SIZE RESERVED SQL
+ *     oracle FILE KEY_HEX PAGE_SIZE RESERVED SQL [crash]
  * opens FILE under the key as sqlite3_key takes it, sets page size and reserved bytes when not 0,
- * runs SQL, prints the first column of every row, and exits with the primary SQLite code. */
+ * runs SQL, prints the first column of every row, and exits with the primary SQLite code; with "crash"
+ * without closing, so that a WAL or a hot journal stays behind. */
 #include "lib/base/hex.h"
 #include "lib/base/str.h"
 #include <sqlite3.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define KEY_MAX 512u
 
@@ -42,13 +44,17 @@ int main(int argc, char **argv)
     uint32_t page_size = 0, reserved = 0;
     int rc;
 
-    if (argc != 6 || !str_to_u32(str_from(argv[3]), &page_size) || !str_to_u32(str_from(argv[4]), &reserved))
+    if (argc < 6 || argc > 7 || !str_to_u32(str_from(argv[3]), &page_size) ||
+        !str_to_u32(str_from(argv[4]), &reserved))
         return SQLITE_MISUSE;
     rc = sqlite3_open(argv[1], &db);
     if (rc == SQLITE_OK)
         rc = run(db, argv[2], page_size, reserved, argv[5]);
     if (rc != SQLITE_OK)
         fprintf(stderr, "oracle: %s\n", sqlite3_errmsg(db));
+    fflush(stdout);
+    if (argc == 7)
+        _exit(rc & 0xff);
     sqlite3_close(db);
     return rc & 0xff;
 }

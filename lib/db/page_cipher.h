@@ -29,6 +29,7 @@
 #define PAGE_NONCE_BYTES 16u
 #define PAGE_TAG_BYTES   16u
 #define PAGE_EXTRA_BYTES (PAGE_NONCE_BYTES + PAGE_TAG_BYTES)
+#define PAGE_BLOCK_BYTES 64u
 #define PAGE_KDF_ROUNDS  64007
 
 /* Register the cipher with SQLite as `chacha20` and make it the default. Once per process, before
@@ -42,7 +43,7 @@ MUST_CHECK int page_cipher_register(void);
 MUST_CHECK int page_cipher_thread_ready(void);
 
 /* Encrypt one page in place. `salt` stands in page 1 and is ignored elsewhere. `nonce` NULL takes a
- * fresh one (16 bytes from the kernel's generator); tests give one. `len` is the page without any
+ * fresh one (see page_nonce); tests give one. `len` is the page without any
  * reserved bytes beyond the 32: nonce and tag stand at its end. Aborts when it cannot. */
 void page_seal(const uint8_t key[PAGE_KEY_BYTES], const uint8_t salt[PAGE_SALT_BYTES], uint32_t page,
                uint8_t *data, size_t len, const uint8_t nonce[PAGE_NONCE_BYTES]);
@@ -50,6 +51,11 @@ void page_seal(const uint8_t key[PAGE_KEY_BYTES], const uint8_t salt[PAGE_SALT_B
  * wrong page number or any changed bit. */
 MUST_CHECK int page_open(const uint8_t key[PAGE_KEY_BYTES], uint32_t page, uint8_t *data, size_t len);
 
-/* n unpredictable bytes from this thread's buffered supply, which a forked child throws away. */
+/* One block of the ChaCha20 key stream (RFC 8439 2.3). Public for its test. */
+void page_chacha_block(const uint8_t key[PAGE_KEY_BYTES], const uint8_t nonce[12], uint32_t counter,
+                       uint8_t out[PAGE_BLOCK_BYTES]);
+
+/* n unpredictable bytes from this thread's supply, 4 KB of key stream under a key from the kernel's generator
+ * for each filling, which a forked child throws away. */
 void page_nonce(uint8_t *out, size_t n);
 #endif
