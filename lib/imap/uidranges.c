@@ -225,6 +225,12 @@ uint32_t uidranges_next(const struct uidranges *u, uint32_t uid)
     return u->r[i].lo > uid ? u->r[i].lo : uid + 1;
 }
 
+uint32_t uidranges_run(const struct uidranges *u, uint32_t uid)
+{
+    assert(uidranges_has(u, uid));
+    return u->r[row_at(u, uid)].hi;
+}
+
 int uidranges_pick_uids(const struct uidranges *u, const struct seqset *uids, struct uidranges *out)
 {
     int r = 0;

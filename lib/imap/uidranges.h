@@ -41,6 +41,8 @@ uint32_t uidranges_seq(const struct uidranges *u, uint32_t uid);
 uint32_t uidranges_rank(const struct uidranges *u, uint32_t uid);
 /* The smallest UID greater than `uid`, 0 when there is none. */
 uint32_t uidranges_next(const struct uidranges *u, uint32_t uid);
+/* The last UID of the run without gaps that `uid`, which must be there, stands in. */
+uint32_t uidranges_run(const struct uidranges *u, uint32_t uid);
 
 /* `out` (empty) = the UIDs of `u` that `uids` names; or that have the sequence numbers `seqs`: then
  * E_RANGE when one of them is larger than the count (RFC 9051 9: a BAD). */

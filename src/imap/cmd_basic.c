@@ -85,17 +85,50 @@ int imap_cmd_namespace(struct imap_conn *c, struct args *a)
     return imap_ok(c, "Completed");
 }
 
-/* RFC 5161 3.1: unknown names are ignored. None of ours needs enabling yet. */
+static bool enable_condstore(struct imap_conn *c)
+{
+    bool news = !c->condstore;
+
+    c->condstore = true;
+    return news;
+}
+
+/* RFC 7162 3.2.3: QRESYNC is CONDSTORE too, without saying so. */
+static bool enable_qresync(struct imap_conn *c)
+{
+    bool news = !c->qresync;
+
+    c->condstore = c->qresync = true;
+    return news;
+}
+
+static const struct {
+    const char *name;
+    bool (*enable)(struct imap_conn *c); /* false: it was on already */
+} enables[] = {
+    { "CONDSTORE", enable_condstore },
+    { "QRESYNC", enable_qresync },
+};
+
+/* RFC 5161 3.1: unknown names are ignored, and 3.2: what was enabled before is not named again. */
 int imap_cmd_enable(struct imap_conn *c, struct args *a)
 {
+    uint32_t named = 0;
     struct str name;
     int r;
 
     do {
         if ((r = args_sp(a)) < 0 || (r = args_atom(a, &name)) < 0)
             return r;
+        for (size_t i = 0; i < ARRAY_LEN(enables); i++)
+            if (str_ieq_z(name, enables[i].name))
+                named |= BIT(i);
     } while (args_end(a) < 0);
-    resp_z(&c->w, "* ENABLED\r\n");
+    resp_z(&c->w, "* ENABLED");
+    for (size_t i = 0; i < ARRAY_LEN(enables); i++)
+        if ((named & BIT(i)) && enables[i].enable(c))
+            resp_printf(&c->w, " %s", enables[i].name);
+    resp_crlf(&c->w);
     return imap_ok(c, "Completed");
 }
 

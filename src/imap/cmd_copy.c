@@ -15,21 +15,11 @@ static int copyuid(const Store__CopyResponse *m, struct buf *out)
     return r;
 }
 
-static int vanish(struct imap_conn *c, const Store__CopyResponse *m)
-{
-    struct uidranges gone = { 0 };
-    int r = imap_unpack_ranges(m->from_ranges, m->n_from_ranges, &gone);
-
-    for (size_t i = 0; i < gone.n && r == 0; i++)
-        r = uidranges_add(&c->view->vanished, gone.r[i].lo, gone.r[i].hi);
-    uidranges_release(&gone);
-    return r;
-}
-
 static void done(struct imap_conn *c, int status, struct str body, bool move)
 {
     CLEANUP(buf_release) struct buf code = { .max = KIB(240) };
     Store__CopyResponse *m = NULL;
+    char modseq[48];
     struct resp w;
 
     if (status == E_NOTFOUND) {
@@ -39,7 +29,7 @@ static void done(struct imap_conn *c, int status, struct str body, bool move)
     if (status == 0 && !(m = RPC_UNPACK(&c->arena, body, store__copy_response)))
         status = E_CORRUPT;
     if (status == 0 && move)
-        status = vanish(c, m);
+        status = imap_vanish(c, m->from_ranges, m->n_from_ranges);
     if (status < 0) {
         imap_fail_status(c, status);
         return;
@@ -51,7 +41,8 @@ static void done(struct imap_conn *c, int status, struct str body, bool move)
     }
     if (move) { /* RFC 6851 4.3: before the EXPUNGEs, not in the tagged reply */
         resp_printf(&c->w, "* OK [%.*s] Moved\r\n", STR_ARG(buf_str(&code)));
-        imap_ok(c, "Completed");
+        snprintf(modseq, sizeof modseq, "HIGHESTMODSEQ %llu", (unsigned long long)m->highest_modseq);
+        imap_ok_code(c, c->qresync ? modseq : NULL, "Completed");
         return;
     }
     w = imap_final(c);

@@ -3,23 +3,23 @@
 
 static void expunged(struct imap_conn *c, int status, struct str body)
 {
-    struct uidranges gone = { 0 };
     Store__ExpungeResponse *m = NULL;
+    char code[48];
 
     if (status == 0 && !(m = RPC_UNPACK(&c->arena, body, store__expunge_response)))
         status = E_CORRUPT;
     if (status == 0)
-        status = imap_unpack_ranges(m->vanished_ranges, m->n_vanished_ranges, &gone);
-    for (size_t i = 0; i < gone.n && status == 0; i++)
-        status = uidranges_add(&c->view->vanished, gone.r[i].lo, gone.r[i].hi);
-    uidranges_release(&gone);
+        status = imap_vanish(c, m->vanished_ranges, m->n_vanished_ranges);
     if (status < 0) {
         imap_fail_status(c, status);
         return;
     }
     if (m->highest_modseq > c->view->modseq)
         c->view->stale = true;
-    imap_ok(c, "Completed"); /* the EXPUNGEs go out before it: updates.c */
+    /* the EXPUNGEs go out before it, and all that happened up to this modseq: updates.c */
+    snprintf(code, sizeof code, "HIGHESTMODSEQ %llu", (unsigned long long)m->highest_modseq);
+    imap_ok_code(c, c->qresync && m->n_vanished_ranges ? code : NULL,
+                 "Completed"); /* RFC 7162 3.2.7, 3.2.9 */
 }
 
 int imap_cmd_expunge(struct imap_conn *c, struct args *a)

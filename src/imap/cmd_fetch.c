@@ -11,6 +11,8 @@
 #include "lib/mime/imap_format.h"
 #include "lib/mime/section.h"
 #include "lib/mime/structure.h"
+#include "src/imap/fetch.h"
+#include "src/imap/qresync.h"
 #include "src/imap/records.h"
 
 #define HEADER_BYTES_MAX KIB(256) /* of a header block that is filtered or partly sent */
@@ -40,6 +42,7 @@ struct fetch {
     uint64_t left, offset; /* of the literal that streams: to come, and where the next byte is */
     uint64_t sent;         /* of the literal, when plain */
     enum phase phase;
+    const char *code, *text; /* of the tagged OK; code may be NULL */
 };
 
 static enum need need_of(const struct fetch_item *i)
@@ -226,8 +229,6 @@ static int begin_message(struct imap_conn *c, struct fetch *f, Store__Row *row)
     f->header.max = HEADER_BYTES_MAX;
     if (f->skip)
         return 0;
-    if (f->set_seen)
-        view_own(c->view, row->modseq);
     unpack_root(f);
     return 0;
 }
@@ -383,6 +384,7 @@ static int ask_piece(struct imap_conn *c, struct fetch *f)
     m.uid_ranges = uid;
     m.want = range ? STORE__WANT__BODY : f->want;
     m.set_seen = f->set_seen && !range;
+    m.changed_since = range ? 0 : f->items.changedsince;
     m.offset = range ? f->offset : 0;
     m.length = range ? f->left : 0;
     records_restart(range ? &f->ranges : &f->records);
@@ -405,9 +407,23 @@ static bool may_resume(struct fetch *f, int status)
     return status == E_CLOSED && f->resumes++ < RESUMES_MAX;
 }
 
-static void asked_plain(struct imap_conn *c, int status, struct str body UNUSED)
+/* What we set \Seen on has been told with its flags. */
+static void note_own(struct imap_conn *c, const struct fetch *f, struct str body)
+{
+    struct arena a = { .max = KIB(4) };
+    Store__FetchResponse *m = f->set_seen && body.n ? RPC_UNPACK(&a, body, store__fetch_response) : NULL;
+
+    if (m)
+        view_own(c->view, m->first_modseq, m->highest_modseq);
+    arena_release(&a);
+}
+
+static void asked_plain(struct imap_conn *c, int status, struct str body)
 {
     struct fetch *f = c->step_data;
+
+    if (status == 0)
+        note_own(c, f, body);
 
     if (may_resume(f, status)) {
         if (f->collecting || !f->open) /* nothing of this message is out: once more from its start */
@@ -421,7 +437,7 @@ static void asked_plain(struct imap_conn *c, int status, struct str body UNUSED)
     if (status < 0)
         fail(c, status);
     else
-        imap_ok(c, "Completed");
+        imap_ok_code(c, f->code, f->text);
 }
 
 /* ---- piecewise: a step of imap_continue ---- */
@@ -457,9 +473,12 @@ static int piece(struct imap_conn *c, struct fetch *f, const struct fetch_item *
     return ask_piece(c, f);
 }
 
-static void asked_piece(struct imap_conn *c, int status, struct str body UNUSED)
+static void asked_piece(struct imap_conn *c, int status, struct str body)
 {
     struct fetch *f = c->step_data;
+
+    if (status == 0)
+        note_own(c, f, body);
 
     if (may_resume(f, status)) { /* offset and left say what is still missing */
         status = ask_piece(c, f);
@@ -510,7 +529,7 @@ static int step_pieces(struct imap_conn *c)
     } else if (f->phase == PHASE_ITEMS) {
         r = write_pieces(c, f);
     } else if (f->todo.n == 0) {
-        imap_ok(c, "Completed");
+        imap_ok_code(c, f->code, f->text);
         return 1;
     } else {
         f->uid = uidranges_next(&f->todo, 0);
@@ -538,7 +557,8 @@ static void fetch_release(struct imap_conn *c)
 /* UID FETCH answers with UID (RFC 9051 6.4.9), and what sets \Seen tells the flags (6.4.5). */
 static int complete_items(struct imap_conn *c, struct fetch *f)
 {
-    struct fetch_item *v = ARENA_ARRAY(&c->arena, f->items.n + 2, struct fetch_item);
+    struct fetch_item *v = ARENA_ARRAY(&c->arena, f->items.n + 3, struct fetch_item);
+    bool flags = f->set_seen || fetch_items_have(&f->items, FETCH_FLAGS);
     size_t n = 0;
 
     if (!v)
@@ -549,6 +569,8 @@ static int complete_items(struct imap_conn *c, struct fetch *f)
         v[n++] = f->items.v[i];
     if (f->set_seen && !fetch_items_have(&f->items, FETCH_FLAGS))
         v[n++] = (struct fetch_item){ .kind = FETCH_FLAGS, .peek = true };
+    if (!fetch_items_have(&f->items, FETCH_MODSEQ) && (f->items.has_changedsince || (c->condstore && flags)))
+        v[n++] = (struct fetch_item){ .kind = FETCH_MODSEQ, .peek = true };
     f->items.v = v;
     f->items.n = n;
     return 0;
@@ -560,38 +582,102 @@ static const char *not_offered(const struct fetch_items *f)
         return "BINARY is not offered";
     if (fetch_items_have(f, FETCH_PREVIEW))
         return "PREVIEW is not offered";
-    if (f->has_changedsince || f->vanished || fetch_items_have(f, FETCH_MODSEQ))
-        return "CONDSTORE is not offered";
     return NULL;
 }
 
-int imap_cmd_fetch(struct imap_conn *c, struct args *a)
+static struct fetch *fetch_new(struct imap_conn *c)
 {
     struct fetch *f = ARENA_NEW(&c->arena, struct fetch);
-    int r;
 
     if (!f)
-        return E_NOMEM;
+        return NULL;
     records_init(&f->records);
     f->records.on_row = on_row;
     f->records.on_bytes = on_bytes;
     records_init(&f->ranges);
     f->ranges.on_row = on_range_row;
     f->ranges.on_bytes = on_bytes;
+    f->text = "Completed";
     c->step_data = f;
     c->cleanup = fetch_release;
-    if ((r = args_sp(a)) < 0 || (r = imap_pick(c, a, &f->todo)) < 0 || (r = args_sp(a)) < 0 ||
-        (r = fetch_items_parse(a, &f->items)) < 0)
-        return r;
-    if (not_offered(&f->items))
-        return imap_bad(c, not_offered(&f->items));
-    plan(f, c->view->read_only);
-    if ((r = complete_items(c, f)) < 0)
-        return r;
+    return f;
+}
+
+static int fetch_begin(struct imap_conn *c)
+{
+    struct fetch *f = c->step_data;
+
     if (f->todo.n == 0)
-        return imap_ok(c, "None of these is here");
+        return imap_ok_code(c, f->code, f->text);
     if (!f->piecewise)
         return ask_plain(c, f);
     c->step = step_pieces;
     return 0;
+}
+
+int fetch_changed(struct imap_conn *c, const struct uidranges *uids, uint64_t since, const char *code,
+                  const char *text)
+{
+    static const struct fetch_item items[] = { { .kind = FETCH_UID, .peek = true },
+                                               { .kind = FETCH_FLAGS, .peek = true },
+                                               { .kind = FETCH_MODSEQ, .peek = true } };
+    struct fetch *f = fetch_new(c);
+    int r = f ? uidranges_copy(&f->todo, uids) : E_NOMEM;
+
+    if (r < 0)
+        return r;
+    f->items = (struct fetch_items){ items, ARRAY_LEN(items), true, false, since };
+    f->code = code;
+    f->text = text;
+    return fetch_begin(c);
+}
+
+/* UID FETCH … (CHANGEDSINCE n VANISHED) (RFC 7162 3.2.6): what went of the UIDs that were named, whether
+ * or not they were ever in this view. '*' reaches to the end, where what went last may be. */
+static int ask_vanished(struct imap_conn *c, const struct fetch *f, struct str set)
+{
+    CLEANUP(uidranges_release) struct uidranges all = { 0 };
+    const struct seqset *uids;
+    uint32_t *v;
+    size_t n;
+    int r = seqset_parse(&c->arena, set, UINT32_MAX, &uids);
+
+    for (size_t i = 0; r == 0 && i < seqset_ranges(uids); i++)
+        r = uidranges_add(&all, seqset_range(uids, i).lo, seqset_range(uids, i).hi);
+    if (r < 0 || (r = imap_pack_ranges(&c->arena, &all, &n, &v)) < 0)
+        return r;
+    return qresync_vanished(c, f->items.changedsince, v, n, NULL, fetch_begin);
+}
+
+int imap_cmd_fetch(struct imap_conn *c, struct args *a)
+{
+    struct fetch *f = fetch_new(c);
+    struct args set;
+    struct str text = STR_NONE;
+    int r;
+
+    if (!f)
+        return E_NOMEM;
+    if ((r = args_sp(a)) < 0)
+        return r;
+    set = *a;
+    if ((r = args_set_text(&set, &text)) < 0 || (r = imap_pick(c, a, &f->todo)) < 0 || (r = args_sp(a)) < 0 ||
+        (r = fetch_items_parse(a, &f->items)) < 0)
+        return r;
+    if (not_offered(&f->items))
+        return imap_bad(c, not_offered(&f->items));
+    if (f->items.has_changedsince && f->items.changedsince == 0)
+        return imap_bad(c, "CHANGEDSINCE wants a mod-sequence above zero");
+    if (f->items.vanished && !(c->uid && c->qresync && f->items.has_changedsince))
+        return imap_bad(c,
+                        "VANISHED wants UID FETCH, CHANGEDSINCE, and QRESYNC enabled"); /* RFC 7162 3.2.6 */
+    c->condstore |= f->items.has_changedsince || fetch_items_have(&f->items, FETCH_MODSEQ);
+    plan(f, c->view->read_only);
+    if ((r = complete_items(c, f)) < 0)
+        return r;
+    if (f->items.vanished)
+        return ask_vanished(c, f, text);
+    if (f->todo.n == 0)
+        return imap_ok(c, "None of these is here");
+    return fetch_begin(c);
 }

@@ -33,6 +33,22 @@ static int use(struct args *a, Store__SpecialUse *out)
     return args_char(a, ')', "the end of the parameters");
 }
 
+/* RFC 8474 4.2: the tagged OK has MAILBOXID. */
+static void created(struct imap_conn *c, int status, struct str body)
+{
+    Store__FoldersResponse *m = NULL;
+    char code[64];
+
+    if (status == 0 && (!(m = RPC_UNPACK(&c->arena, body, store__folders_response)) || m->n_folders == 0))
+        status = E_CORRUPT;
+    if (status < 0) {
+        imap_fail_status(c, status);
+        return;
+    }
+    snprintf(code, sizeof code, "MAILBOXID (%.*s)", STR_ARG(pb_str(m->folders[0]->object_id)));
+    imap_ok_code(c, code, "Completed");
+}
+
 int imap_cmd_create(struct imap_conn *c, struct args *a)
 {
     Store__FolderRequest m = STORE__FOLDER_REQUEST__INIT;
@@ -43,7 +59,7 @@ int imap_cmd_create(struct imap_conn *c, struct args *a)
         return r == E_UNSUPPORTED ? imap_no(c, "USEATTR", "No such use") : r;
     m.session = imap_session(c);
     m.name = str_pb(name);
-    return imap_ask_store(c, STORE__OP__FOLDER_CREATE, &m.base, true, imap_done_plain);
+    return imap_ask_store(c, STORE__OP__FOLDER_CREATE, &m.base, true, created);
 }
 
 int imap_cmd_delete(struct imap_conn *c, struct args *a)

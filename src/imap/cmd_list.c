@@ -231,6 +231,8 @@ int imap_cmd_status(struct imap_conn *c, struct args *a)
     if ((r = args_sp(a)) < 0 || (r = args_mailbox(a, &name)) < 0 || (r = args_sp(a)) < 0 ||
         (r = status_items_parse(a, &l->status)) < 0 || (r = args_end(a)) < 0)
         return r == E_RANGE ? E_NOTFOUND : r;
+    if (l->status & BIT(STATUS_HIGHESTMODSEQ))
+        c->condstore = true; /* RFC 7162 3.1: it enables */
     if (l->status & BIT(STATUS_DELETED_STORAGE))
         return E_UNSUPPORTED;
     m.session = imap_session(c);

@@ -10,6 +10,7 @@
 struct search {
     struct search_program program;
     struct uidranges found; /* UIDs, or sequence numbers */
+    uint64_t modseq;        /* the highest of what was found */
     size_t row;             /* written so far */
     uint32_t next;
 };
@@ -219,6 +220,8 @@ static int write_numbers(struct imap_conn *c)
         const struct uidranges_row *row = s->row < s->found.n ? &s->found.r[s->row] : NULL;
 
         if (!row) {
+            if (s->program.modseq && s->found.n) /* RFC 7162 3.1.5 */
+                resp_printf(&c->w, " (MODSEQ %llu)", (unsigned long long)s->modseq);
             resp_crlf(&c->w);
             imap_ok(c, "Completed");
             c->mid_response = false;
@@ -252,6 +255,8 @@ static void write_esearch(struct imap_conn *c, struct search *s)
     }
     if (returns & SEARCH_RETURN_COUNT)
         resp_printf(&c->w, " COUNT %u", count);
+    if (s->program.modseq && count)
+        resp_printf(&c->w, " MODSEQ %llu", (unsigned long long)s->modseq);
     resp_crlf(&c->w);
     imap_ok(c, "Completed");
 }
@@ -294,6 +299,8 @@ static void found(struct imap_conn *c, int status, struct str body)
         status = imap_unpack_ranges(m->uid_ranges, m->n_uid_ranges, &uids);
     if (status == 0)
         status = to_view(c, &uids, &s->found);
+    if (status == 0)
+        s->modseq = m->highest_modseq;
     arena_release(&a);
     if (status < 0) {
         imap_fail_status(c, status);
@@ -340,6 +347,7 @@ int imap_cmd_search(struct imap_conn *c, struct args *a)
         return E_NOMEM;
     if ((r = args_sp(a)) < 0 || (r = search_program_parse(a, &view, &s->program)) < 0)
         return r;
+    c->condstore |= s->program.modseq;
     if (!charset_known(s->program.charset))
         return imap_no(c, "BADCHARSET (US-ASCII UTF-8)", "That charset is not known");
     if ((s->program.returns & (SEARCH_RETURN_SAVE | SEARCH_RETURN_PARTIAL)) ||

@@ -1,5 +1,10 @@
 /* src/imap/cmd_select.c: SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 6.3.1 to 6.4.2). */
-#include "src/imap/imap.h"
+#include "src/imap/qresync.h"
+
+struct select {
+    bool read_only;
+    struct qresync qresync;
+};
 
 static struct view *view_new(const Store__SelectResponse *m, bool read_only)
 {
@@ -52,23 +57,32 @@ static void tell_selected(struct imap_conn *c, const Store__SelectResponse *m)
         resp_printf(&c->w, "* OK [UNSEEN %u] First unseen\r\n", unseen);
     resp_printf(&c->w, "* OK [UIDVALIDITY %u] Valid\r\n* OK [UIDNEXT %u] Next\r\n", v->uidvalidity,
                 m->folder->uidnext);
+    resp_printf(&c->w, "* OK [HIGHESTMODSEQ %llu] Highest\r\n",
+                (unsigned long long)v->modseq); /* RFC 7162 3.1.2.1 */
+    resp_printf(&c->w, "* OK [MAILBOXID (%.*s)] Forever\r\n",
+                STR_ARG(pb_str(m->folder->object_id))); /* RFC 8474 4.1 */
 }
 
 static void selected(struct imap_conn *c, int status, struct str body)
 {
-    bool read_only = c->step_data != NULL;
+    const struct select *s = c->step_data;
+    const char *code = s->read_only ? "READ-ONLY" : "READ-WRITE";
     struct arena a = { .max = MIB(16) };
     Store__SelectResponse *m = NULL;
 
     if (status == 0 &&
-        (!(m = RPC_UNPACK(&a, body, store__select_response)) || !(c->view = view_new(m, read_only))))
+        (!(m = RPC_UNPACK(&a, body, store__select_response)) || !(c->view = view_new(m, s->read_only))))
         status = m ? E_NOMEM : E_CORRUPT;
     if (status < 0) {
         imap_fail_status(c, status);
     } else {
         imap_enter(c, IMAP_ST_SELECTED);
         tell_selected(c, m);
-        imap_ok_code(c, read_only ? "READ-ONLY" : "READ-WRITE", "Selected");
+        /* RFC 7162 3.2.5.1: of another UIDVALIDITY the client knows nothing */
+        if (!s->qresync.given || s->qresync.uidvalidity != c->view->uidvalidity)
+            imap_ok_code(c, code, "Selected");
+        else if ((status = qresync_answer(c, &s->qresync, code)) < 0)
+            imap_fail_status(c, status);
     }
     arena_release(&a);
 }
@@ -76,13 +90,15 @@ static void selected(struct imap_conn *c, int status, struct str body)
 static int select_folder(struct imap_conn *c, struct args *a, bool read_only)
 {
     Store__SelectRequest m = STORE__SELECT_REQUEST__INIT;
-    static char yes;
+    struct select *s = ARENA_NEW(&c->arena, struct select);
     struct str name;
     int r;
 
+    if (!s)
+        return E_NOMEM;
     if ((r = args_sp(a)) < 0)
         return r;
-    if ((r = args_mailbox(a, &name)) == 0)
+    if ((r = args_mailbox(a, &name)) == 0 && (r = qresync_parse(c, a, &s->qresync)) == 0)
         r = args_end(a);
     if (r == E_SYNTAX)
         return r;
@@ -92,7 +108,8 @@ static int select_folder(struct imap_conn *c, struct args *a, bool read_only)
     }
     if (r < 0)
         return r == E_RANGE ? E_NOTFOUND : r;
-    c->step_data = read_only ? &yes : NULL;
+    s->read_only = read_only;
+    c->step_data = s;
     m.session = imap_session(c);
     m.name = str_pb(name);
     m.read_only = read_only;

@@ -8,14 +8,27 @@ struct store {
     size_t rows; /* that came */
 };
 
+static void tell_modseq(struct imap_conn *c, const Store__Row *row)
+{
+    uint32_t seq = uidranges_seq(&c->view->uids, row->uid);
+
+    if (!seq)
+        return;
+    resp_printf(&c->w, "* %u FETCH (", seq);
+    if (c->uid || c->qresync)
+        resp_printf(&c->w, "UID %u ", row->uid);
+    resp_printf(&c->w, "MODSEQ (%llu))\r\n", (unsigned long long)row->modseq);
+}
+
 static int on_row(struct imap_conn *c, Store__Row *row)
 {
     struct store *s = c->step_data;
 
     s->rows++;
-    view_own(c->view, row->modseq);
     if (!s->silent)
         imap_tell_flags(c, row, c->uid);
+    else if (c->condstore) /* RFC 7162 3.1.3: the new modseq is told even then */
+        tell_modseq(c, row);
     return 0;
 }
 
@@ -31,6 +44,27 @@ static void store_release(struct imap_conn *c)
     struct store *s = c->step_data;
 
     records_release(&s->records);
+}
+
+/* "[MODIFIED 7,9]": numbers, or UIDs for UID STORE (RFC 7162 3.1.3). */
+static int modified(struct imap_conn *c, const struct uidranges *failed)
+{
+    CLEANUP(uidranges_release) struct uidranges seqs = { 0 };
+    CLEANUP(buf_release) struct buf code = { .max = KIB(240) };
+    uint32_t uid = 0;
+    struct resp w;
+    int r = 0;
+
+    while (!c->uid && r == 0 && (uid = uidranges_next(failed, uid)) != 0)
+        if (uidranges_has(&c->view->uids, uid))
+            r = uidranges_add(&seqs, uidranges_seq(&c->view->uids, uid), uidranges_seq(&c->view->uids, uid));
+    if (r < 0 || (r = uidranges_write(c->uid ? failed : &seqs, &code)) < 0)
+        return r;
+    w = imap_final(c);
+    resp_printf(&w, "%.*s OK [MODIFIED %.*s] Some had changed meanwhile\r\n", STR_ARG(c->tag),
+                STR_ARG(buf_str(&code)));
+    c->bad = 0;
+    return imap_finish(c);
 }
 
 static void stored(struct imap_conn *c, int status, struct str body)
@@ -49,12 +83,17 @@ static void stored(struct imap_conn *c, int status, struct str body)
         status = E_CORRUPT;
     if (status == 0)
         status = imap_unpack_ranges(m->modified_ranges, m->n_modified_ranges, &failed);
+    if (status == 0 && failed.n && (status = modified(c, &failed)) == 0)
+        c->view->stale = true; /* what they are now is told before the reply */
     if (status < 0) {
         imap_fail_status(c, status == E_CLOSED ? E_UNAVAIL : status);
     } else {
         if (m->highest_modseq > c->view->modseq)
             c->view->stale = true;
-        imap_ok(c, failed.n ? "Some had changed meanwhile" : "Completed");
+        if (!m->foreign || !s->silent) /* else SYNC tells what others changed as well */
+            view_own(c->view, m->first_modseq, m->highest_modseq);
+        if (!failed.n)
+            imap_ok(c, "Completed");
     }
     uidranges_release(&failed);
 }
@@ -82,6 +121,9 @@ static int ask(struct imap_conn *c, const struct store_args *s, const struct uid
     m.folder_id = c->view->folder_id;
     m.mode = modes[s->how];
     m.flags = s->flags.system;
+    m.has_unchanged_since = s->has_unchangedsince;
+    m.unchanged_since = s->unchangedsince;
+    m.known_modseq = c->view->modseq;
     m.n_keywords = s->flags.nkeywords;
     m.keywords = keywords;
     records_init(&state->records);
@@ -101,8 +143,7 @@ int imap_cmd_store(struct imap_conn *c, struct args *a)
     if ((r = args_sp(a)) < 0 || (r = imap_pick(c, a, &uids)) < 0 || (r = args_sp(a)) < 0 ||
         (r = store_args_parse(a, &s)) < 0)
         return r;
-    if (s.has_unchangedsince)
-        return imap_bad(c, "CONDSTORE is not offered");
+    c->condstore |= s.has_unchangedsince; /* RFC 7162 3.1: it enables */
     if (uids.n == 0)
         return imap_ok(c, "None of these is here");
     return ask(c, &s, &uids);

@@ -55,7 +55,8 @@ const char *imap_capabilities(const struct imap_conn *c)
 {
 #define ALWAYS "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE"
     if (c->state != IMAP_ST_NOT_AUTH)
-        return ALWAYS " IDLE NAMESPACE UIDPLUS MOVE UNSELECT SPECIAL-USE CREATE-SPECIAL-USE ESEARCH CHILDREN";
+        return ALWAYS " IDLE NAMESPACE UIDPLUS MOVE UNSELECT SPECIAL-USE CREATE-SPECIAL-USE ESEARCH CHILDREN "
+                      "CONDSTORE QRESYNC OBJECTID";
     return c->tls        ? ALWAYS " AUTH=PLAIN"
            : c->srv->tls ? ALWAYS " STARTTLS LOGINDISABLED"
                          : ALWAYS " LOGINDISABLED";

@@ -198,6 +198,7 @@ static void cleanup(struct imap_conn *c)
 
 static void command_end(struct imap_conn *c)
 {
+    imap_tell_held_back(c);
     resp_raw(&c->w, buf_str(&c->final));
     imap_flush(c);
     buf_release(&c->final);
@@ -205,6 +206,7 @@ static void command_end(struct imap_conn *c)
     c->finishing = c->busy = c->hold_expunges = c->uid = c->sync_failed = c->mid_response = false;
     c->step = NULL;
     c->step_data = NULL;
+    c->then = NULL;
     c->tag = STR_NONE;
     c->name = NULL;
     arena_reset(&c->arena);

@@ -77,6 +77,7 @@ static int op_select(struct rpc_req *q, struct str body)
     folder.name = in->name;
     folder.uidvalidity = 99;
     folder.uidnext = f->uidnext;
+    folder.object_id = str_pb(STR("F1"));
     folder.highest_modseq = f->modseq;
     for (size_t i = 0; i < f->n; i++)
         if (!f->messages[i].gone_at)
@@ -84,6 +85,21 @@ static int op_select(struct rpc_req *q, struct str body)
     m.folder = &folder;
     m.n_uid_ranges = n;
     m.uid_ranges = ranges;
+    REPLY(q, m);
+    return 0;
+}
+
+static int op_create(struct rpc_req *q, struct str body)
+{
+    Store__FolderRequest *in = RPC_UNPACK(rpc_req_arena(q), body, store__folder_request);
+    Store__FoldersResponse m = STORE__FOLDERS_RESPONSE__INIT;
+    Store__Folder folder = STORE__FOLDER__INIT, *one = &folder;
+
+    folder.id = 50;
+    folder.name = in->name;
+    folder.object_id = str_pb(STR("F1"));
+    m.folders = &one;
+    m.n_folders = 1;
     REPLY(q, m);
     return 0;
 }
@@ -181,6 +197,7 @@ struct stream {
     struct rpc_req *q;
     struct buf out;
     size_t at;
+    uint64_t before, after; /* modseq */
 };
 
 static void die_soon(struct timer *t);
@@ -190,7 +207,7 @@ static void stream_more(void *ctx)
 {
     struct stream *s = ctx;
     struct fake_store *f = fake_of(s->q);
-    Store__Empty m = STORE__EMPTY__INIT;
+    Store__FetchResponse m = STORE__FETCH_RESPONSE__INIT;
     static struct timer death;
 
     while (s->at < s->out.n && rpc_req_room(s->q) > 0) {
@@ -211,6 +228,8 @@ static void stream_more(void *ctx)
     if (s->at < s->out.n)
         return;
     rpc_req_on_room(s->q, NULL, NULL);
+    m.first_modseq = s->before;
+    m.highest_modseq = s->after;
     REPLY(s->q, m);
     buf_release(&s->out);
     free(s);
@@ -232,7 +251,7 @@ static int op_fetch(struct rpc_req *q, struct str body)
     struct stream *s = calloc(1, sizeof *s);
     uint64_t first = in->first_offset;
 
-    *s = (struct stream){ .q = q, .out.max = MIB(200) };
+    *s = (struct stream){ .q = q, .out.max = MIB(200), .before = f->modseq };
     for (size_t i = 0; i < f->n; i++) {
         struct fake_message *msg = &f->messages[i];
         struct str data = STR("");
@@ -256,6 +275,7 @@ static int op_fetch(struct rpc_req *q, struct str body)
         for (size_t at = 0; at < data.n; at += 60000)
             put_record(&s->out, 2, str_slice(data, at, at + 60000));
     }
+    s->after = f->modseq;
     rpc_req_on_cancel(q, stream_cancel, s);
     rpc_req_on_room(q, stream_more, s);
     stream_more(s);
@@ -269,7 +289,7 @@ static int op_flag_store(struct rpc_req *q, struct str body)
     Store__FlagStoreResponse m = STORE__FLAG_STORE_RESPONSE__INIT;
     struct buf out = { .max = MIB(1) };
 
-    f->modseq++;
+    m.first_modseq = f->modseq++;
     for (size_t i = 0; i < f->n; i++) {
         struct fake_message *msg = &f->messages[i];
 
@@ -468,7 +488,7 @@ static const struct rpc_op store_ops[] = {
     [STORE__OP__REATTACH] = { .run = op_reattach, .from = FROM(IMAP) },
     [STORE__OP__DETACH] = { .run = op_empty, .from = FROM(IMAP) },
     [STORE__OP__FOLDERS] = { .run = op_folders, .from = FROM(IMAP) },
-    [STORE__OP__FOLDER_CREATE] = { .run = op_empty, .from = FROM(IMAP) },
+    [STORE__OP__FOLDER_CREATE] = { .run = op_create, .from = FROM(IMAP) },
     [STORE__OP__FOLDER_DELETE] = { .run = op_empty, .from = FROM(IMAP) },
     [STORE__OP__FOLDER_RENAME] = { .run = op_empty, .from = FROM(IMAP) },
     [STORE__OP__SUBSCRIBE] = { .run = op_empty, .from = FROM(IMAP) },

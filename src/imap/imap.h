@@ -95,7 +95,8 @@ struct imap_conn {
     bool sync_failed;    /* do not ask again before this reply */
     /* More output to write when there is room: 1 done, 0 call again. */
     int (*step)(struct imap_conn *c);
-    void *step_data;                      /* in the arena */
+    int (*then)(struct imap_conn *c); /* goes on with the command when an answer of several parts has come */
+    void *step_data;                  /* in the arena */
     void (*cleanup)(struct imap_conn *c); /* what step_data holds beyond the arena; when the command ends */
     struct imap_ask ask, sync;
     struct append *append; /* the message that is coming in; its cleanup frees it */
@@ -114,6 +115,9 @@ struct imap_conn {
     unsigned logins_failed;
     bool login_wait;
     struct view *view; /* of the selected folder */
+    /* enabled, for the rest of the connection (RFC 7162): flags are told with MODSEQ; and what went as
+     * VANISHED */
+    bool condstore, qresync;
 };
 
 /* ---- conn.c ---- */
@@ -176,6 +180,10 @@ int imap_updates_step(struct imap_conn *c);
 void imap_tell_exists(struct imap_conn *c);
 /* "* n FETCH (FLAGS …)" of one row; nothing when the message is not in the view. */
 void imap_tell_flags(struct imap_conn *c, const Store__Row *row, bool with_uid);
+/* Before a tagged reply: a client that was told a modseq must not take what is held back as told. */
+void imap_tell_held_back(struct imap_conn *c);
+/* Ours, and others': gone, to be told. */
+MUST_CHECK int imap_vanish(struct imap_conn *c, const uint32_t *ranges, size_t n);
 void imap_write_flags(struct imap_conn *c, const Store__Row *row);
 
 /* ---- commands.c ---- */

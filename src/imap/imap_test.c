@@ -264,14 +264,14 @@ static const char *const talk[][2] = {
       "* STATUS INBOX (MESSAGES 3 UIDNEXT 4)\r\nf OK Completed\r\n" },
     { "g STATUS nowhere (MESSAGES)\r\n", "g NO [NONEXISTENT] There is no such mailbox\r\n" },
     { "h FETCH 1 FLAGS\r\n", "h BAD Not now: see the state of this session\r\n" },
-    { "i CREATE new/x\r\n", "i OK Completed\r\n" },
+    { "i CREATE new/x\r\n", "i OK [MAILBOXID (F1)] Completed\r\n" },
     { "j CREATE a//b\r\n", "j NO [CANNOT] A mailbox cannot be called so\r\n" },
     { "k DELETE INBOX\r\n", "k NO [CANNOT] INBOX stays\r\n" },
     { "l NAMESPACE\r\n", "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\nl OK Completed\r\n" },
     { "m SELECT INBOX\r\n",
       "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted "
       "\\Seen \\Draft \\*)] Keywords may be made up\r\n* 3 EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY 99] Valid\r\n"
-      "* OK [UIDNEXT 4] Next\r\nm OK [READ-WRITE] Selected\r\n" },
+      "* OK [UIDNEXT 4] Next\r\n* OK [HIGHESTMODSEQ 4] Highest\r\n* OK [MAILBOXID (F1)] Forever\r\nm OK [READ-WRITE] Selected\r\n" },
     { "n FETCH 1:* (UID FLAGS)\r\n", "* 1 FETCH (UID 1 FLAGS ())\r\n* 2 FETCH (UID 2 FLAGS (\\Seen))\r\n"
                                      "* 3 FETCH (UID 3 FLAGS (\\Deleted))\r\nn OK Completed\r\n" },
     { "o FETCH 4 FLAGS\r\n", "o BAD Expected numbers of messages that there are at character 9\r\n" },

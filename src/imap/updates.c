@@ -52,32 +52,54 @@ void imap_tell_flags(struct imap_conn *c, const Store__Row *row, bool with_uid)
     if (!seq || uidranges_has(&c->view->vanished, row->uid))
         return;
     resp_printf(&c->w, "* %u FETCH (", seq);
-    if (with_uid)
+    if (with_uid || c->qresync)
         resp_printf(&c->w, "UID %u ", row->uid);
     resp_z(&c->w, "FLAGS ");
     imap_write_flags(c, row);
+    if (c->condstore) /* RFC 7162 3.1: with every change that is told */
+        resp_printf(&c->w, " MODSEQ (%llu)", (unsigned long long)row->modseq);
     resp_z(&c->w, ")\r\n");
 }
 
-/* From the end to the front: then no number that was told changes the next one. */
+/* From the end to the front: then no number that was told changes the next one. All at once from the
+ * view: one by one would be quadratic. */
 static int tell_expunges(struct imap_conn *c)
 {
     struct view *v = c->view;
+    CLEANUP(uidranges_release) struct uidranges some = { 0 };
+    uint32_t left = uidranges_count(&v->vanished);
+    int r = 0;
 
-    for (int n = 0; v->vanished.n && n < EXPUNGES_AT_ONCE; n++) {
-        uint32_t uid = uidranges_last(&v->vanished), seq = uidranges_seq(&v->uids, uid);
-        int r = uidranges_remove(&v->vanished, uid, uid);
+    if (c->qresync) { /* RFC 7162 3.2.10: one VANISHED instead */
+        resp_z(&c->w, "* VANISHED ");
+        if (c->w.r == 0)
+            c->w.r = uidranges_write(&v->vanished, &c->out);
+        resp_crlf(&c->w);
+        r = uidranges_copy(&some, &v->vanished);
+        left = 0;
+    }
+    for (int n = 0; left && n < EXPUNGES_AT_ONCE && r == 0; n++, left--) {
+        uint32_t uid = uidranges_uid(&v->vanished, left), seq = uidranges_seq(&v->uids, uid);
 
-        if (r == 0)
-            r = uidranges_remove(&v->recent, uid, uid);
-        if (r == 0 && seq)
-            r = uidranges_remove(&v->uids, uid, uid);
-        if (r < 0)
-            return r;
+        r = uidranges_add(&some, uid, uid);
         if (seq)
             resp_printf(&c->w, "* %u EXPUNGE\r\n", seq);
     }
-    return 0;
+    if (r < 0 || (r = uidranges_subtract(&v->vanished, &some)) < 0 ||
+        (r = uidranges_subtract(&v->recent, &some)) < 0)
+        return r;
+    return uidranges_subtract(&v->uids, &some);
+}
+
+/* RFC 7162 3.2.10 and errata 1810: were this client cut off now, it would take the highest modseq that
+ * it saw for what it knows, and never hear of what is held back. */
+void imap_tell_held_back(struct imap_conn *c)
+{
+    const struct view *v = c->view;
+
+    if (v && c->qresync && c->state == IMAP_ST_SELECTED && v->vanished.n && v->modseq > v->all_told)
+        resp_printf(&c->w, "* OK [HIGHESTMODSEQ %llu] Some have gone, which is not told yet\r\n",
+                    (unsigned long long)v->all_told);
 }
 
 static int add_ranges(struct uidranges *to, const uint32_t *v, size_t n)
@@ -107,18 +129,26 @@ static int add_new(struct view *v, const Store__SyncResponse *m)
 }
 
 /* Of what vanished only what the client knows is news to it. */
-static int add_vanished(struct view *v, const Store__SyncResponse *m)
+int imap_vanish(struct imap_conn *c, const uint32_t *ranges, size_t n)
 {
-    struct uidranges gone = { 0 };
-    int r = imap_unpack_ranges(m->vanished_ranges, m->n_vanished_ranges, &gone);
+    CLEANUP(uidranges_release) struct uidranges gone = { 0 };
+    struct view *v = c->view;
+    bool first = v->vanished.n == 0;
+    int r = imap_unpack_ranges(ranges, n, &gone);
 
     for (size_t i = 0; i < gone.n && r == 0; i++) {
         uint32_t uid = uidranges_next(&v->uids, gone.r[i].lo - 1);
 
-        for (; uid && uid <= gone.r[i].hi && r == 0; uid = uidranges_next(&v->uids, uid))
-            r = uidranges_add(&v->vanished, uid, uid);
+        while (uid && uid <= gone.r[i].hi && r == 0) {
+            uint32_t last = uidranges_run(&v->uids, uid);
+
+            last = last < gone.r[i].hi ? last : gone.r[i].hi;
+            r = uidranges_add(&v->vanished, uid, last);
+            uid = uidranges_next(&v->uids, last);
+        }
     }
-    uidranges_release(&gone);
+    if (first && v->vanished.n)
+        v->all_told = v->modseq;
     return r;
 }
 
@@ -140,7 +170,7 @@ static int take(struct imap_conn *c, struct arena *a, const Store__SyncResponse 
 {
     struct view *v = c->view;
     uint32_t last = uidranges_last(&v->uids);
-    int r = add_vanished(v, m);
+    int r = imap_vanish(c, m->vanished_ranges, m->n_vanished_ranges);
 
     while (v->vanished.n && r == 0 && !c->hold_expunges)
         r = tell_expunges(c);

@@ -15,6 +15,7 @@ struct view {
     struct uidranges uids;     /* as told: sequence numbers are ranks in it */
     struct uidranges recent;   /* \Recent in this session */
     struct uidranges vanished; /* gone, not told yet */
+    uint64_t all_told;         /* while something has vanished: everything up to this modseq was told */
     /* Changes that we made ourselves and have told, so that SYNC must not tell them again: modseqs,
      * counted from modseq_base to fit 32 bits. */
     struct uidranges own;
@@ -36,18 +37,16 @@ static inline void view_free(struct view **vp)
     free(v);
 }
 
-/* We made the change with this modseq ourselves. */
-static inline void view_own(struct view *v, uint64_t modseq)
+/* We made the changes with the modseqs after `before` up to `last` ourselves, and told them. */
+static inline void view_own(struct view *v, uint64_t before, uint64_t last)
 {
-    uint32_t at = modseq > v->modseq_base && modseq - v->modseq_base < UINT32_MAX
-                      ? (uint32_t)(modseq - v->modseq_base)
-                      : 0;
-
-    if (modseq > v->modseq) {
-        v->stale = true;
-        if (at && uidranges_add(&v->own, at, at) < 0)
-            uidranges_clear(&v->own); /* then the client hears of it twice: no harm */
-    }
+    if (last <= before || last <= v->modseq)
+        return;
+    v->stale = true;
+    if (before >= v->modseq_base && last - v->modseq_base < UINT32_MAX &&
+        uidranges_add(&v->own, (uint32_t)(before - v->modseq_base) + 1, (uint32_t)(last - v->modseq_base)) <
+            0)
+        uidranges_clear(&v->own); /* then the client hears of it twice: no harm */
 }
 
 static inline bool view_is_own(const struct view *v, uint64_t modseq)

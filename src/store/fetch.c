@@ -25,6 +25,31 @@ int fetch_init(struct fetch *f, const Store__FetchRequest *q)
     return r;
 }
 
+int fetch_narrow(struct mailbox *box, struct fetch *f)
+{
+    static const char sql[] = "SELECT uid FROM message INDEXED BY message_modseq "
+                              "WHERE folder_id = ?1 AND modseq > ?2";
+    CLEANUP(uidset_release) struct uidset changed = { 0 }, both = { 0 };
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, f->folder_id);
+    stmt_bind_u64(st, 2, f->changed_since);
+    while ((r = stmt_step(st)) > 0)
+        if ((r = uidset_push(&changed, (uint32_t)stmt_u64(st, 0), (uint32_t)stmt_u64(st, 0))) < 0)
+            return r;
+    uidset_normalize(&changed);
+    if (r < 0 || (r = uidset_intersect(changed.v, changed.n, f->uids.v, f->uids.n, &both)) < 0)
+        return r;
+    uidset_release(&f->uids);
+    f->uids = both;
+    both = (struct uidset){ 0 };
+    f->changed_since = 0;
+    return 0;
+}
+
 void fetch_release(struct fetch *f)
 {
     uidset_release(&f->uids);
@@ -204,10 +229,6 @@ static int walk_range(struct mailbox *box, struct fetch *f, uint32_t first, uint
     stmt_bind_u64(st, 3, last);
     while ((r = stmt_step(st)) > 0) {
         f->uid = (uint32_t)stmt_u64(st, COL_UID);
-        if (f->changed_since && stmt_u64(st, COL_MODSEQ) <= f->changed_since) {
-            f->uid++;
-            continue;
-        }
         if ((r = row_put(box, f, st, out)) < 0 ||
             (r = rest_of_message(box, f, stmt_i64(st, COL_EMAIL), room, out)) < 0)
             return r;
@@ -251,5 +272,7 @@ int mailbox_fetch(struct mailbox *box, struct fetch *f, size_t room, struct buf 
     CLEANUP(txn_end) struct txn snapshot = { 0 };
     int r = box->txn.db ? 0 : txn_begin_read(&snapshot, box->db);
 
+    if (r == 0 && f->changed_since)
+        r = fetch_narrow(box, f);
     return r < 0 ? r : walk(box, f, room, out);
 }

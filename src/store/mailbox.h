@@ -104,6 +104,10 @@ MUST_CHECK int mailbox_select(struct mailbox *box, struct arena *a, const Store_
 MUST_CHECK int mailbox_sync(struct mailbox *box, struct arena *a, const Store__SyncRequest *q,
                             bool claim_recent, Store__SyncResponse *out);
 
+/* UIDs of q->uid_ranges that went after q->since_modseq. */
+MUST_CHECK int mailbox_vanished(struct mailbox *box, struct arena *a, const Store__VanishedRequest *q,
+                                Store__VanishedResponse *out);
+
 /* ---- messages --------------------------------------------------------------------------------- */
 
 /* A message to be stored, with what `content` said of it. All borrowed. */
@@ -152,6 +156,8 @@ struct fetch {
     uint64_t at, left; /* of the message under way: next byte, bytes still to come */
     bool in_message, began;
 };
+/* Keep those UIDs only that changed after changed_since, which is 0 then: by the index, not row by row. */
+MUST_CHECK int fetch_narrow(struct mailbox *box, struct fetch *f);
 MUST_CHECK int fetch_init(struct fetch *f, const Store__FetchRequest *q);
 void fetch_release(struct fetch *f);
 /* Append records to out until about `room` bytes are there (a record more may follow; never more than

@@ -236,7 +236,7 @@ static int flags_write(struct mailbox *box, uint64_t folder_id, uint32_t uid, ui
 
 /* 1 when some row of the batch changed, at modseq. */
 static int flags_batch(struct mailbox *box, const struct flag_change *c, const struct batch *b,
-                       uint64_t modseq, struct uidset *modified)
+                       uint64_t modseq, struct uidset *modified, protobuf_c_boolean *foreign)
 {
     int any = 0;
 
@@ -256,6 +256,7 @@ static int flags_batch(struct mailbox *box, const struct flag_change *c, const s
             continue;
         if ((r = flags_write(box, c->q->folder_id, row->uid, flags, modseq)) < 0)
             return r;
+        *foreign |= c->q->known_modseq && row->modseq > c->q->known_modseq;
         any = 1;
     }
     return any;
@@ -280,12 +281,13 @@ int mailbox_flag_store(struct mailbox *box, struct arena *a, const Store__FlagSt
         return r;
     before = f.modseq;
     while ((r = batch_next(box, f.id, b)) > 0) {
-        if ((r = flags_batch(box, &c, b, f.modseq + 1, &modified)) < 0)
+        if ((r = flags_batch(box, &c, b, f.modseq + 1, &modified, &out->foreign)) < 0)
             return r;
         f.modseq += (uint64_t)r;
     }
     if (r < 0 || (f.modseq != before && (r = folder_update(box, &f)) < 0))
         return r;
+    out->first_modseq = before;
     out->highest_modseq = f.modseq;
     return uidset_export(&modified, a, &out->modified_ranges, &out->n_modified_ranges);
 }

@@ -73,6 +73,7 @@ RUN(run_select, mailbox_select(box, &m->arena, m->req, m->resp))
 RUN(run_sync, mailbox_sync(box, &m->arena, m->req, m->claim, m->resp))
 RUN(run_copy, mailbox_copy(box, &m->arena, m->req, m->resp))
 RUN(run_expunge, mailbox_expunge(box, &m->arena, m->req, m->resp))
+RUN(run_vanished, mailbox_vanished(box, &m->arena, m->req, m->resp))
 RUN(run_search, mailbox_search(box, &m->arena, m->req, m->resp))
 
 static void select_done(struct mailjob *m, struct session *s)
@@ -99,6 +100,8 @@ static const struct mail_op mail_ops[] = {
     [STORE__OP__SYNC] = { D(sync_request), D(sync_response), run_sync, JOB_ALONE, 0, false, NULL },
     [STORE__OP__COPY] = { D(copy_request), D(copy_response), run_copy, JOB_WRITE, 0, true, NULL },
     [STORE__OP__EXPUNGE] = { D(expunge_request), D(expunge_response), run_expunge, JOB_WRITE, 0, true, NULL },
+    [STORE__OP__VANISHED] = { D(vanished_request), D(vanished_response), run_vanished, JOB_READ, READER_FETCH,
+                              false, NULL },
     [STORE__OP__SEARCH] = { D(search_request), D(search_response), run_search, JOB_READ, READER_SEARCH, false,
                             NULL },
 };
@@ -226,6 +229,7 @@ struct stream {
     struct arena arena;
     Store__FlagStoreRequest flags; /* FLAG_STORE, or what set_seen means */
     Store__FlagStoreResponse flags_resp;
+    Store__FetchResponse fetch_resp;
     bool writes, answers; /* writes flags first; answers with flags_resp */
     bool reading, more, again;
     int status;
@@ -236,8 +240,13 @@ struct stream {
 static void stream_end(struct stream *t, int status)
 {
     rpc_req_on_room(t->q, NULL, NULL);
+    t->fetch_resp.first_modseq = t->flags_resp.first_modseq;
+    t->fetch_resp.highest_modseq = t->flags_resp.highest_modseq;
     request_reply(t->q, status == E_CLOSED ? E_GONE : status,
-                  status < 0 || !t->answers ? NULL : &t->flags_resp.base, NULL);
+                  status < 0   ? NULL
+                  : t->answers ? &t->flags_resp.base
+                               : &t->fetch_resp.base,
+                  NULL);
     fetch_release(&t->fetch);
     buf_release(&t->out);
     arena_release(&t->arena);
@@ -312,6 +321,12 @@ static int flags_run(struct job *j, struct mailbox *box)
     size_t n;
     int r;
 
+    if (t->fetch.changed_since) { /* set_seen: only of those that FETCH is about */
+        if ((r = fetch_narrow(box, &t->fetch)) < 0)
+            return r;
+        t->flags.uid_ranges = t->fetch.uids.v;
+        t->flags.n_uid_ranges = t->fetch.uids.n;
+    }
     if (op.n && (r = mailbox_operation_find(box, op, rpc_req_op(t->q), &packed)) != 0) {
         if (r < 0)
             return r;
@@ -395,6 +410,7 @@ static int stream_new(struct rpc_req *q, struct session *s, const Store__FetchRe
     t->arena.max = ARENA_MAX;
     store__flag_store_request__init(&t->flags);
     store__flag_store_response__init(&t->flags_resp);
+    store__fetch_response__init(&t->fetch_resp);
     t->has_operation = op.n == OPERATION_LEN;
     if (t->has_operation)
         memcpy(t->operation, op.p, OPERATION_LEN);
@@ -492,6 +508,7 @@ static const struct rpc_op ops[] = {
     [STORE__OP__FLAG_STORE] = { .run = op_flag_store, .from = CLIENTS, .flags = RPC_DOWN, SESSION },
     [STORE__OP__COPY] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__EXPUNGE] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__VANISHED] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__SEARCH] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__STAGE] = { .run = op_stage,
                            .from = FROM(MX) | FROM(IMAP) | FROM(COURIER) | FROM(WEB),

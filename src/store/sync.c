@@ -177,6 +177,59 @@ static int vanished_gaps(struct mailbox *box, const struct folder *f, struct uid
     return r;
 }
 
+/* Pairs of number and UID that a client remembers: the last UID up to which nothing went. */
+static int unchanged_upto(struct mailbox *box, const struct folder *f, const uint32_t *v, size_t n,
+                          uint32_t *out)
+{
+    CLEANUP(uidset_release) struct uidset there = { 0 };
+    uint64_t before = 0;
+    size_t k = 0;
+    int r = uids_from(box, f->id, 1, &there);
+
+    for (size_t i = 0; i + 1 < n && r >= 0; i += 2) {
+        while (k < there.n && there.v[k + 1] < v[i + 1]) {
+            before += (uint64_t)there.v[k + 1] - there.v[k] + 1;
+            k += 2;
+        }
+        if (k == there.n || there.v[k] > v[i + 1] || before + (v[i + 1] - there.v[k]) + 1 != v[i])
+            break;
+        *out = v[i + 1];
+    }
+    return r < 0 ? r : 0;
+}
+
+static int vanished_since(struct mailbox *box, const Store__VanishedRequest *q, const struct folder *f,
+                          struct uidset *out)
+{
+    CLEANUP(uidset_release) struct uidset gaps = { 0 };
+    uint32_t rest[2] = { 0, UINT32_MAX }, upto = 0;
+    int r;
+
+    if (q->since_modseq >= f->vanished_floor)
+        return vanished_logged(box, f->id, q->since_modseq, f->modseq, out);
+    if ((r = vanished_gaps(box, f, &gaps)) < 0 ||
+        (q->n_seq_uids && (r = unchanged_upto(box, f, q->seq_uids, q->n_seq_uids, &upto)) < 0))
+        return r;
+    rest[0] = upto + 1;
+    return upto == UINT32_MAX ? 0 : uidset_intersect(gaps.v, gaps.n, rest, 2, out);
+}
+
+int mailbox_vanished(struct mailbox *box, struct arena *a, const Store__VanishedRequest *q,
+                     Store__VanishedResponse *out)
+{
+    CLEANUP(uidset_release) struct uidset gone = { 0 }, both = { 0 };
+    CLEANUP(txn_end) struct txn snapshot = { 0 };
+    struct folder f;
+    int r = box->txn.db ? 0 : txn_begin_read(&snapshot, box->db);
+
+    if (r < 0 || (r = uidset_check(q->uid_ranges, q->n_uid_ranges)) < 0 ||
+        (r = folder_by_id(box, q->folder_id, &f)) < 0 || (r = vanished_since(box, q, &f, &gone)) < 0 ||
+        (r = uidset_intersect(gone.v, gone.n, q->uid_ranges, q->n_uid_ranges, &both)) < 0)
+        return r;
+    out->highest_modseq = f.modseq;
+    return uidset_export(&both, a, &out->uid_ranges, &out->n_uid_ranges);
+}
+
 static int recent_of(struct mailbox *box, const struct folder *f, const struct uidset *added, bool claim,
                      struct uidset *out)
 {

@@ -102,6 +102,25 @@ void uidset_normalize(struct uidset *s)
     s->n = n;
 }
 
+int uidset_intersect(const uint32_t *x, size_t nx, const uint32_t *y, size_t ny, struct uidset *out)
+{
+    size_t i = 0, k = 0;
+    int r = 0;
+
+    while (i + 1 < nx && k + 1 < ny && r >= 0) {
+        uint32_t first = x[i] > y[k] ? x[i] : y[k];
+        uint32_t last = x[i + 1] < y[k + 1] ? x[i + 1] : y[k + 1];
+
+        if (first <= last)
+            r = uidset_add_range(out, first, last);
+        if (x[i + 1] < y[k + 1])
+            i += 2;
+        else
+            k += 2;
+    }
+    return r;
+}
+
 uint64_t uidset_count(const uint32_t *v, size_t n)
 {
     uint64_t count = 0;

@@ -26,6 +26,9 @@ MUST_CHECK int uidset_export(const struct uidset *s, struct arena *a, uint32_t *
 void uidset_normalize(struct uidset *s);
 /* As uidset_add_range, in any order; uidset_normalize afterwards. */
 MUST_CHECK int uidset_push(struct uidset *s, uint32_t first, uint32_t last);
+/* `out` (empty) = what is in both. */
+MUST_CHECK int uidset_intersect(const uint32_t *x, size_t nx, const uint32_t *y, size_t ny,
+                                struct uidset *out);
 uint64_t uidset_count(const uint32_t *v, size_t n);
 void uidset_release(struct uidset *s);
 #endif
