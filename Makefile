@@ -36,6 +36,7 @@ bench: build
 soak: build
 	@tools/setup check
 	@node test/soak.mjs
+	@ROTATE_KILLS=100000 node --test test/e2e/server_key.test.mjs
 
 format:
 	@tools/lint.mjs --format

@@ -8,6 +8,7 @@
 #include "lib/base/buf.h"
 #include "lib/crypto/box.h"
 
+/* The numbers stand in a file (carried.h): new ones come last, and none is used again. */
 enum subkey_purpose {
     SUBKEY_DIRECTORY_DB,      /* page cipher of the directory */
     SUBKEY_DIRECTORY_SECRETS, /* single secrets in directory rows */

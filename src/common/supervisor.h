@@ -5,6 +5,7 @@
  * a fixed size only. One thread, one poll loop, no library that could surprise a fork. */
 #ifndef SRC_COMMON_SUPERVISOR_H
 #define SRC_COMMON_SUPERVISOR_H
+#include "src/common/rotation.h"
 #include "src/common/server_conf.h"
 
 enum supervisor_mode {
@@ -15,4 +16,9 @@ enum supervisor_mode {
 /* Runs until stopped. ready_fd (-1: none) gets one byte when every role is ready. Returns a sysexits
  * code; what went wrong is on standard error. Takes over nothing of `c`. */
 int supervisor_run(const struct config *c, enum supervisor_mode mode, int ready_fd);
+
+/* `letterlock server-key rotate`: a new server key for the folder of a stopped service, under the same
+ * lock. A sysexits code; what went wrong is on standard error. Blocks as long as it takes to write all of
+ * the server's own files anew. */
+int supervisor_rotate(const struct config *c, struct rotation_count *count_out);
 #endif

@@ -5,6 +5,7 @@
 #include "lib/base/file.h"
 #include "lib/crypto/password.h"
 #include "lib/crypto/subkey.h"
+#include "src/common/supervisor.h"
 #include <fcntl.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -130,4 +131,86 @@ int cmd_server_key_copy(int argc, char **argv)
 int cmd_server_key_recover(int argc, char **argv)
 {
     return with_config(argc, argv, run_recover);
+}
+
+/* ---- another one ---- */
+
+static void say_rotated(const struct rotation_count *n, bool json)
+{
+    if (json) {
+        printf("{\"databases\":%llu,\"temporary_mailboxes\":%llu,\"key_files\":%llu,\"labels_lost\":%llu}\n",
+               (unsigned long long)n->databases, (unsigned long long)n->temporaries,
+               (unsigned long long)n->key_files, (unsigned long long)n->labels_lost);
+        return;
+    }
+    printf("There is a new server key. Written anew under it: %llu databases, %llu temporary mailboxes, the "
+           "labels in %llu key files.\n",
+           (unsigned long long)n->databases, (unsigned long long)n->temporaries,
+           (unsigned long long)n->key_files);
+}
+
+/* The copy that init made lies beside the key; where others are, only the operator knows. */
+static int renew_copy(const struct config *c, const char *copy, struct str passphrase)
+{
+    CLEANUP(buf_release)
+    struct buf text = { .max = SERVER_KEY_TEXT_MAX }, wrapped = { .max = SERVER_KEY_TEXT_MAX };
+    uint8_t key[KEY_BYTES];
+    int r = file_read(AT_FDCWD, c->server.key_file, &text);
+
+    if (r == 0 && (r = server_key_parse(buf_str(&text), key)) == 0 &&
+        (r = server_key_wrap(key, passphrase, &wrapped)) == 0)
+        r = file_replace(AT_FDCWD, copy, buf_str(&wrapped));
+    explicit_bzero(key, sizeof key);
+    if (r < 0)
+        return ctl_fail(ctl_exit_code(r), "the server key was exchanged, but %s was not renewed: %s", copy,
+                        error_text(r));
+    fprintf(stderr, "%s is the new server key under your passphrase. Other copies are of the former one.\n",
+            copy);
+    return 0;
+}
+
+static void say_stale(const char *copy)
+{
+    if (access(copy, F_OK) == 0)
+        fprintf(stderr, "%s is a copy of the former server key, and of no use any more.\n", copy);
+    fprintf(
+        stderr,
+        "Every copy of the former server key is stale: make a new one with \"%s server-key copy FILE\".\n",
+        ctl_program());
+}
+
+static int run_rotate(const struct config *c, bool renew, bool json)
+{
+    CLEANUP(buf_release) struct buf passphrase = { .max = PASSPHRASE_MAX };
+    struct rotation_count count = { 0 };
+    char copy[4096];
+    int r;
+
+    snprintf(copy, sizeof copy, "%s.copy", c->server.key_file);
+    if ((renew && (r = passphrase_read_new(&passphrase)) != 0) || (r = supervisor_rotate(c, &count)) != 0)
+        return r;
+    say_rotated(&count, json);
+    if (count.labels_lost)
+        fprintf(stderr, "%llu names of passwords could not be read and stay as they are.\n",
+                (unsigned long long)count.labels_lost);
+    if (renew)
+        return renew_copy(c, copy, buf_str(&passphrase));
+    say_stale(copy);
+    return 0;
+}
+
+int cmd_server_key_rotate(int argc, char **argv)
+{
+    bool renew = false;
+    struct option opts[] = { { "--passphrase", NULL, &renew } };
+    struct args a = { .nwords = 0 };
+    struct config c = { 0 };
+    int r;
+
+    if ((r = args_parse(argc, argv, opts, ARRAY_LEN(opts), 0, &a)) != 0 || (r = ctl_config(&a, &c)) != 0)
+        return r;
+    r = crypto_init() < 0 ? ctl_fail(EX_SOFTWARE, "the cipher library does not start")
+                          : run_rotate(&c, renew, a.json);
+    config_release(&c);
+    return r;
 }

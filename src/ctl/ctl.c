@@ -34,6 +34,10 @@ static const struct command commands[] = {
       "Make a copy of the server key under a passphrase, which is asked for or a line of standard input." },
     { "server-key recover", cmd_server_key_recover, "server-key recover FILE",
       "Make the server key from such a copy. A key that is there is not changed." },
+    { "server-key rotate", cmd_server_key_rotate, "server-key rotate [--passphrase] [--json]",
+      "A new server key, while the service is stopped: what the old one closes is written anew, and then the\n"
+      "old one opens nothing. --passphrase asks for one (or reads a line of standard input) and renews the\n"
+      "copy beside the key; other copies are stale." },
     { "demo", cmd_demo, "demo [--dir DIR]",
       "A service to try on this machine, with an address and sample mail." },
 };

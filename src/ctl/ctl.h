@@ -72,6 +72,7 @@ int cmd_config(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_server_key_copy(int argc, char **argv);
 int cmd_server_key_recover(int argc, char **argv);
+int cmd_server_key_rotate(int argc, char **argv);
 int cmd_domain_add(int argc, char **argv);
 int cmd_domain_list(int argc, char **argv);
 int cmd_domain_remove(int argc, char **argv);

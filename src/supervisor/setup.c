@@ -3,7 +3,6 @@
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
-#include "lib/base/rand.h"
 #include "src/supervisor/super.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +10,6 @@
 #include <netinet/tcp.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,27 +21,15 @@
 #define LOCK_WAIT_SERVICE_MS 5000  /* a supervisor just killed: its roles need a moment to go too */
 #define LOCK_WAIT_COMMAND_MS 30000 /* a command that runs: it will end */
 
-static int PRINTF_LIKE(2, 3) fail(int code, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    fputs("letterlock: ", stderr);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
-    va_end(ap);
-    return code;
-}
-
 static int open_folder(const char *path, int *fd_out)
 {
     int fd, r = file_mkdir(AT_FDCWD, path);
 
     if (r < 0)
-        return fail(EX_CANTCREAT, "%s: %s", path, error_text(r));
+        return super_fail(EX_CANTCREAT, "%s: %s", path, error_text(r));
     fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return fail(EX_NOINPUT, "%s: %s", path, strerror(errno));
+        return super_fail(EX_NOINPUT, "%s: %s", path, strerror(errno));
     *fd_out = fd;
     return 0;
 }
@@ -83,7 +69,7 @@ static int take_lock(struct super *s)
 
     s->lock = openat(s->data_dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (s->lock < 0)
-        return fail(EX_CANTCREAT, "%s/lock: %s", s->c->server.data_dir, strerror(errno));
+        return super_fail(EX_CANTCREAT, "%s/lock: %s", s->c->server.data_dir, strerror(errno));
     while (file_lock(s->lock) < 0) {
         bool serves, alive;
 
@@ -92,58 +78,20 @@ static int take_lock(struct super *s)
         alive = pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
         if ((serves && alive) ||
             clock_mono_ms() - began > (serves ? LOCK_WAIT_SERVICE_MS : LOCK_WAIT_COMMAND_MS))
-            return fail(EX_TEMPFAIL, "%s is in use by %s", s->c->server.data_dir, who);
+            return super_fail(EX_TEMPFAIL, "%s is in use by %s", s->c->server.data_dir, who);
         if (!said && !serves)
-            fail(0, "%s is in use by %s: waiting for it", s->c->server.data_dir, who);
+            super_fail(0, "%s is in use by %s: waiting for it", s->c->server.data_dir, who);
         said = true;
         sleep_ms(20);
     }
     n = snprintf(mine, sizeof mine, "%s %d\n", s->mode == SUPERVISE_SERVICE ? "serve" : "command",
                  (int)getpid());
     if (ftruncate(s->lock, 0) < 0 || pwrite(s->lock, mine, (size_t)n, 0) != n)
-        return fail(EX_IOERR, "%s/lock: %s", s->c->server.data_dir, strerror(errno));
+        return super_fail(EX_IOERR, "%s/lock: %s", s->c->server.data_dir, strerror(errno));
     return 0;
 }
 
-/* ---- keys and certificates ---- */
-
-static int read_key_file(const struct super *s, const char *path, struct buf *text)
-{
-    struct stat st;
-    int r;
-
-    if (stat(path, &st) == 0 && (st.st_mode & 077) && S_ISREG(st.st_mode) && path == s->c->server.key_file)
-        return fail(EX_CONFIG, "%s: readable by others, expected mode 0600", path);
-    if ((r = file_read(AT_FDCWD, path, text)) < 0)
-        return fail(r == E_NOTFOUND ? EX_NOINPUT : EX_IOERR, "%s: server key: %s", path, error_text(r));
-    return 0;
-}
-
-static int read_server_key(struct super *s)
-{
-    CLEANUP(buf_release) struct buf text = { .max = SERVER_KEY_TEXT_MAX };
-    const char *env = getenv("LETTERLOCK_SERVER_KEY"), *folder = getenv("CREDENTIALS_DIRECTORY");
-    char credential[512];
-    uint8_t key[KEY_BYTES];
-    int r = 0;
-
-    snprintf(credential, sizeof credential, "%s/letterlock.server_key", folder ? folder : "");
-    if (env && *env)
-        r = buf_putz(&text, env);
-    else
-        r = read_key_file(s, folder && access(credential, R_OK) == 0 ? credential : s->c->server.key_file,
-                          &text);
-    if (r != 0)
-        return r < 0 ? EX_OSERR : r;
-    if ((r = server_key_parse(buf_str(&text), key)) < 0)
-        return fail(EX_CONFIG, "server key: %s", error_text(r));
-    for (int i = 0; i < SUBKEY_PURPOSES; i++)
-        subkey_derive(key, (enum subkey_purpose)i, s->subkeys[i]);
-    explicit_bzero(key, sizeof key);
-    unsetenv("LETTERLOCK_SERVER_KEY");
-    rand_bytes(s->ticket_key, sizeof s->ticket_key);
-    return 0;
-}
+/* ---- certificates ---- */
 
 static int read_tls(struct super *s)
 {
@@ -157,9 +105,9 @@ static int read_tls(struct super *s)
         return 0;
     }
     if ((r = file_read(AT_FDCWD, v->tls_cert, &s->tls_cert)) < 0)
-        return fail(EX_NOINPUT, "%s: certificate: %s", v->tls_cert, error_text(r));
+        return super_fail(EX_NOINPUT, "%s: certificate: %s", v->tls_cert, error_text(r));
     if ((r = file_read(AT_FDCWD, v->tls_key, &s->tls_key)) < 0)
-        return fail(EX_NOINPUT, "%s: private key: %s", v->tls_key, error_text(r));
+        return super_fail(EX_NOINPUT, "%s: private key: %s", v->tls_key, error_text(r));
     return 0;
 }
 
@@ -171,15 +119,15 @@ static int listen_on(struct super *s, const struct conf_addr *a, enum role_id ro
     int only = a->text[0] != ':'; /* ":25" alone means IPv4 too */
 
     if (fd < 0 || s->nlisteners == SUPER_LISTEN_MAX)
-        return fail(EX_OSERR, "%s %s: %s", key, a->text, strerror(errno));
+        return super_fail(EX_OSERR, "%s %s: %s", key, a->text, strerror(errno));
     s->listeners[s->nlisteners++] = (struct super_listener){ fd, role, key, a->text };
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (a->sa.ss_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
     if (bind(fd, (const struct sockaddr *)(const void *)&a->sa, a->len) < 0 || listen(fd, 1024) < 0)
-        return fail(errno == EACCES ? EX_NOPERM : EX_UNAVAILABLE, "%s = %s: %s", key, a->text,
-                    strerror(errno));
+        return super_fail(errno == EACCES ? EX_NOPERM : EX_UNAVAILABLE, "%s = %s: %s", key, a->text,
+                          strerror(errno));
     return 0;
 }
 
@@ -212,14 +160,14 @@ static int listen_unix(struct super *s, const char *name, int *fd_out)
     int r;
 
     if (fd < 0)
-        return fail(EX_OSERR, "socket: %s", strerror(errno));
+        return super_fail(EX_OSERR, "socket: %s", strerror(errno));
     snprintf(a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d/%s", s->run_dir, name);
     unlinkat(s->run_dir, name, 0); /* we hold the lock: whoever bound it is gone */
     old = umask(0177);
     r = bind(fd, (struct sockaddr *)(void *)&a, sizeof a);
     umask(old);
     if (r < 0 || listen(fd, 64) < 0)
-        return fail(EX_CANTCREAT, "%s/%s: %s", s->c->server.run_dir, name, strerror(errno));
+        return super_fail(EX_CANTCREAT, "%s/%s: %s", s->c->server.run_dir, name, strerror(errno));
     *fd_out = fd;
     return 0;
 }
@@ -245,14 +193,15 @@ static int find_user(struct super *s)
     if (!name[0] || geteuid() != 0)
         return 0;
     if (!(pw = getpwnam(name)))
-        return fail(EX_NOUSER, "server.user = %s: no such user", name);
+        return super_fail(EX_NOUSER, "server.user = %s: no such user", name);
     s->uid = pw->pw_uid;
     s->gid = pw->pw_gid;
     if (fchown(s->data_dir, s->uid, s->gid) < 0 || fchmod(s->data_dir, 0700) < 0)
-        return fail(EX_NOPERM, "%s: %s", folder, strerror(errno));
+        return super_fail(EX_NOPERM, "%s: %s", folder, strerror(errno));
     if (!reaches_data(s))
-        return fail(EX_NOPERM, "server.user = %s cannot reach %s: a folder above it is closed to that user",
-                    name, folder);
+        return super_fail(EX_NOPERM,
+                          "server.user = %s cannot reach %s: a folder above it is closed to that user", name,
+                          folder);
     return 0;
 }
 
@@ -267,26 +216,36 @@ static int watch_signals(struct super *s)
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return s->signals < 0 ? fail(EX_OSERR, "signalfd: %s", strerror(errno)) : 0;
+    return s->signals < 0 ? super_fail(EX_OSERR, "signalfd: %s", strerror(errno)) : 0;
 }
 
-int super_setup(struct super *s)
+int super_lock(struct super *s)
 {
-    const struct server_conf *v = &s->c->server;
-    CLEANUP(fd_close) int exe = -1;
     int r;
 
     s->data_dir = s->lock = s->run_dir = s->exe = s->signals = s->status = -1;
     s->store_ctl = s->directory_ctl = -1;
+    if ((r = open_folder(s->c->server.data_dir, &s->data_dir)) != 0 || (r = take_lock(s)) != 0)
+        return r;
+    return find_user(s);
+}
+
+int super_setup(struct super *s)
+{
+    CLEANUP(fd_close) int exe = -1;
+    int r = super_lock(s);
+
+    if (r != 0)
+        return r;
+
     s->began_wall_ms = clock_wall_ms();
     /* Kept open, so that a new binary on the disk never joins roles of the old one. */
     exe = open("/proc/self/exe", O_PATH | O_CLOEXEC);
     s->exe = fcntl(exe, F_DUPFD_CLOEXEC, 64); /* out of the way of BOOT_FD */
     if (s->exe < 0)
-        return fail(EX_OSFILE, "/proc/self/exe: %s", strerror(errno));
-    if ((r = open_folder(v->data_dir, &s->data_dir)) != 0 || (r = take_lock(s)) != 0 ||
-        (r = find_user(s)) != 0 || (r = open_folder(v->run_dir, &s->run_dir)) != 0 ||
-        (r = read_server_key(s)) != 0 || (r = read_tls(s)) != 0 || (r = watch_signals(s)) != 0 ||
+        return super_fail(EX_OSFILE, "/proc/self/exe: %s", strerror(errno));
+    if ((r = open_folder(s->c->server.run_dir, &s->run_dir)) != 0 || (r = super_keys(s)) != 0 ||
+        (r = read_tls(s)) != 0 || (r = watch_signals(s)) != 0 ||
         (s->mode == SUPERVISE_SERVICE && (r = listen_all(s)) != 0) ||
         (r = listen_unix(s, "store.sock", &s->store_ctl)) != 0 ||
         (r = listen_unix(s, "directory.sock", &s->directory_ctl)) != 0 ||

@@ -55,7 +55,16 @@ struct super {
 
 /* setup.c: everything before the first role. 0 or a sysexits code, said on standard error. */
 int super_setup(struct super *s);
+/* The first of it: the folder, its lock, the user of the roles. */
+int super_lock(struct super *s);
 void super_release(struct super *s);
+
+/* keys.c: the server key of this folder becomes s->subkeys; a rotation that was cut short is ended first.
+ * 0 or a sysexits code, said on standard error. */
+int super_keys(struct super *s);
+
+/* fail.c: "letterlock: ..." on standard error; returns `code`. */
+int super_fail(int code, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* child.c */
 MUST_CHECK int super_spawn(struct super *s, struct child *c);
