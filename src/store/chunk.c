@@ -23,16 +23,24 @@ static ssize_t squeeze(struct str in, void *out, size_t cap)
     return (ssize_t)n;
 }
 
+static int expand_with(struct chunk_decoder *k, struct str data, void *out, size_t n)
+{
+    if (!k->d && !(k->d = ZSTD_createDCtx()))
+        return E_NOMEM;
+    return ZSTD_decompressDCtx(k->d, out, n, data.p, data.n) == n ? 0 : E_CORRUPT;
+}
+
+void chunk_decoder_release(struct chunk_decoder *k)
+{
+    ZSTD_freeDCtx(k->d);
+    k->d = NULL;
+}
+
 static int expand(struct str data, void *out, size_t n)
 {
-    ZSTD_DCtx *d = ZSTD_createDCtx();
-    size_t got;
+    CLEANUP(chunk_decoder_release) struct chunk_decoder k = { 0 };
 
-    if (!d)
-        return E_NOMEM;
-    got = ZSTD_decompressDCtx(d, out, n, data.p, data.n);
-    ZSTD_freeDCtx(d);
-    return got == n ? 0 : E_CORRUPT;
+    return expand_with(&k, data, out, n);
 }
 
 /* Base64 shrinks to 0.76, and costs every reader its decompression: it stays as it is. */
@@ -70,6 +78,13 @@ int chunk_encode(struct str in, struct buf *scratch, struct chunk *out)
 
 int chunk_decode(int64_t codec, struct str data, size_t bytes, struct buf *out)
 {
+    CLEANUP(chunk_decoder_release) struct chunk_decoder k = { 0 };
+
+    return chunk_decode_with(&k, codec, data, bytes, out);
+}
+
+int chunk_decode_with(struct chunk_decoder *k, int64_t codec, struct str data, size_t bytes, struct buf *out)
+{
     void *p;
     int r;
 
@@ -79,7 +94,7 @@ int chunk_decode(int64_t codec, struct str data, size_t bytes, struct buf *out)
         return E_VERSION;
     if (!(p = buf_reserve(out, bytes)))
         return E_NOMEM;
-    if ((r = expand(data, p, bytes)) < 0)
+    if ((r = expand_with(k, data, p, bytes)) < 0)
         return r;
     out->n += bytes;
     return 0;

@@ -22,4 +22,12 @@ struct chunk {
 MUST_CHECK int chunk_encode(struct str in, struct buf *scratch, struct chunk *out);
 /* Appends exactly `bytes` bytes to out; E_CORRUPT when that is not what is in it. */
 MUST_CHECK int chunk_decode(int64_t codec, struct str data, size_t bytes, struct buf *out);
+/* The same with a decompressor that is kept from call to call: making one costs more than a letter.
+ * Start zeroed; release wipes what it held. One thread at a time. */
+struct chunk_decoder {
+    void *d;
+};
+MUST_CHECK int chunk_decode_with(struct chunk_decoder *k, int64_t codec, struct str data, size_t bytes,
+                                 struct buf *out);
+void chunk_decoder_release(struct chunk_decoder *k);
 #endif

@@ -2,6 +2,7 @@
  * email_head, everything behind in email_body in rows of 256 KiB input, so that a partial FETCH
  * decodes one row, and no more than one is in memory. */
 #include "src/store/mailbox_private.h"
+#include "src/store/index.h"
 #include <sodium.h>
 
 #define REFERENCES_MAX 64u
@@ -112,7 +113,7 @@ static int rows_insert(struct mailbox *box, const char *sql, int part, int64_t e
 
 static int head_insert(struct mailbox *box, int64_t id, const struct email_in *e, size_t head_bytes)
 {
-    static const char sql[] = "INSERT INTO email_head VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    static const char sql[] = "INSERT INTO email_head VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     CLEANUP(buf_release)
     struct buf head = { .max = CHUNK_BYTES_MAX }, s1 = { .max = CHUNK_SCRATCH_MAX },
                s2 = { .max = CHUNK_SCRATCH_MAX };
@@ -134,6 +135,7 @@ static int head_insert(struct mailbox *box, int64_t id, const struct email_in *e
     stmt_bind_i64(st, 5, bytes.codec);
     stmt_bind_u64(st, 6, head_bytes);
     stmt_bind_blob(st, 7, bytes.data);
+    stmt_bind_str_or_null(st, 8, e->preview);
     return stmt_run(st);
 }
 
@@ -184,7 +186,8 @@ int email_insert(struct mailbox *box, const struct email_in *e, int64_t *id_out)
         (r = head_insert(box, id, e, head_bytes)) < 0 ||
         (r = rows_insert(box, body_sql, -1, id, e->message, head_bytes, e->message->bytes, &body_row)) < 0 ||
         (r = rows_insert(box, text_sql, 0, id, e->text, 0, e->text_header_bytes, &text_row)) < 0 ||
-        (r = rows_insert(box, text_sql, 1, id, e->text, e->text_header_bytes, text_bytes, &text_row)) < 0)
+        (r = rows_insert(box, text_sql, 1, id, e->text, e->text_header_bytes, text_bytes, &text_row)) < 0 ||
+        (r = index_note(box, id)) < 0)
         return r;
     *id_out = id;
     return 0;
@@ -220,7 +223,7 @@ int email_drop_unused(struct mailbox *box, int64_t id)
     if ((r = run_for(box, in_use, id, id)) != 0)
         return r < 0 ? r : 0;
     if ((r = run_for(box, body, first, last)) < 0 || (r = run_for(box, text, first, last)) < 0 ||
-        (r = run_for(box, refs, id, id)) < 0)
+        (r = run_for(box, refs, id, id)) < 0 || (r = index_forget(box, id)) < 0)
         return r;
     return run_for(box, email, id, id);
 }

@@ -122,6 +122,7 @@ struct email_in {
     struct str message_id;
     const struct str *references;
     size_t nreferences;
+    struct str preview; /* RFC 8970, as people read it; STR_NONE: not known */
 };
 /* Where it goes. */
 struct placement {

@@ -139,6 +139,10 @@ struct actor {
     bool written; /* since it was noted (noting.c) */
     struct actor *lru_next, *lru_prev;
     bool in_lru;
+    struct actor *index_next; /* indexing.c */
+    bool index_behind, index_listed, indexing;
+    int index_ticks;
+    int64_t index_since_ms;
 };
 
 /* Never NULL but for want of memory; with a reference. */
@@ -154,6 +158,11 @@ void actor_close_soon(struct actor *a);
 int actor_lane_close(struct actor *a);
 /* In the lane: log what failed, with its statement. */
 void actor_log(const char *event, const struct actor *a, int r, const struct db_error *e);
+
+/* ---- the text index follows (indexing.c) --------------------------------------------------------- */
+
+/* A job of an open mailbox is done; `changed`: it may have brought mail. */
+void index_want(struct actor *a, bool changed);
 
 /* ---- compared with what was noted, and noted anew (noting.c): in the lane ------------------------ */
 
@@ -246,6 +255,7 @@ int op_detach(struct rpc_req *q, struct str body);
 int op_unselect(struct rpc_req *q, struct str body);
 int op_mail(struct rpc_req *q, struct str body); /* everything that mail_ops has a row for */
 int op_fetch(struct rpc_req *q, struct str body);
+int op_search(struct rpc_req *q, struct str body);
 int op_flag_store(struct rpc_req *q, struct str body);
 int op_stage(struct rpc_req *q, struct str body);
 int op_unstage(struct rpc_req *q, struct str body);
