@@ -107,8 +107,8 @@ static int index_one(struct batch *b, int64_t email_id)
 static int waiting_read(struct mailbox *box, int64_t ids[INDEX_BATCH_MAX])
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int n = 0,
-        r = stmt_get(box->db, "SELECT email_id FROM unindexed WHERE state = 0 ORDER BY email_id LIMIT ?1", &st);
+    int n = 0, r = stmt_get(box->db,
+                            "SELECT email_id FROM unindexed WHERE state = 0 ORDER BY email_id LIMIT ?1", &st);
 
     if (r < 0)
         return r;

@@ -5,10 +5,10 @@
 #include "src/store/store.h"
 #include "src/store/index.h"
 
-#define TICK_MS    250
-#define SETTLE_MS  1500 /* after the first change, before the first batch */
-#define PATIENCE   4    /* ticks of a busy lane between two batches */
-#define BATCH_MS   30
+#define TICK_MS   250
+#define SETTLE_MS 1500 /* after the first change, before the first batch */
+#define PATIENCE  4    /* ticks of a busy lane between two batches */
+#define BATCH_MS  30
 
 static struct {
     struct timer tick;

@@ -11,11 +11,11 @@
 /* ---- the tree --------------------------------------------------------------------------------- */
 
 static const unsigned char costs[] = {
-    [T(NONE)] = 0,       [T(UID)] = 1,          [T(EMAIL_ID)] = 2,      [T(THREAD_ID)] = 2,
-    [T(KEYWORD)] = 2,    [T(MODSEQ)] = 3,       [T(FLAGS_SET)] = 3,     [T(INTERNAL_FROM)] = 3,
-    [T(SENT_FROM)] = 4,  [T(SENT_BEFORE)] = 4,  [T(INTERNAL_BEFORE)] = 3, [T(LARGER)] = 4,
-    [T(SMALLER)] = 4,    [T(SAVED_FROM)] = 4,   [T(SAVED_BEFORE)] = 4,  [T(ALL)] = 5,
-    [T(HEADER)] = 10,    [T(TEXT)] = 10,        [T(BODY)] = 10,
+    [T(NONE)] = 0,      [T(UID)] = 1,         [T(EMAIL_ID)] = 2,        [T(THREAD_ID)] = 2,
+    [T(KEYWORD)] = 2,   [T(MODSEQ)] = 3,      [T(FLAGS_SET)] = 3,       [T(INTERNAL_FROM)] = 3,
+    [T(SENT_FROM)] = 4, [T(SENT_BEFORE)] = 4, [T(INTERNAL_BEFORE)] = 3, [T(LARGER)] = 4,
+    [T(SMALLER)] = 4,   [T(SAVED_FROM)] = 4,  [T(SAVED_BEFORE)] = 4,    [T(ALL)] = 5,
+    [T(HEADER)] = 10,   [T(TEXT)] = 10,       [T(BODY)] = 10,
 };
 #define NOT_COST 6u /* needs to know of what */
 
@@ -134,8 +134,8 @@ uint64_t search_decided(const struct search *s)
 int search_all(struct search *s, struct mailbox *box, const struct uidset **out)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = s->have_all ? 0
-                        : stmt_get(box->db, "SELECT uid FROM message WHERE folder_id = ?1 ORDER BY uid", &st);
+    int r =
+        s->have_all ? 0 : stmt_get(box->db, "SELECT uid FROM message WHERE folder_id = ?1 ORDER BY uid", &st);
 
     *out = &s->all;
     if (r < 0 || s->have_all)

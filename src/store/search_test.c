@@ -31,10 +31,46 @@ static uint32_t rnd(uint32_t below)
 }
 
 static const char *const words[] = {
-    "the",     "there",  "other",  "mother", "moth",     "a",      "ab",     "abc",     "abcd",  "bcd",
-    "invoice", "voice",  "Straße", "STRASSE", "café",    "cafe",   "naïve",  "日本語",  "日本",  "本",
-    "語の",    "ﬁnal",   "final",  "\"q\"",  "AND",      "OR",     "x*y",    "-",       "--",    "e\xCC\x81",
-    "π",       "ΣΑΣ",    "σας",    "\xEF\xBF\xBD", "\xEF\xBF\xBE", "\xEF\xBF\xBFz", "1234",  "12",  "😀",    "😀!",
+    "the",
+    "there",
+    "other",
+    "mother",
+    "moth",
+    "a",
+    "ab",
+    "abc",
+    "abcd",
+    "bcd",
+    "invoice",
+    "voice",
+    "Straße",
+    "STRASSE",
+    "café",
+    "cafe",
+    "naïve",
+    "日本語",
+    "日本",
+    "本",
+    "語の",
+    "ﬁnal",
+    "final",
+    "\"q\"",
+    "AND",
+    "OR",
+    "x*y",
+    "-",
+    "--",
+    "e\xCC\x81",
+    "π",
+    "ΣΑΣ",
+    "σας",
+    "\xEF\xBF\xBD",
+    "\xEF\xBF\xBE",
+    "\xEF\xBF\xBFz",
+    "1234",
+    "12",
+    "😀",
+    "😀!",
 };
 
 static const char *word(void)
@@ -318,9 +354,12 @@ static Store__SearchKey *question(unsigned depth)
 {
     static const char *const fields[] = { "subject", "from", "to", "x-list", "x-none" };
     static const Store__SearchKey__Type leaves[] = {
-        T(ALL),           T(UID),  T(FLAGS_SET),   T(KEYWORD),    T(LARGER),     T(SMALLER), T(INTERNAL_FROM),
-        T(INTERNAL_BEFORE), T(SENT_FROM), T(SENT_BEFORE), T(HEADER), T(BODY), T(TEXT),    T(MODSEQ),
-        T(SAVED_FROM),    T(SAVED_BEFORE), T(NONE), T(TEXT),      T(BODY),       T(HEADER),  T(TEXT), T(TEXT),
+        T(ALL),       T(UID),         T(FLAGS_SET),     T(KEYWORD),
+        T(LARGER),    T(SMALLER),     T(INTERNAL_FROM), T(INTERNAL_BEFORE),
+        T(SENT_FROM), T(SENT_BEFORE), T(HEADER),        T(BODY),
+        T(TEXT),      T(MODSEQ),      T(SAVED_FROM),    T(SAVED_BEFORE),
+        T(NONE),      T(TEXT),        T(BODY),          T(HEADER),
+        T(TEXT),      T(TEXT),
     };
     Store__SearchKey *k = ARENA_NEW(&arena, Store__SearchKey);
     bool inner = depth < 3 && rnd(3) != 0;
@@ -338,7 +377,7 @@ static Store__SearchKey *question(unsigned depth)
     k->name = str_pb(str_from(fields[rnd(ARRAY_LEN(fields))]));
     k->number = clock_wall_ms() - (int64_t)rnd(1000000000);
     if (k->type == T(KEYWORD))
-        k->text = str_pb(str_from(rnd(3) ? "TODO" : rnd(2) ? "later" : "never"));
+        k->text = str_pb(str_from(rnd(3) ? "LATER" : rnd(2) ? "later" : "never"));
     if (k->type == T(FLAGS_SET))
         k->number = rnd(2) ? 1 << rnd(5) : (int)rnd(32);
     if (k->type == T(LARGER) || k->type == T(SMALLER))
@@ -357,7 +396,8 @@ static Store__SearchKey *question(unsigned depth)
 static void print(const Store__SearchKey *k)
 {
     print_error("(%d name=%.*s text=\"%.*s\" number=%lld", (int)k->type, (int)k->name.len,
-                (const char *)k->name.data, (int)k->text.len, (const char *)k->text.data, (long long)k->number);
+                (const char *)k->name.data, (int)k->text.len, (const char *)k->text.data,
+                (long long)k->number);
     for (size_t i = 0; i < k->n_children; i++)
         print(k->children[i]);
     print_error(")");

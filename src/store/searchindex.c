@@ -11,7 +11,7 @@
 #include "src/store/search_private.h"
 #include "lib/mime/charset.h"
 
-#define TRIGRAMS_MAX 16u       /* of one needle: more find nothing more, and each costs reading its list */
+#define TRIGRAMS_MAX 16u        /* of one needle: more find nothing more, and each costs reading its list */
 #define EMAIL_ID_MAX (1u << 28) /* beyond it (32 MiB of bits) the index is not asked */
 #define POLL_ROWS    1024u
 

@@ -89,7 +89,8 @@ static int all_certain(struct search *s, struct mailbox *box, struct node *n, co
 
 /* ---- leaves ----------------------------------------------------------------------------------- */
 
-static int plan_row(struct search *s, struct mailbox *box, struct node *n, const struct uidset *bound, size_t i)
+static int plan_row(struct search *s, struct mailbox *box, struct node *n, const struct uidset *bound,
+                    size_t i)
 {
     CLEANUP(uidset_release) struct uidset got = { 0 };
     CLEANUP(stmt_release) struct stmt *st = NULL;
@@ -114,7 +115,8 @@ static int plan_seen(struct search *s, struct mailbox *box, struct node *n, cons
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = bound_or_all(s, box, bound, &bound);
 
-    if (r < 0 || (r = stmt_get(box->db, "SELECT uid FROM message WHERE folder_id = ?1 AND flags & 8 = 0", &st)) < 0)
+    if (r < 0 ||
+        (r = stmt_get(box->db, "SELECT uid FROM message WHERE folder_id = ?1 AND flags & 8 = 0", &st)) < 0)
         return r;
     stmt_bind_u64(st, 1, s->folder_id);
     return (r = uids_collect(s, st, &unseen)) < 0 ? r : set_minus(bound, &unseen, &n->yes);
@@ -290,7 +292,8 @@ static int plan_and(struct search *s, struct mailbox *box, struct node *n, const
 
         if (i && !possible.n)
             break;
-        if ((r = node_plan(s, box, c, i ? &possible : bound)) < 0 || (r = set_or(&c->yes, &c->maybe, &both)) < 0)
+        if ((r = node_plan(s, box, c, i ? &possible : bound)) < 0 ||
+            (r = set_or(&c->yes, &c->maybe, &both)) < 0)
             return r;
         set_move(&possible, &both);
         r = i ? set_and(&yes, &c->yes, &both) : set_copy(&c->yes, &both);
@@ -313,7 +316,8 @@ static int plan_or(struct search *s, struct mailbox *box, struct node *n, const 
         struct node *c = n->child[i];
         struct uidset joined = { 0 };
 
-        if ((r = node_plan(s, box, c, bound ? &open : NULL)) < 0 || (r = set_or(&n->yes, &c->yes, &joined)) < 0)
+        if ((r = node_plan(s, box, c, bound ? &open : NULL)) < 0 ||
+            (r = set_or(&n->yes, &c->yes, &joined)) < 0)
             return r;
         set_move(&n->yes, &joined);
         if ((r = set_or(&maybe, &c->maybe, &joined)) < 0)
