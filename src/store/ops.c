@@ -448,7 +448,7 @@ int op_fetch(struct rpc_req *q, struct str body)
         return E_GONE;
     if ((r = stream_new(q, s, m, &t)) < 0)
         return r;
-    if (m->set_seen && !s->read_only) {
+    if (m->set_seen && (!s->read_only || s == s->actor->maildrop)) { /* POP3 selects so for \Recent's sake */
         t->writes = true;
         t->has_operation = false; /* adding a flag again changes nothing */
         t->flags.folder_id = m->folder_id;
@@ -518,6 +518,7 @@ static const struct rpc_op ops[] = {
     [STORE__OP__KEY_REVOKE] = { .run = op_key_revoke, .from = KEYS },
     [STORE__OP__KEY_START_OVER] = { .run = op_key_start_over, .from = KEYS },
     [STORE__OP__KEY_ROTATE] = { .run = op_key_rotate, .from = KEYS },
+    [STORE__OP__MAILDROP_LOCK] = { .run = op_maildrop_lock, .from = FROM(POP3), SESSION },
     [STORE__OP__MAILBOX_REMOVE] = { .run = op_mailbox_remove, .from = KEYS },
 };
 

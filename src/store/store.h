@@ -114,7 +114,8 @@ struct actor {
     struct work_lane *lane, *readers[READERS];
     size_t reading; /* jobs on the readers' lanes */
     struct session *sessions;
-    struct attach *waiting; /* logins that succeeded, until the mailbox is open */
+    struct session *maildrop; /* the POP3 session that has INBOX for itself; NULL: none */
+    struct attach *waiting;   /* logins that succeeded, until the mailbox is open */
     struct verifier verifiers[KEYFILE_SLOTS_MAX];
     size_t nverifiers;
     bool draining, key_busy, close_wanted;
@@ -267,6 +268,7 @@ int op_key_revoke(struct rpc_req *q, struct str body);
 int op_key_start_over(struct rpc_req *q, struct str body);
 int op_key_rotate(struct rpc_req *q, struct str body);
 int op_mailbox_remove(struct rpc_req *q, struct str body);
+int op_maildrop_lock(struct rpc_req *q, struct str body);
 /* Forget mailbox keys that no sealed record names any more, in its own time. The mailbox is open. */
 void keys_tidy(struct actor *a);
 extern const struct rpc_service store_service;

@@ -1,10 +1,13 @@
-/* src/imap/records.h
+/* src/common/records.h
  *
  * The byte stream of FETCH and FLAG_STORE (proto/store.proto): records of u8 type, u32 length,
  * payload; rows whole, bytes as they come. Feed any slice. */
-#ifndef SRC_IMAP_RECORDS_H
-#define SRC_IMAP_RECORDS_H
-#include "src/imap/imap.h"
+#ifndef SRC_COMMON_RECORDS_H
+#define SRC_COMMON_RECORDS_H
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/rpc/rpc.h"
+#include "proto/store.pb-c.h"
 
 #define ROW_BYTES_MAX MIB(2)
 
@@ -15,8 +18,8 @@ struct records {
     struct buf row;
     struct arena arena; /* of the last row: good until the next one */
     /* Return 0, or an E_* that records_feed returns. */
-    int (*on_row)(struct imap_conn *c, Store__Row *row);
-    int (*on_bytes)(struct imap_conn *c, struct str bytes); /* NULL: none are expected */
+    int (*on_row)(void *ctx, Store__Row *row);
+    int (*on_bytes)(void *ctx, struct str bytes); /* NULL: none are expected */
 };
 
 void records_init(struct records *r);
@@ -24,5 +27,5 @@ void records_release(struct records *r);
 /* A new stream follows; the last row stays. */
 void records_restart(struct records *r);
 /* E_CORRUPT, E_NOMEM, or what the callbacks return. */
-MUST_CHECK int records_feed(struct records *r, struct imap_conn *c, struct str in);
+MUST_CHECK int records_feed(struct records *r, void *ctx, struct str in);
 #endif

@@ -1,4 +1,4 @@
-#include "src/mx/peers.h"
+#include "src/common/peers.h"
 #include "lib/base/errors.h"
 #include "lib/base/rand.h"
 #include <arpa/inet.h>

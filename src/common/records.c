@@ -1,4 +1,4 @@
-#include "src/imap/records.h"
+#include "src/common/records.h"
 #include "lib/base/hex.h"
 
 enum { RECORD_ROW = 1, RECORD_BYTES = 2 };
@@ -21,7 +21,7 @@ void records_restart(struct records *r)
     buf_clear(&r->row);
 }
 
-static int row_complete(struct records *r, struct imap_conn *c)
+static int row_complete(struct records *r, void *ctx)
 {
     Store__Row *row;
 
@@ -31,17 +31,17 @@ static int row_complete(struct records *r, struct imap_conn *c)
         buf_release(&r->row);
     buf_clear(&r->row);
     r->row.max = ROW_BYTES_MAX;
-    return row ? r->on_row(c, row) : E_CORRUPT;
+    return row ? r->on_row(ctx, row) : E_CORRUPT;
 }
 
-static int head_complete(struct records *r, struct imap_conn *c)
+static int head_complete(struct records *r, void *ctx)
 {
     r->left = le32_get(r->head + 1);
     if (r->head[0] == RECORD_ROW && r->left <= ROW_BYTES_MAX) {
         if (r->left)
             return 0;
         r->head_n = 0;
-        return row_complete(r, c);
+        return row_complete(r, ctx);
     }
     if (r->head[0] != RECORD_BYTES || !r->on_bytes)
         return E_CORRUPT;
@@ -50,7 +50,7 @@ static int head_complete(struct records *r, struct imap_conn *c)
     return 0;
 }
 
-static int payload(struct records *r, struct imap_conn *c, struct str part)
+static int payload(struct records *r, void *ctx, struct str part)
 {
     int e;
 
@@ -58,12 +58,12 @@ static int payload(struct records *r, struct imap_conn *c, struct str part)
     if (r->left == 0)
         r->head_n = 0;
     if (r->head[0] == RECORD_BYTES)
-        return r->on_bytes(c, part);
+        return r->on_bytes(ctx, part);
     e = buf_puts(&r->row, part);
-    return e < 0 || r->left ? e : row_complete(r, c);
+    return e < 0 || r->left ? e : row_complete(r, ctx);
 }
 
-int records_feed(struct records *r, struct imap_conn *c, struct str in)
+int records_feed(struct records *r, void *ctx, struct str in)
 {
     int e = 0;
 
@@ -72,11 +72,11 @@ int records_feed(struct records *r, struct imap_conn *c, struct str in)
             r->head[r->head_n++] = (uint8_t)in.p[0];
             in = str_skip(in, 1);
             if (r->head_n == sizeof r->head)
-                e = head_complete(r, c);
+                e = head_complete(r, ctx);
         } else {
             size_t n = size_min(in.n, r->left);
 
-            e = payload(r, c, str_slice(in, 0, n));
+            e = payload(r, ctx, str_slice(in, 0, n));
             in = str_skip(in, n);
         }
     }

@@ -1,9 +1,9 @@
-/* src/mx/peers.h
+/* src/common/peers.h
  *
  * How many connections each network has: IPv4 /24, IPv6 /64 (IPv4-mapped addresses count as IPv4). A
  * network without connections costs nothing. */
-#ifndef SRC_MX_PEERS_H
-#define SRC_MX_PEERS_H
+#ifndef SRC_COMMON_PEERS_H
+#define SRC_COMMON_PEERS_H
 #include "lib/base/base.h"
 #include <sys/socket.h>
 
