@@ -35,6 +35,10 @@ struct sandbox_state {
 /* No core dumps, not dumpable, no_new_privs: for every process of the service. Harmless twice. */
 void sandbox_no_dumps(void);
 
+/* Of the rights of root a role keeps none, but with `files` the one to open files that another user left in
+ * its folder. Nothing for who is not root. Before threads are started. */
+void sandbox_drop_rights(bool files);
+
 /* From here on this thread and what it starts open only files beneath the n folders (descriptors), bind
  * and connect no TCP port and signal nobody outside. Call before starting threads. 0; E_UNSUPPORTED where
  * the kernel has no Landlock; E_IO. */

@@ -403,6 +403,7 @@ int role_main(int argc, char **argv)
     fcntl(BOOT_FD, F_SETFD, FD_CLOEXEC);
     quiet_signals();
     sandbox_no_dumps();
+    sandbox_drop_rights((powers_of(r.def->id) & SANDBOX_FILES) != 0);
     /* Libraries read their configuration now: later there are no files. */
     if (sodium_init() < 0 || OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL) != 1)
         return EX_OSERR;
