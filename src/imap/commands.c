@@ -53,14 +53,21 @@ static const struct imap_cmd {
 
 const char *imap_capabilities(const struct imap_conn *c)
 {
-#define ALWAYS "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE"
-    if (c->state != IMAP_ST_NOT_AUTH)
-        return ALWAYS " IDLE NAMESPACE UIDPLUS MOVE UNSELECT SPECIAL-USE CREATE-SPECIAL-USE ESEARCH CHILDREN "
-                      "CONDSTORE QRESYNC OBJECTID";
-    return c->tls        ? ALWAYS " AUTH=PLAIN"
-           : c->srv->tls ? ALWAYS " STARTTLS LOGINDISABLED"
-                         : ALWAYS " LOGINDISABLED";
-#undef ALWAYS
+    static const char
+        always[] = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE",
+        inside[] = "IDLE NAMESPACE UIDPLUS MOVE UNSELECT SPECIAL-USE CREATE-SPECIAL-USE ESEARCH CHILDREN "
+                   "LIST-EXTENDED LIST-STATUS STATUS=SIZE CONDSTORE QRESYNC OBJECTID";
+    static char text[1024]; /* good until the next call */
+
+    if (c->state != IMAP_ST_NOT_AUTH) /* RFC 7889 3.1: one limit for every mailbox */
+        snprintf(text, sizeof text, "%s %s APPENDLIMIT=%llu", always, inside,
+                 (unsigned long long)c->srv->conf.max_message_bytes);
+    else
+        snprintf(text, sizeof text, "%s %s", always,
+                 c->tls        ? "AUTH=PLAIN"
+                 : c->srv->tls ? "STARTTLS LOGINDISABLED"
+                               : "LOGINDISABLED");
+    return text;
 }
 
 static const struct imap_cmd *find(struct str name)

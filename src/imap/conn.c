@@ -362,7 +362,7 @@ static void on_drain(void *ctx)
 
 static void greet(struct imap_conn *c)
 {
-    char code[512];
+    char code[1100];
 
     c->greeted = true;
     snprintf(code, sizeof code, "CAPABILITY %s", imap_capabilities(c));
