@@ -27,6 +27,7 @@ const lib_may_include = {
   rpc: ['event', 'tls'],
   imap: ['mime'],
   smtp: ['mime'],
+  pop3: [],
   http: ['event', 'tls'],
   dns: ['event', 'tls'],
   mailauth: ['mime', 'dns', 'crypto'],

@@ -54,8 +54,8 @@ struct role {
 
 const struct role_def *role_def_of(enum role_id id)
 {
-    static const struct role_def *const defs[] = { &store_role, &content_role, &directory_role, &imap_role,
-                                                   &mx_role };
+    static const struct role_def *const defs[] = { &store_role, &content_role, &directory_role,
+                                                   &imap_role,  &pop3_role,    &mx_role };
 
     for (size_t i = 0; i < ARRAY_LEN(defs); i++)
         if (defs[i]->id == id)
@@ -309,6 +309,7 @@ static uint32_t powers_of(enum role_id id)
     case ROLE_STORE: return SANDBOX_FILES | SANDBOX_ACCEPT | SANDBOX_MEMLOCK;
     case ROLE_DIRECTORY: return SANDBOX_FILES | SANDBOX_ACCEPT;
     case ROLE_IMAP:
+    case ROLE_POP3:
     case ROLE_MX: return SANDBOX_ACCEPT;
     default: return 0;
     }

@@ -34,7 +34,7 @@ struct role_def {
     /* Requests on the loop are few: for `status`. May be NULL. */
 };
 
-extern const struct role_def store_role, content_role, directory_role, imap_role, mx_role;
+extern const struct role_def store_role, content_role, directory_role, imap_role, pop3_role, mx_role;
 
 struct loop *role_loop(struct role *r);
 uint32_t role_instance(const struct role *r);

@@ -35,6 +35,11 @@ const struct conf_item server_conf_items[] = {
     { "imap.tls_listen", CONF_ADDRS, AT(imap_tls_listen), .sdef = ":993",
       .help = "IMAP over TLS from the first byte." },
     { "imap.workers", CONF_U64, AT(imap_workers), 1, 16, 1, .unit = "processes", .help = "IMAP processes." },
+    { "pop3.listen", CONF_ADDRS, AT(pop3_listen), .sdef = "",
+      .help = "POP3 with STLS, as a rule :110. Empty: no POP3 there." },
+    { "pop3.tls_listen", CONF_ADDRS, AT(pop3_tls_listen), .sdef = "",
+      .help = "POP3 over TLS from the first byte, as a rule :995. Empty: no POP3 there." },
+    { "pop3.workers", CONF_U64, AT(pop3_workers), 1, 16, 1, .unit = "processes", .help = "POP3 processes." },
     { "mx.listen", CONF_ADDRS, AT(mx_listen), .sdef = ":25", .help = "SMTP for mail from other servers." },
     { "mx.workers", CONF_U64, AT(mx_workers), 1, 16, 1, .unit = "processes", .help = "SMTP processes." },
     { "content.workers", CONF_U64, AT(content_workers), 1, 16, 2, .unit = "processes",
@@ -49,8 +54,8 @@ static const char *const other_env[] = { "LETTERLOCK_CONFIG", "LETTERLOCK_SERVER
 const struct conf_table *config_tables(size_t *n_out)
 {
     static struct conf_table tables[8];
-    const struct role_def *const roles[] = { &store_role, &content_role, &directory_role, &imap_role,
-                                             &mx_role };
+    const struct role_def *const roles[] = { &store_role, &content_role, &directory_role,
+                                             &imap_role,  &pop3_role,    &mx_role };
 
     tables[0] = (struct conf_table){ server_conf_items, server_conf_nitems };
     for (size_t i = 0; i < ARRAY_LEN(roles); i++)

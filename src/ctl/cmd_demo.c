@@ -37,6 +37,8 @@ static int prepare(struct demo *d)
                               .domain = DEMO_DOMAIN,
                               .imap_listen = "127.0.0.1:2143",
                               .imap_tls_listen = "127.0.0.1:2993",
+                              .pop3_listen = "127.0.0.1:2110",
+                              .pop3_tls_listen = "127.0.0.1:2995",
                               .mx_listen = "127.0.0.1:2525" };
     CLEANUP(buf_release) struct buf err = { .max = KIB(4) };
     int r;
@@ -240,6 +242,8 @@ static void screen(const struct demo *d, size_t sent)
                ctl_program(), DEMO_ADDRESS, d->config_path);
     printf("\n  IMAP       %s with STARTTLS, %s with TLS (self-signed: %s/tls/cert.pem)\n",
            first_of(&v->imap_listen), tls, d->dir);
+    printf("  POP3       %s with STLS, %s with TLS\n", first_of(&v->pop3_listen),
+           first_of(&v->pop3_tls_listen));
     printf("  SMTP       %s takes mail for *@%s that exists\n", first_of(&v->mx_listen), DEMO_DOMAIN);
     if (d->password[0])
         printf("  Samples    %zu messages were delivered\n", sent);

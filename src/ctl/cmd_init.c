@@ -40,9 +40,14 @@ static int put_config(int dir, const struct init_options *o)
                    "[imap]\n"
                    "listen = %s\n"
                    "tls_listen = %s\n\n"
+                   "# POP3 is off until it has an address; as a rule :110 with STLS and :995 with TLS.\n"
+                   "[pop3]\n"
+                   "listen = %s\n"
+                   "tls_listen = %s\n\n"
                    "[mx]\n"
                    "listen = %s\n",
-                   o->domain, o->imap_listen, o->imap_tls_listen, o->mx_listen) < 0)
+                   o->domain, o->imap_listen, o->imap_tls_listen, o->pop3_listen, o->pop3_tls_listen,
+                   o->mx_listen) < 0)
         return EX_OSERR;
     return put(dir, o->dir, "letterlock.conf", buf_str(&b));
 }
@@ -137,9 +142,13 @@ static int init_domain(const char *dir, const char *domain)
 
 int cmd_init(int argc, char **argv)
 {
-    struct init_options o = {
-        .dir = ".", .domain = NULL, .imap_listen = ":143", .imap_tls_listen = ":993", .mx_listen = ":25"
-    };
+    struct init_options o = { .dir = ".",
+                              .domain = NULL,
+                              .imap_listen = ":143",
+                              .imap_tls_listen = ":993",
+                              .pop3_listen = "",
+                              .pop3_tls_listen = "",
+                              .mx_listen = ":25" };
     CLEANUP(buf_release) struct buf passphrase = { .max = KIB(2) };
     char *ascii = NULL;
     bool has_domain, copy = false;

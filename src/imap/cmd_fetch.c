@@ -11,9 +11,9 @@
 #include "lib/mime/imap_format.h"
 #include "lib/mime/section.h"
 #include "lib/mime/structure.h"
+#include "src/common/records.h"
 #include "src/imap/fetch.h"
 #include "src/imap/qresync.h"
-#include "src/imap/records.h"
 
 #define HEADER_BYTES_MAX KIB(256) /* of a header block that is filtered or partly sent */
 #define RESUMES_MAX      20u
@@ -280,8 +280,9 @@ static int write_plain(struct imap_conn *c, struct fetch *f)
     return message_done(c, f);
 }
 
-static int on_row(struct imap_conn *c, Store__Row *row)
+static int on_row(void *ctx, Store__Row *row)
 {
+    struct imap_conn *c = ctx;
     struct fetch *f = c->step_data;
 
     if (f->open) { /* resumed: the literal was announced, its bytes must be there still */
@@ -300,15 +301,17 @@ static int on_row(struct imap_conn *c, Store__Row *row)
     return write_plain(c, f);
 }
 
-static int on_range_row(struct imap_conn *c, Store__Row *row)
+static int on_range_row(void *ctx, Store__Row *row)
 {
+    struct imap_conn *c = ctx;
     struct fetch *f = c->step_data;
 
     return row->uid == f->uid && row->data_bytes == f->left ? 0 : E_GONE;
 }
 
-static int on_bytes(struct imap_conn *c, struct str bytes)
+static int on_bytes(void *ctx, struct str bytes)
 {
+    struct imap_conn *c = ctx;
     struct fetch *f = c->step_data;
 
     if (f->skip)

@@ -1,6 +1,7 @@
 /* src/imap/cmd_store.c: STORE (RFC 9051 6.4.6). The store answers with the rows as they are now. */
 #include "lib/imap/store_args.h"
-#include "src/imap/records.h"
+#include "src/common/records.h"
+#include "src/imap/imap.h"
 
 struct store {
     struct records records;
@@ -20,8 +21,9 @@ static void tell_modseq(struct imap_conn *c, const Store__Row *row)
     resp_printf(&c->w, "MODSEQ (%llu))\r\n", (unsigned long long)row->modseq);
 }
 
-static int on_row(struct imap_conn *c, Store__Row *row)
+static int on_row(void *ctx, Store__Row *row)
 {
+    struct imap_conn *c = ctx;
     struct store *s = c->step_data;
 
     s->rows++;

@@ -5,7 +5,7 @@
 #include "proto/directory.pb-c.h"
 #include "proto/store.pb-c.h"
 #include "src/common/role.h"
-#include "src/mx/peers.h"
+#include "src/common/peers.h"
 #include "src/mx/session.h"
 #include <sys/resource.h>
 #include <unistd.h>

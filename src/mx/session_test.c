@@ -5,7 +5,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
-#include "src/mx/peers.h"
+#include "src/common/peers.h"
 #include "src/mx/session.h"
 #include <fcntl.h>
 #include <unistd.h>

@@ -52,6 +52,7 @@ struct actor *actor_get(const void *id)
         return NULL;
     }
     a->refs = 1;
+    a->index_behind = true; /* until somebody looked */
     return a;
 }
 
@@ -378,6 +379,7 @@ static void job_done(struct work_job *w)
     if (j->leader && j->nchanges)
         actor_tell(a, j->changes, j->nchanges);
     a->written |= j->leader && j->kind != JOB_READ && j->nchanges;
+    index_want(a, j->leader && j->kind != JOB_READ && j->nchanges);
     if (j->kind == JOB_DELIVER && j->leader && a->state == ACTOR_CLOSED)
         lru_use(a);
     j->done(j);

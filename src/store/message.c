@@ -387,7 +387,7 @@ int mailbox_expunge(struct mailbox *box, struct arena *a, const Store__ExpungeRe
         return E_NOMEM;
     b->ranges = q->n_uid_ranges ? q->uid_ranges : everything;
     b->nranges = q->n_uid_ranges ? q->n_uid_ranges : 2;
-    b->deleted_only = true;
+    b->deleted_only = !q->any;
     if ((r = uidset_check(b->ranges, b->nranges)) < 0 || (r = folder_by_id(box, q->folder_id, &f)) < 0)
         return r;
     while ((r = batch_next(box, f.id, b)) > 0)

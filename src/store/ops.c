@@ -74,7 +74,6 @@ RUN(run_sync, mailbox_sync(box, &m->arena, m->req, m->claim, m->resp))
 RUN(run_copy, mailbox_copy(box, &m->arena, m->req, m->resp))
 RUN(run_expunge, mailbox_expunge(box, &m->arena, m->req, m->resp))
 RUN(run_vanished, mailbox_vanished(box, &m->arena, m->req, m->resp))
-RUN(run_search, mailbox_search(box, &m->arena, m->req, m->resp))
 
 static void select_done(struct mailjob *m, struct session *s)
 {
@@ -102,8 +101,6 @@ static const struct mail_op mail_ops[] = {
     [STORE__OP__EXPUNGE] = { D(expunge_request), D(expunge_response), run_expunge, JOB_WRITE, 0, true, NULL },
     [STORE__OP__VANISHED] = { D(vanished_request), D(vanished_response), run_vanished, JOB_READ, READER_FETCH,
                               false, NULL },
-    [STORE__OP__SEARCH] = { D(search_request), D(search_response), run_search, JOB_READ, READER_SEARCH, false,
-                            NULL },
 };
 
 /* Every request with a session has it as its first field. */
@@ -451,7 +448,7 @@ int op_fetch(struct rpc_req *q, struct str body)
         return E_GONE;
     if ((r = stream_new(q, s, m, &t)) < 0)
         return r;
-    if (m->set_seen && !s->read_only) {
+    if (m->set_seen && (!s->read_only || s == s->actor->maildrop)) { /* POP3 selects so for \Recent's sake */
         t->writes = true;
         t->has_operation = false; /* adding a flag again changes nothing */
         t->flags.folder_id = m->folder_id;
@@ -509,7 +506,7 @@ static const struct rpc_op ops[] = {
     [STORE__OP__COPY] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__EXPUNGE] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__VANISHED] = { .run = op_mail, .from = CLIENTS, SESSION },
-    [STORE__OP__SEARCH] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__SEARCH] = { .run = op_search, .from = CLIENTS, SESSION },
     [STORE__OP__STAGE] = { .run = op_stage,
                            .from = FROM(MX) | FROM(IMAP) | FROM(COURIER) | FROM(WEB),
                            .flags = RPC_UP },
@@ -521,6 +518,7 @@ static const struct rpc_op ops[] = {
     [STORE__OP__KEY_REVOKE] = { .run = op_key_revoke, .from = KEYS },
     [STORE__OP__KEY_START_OVER] = { .run = op_key_start_over, .from = KEYS },
     [STORE__OP__KEY_ROTATE] = { .run = op_key_rotate, .from = KEYS },
+    [STORE__OP__MAILDROP_LOCK] = { .run = op_maildrop_lock, .from = FROM(POP3), SESSION },
     [STORE__OP__MAILBOX_REMOVE] = { .run = op_mailbox_remove, .from = KEYS },
 };
 

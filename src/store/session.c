@@ -64,6 +64,8 @@ void session_end(struct session *s)
     if (s->peer_next)
         s->peer_next->peer_prev = s->peer_prev;
     store.nsessions--;
+    if (a->maildrop == s)
+        a->maildrop = NULL;
     free(s);
     if (!a->sessions)
         actor_close_soon(a);

@@ -114,7 +114,8 @@ struct actor {
     struct work_lane *lane, *readers[READERS];
     size_t reading; /* jobs on the readers' lanes */
     struct session *sessions;
-    struct attach *waiting; /* logins that succeeded, until the mailbox is open */
+    struct session *maildrop; /* the POP3 session that has INBOX for itself; NULL: none */
+    struct attach *waiting;   /* logins that succeeded, until the mailbox is open */
     struct verifier verifiers[KEYFILE_SLOTS_MAX];
     size_t nverifiers;
     bool draining, key_busy, close_wanted;
@@ -139,6 +140,10 @@ struct actor {
     bool written; /* since it was noted (noting.c) */
     struct actor *lru_next, *lru_prev;
     bool in_lru;
+    struct actor *index_next; /* indexing.c */
+    bool index_behind, index_listed, indexing;
+    int index_ticks;
+    int64_t index_since_ms;
 };
 
 /* Never NULL but for want of memory; with a reference. */
@@ -154,6 +159,11 @@ void actor_close_soon(struct actor *a);
 int actor_lane_close(struct actor *a);
 /* In the lane: log what failed, with its statement. */
 void actor_log(const char *event, const struct actor *a, int r, const struct db_error *e);
+
+/* ---- the text index follows (indexing.c) --------------------------------------------------------- */
+
+/* A job of an open mailbox is done; `changed`: it may have brought mail. */
+void index_want(struct actor *a, bool changed);
 
 /* ---- compared with what was noted, and noted anew (noting.c): in the lane ------------------------ */
 
@@ -246,6 +256,7 @@ int op_detach(struct rpc_req *q, struct str body);
 int op_unselect(struct rpc_req *q, struct str body);
 int op_mail(struct rpc_req *q, struct str body); /* everything that mail_ops has a row for */
 int op_fetch(struct rpc_req *q, struct str body);
+int op_search(struct rpc_req *q, struct str body);
 int op_flag_store(struct rpc_req *q, struct str body);
 int op_stage(struct rpc_req *q, struct str body);
 int op_unstage(struct rpc_req *q, struct str body);
@@ -257,6 +268,7 @@ int op_key_revoke(struct rpc_req *q, struct str body);
 int op_key_start_over(struct rpc_req *q, struct str body);
 int op_key_rotate(struct rpc_req *q, struct str body);
 int op_mailbox_remove(struct rpc_req *q, struct str body);
+int op_maildrop_lock(struct rpc_req *q, struct str body);
 /* Forget mailbox keys that no sealed record names any more, in its own time. The mailbox is open. */
 void keys_tidy(struct actor *a);
 extern const struct rpc_service store_service;

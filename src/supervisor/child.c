@@ -34,7 +34,7 @@ static bool has_data(enum role_id id)
 
 static bool speaks_tls(enum role_id id)
 {
-    return id == ROLE_IMAP || id == ROLE_MX;
+    return id == ROLE_IMAP || id == ROLE_POP3 || id == ROLE_MX;
 }
 
 /* ---- after fork: only calls that are safe there ---- */

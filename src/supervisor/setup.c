@@ -139,8 +139,8 @@ static int listen_all(struct super *s)
         enum role_id role;
         const char *key;
     } rows[] = {
-        { &v->imap_listen, ROLE_IMAP, "imap.listen" },
-        { &v->imap_tls_listen, ROLE_IMAP, "imap.tls_listen" },
+        { &v->imap_listen, ROLE_IMAP, "imap.listen" }, { &v->imap_tls_listen, ROLE_IMAP, "imap.tls_listen" },
+        { &v->pop3_listen, ROLE_POP3, "pop3.listen" }, { &v->pop3_tls_listen, ROLE_POP3, "pop3.tls_listen" },
         { &v->mx_listen, ROLE_MX, "mx.listen" },
     };
     int r = 0;

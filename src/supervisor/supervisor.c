@@ -34,13 +34,15 @@ static void choose_children(struct super *s)
     add_children(s, &store_role, 1);
     if (all) {
         add_children(s, &imap_role, v->imap_workers);
+        if (v->pop3_listen.n + v->pop3_tls_listen.n)
+            add_children(s, &pop3_role, v->pop3_workers);
         add_children(s, &mx_role, v->mx_workers);
     }
 }
 
 static bool is_front(const struct child *c)
 {
-    return c->def->id == ROLE_IMAP || c->def->id == ROLE_MX;
+    return c->def->id == ROLE_IMAP || c->def->id == ROLE_POP3 || c->def->id == ROLE_MX;
 }
 
 /* ---- a role died ---- */

@@ -189,11 +189,15 @@ export class Service {
     const s = new Service();
     s.dir = options.dir ?? await mkdtemp(path.join(tmpdir(), 'letterlock-'));
     s.ports = options.ports ?? { imap: await freePort(), imaps: await freePort(), mx: await freePort() };
+    if (options.pop3) Object.assign(s.ports, { pop3: await freePort(), pop3s: await freePort() });
     s.env = {
       ...process.env,
       LETTERLOCK_IMAP_LISTEN: `127.0.0.1:${s.ports.imap}`,
       LETTERLOCK_IMAP_TLS_LISTEN: `127.0.0.1:${s.ports.imaps}`,
       LETTERLOCK_MX_LISTEN: `127.0.0.1:${s.ports.mx}`,
+      ...(s.ports.pop3 && {
+        LETTERLOCK_POP3_LISTEN: `127.0.0.1:${s.ports.pop3}`, LETTERLOCK_POP3_TLS_LISTEN: `127.0.0.1:${s.ports.pop3s}`,
+      }),
       LETTERLOCK_CONFIG: path.join(s.dir, 'letterlock.conf'),
       ...options.env,
     };

@@ -5,7 +5,7 @@
 //   # RFC 9051 7.5.1: no EXPUNGE during FETCH            clients 2, messages 3, state selected
 //   C1: a STORE 2 +FLAGS.SILENT (\Deleted)     S1: a OK
 //   C1: b EXPUNGE                              S1: * 2 EXPUNGE | b OK
-// The folder it stands in is the protocol: imap, mx. Settings stand at the end of the first line, three
+// The folder it stands in is the protocol: imap, mx, pop3. Settings stand at the end of the first line, three
 // spaces or more behind the title:
 //   clients N (1)
 //   messages N      so many samples in INBOX (0), delivered by SMTP
@@ -13,6 +13,7 @@
 //   state raw | new | auth | selected (selected)        raw: nothing read yet, new: the greeting is read
 //   clear           no TLS: state raw
 //   mx N, imap N    client N talks to the MX, after EHLO; to IMAP, with INBOX selected
+// Under pop3 "selected" means logged in; "+OK" alone and "-ERR" match by their beginning.
 //   others N        so many more aliases: $OTHER1, $OTHER2…
 //   whole           also under --bytes the lines go in one piece: what is tested is that they do
 // C: and S: are client 1; C*100: and S*100: stand for a hundred of them, \# for their number. What follows S: are the
@@ -94,7 +95,7 @@ const substitute = (text, vars) => text.replace(/\$(\w+)/g, (m, n) => vars[n] ??
 const quote = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 function matches(pattern, line, vars) {
-  const byBeginning = /^(?:[^\s*+]+ (?:OK|NO|BAD)\b|\d{3}[ -])/.test(pattern);
+  const byBeginning = /^(?:[^\s*+]+ (?:OK|NO|BAD)\b|\d{3}[ -]|\+OK$|-ERR)/.test(pattern);
   const names = [];
   const text = Buffer.from(pattern.replace(/…/g, '\0'), 'utf8').toString('latin1')
     .replace(/\\(r|n|t|x[0-9a-fA-F]{2})/g, (_, e) => control[e] ?? byte(e.slice(1)));
@@ -124,12 +125,26 @@ async function send(io, bytes, whole) {
 // A connection knows how its answers are read: lines, or lines with literals.
 async function open(service, proto, set, alias) {
   if (proto === 'mx') return { io: await dial(service.ports.mx), answer: (io) => io.line(PATIENCE_MS) };
+  if (proto === 'pop3') return pop3(service, set, alias);
   const answer = responses;
   if (set.clear) return { io: await dial(service.ports.imap), answer };
   if (set.state === 'raw') return { io: await dial(service.ports.imaps, { secure: true }), answer };
   const c = await service.imap(alias, { login: set.state !== 'new' });
   if (set.state === 'selected') await c.cmd('SELECT INBOX');
   return { io: c.io, answer };
+}
+
+async function pop3(service, set, alias) {
+  const io = await (set.clear ? dial(service.ports.pop3) : dial(service.ports.pop3s, { secure: true }));
+  const answer = (lines) => lines.line(PATIENCE_MS);
+  if (set.state === 'raw') return { io, answer };
+  await answer(io);
+  for (const line of set.state === 'new' ? [] : [`USER ${alias.address}`, `PASS ${alias.password}`]) {
+    await io.write(`${line}\r\n`);
+    const reply = await answer(io);
+    if (!reply.startsWith('+OK')) throw new Error(`${line.slice(0, 4)}: ${reply}`);
+  }
+  return { io, answer };
 }
 
 async function responses(io) {
@@ -187,7 +202,7 @@ async function run(service, file) {
   const set = settings(text.split('\n', 1)[0]);
   const steps = parse(text);
   const proto = path.relative(here, file).split(path.sep)[0];
-  const named = proto === 'imap' || set.imap || set.messages || set.mail.length || /\$(ADDRESS|PASSWORD|PLAIN)\b/.test(text);
+  const named = proto !== 'mx' || set.imap || set.messages || set.mail.length || /\$(ADDRESS|PASSWORD|PLAIN)\b/.test(text);
   const alias = named ? await service.alias() : { address: '', password: '' };
   const plain = Buffer.from(`\0${alias.address}\0${alias.password}`).toString('base64');
   const vars = { ADDRESS: alias.address, PASSWORD: alias.password, PLAIN: plain };
@@ -228,7 +243,7 @@ async function run(service, file) {
 
 const files = named.length ? named.map((f) => path.resolve(f)) : await find(here);
 console.log(`1..${files.length}`);
-const service = await Service.start();
+const service = await Service.start({ pop3: true });
 const queue = [...files];
 let done = 0;
 let failed = 0;

@@ -1,0 +1,79 @@
+/* src/pop3/client.h
+ *
+ * One connection: joins a session to the world. The connection and its timer are client.c's, opening a mailbox
+ * is open.c's, messages and deletion are transfer.c's, a store that begins anew is reattach.c's. */
+#ifndef SRC_POP3_CLIENT_H
+#define SRC_POP3_CLIENT_H
+#include "lib/base/idmap.h"
+#include "proto/directory.pb-c.h"
+#include "proto/store.pb-c.h"
+#include "src/common/peers.h"
+#include "src/common/records.h"
+#include "src/common/role.h"
+#include "src/pop3/session.h"
+
+#define POP3_ASK_MS      30000    /* patience with store and directory: then [SYS/TEMP] */
+#define POP3_DOWNLOAD_MS 86400000 /* as long as the client reads; it is the client's pace that counts */
+#define POP3_OUT_LOW     KIB(32)
+
+struct pop3_client;
+
+struct pop3_server {
+    struct role *role;
+    struct peers *peers;
+    struct pop3_client *clients;
+    struct idmap sessions; /* those with a session, by the beginning of its id, which is random */
+    size_t nclients, reattaching;
+    bool stopping;
+};
+
+struct pop3_client {
+    struct pop3_session s;
+    struct pop3_server *server;
+    struct pop3_client *next, **prev;
+    struct conn *conn;
+    struct timer timer;
+    struct peer_network network;
+    struct rpc_call *call; /* what is asked now */
+    /* the store's session */
+    char session[16];
+    bool has_session;
+    struct buf ticket;
+    uint64_t inbox;        /* folder id */
+    uint32_t *ranges;      /* of UIDs: the listing under way, or what is deleted */
+    size_t nranges, range; /* range: the next of them, when they go in several requests */
+    struct records records;
+    bool enough;                /* no more bytes are wanted */
+    size_t owed;                /* bytes taken for which the store has no new credit yet */
+    uint64_t left;              /* bytes of the message that the store still owes us */
+    struct str password, trash; /* in s.arena */
+};
+
+extern struct pop3_conf pop3_settings;
+
+void client_accept(struct pop3_server *srv, int fd, const struct sockaddr *peer, bool tls);
+/* The session may take input again, or not yet. */
+void client_go_on(struct pop3_client *c);
+static inline ProtobufCBinaryData client_session(struct pop3_client *c)
+{
+    return str_pb(str_of(c->session, sizeof c->session));
+}
+
+/* open.c */
+int client_open(void *ctx, struct str address, struct str password);
+/* Give the session back to the store. */
+void client_detach(struct pop3_client *c);
+
+/* transfer.c */
+int client_fetch(void *ctx, uint32_t uid, bool set_seen);
+void client_fetch_enough(void *ctx);
+int client_commit(void *ctx);
+/* The client has read: give the store credit for what it took. */
+void client_credit(struct pop3_client *c);
+
+/* reattach.c */
+MUST_CHECK int client_session_set(struct pop3_client *c, const Store__AttachResponse *m);
+void client_session_forget(struct pop3_client *c);
+void reattach_all(struct pop3_server *srv, struct rpc_link *l);
+void reattach_event(struct pop3_server *srv, uint32_t event, struct str body);
+#endif

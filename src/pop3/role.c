@@ -1,0 +1,112 @@
+/* src/pop3/role.c
+ *
+ * The POP3 role: listens, asks store and directory, opens no file. */
+#include "lib/base/errors.h"
+#include "lib/base/log.h"
+#include "src/pop3/client.h"
+#include <sys/resource.h>
+
+struct pop3_conf pop3_settings;
+
+static void on_up(void *ctx, struct rpc_link *l)
+{
+    struct pop3_server *srv = role_data(ctx);
+
+    if (l == role_link(ctx, ROLE_STORE))
+        reattach_all(srv, l);
+    else
+        rpc_link_ready(l);
+}
+
+static void on_event(void *ctx, struct rpc_link *l, uint32_t event, struct str body)
+{
+    if (l == role_link(ctx, ROLE_STORE))
+        reattach_event(role_data(ctx), event, body);
+}
+
+static const struct rpc_link_ops links = { .on_up = on_up, .on_event = on_event };
+
+/* Descriptors for all connections, as far as the system lets us. */
+static void raise_descriptors(void)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+        return;
+    l.rlim_cur = l.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < pop3_settings.max_connections + 128)
+        log_event(LOG_WARN, "pop3.few_descriptors", F_U64("limit", l.rlim_cur),
+                  F_U64("connections", pop3_settings.max_connections));
+}
+
+static int init(struct role *r)
+{
+    struct pop3_server *srv = calloc(1, sizeof *srv);
+
+    if (!srv || !(srv->peers = peers_new()))
+        return E_NOMEM; /* the process ends: the kernel frees */
+    srv->role = r;
+    role_set_data(r, srv);
+    raise_descriptors();
+    return 0;
+}
+
+struct port {
+    struct pop3_server *srv;
+    bool tls;
+};
+
+static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t len UNUSED)
+{
+    struct port *p = ctx;
+
+    client_accept(p->srv, fd, peer, p->tls);
+}
+
+static int start(struct role *r)
+{
+    size_t n;
+    const struct role_listener *v = role_listeners(r, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        struct port *p = calloc(1, sizeof *p); /* as long as the process */
+
+        if (!p)
+            return E_NOMEM;
+        *p = (struct port){ role_data(r), strcmp(v[i].key, "pop3.tls_listen") == 0 };
+        if (!role_tls(r)) /* without TLS nobody can log in */
+            log_event(LOG_WARN, "pop3.no_certificate", F_Z("key", v[i].key));
+        if (p->tls && !role_tls(r))
+            continue;
+        if (!listener_new(role_loop(r), v[i].fd, accepted, p))
+            return E_NOMEM;
+    }
+    return 0;
+}
+
+static void stop(struct role *r)
+{
+    struct pop3_server *srv = role_data(r);
+
+    srv->stopping = true;
+    if (srv->nclients == 0) {
+        role_stopped(r);
+        return;
+    }
+    for (struct pop3_client *c = srv->clients; c; c = c->next) /* conn_close frees later, never from here */
+        if (c->s.state != POP3_ST_UPDATE) /* QUIT gets its answer; the supervisor's patience bounds it */
+            pop3_session_end(&c->s, "-ERR [SYS/TEMP] The server is going down");
+}
+
+const struct role_def pop3_role = {
+    .id = ROLE_POP3,
+    .items = pop3_conf_items,
+    .nitems = POP3_CONF_ITEMS,
+    .conf = &pop3_settings,
+    .conf_bytes = sizeof pop3_settings,
+    .asks = FROM(STORE) | FROM(DIRECTORY),
+    .links = &links,
+    .init = init,
+    .start = start,
+    .stop = stop,
+};

@@ -1,0 +1,134 @@
+#include "src/store/index.h"
+#include "src/store/mailbox_private.h"
+
+static int run_one(struct mailbox *box, const char *sql, int64_t id)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_i64(st, 1, id);
+    return stmt_run(st);
+}
+
+int index_note(struct mailbox *box, int64_t email_id)
+{
+    return run_one(box, "INSERT INTO unindexed VALUES (?1, 0)", email_id);
+}
+
+int index_forget(struct mailbox *box, int64_t email_id)
+{
+    int r = run_one(box, "DELETE FROM unindexed WHERE email_id = ?1", email_id);
+
+    if (r < 0 || db_changes(box->db) > 0)
+        return r; /* it was never in the index, or its row there is a tombstone already */
+    return run_one(box, "DELETE FROM search_index WHERE rowid = ?1", email_id);
+}
+
+int mailbox_index_waiting(struct mailbox *box, uint64_t *n_out)
+{
+    int64_t n = 0;
+    int r = db_get_i64(box->db, "SELECT count(*) FROM unindexed WHERE state = 0", &n);
+
+    *n_out = (uint64_t)n;
+    return r;
+}
+
+/* ---- a batch ---------------------------------------------------------------------------------- */
+
+struct batch {
+    struct mailbox *box;
+    struct chunk_decoder decoder;
+    struct buf part[2]; /* header lines, body */
+};
+
+static void batch_release(struct batch *b)
+{
+    chunk_decoder_release(&b->decoder);
+    buf_release(&b->part[0]);
+    buf_release(&b->part[1]);
+}
+
+/* Its text into b->part. 1; 0 when it is too long. */
+static int text_read(struct batch *b, int64_t email_id)
+{
+    static const char sql[] =
+        "SELECT part, codec, bytes, data FROM email_text WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int64_t first = email_id * (INT64_C(1) << ROW_SHIFT);
+    int r = stmt_get(b->box->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    buf_clear(&b->part[0]);
+    buf_clear(&b->part[1]);
+    stmt_bind_i64(st, 1, first);
+    stmt_bind_i64(st, 2, first + ROWS_MAX);
+    while ((r = stmt_step(st)) > 0) {
+        size_t bytes = (size_t)stmt_u64(st, 2);
+
+        if (b->part[0].n + b->part[1].n + bytes > INDEX_TEXT_MAX)
+            return 0;
+        r = chunk_decode_with(&b->decoder, stmt_i64(st, 1), stmt_str(st, 3), bytes,
+                              &b->part[stmt_i64(st, 0) != 0]);
+        if (r < 0)
+            return r;
+    }
+    return r < 0 ? r : 1;
+}
+
+/* Two line ends behind each part: whatever one or two letters a text ends with begin a trigram too
+ * (searchindex.c, needles below three). */
+static int text_insert(struct batch *b, int64_t email_id)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(b->box->db, "INSERT INTO search_index (rowid, head, body) VALUES (?1, ?2, ?3)", &st);
+
+    if (r < 0 || (r = buf_puts(&b->part[0], STR("\n\n"))) < 0 || (r = buf_puts(&b->part[1], STR("\n\n"))) < 0)
+        return r;
+    stmt_bind_i64(st, 1, email_id);
+    stmt_bind_str(st, 2, buf_str(&b->part[0]));
+    stmt_bind_str(st, 3, buf_str(&b->part[1]));
+    return stmt_run(st);
+}
+
+static int index_one(struct batch *b, int64_t email_id)
+{
+    int r = text_read(b, email_id);
+
+    if (r <= 0)
+        return r < 0 ? r : run_one(b->box, "UPDATE unindexed SET state = 1 WHERE email_id = ?1", email_id);
+    if ((r = text_insert(b, email_id)) < 0)
+        return r;
+    return run_one(b->box, "DELETE FROM unindexed WHERE email_id = ?1", email_id);
+}
+
+static int waiting_read(struct mailbox *box, int64_t ids[INDEX_BATCH_MAX])
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int n = 0, r = stmt_get(box->db,
+                            "SELECT email_id FROM unindexed WHERE state = 0 ORDER BY email_id LIMIT ?1", &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_i64(st, 1, INDEX_BATCH_MAX);
+    while ((r = stmt_step(st)) > 0)
+        ids[n++] = stmt_i64(st, 0);
+    return r < 0 ? r : n;
+}
+
+int mailbox_index_step(struct mailbox *box, int64_t budget_ms)
+{
+    CLEANUP(batch_release)
+    struct batch b = { .box = box, .part = { { .max = MIB(1) }, { .max = MIB(1) } } };
+    int64_t ids[INDEX_BATCH_MAX], until = clock_mono_ms() + budget_ms;
+    int n = waiting_read(box, ids), done = 0, r = 0;
+
+    while (done < n && (done == 0 || clock_mono_ms() < until)) {
+        if ((r = index_one(&b, ids[done])) < 0)
+            return r;
+        done++;
+    }
+    return n < 0 ? n : done;
+}

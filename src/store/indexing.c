@@ -1,0 +1,133 @@
+/* src/store/indexing.c: the index follows the deliveries. An open mailbox whose index may be behind is
+ * on a list; once the writer's lane has nothing else to do, batches run one after the other until
+ * nothing waits. A lane that is never idle gives them a share all the same. Waiting a little first makes
+ * one batch, one sync, of what comes together. */
+#include "src/store/store.h"
+#include "src/store/index.h"
+
+#define TICK_MS   250
+#define SETTLE_MS 1500 /* after the first change, before the first batch */
+#define PATIENCE  4    /* ticks of a busy lane between two batches */
+#define BATCH_MS  30
+
+static struct {
+    struct timer tick;
+    struct actor *list;
+    bool ready;
+} indexing;
+
+struct index_job {
+    struct job job;
+};
+
+static int index_run(struct job *j, struct mailbox *box)
+{
+    int r;
+
+    if (!box)
+        return E_CLOSED;
+    if ((r = mailbox_begin(box)) < 0)
+        return r;
+    if ((r = mailbox_index_step(box, BATCH_MS)) > 0) {
+        int n = r;
+
+        r = mailbox_commit(box);
+        r = r < 0 ? r : n;
+    }
+    if (r < 0)
+        actor_log("store.index_failed", j->actor, r, db_error_detail(mailbox_db(box)));
+    if (r <= 0)
+        mailbox_rollback(box);
+    return r;
+}
+
+static void unlist(struct actor *a)
+{
+    struct actor **at = &indexing.list;
+
+    while (*at && *at != a)
+        at = &(*at)->index_next;
+    if (*at)
+        *at = a->index_next;
+    a->index_next = NULL;
+    a->index_listed = false;
+    actor_unref(a);
+}
+
+static bool submit(struct actor *a);
+
+static void index_done(struct job *j)
+{
+    struct actor *a = j->actor;
+    int r = j->status;
+
+    free(CONTAINER_OF(j, struct index_job, job));
+    a->indexing = false;
+    a->index_ticks = 0;
+    if (r > 0 && a->state == ACTOR_OPEN && !store.stopping) {
+        if (work_lane_idle(a->lane))
+            submit(a);
+        return;
+    }
+    a->index_behind = r > 0 || r == E_CLOSED; /* what failed is tried again after the next change */
+    unlist(a);
+}
+
+static bool submit(struct actor *a)
+{
+    struct index_job *x = calloc(1, sizeof *x);
+
+    if (!x)
+        return false;
+    x->job = (struct job){ .kind = JOB_ALONE, .run = index_run, .done = index_done };
+    a->indexing = true;
+    if (actor_submit(a, &x->job) == 0)
+        return true;
+    a->indexing = false;
+    free(x);
+    return false;
+}
+
+static void look_at(struct actor *a, int64_t now)
+{
+    if (a->indexing)
+        return;
+    if (a->state != ACTOR_OPEN || store.stopping) {
+        unlist(a);
+        return;
+    }
+    if (now - a->index_since_ms < SETTLE_MS)
+        return;
+    if (work_lane_idle(a->lane) || ++a->index_ticks >= PATIENCE)
+        submit(a);
+}
+
+static void tick(struct timer *t)
+{
+    int64_t now = clock_mono_ms();
+
+    for (struct actor *a = indexing.list, *next; a; a = next) {
+        next = a->index_next;
+        look_at(a, now);
+    }
+    if (indexing.list)
+        timer_set(t, TICK_MS);
+}
+
+void index_want(struct actor *a, bool changed)
+{
+    a->index_behind |= changed;
+    if (!a->index_behind || a->index_listed || a->state != ACTOR_OPEN || store.stopping)
+        return;
+    if (!indexing.ready && timer_init(&indexing.tick, store.loop, tick) < 0)
+        return;
+    indexing.ready = true;
+    a->index_listed = true;
+    a->index_ticks = 0;
+    a->index_since_ms = clock_mono_ms();
+    a->index_next = indexing.list;
+    indexing.list = a;
+    actor_ref(a);
+    if (!timer_is_set(&indexing.tick))
+        timer_set(&indexing.tick, TICK_MS);
+}

@@ -1,0 +1,87 @@
+/* src/store/search_private.h: shared by the files of SEARCH only. */
+#ifndef SRC_STORE_SEARCH_PRIVATE_H
+#define SRC_STORE_SEARCH_PRIVATE_H
+#include "src/store/mailbox_private.h"
+#include "src/store/search.h"
+#include "src/store/searchset.h"
+#include <stdatomic.h>
+
+#define HEADERS_MAX MIB(4) /* header lines of one message that are searched */
+
+/* A key of the tree. Children stand in the order in which they are planned and decided: the cheapest
+ * first. */
+struct node {
+    const Store__SearchKey *k;
+    struct node **child;
+    size_t n;
+    unsigned cost;
+    struct buf needle; /* folded */
+    struct buf name;   /* HEADER: the field's name, folded */
+    int64_t ms;        /* dates, clipped to what the fixed width can say */
+    /* What planning found, inside the set it was asked about: certain, and possible but not certain. */
+    bool planned;
+    struct uidset yes, maybe;
+};
+
+/* Emails by their row, one bit each. */
+struct idbits {
+    uint64_t *w;
+    size_t words;
+    uint64_t count;
+};
+
+/* The text of one email: its header lines whole, its body row by row. */
+struct reader {
+    struct mailbox *box;
+    struct stmt *st; /* open on its rows */
+    struct chunk_decoder decoder;
+    struct buf head, body;
+    int64_t email_id;
+    bool on_row, have_head, have_body, body_whole;
+};
+
+/* A message that is being decided. */
+struct subject {
+    uint32_t uid, flags;
+    uint64_t modseq, bytes;
+    int64_t email_id, internal_ms, saved_ms;
+};
+
+struct search {
+    const Store__SearchRequest *q;
+    struct arena arena;
+    struct node *root;
+    size_t nodes;
+    atomic_bool stop;
+    bool planned;
+    uint64_t folder_id;
+    bool have_all, have_tail;
+    struct uidset all;  /* every message of the folder */
+    struct uidset tail; /* those whose text no index knows */
+    struct uidset found, open;
+    size_t at;     /* in `open`: the range that is next */
+    uint32_t next; /* in that range; 0: its begin */
+    uint64_t decided;
+    struct reader reader;
+};
+
+int64_t iso_ms(struct str iso);
+
+/* search.c: the folder's UIDs, read once. */
+MUST_CHECK int search_all(struct search *s, struct mailbox *box, const struct uidset **out);
+/* searchplan.c: n->yes and n->maybe, within `bound` (NULL: the folder). */
+MUST_CHECK int node_plan(struct search *s, struct mailbox *box, struct node *n, const struct uidset *bound);
+/* searchtext.c: 1, 0. The message is one that planning left open. */
+MUST_CHECK int node_decide(struct search *s, struct mailbox *box, struct node *n, struct subject *m);
+/* searchindex.c: messages whose text may match; *exact_out: those that are not of the tail do. 0: the
+ * index cannot say, 1: it did. */
+MUST_CHECK int index_candidates(struct search *s, struct mailbox *box, const struct node *n,
+                                struct uidset *out, bool *exact_out);
+MUST_CHECK int index_tail(struct search *s, struct mailbox *box, const struct uidset **out);
+
+static inline bool is_text(const Store__SearchKey *k)
+{
+    return k->type == STORE__SEARCH_KEY__TYPE__HEADER || k->type == STORE__SEARCH_KEY__TYPE__BODY ||
+           k->type == STORE__SEARCH_KEY__TYPE__TEXT;
+}
+#endif
