@@ -1,57 +1,162 @@
 #include "src/store/chunk.h"
 #include "lib/base/errors.h"
+#include "src/store/dictionary.h"
+#include <pthread.h>
+#include <sys/types.h>
 #include <zstd.h>
 #include <zstd_errors.h>
-#include <sys/types.h>
 
-#define LEVEL       3
-#define WORTH_BYTES 64u     /* smaller inputs cost more as a frame than they save */
-#define PROBE_BYTES KIB(16) /* of a large input: tells base64 and pictures from text */
+#define LEVEL                3
+#define WORTH_BYTES          64u     /* smaller inputs cost more as a frame than they save */
+#define PROBE_BYTES          KIB(16) /* of a large input: tells base64 and pictures from text */
+#define DICTIONARY_INPUT_MAX KIB(64) /* above, an input is its own best dictionary */
+#define IDLE_MAX             4u      /* contexts of each kind kept, some 1 MiB each */
 
-/* Compressed size, 0 when it does not fit `cap` (not worth it), or E_NOMEM. */
-static ssize_t squeeze(struct str in, void *out, size_t cap)
+/* ---- contexts ----------------------------------------------------------------------------------- */
+
+/* One of zstd's contexts of either kind, and the dictionary that it was given. */
+struct context {
+    ZSTD_CCtx *c;
+    ZSTD_DCtx *d;
+    uint64_t epoch; /* of its making: older than `epoch` below, it may know a closed mailbox */
+};
+static struct {
+    pthread_mutex_t lock;
+    uint64_t epoch;
+    struct context idle[IDLE_MAX];
+    size_t n;
+} contexts = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static pthread_once_t dictionary_once = PTHREAD_ONCE_INIT;
+static ZSTD_CDict *dictionary_c;
+static ZSTD_DDict *dictionary_d;
+
+static void dictionary_make(void)
 {
-    ZSTD_CCtx *c = ZSTD_createCCtx();
+    dictionary_c = ZSTD_createCDict(dictionary_mail_1, dictionary_mail_1_bytes, LEVEL);
+    dictionary_d = ZSTD_createDDict(dictionary_mail_1, dictionary_mail_1_bytes);
+}
+
+/* Both, made once and for all threads; without memory for them what needs them says E_NOMEM. */
+static bool dictionary_ready(void)
+{
+    pthread_once(&dictionary_once, dictionary_make);
+    return dictionary_c && dictionary_d;
+}
+
+static void context_free(struct context *x)
+{
+    ZSTD_freeCCtx(x->c);
+    ZSTD_freeDCtx(x->d);
+    *x = (struct context){ 0 };
+}
+
+static bool context_settle(ZSTD_CCtx *c)
+{
+    return !ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_compressionLevel, LEVEL)) &&
+           !ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_dictIDFlag, 0)); /* the row's codec says it */
+}
+
+static int context_take(struct context *x)
+{
+    pthread_mutex_lock(&contexts.lock);
+    *x = (struct context){ .epoch = contexts.epoch };
+    if (contexts.n)
+        *x = contexts.idle[--contexts.n];
+    pthread_mutex_unlock(&contexts.lock);
+    if (x->c)
+        return 0;
+    x->c = ZSTD_createCCtx();
+    x->d = ZSTD_createDCtx();
+    if (x->c && x->d && context_settle(x->c))
+        return 0;
+    context_free(x);
+    return E_NOMEM;
+}
+
+static void context_give(struct context *x)
+{
+    pthread_mutex_lock(&contexts.lock);
+    if (x->c && x->epoch == contexts.epoch && contexts.n < IDLE_MAX) {
+        contexts.idle[contexts.n++] = *x;
+        *x = (struct context){ 0 };
+    }
+    pthread_mutex_unlock(&contexts.lock);
+    context_free(x);
+}
+
+void chunk_forget(void)
+{
+    struct context old[IDLE_MAX];
     size_t n;
 
-    if (!c)
+    pthread_mutex_lock(&contexts.lock);
+    contexts.epoch++;
+    n = contexts.n;
+    memcpy(old, contexts.idle, n * sizeof *old);
+    contexts.n = 0;
+    pthread_mutex_unlock(&contexts.lock);
+    for (size_t i = 0; i < n; i++)
+        context_free(&old[i]);
+}
+
+/* ---- frames ------------------------------------------------------------------------------------- */
+
+/* Compressed size, 0 when it does not fit `cap` (not worth it), or E_NOMEM. */
+static ssize_t squeeze(struct context *x, const ZSTD_CDict *dict, struct str in, void *out, size_t cap)
+{
+    size_t n = ZSTD_CCtx_refCDict(x->c, dict);
+
+    if (!ZSTD_isError(n))
+        n = ZSTD_compress2(x->c, out, cap, in.p, in.n);
+    if (!ZSTD_isError(n))
+        return (ssize_t)n;
+    ZSTD_CCtx_reset(x->c, ZSTD_reset_session_only);
+    return ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation ? E_NOMEM : 0;
+}
+
+static int expand(ZSTD_DCtx *d, const ZSTD_DDict *dict, struct str data, void *out, size_t n)
+{
+    size_t got = ZSTD_DCtx_refDDict(d, dict);
+
+    if (!ZSTD_isError(got))
+        got = ZSTD_decompressDCtx(d, out, n, data.p, data.n);
+    if (ZSTD_isError(got) && ZSTD_getErrorCode(got) == ZSTD_error_memory_allocation)
         return E_NOMEM;
-    n = ZSTD_compressCCtx(c, out, cap, in.p, in.n, LEVEL);
-    ZSTD_freeCCtx(c);
-    if (ZSTD_isError(n))
-        return ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation ? E_NOMEM : 0;
-    return (ssize_t)n;
+    return got == n ? 0 : E_CORRUPT;
 }
 
-static int expand_with(struct chunk_decoder *k, struct str data, void *out, size_t n)
-{
-    if (!k->d && !(k->d = ZSTD_createDCtx()))
-        return E_NOMEM;
-    return ZSTD_decompressDCtx(k->d, out, n, data.p, data.n) == n ? 0 : E_CORRUPT;
-}
-
-void chunk_decoder_release(struct chunk_decoder *k)
-{
-    ZSTD_freeDCtx(k->d);
-    k->d = NULL;
-}
-
-static int expand(struct str data, void *out, size_t n)
-{
-    CLEANUP(chunk_decoder_release) struct chunk_decoder k = { 0 };
-
-    return expand_with(&k, data, out, n);
-}
-
-/* Base64 shrinks to 0.76, and costs every reader its decompression: it stays as it is. */
+/* An eighth is the least that pays for every reader's decompression. */
 static size_t worth(size_t n)
 {
-    return n - n * 3 / 10;
+    return n - n / 8;
 }
 
-int chunk_encode(struct str in, struct buf *scratch, struct chunk *out)
+/* 1 when `out` is a frame, 0 when it does not pay. p: room for twice the input. */
+static int frame_make(struct context *x, struct str in, bool dictionary, char *p, struct chunk *out)
 {
-    ssize_t n = 0;
+    ssize_t n;
+    int r;
+
+    if (in.n > 2 * PROBE_BYTES) {
+        struct str probe = { in.p + (in.n - PROBE_BYTES) / 2, PROBE_BYTES };
+
+        if ((n = squeeze(x, NULL, probe, p, worth(probe.n))) <= 0)
+            return (int)n;
+    }
+    if ((n = squeeze(x, dictionary ? dictionary_c : NULL, in, p, worth(in.n))) <= 0)
+        return (int)n;
+    r = expand(x->d, dictionary ? dictionary_d : NULL, (struct str){ p, (size_t)n }, p + in.n, in.n);
+    if (r == E_NOMEM || (r == 0 && memcmp(p + in.n, in.p, in.n) != 0))
+        return r;
+    if (r == 0)
+        *out = (struct chunk){ .codec = dictionary ? CHUNK_MAIL_1 : CHUNK_ZSTD, .data = { p, (size_t)n } };
+    return 0;
+}
+
+static int encode(struct str in, bool dictionary, struct buf *scratch, struct chunk *out)
+{
+    CLEANUP(context_give) struct context x = { 0 };
     char *p;
     int r;
 
@@ -59,43 +164,54 @@ int chunk_encode(struct str in, struct buf *scratch, struct chunk *out)
     if (in.n < WORTH_BYTES)
         return 0;
     buf_clear(scratch);
-    if (!(p = buf_reserve(scratch, 2 * in.n)))
+    if ((dictionary && !dictionary_ready()) || !(p = buf_reserve(scratch, 2 * in.n)))
         return E_NOMEM;
-    if (in.n > 2 * PROBE_BYTES) {
-        struct str probe = { in.p + (in.n - PROBE_BYTES) / 2, PROBE_BYTES };
+    return (r = context_take(&x)) < 0 ? r : frame_make(&x, in, dictionary, p, out);
+}
 
-        if ((n = squeeze(probe, p, worth(probe.n))) <= 0)
-            return (int)n;
-    }
-    if ((n = squeeze(in, p, worth(in.n))) <= 0)
-        return (int)n;
-    if ((r = expand((struct str){ p, (size_t)n }, p + in.n, in.n)) == E_NOMEM)
-        return r;
-    if (r == 0 && memcmp(p + in.n, in.p, in.n) == 0)
-        *out = (struct chunk){ .codec = CHUNK_ZSTD, .data = { p, (size_t)n } };
-    return 0;
+int chunk_encode(struct str in, struct buf *scratch, struct chunk *out)
+{
+    return encode(in, in.n <= DICTIONARY_INPUT_MAX, scratch, out);
+}
+
+int chunk_encode_plain(struct str in, struct buf *scratch, struct chunk *out)
+{
+    return encode(in, false, scratch, out);
+}
+
+static int decode(ZSTD_DCtx *d, int64_t codec, struct str data, size_t bytes, struct buf *out)
+{
+    void *p = codec == CHUNK_MAIL_1 && !dictionary_ready() ? NULL : buf_reserve(out, bytes);
+    int r = p ? expand(d, codec == CHUNK_MAIL_1 ? dictionary_d : NULL, data, p, bytes) : E_NOMEM;
+
+    if (r == 0)
+        out->n += bytes;
+    return r;
 }
 
 int chunk_decode(int64_t codec, struct str data, size_t bytes, struct buf *out)
 {
-    CLEANUP(chunk_decoder_release) struct chunk_decoder k = { 0 };
-
-    return chunk_decode_with(&k, codec, data, bytes, out);
-}
-
-int chunk_decode_with(struct chunk_decoder *k, int64_t codec, struct str data, size_t bytes, struct buf *out)
-{
-    void *p;
+    CLEANUP(context_give) struct context x = { 0 };
     int r;
 
     if (codec == CHUNK_RAW)
         return data.n == bytes ? buf_puts(out, data) : E_CORRUPT;
-    if (codec != CHUNK_ZSTD)
+    if (codec != CHUNK_ZSTD && codec != CHUNK_MAIL_1)
         return E_VERSION;
-    if (!(p = buf_reserve(out, bytes)))
+    return (r = context_take(&x)) < 0 ? r : decode(x.d, codec, data, bytes, out);
+}
+
+int chunk_decode_with(struct chunk_decoder *k, int64_t codec, struct str data, size_t bytes, struct buf *out)
+{
+    if (codec != CHUNK_ZSTD && codec != CHUNK_MAIL_1)
+        return chunk_decode(codec, data, bytes, out);
+    if (!k->d && !(k->d = ZSTD_createDCtx()))
         return E_NOMEM;
-    if ((r = expand_with(k, data, p, bytes)) < 0)
-        return r;
-    out->n += bytes;
-    return 0;
+    return decode(k->d, codec, data, bytes, out);
+}
+
+void chunk_decoder_release(struct chunk_decoder *k)
+{
+    ZSTD_freeDCtx(k->d);
+    k->d = NULL;
 }

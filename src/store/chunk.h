@@ -1,33 +1,41 @@
 /* src/store/chunk.h
  *
- * Bytes as they stand in a row: as they are, or a zstd frame of their own when that pays. What was
- * compressed is decompressed and compared before it counts, so nothing is stored that does not come
- * back. Contexts are made
- * and freed for each, so that lib/base/wipe_alloc.h wipes what they held of a letter. */
+ * Bytes as they stand in a row: as they are, or a zstd frame of their own when that pays; small ones with
+ * a dictionary (data/dictionary), whose version is the codec: a codec is never given another meaning. What
+ * was compressed is decompressed and compared before it counts, so nothing is stored that does not come
+ * back. Contexts are kept for the next one of any thread; what they hold of a letter goes with
+ * chunk_forget. */
 #ifndef SRC_STORE_CHUNK_H
 #define SRC_STORE_CHUNK_H
 #include "lib/base/buf.h"
 
 #define CHUNK_BYTES_MAX KIB(256) /* of input */
 
-enum chunk_codec { CHUNK_RAW = 0, CHUNK_ZSTD = 1 };
+/* CHUNK_MAIL_1: zstd with data/dictionary/mail-1. */
+enum chunk_codec { CHUNK_RAW = 0, CHUNK_ZSTD = 1, CHUNK_MAIL_1 = 2 };
 
 struct chunk {
     enum chunk_codec codec;
     struct str data; /* points at the input or into the scratch */
 };
 
-/* `scratch` is overwritten; .max at least CHUNK_SCRATCH_MAX. The input may be up to 1 MiB. */
-#define CHUNK_SCRATCH_MAX MIB(3)
+/* `scratch` is overwritten; .max at least CHUNK_SCRATCH_MAX. The input may be up to 1.5 MiB. E_NOMEM. */
+#define CHUNK_SCRATCH_MAX (MIB(3) + KIB(64))
 MUST_CHECK int chunk_encode(struct str in, struct buf *scratch, struct chunk *out);
-/* Appends exactly `bytes` bytes to out; E_CORRUPT when that is not what is in it. */
+/* The same for tables whose CHECK knows no dictionary. */
+MUST_CHECK int chunk_encode_plain(struct str in, struct buf *scratch, struct chunk *out);
+/* Appends exactly `bytes` bytes to out; E_CORRUPT when that is not what is in it; E_VERSION: a codec of a
+ * newer program. */
 MUST_CHECK int chunk_decode(int64_t codec, struct str data, size_t bytes, struct buf *out);
-/* The same with a decompressor that is kept from call to call: making one costs more than a letter.
- * Start zeroed; release wipes what it held. One thread at a time. */
+/* The same with a decompressor of the caller's own, for many in a row. Start zeroed; release wipes what it
+ * held. One thread at a time. */
 struct chunk_decoder {
     void *d;
 };
 MUST_CHECK int chunk_decode_with(struct chunk_decoder *k, int64_t codec, struct str data, size_t bytes,
                                  struct buf *out);
 void chunk_decoder_release(struct chunk_decoder *k);
+/* Once a mailbox is closed nothing of it may stay in memory: contexts that lie idle are freed (and with
+ * lib/base/wipe_alloc.h wiped), those in use as soon as they are no longer. Any thread. */
+void chunk_forget(void);
 #endif

@@ -1,9 +1,11 @@
-/* src/store/email.c: emails, which never change. The first 256 KiB of the header block stand in
- * email_head, everything behind in email_body in rows of 256 KiB input, so that a partial FETCH
- * decodes one row, and no more than one is in memory. */
+/* src/store/email.c: emails, which never change. The structure and the first 256 KiB of the header block
+ * stand in email_top. Behind lie raw runs, in email_raw in rows of 256 KiB input, and parts (part.h); the
+ * email's map says in which order. A partial FETCH decodes the rows it needs, one at a time. */
 #include "src/store/mailbox_private.h"
 #include "src/store/index.h"
+#include "src/store/part.h"
 #include <sodium.h>
+#include <sys/types.h>
 
 #define REFERENCES_MAX 64u
 #define REF_BYTES      16u
@@ -72,9 +74,9 @@ static int row_insert(struct mailbox *box, const char *sql, int64_t id, int part
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
     struct chunk c;
-    int r;
+    int r = part < 0 ? chunk_encode(in, scratch, &c) : chunk_encode_plain(in, scratch, &c);
 
-    if ((r = chunk_encode(in, scratch, &c)) < 0 || (r = stmt_get(box->db, sql, &st)) < 0)
+    if (r < 0 || (r = stmt_get(box->db, sql, &st)) < 0)
         return r;
     stmt_bind_i64(st, 1, id);
     stmt_bind_i64(st, 2, c.codec);
@@ -111,39 +113,40 @@ static int rows_insert(struct mailbox *box, const char *sql, int part, int64_t e
     return 0;
 }
 
-static int head_insert(struct mailbox *box, int64_t id, const struct email_in *e, size_t head_bytes)
+/* Structure and head in one frame: the one says again much of what stands in the other. */
+static int top_insert(struct mailbox *box, int64_t id, const struct email_in *e, size_t head_bytes)
 {
-    static const char sql[] = "INSERT INTO email_head VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    static const char sql[] = "INSERT INTO email_top VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     CLEANUP(buf_release)
-    struct buf head = { .max = CHUNK_BYTES_MAX }, s1 = { .max = CHUNK_SCRATCH_MAX },
-               s2 = { .max = CHUNK_SCRATCH_MAX };
+    struct buf top = { .max = MAILBOX_STRUCTURE_MAX + CHUNK_BYTES_MAX + 1 },
+               scratch = { .max = CHUNK_SCRATCH_MAX };
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    struct chunk structure, bytes;
-    void *p = buf_reserve(&head, head_bytes ? head_bytes : 1);
+    struct chunk c;
+    char *p = buf_reserve(&top, e->structure.n + head_bytes + 1);
     int r;
 
     if (!p)
         return E_NOMEM;
-    if ((r = bytes_read(e->message, 0, p, head_bytes)) < 0 ||
-        (r = chunk_encode(e->structure, &s1, &structure)) < 0 ||
-        (r = chunk_encode(str_of(p, head_bytes), &s2, &bytes)) < 0 || (r = stmt_get(box->db, sql, &st)) < 0)
+    memcpy(p, e->structure.n ? e->structure.p : "", e->structure.n);
+    top.n = e->structure.n + head_bytes;
+    if ((r = bytes_read(e->message, 0, p + e->structure.n, head_bytes)) < 0 ||
+        (r = chunk_encode(buf_str(&top), &scratch, &c)) < 0 || (r = stmt_get(box->db, sql, &st)) < 0)
         return r;
     stmt_bind_i64(st, 1, id);
-    stmt_bind_i64(st, 2, structure.codec);
+    stmt_bind_i64(st, 2, c.codec);
     stmt_bind_u64(st, 3, e->structure.n);
-    stmt_bind_blob(st, 4, structure.data);
-    stmt_bind_i64(st, 5, bytes.codec);
-    stmt_bind_u64(st, 6, head_bytes);
-    stmt_bind_blob(st, 7, bytes.data);
-    stmt_bind_str_or_null(st, 8, e->preview);
+    stmt_bind_u64(st, 4, top.n);
+    stmt_bind_blob(st, 5, c.data);
+    stmt_bind_str_or_null(st, 6, e->preview);
     return stmt_run(st);
 }
 
-static int email_row_insert(struct mailbox *box, const struct email_in *e, size_t head_bytes, int64_t *id_out)
+static int email_row_insert(struct mailbox *box, const struct email_in *e, size_t head_bytes, struct str map,
+                            int64_t *id_out)
 {
     static const char sql[] =
         "INSERT INTO email (object_id, thread_id, bytes, header_bytes, head_bytes, sent, "
-        "message_id, sent_zone) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        "message_id, sent_zone, map) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     uint8_t object_id[12], thread[12];
     char sent[CLOCK_ISO_LEN + 1];
@@ -161,6 +164,7 @@ static int email_row_insert(struct mailbox *box, const struct email_in *e, size_
     stmt_bind_str_or_null(st, 6, e->has_sent ? str_of(sent, CLOCK_ISO_LEN) : STR_NONE);
     stmt_bind_str_or_null(st, 7, e->message_id.n ? e->message_id : STR_NONE);
     stmt_bind_i64(st, 8, e->sent_zone_min > -1440 && e->sent_zone_min < 1440 ? e->sent_zone_min : 0);
+    stmt_bind_blob(st, 9, map.n ? map : STR(""));
     if ((r = stmt_run(st)) < 0)
         return r;
     *id_out = db_last_rowid(box->db);
@@ -169,11 +173,13 @@ static int email_row_insert(struct mailbox *box, const struct email_in *e, size_
 
 int email_insert(struct mailbox *box, const struct email_in *e, int64_t *id_out)
 {
-    static const char body_sql[] = "INSERT INTO email_body (id, codec, bytes, data) VALUES (?1, ?2, ?3, ?4)";
+    static const char raw_sql[] = "INSERT INTO email_raw (id, codec, bytes, data) VALUES (?1, ?2, ?3, ?4)";
     static const char text_sql[] =
         "INSERT INTO email_text (id, codec, bytes, data, part) VALUES (?1, ?2, ?3, ?4, ?5)";
+    CLEANUP(buf_release) struct buf map = { .max = PART_MAP_MAX };
     uint64_t text_bytes = e->text ? e->text->bytes : 0;
-    uint32_t body_row = 0, text_row = 0;
+    uint32_t raw_row = 0, text_row = 0;
+    struct bytes_raw raw;
     size_t head_bytes;
     int64_t id = 0;
     int r;
@@ -182,9 +188,11 @@ int email_insert(struct mailbox *box, const struct email_in *e, int64_t *id_out)
         e->text_header_bytes > text_bytes)
         return E_RANGE;
     head_bytes = (size_t)(e->header_bytes < CHUNK_BYTES_MAX ? e->header_bytes : CHUNK_BYTES_MAX);
-    if ((r = email_row_insert(box, e, head_bytes, &id)) < 0 ||
-        (r = head_insert(box, id, e, head_bytes)) < 0 ||
-        (r = rows_insert(box, body_sql, -1, id, e->message, head_bytes, e->message->bytes, &body_row)) < 0 ||
+    if ((r = parts_store(box, e->message, head_bytes, e->structure, &map)) < 0 ||
+        (r = bytes_raw_init(&raw, e->message, head_bytes, buf_str(&map))) < 0 ||
+        (r = email_row_insert(box, e, head_bytes, buf_str(&map), &id)) < 0 ||
+        (r = top_insert(box, id, e, head_bytes)) < 0 ||
+        (r = rows_insert(box, raw_sql, -1, id, &raw.in, 0, raw.in.bytes, &raw_row)) < 0 ||
         (r = rows_insert(box, text_sql, 0, id, e->text, 0, e->text_header_bytes, &text_row)) < 0 ||
         (r = rows_insert(box, text_sql, 1, id, e->text, e->text_header_bytes, text_bytes, &text_row)) < 0 ||
         (r = index_note(box, id)) < 0)
@@ -207,11 +215,26 @@ static int run_for(struct mailbox *box, const char *sql, int64_t a, int64_t b)
     return (r = stmt_step(st)) > 0 ? 1 : r;
 }
 
+static int map_release(struct mailbox *box, int64_t id)
+{
+    CLEANUP(buf_release) struct buf map = { .max = PART_MAP_MAX };
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, "SELECT map FROM email WHERE id = ?1", &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_i64(st, 1, id);
+    if ((r = stmt_step(st)) <= 0 || (r = buf_puts(&map, stmt_str(st, 0))) < 0)
+        return r;
+    return parts_release(box, buf_str(&map));
+}
+
 int email_drop_unused(struct mailbox *box, int64_t id)
 {
     static const char in_use[] = "SELECT 1 FROM message WHERE email_id = ?1 AND ?2 = ?2 LIMIT 1";
-    static const char body[] = "DELETE FROM email_body WHERE id BETWEEN ?1 AND ?2";
-    static const char text[] = "DELETE FROM email_text WHERE id BETWEEN ?1 AND ?2";
+    static const char *const rows[] = { "DELETE FROM email_raw WHERE id BETWEEN ?1 AND ?2",
+                                        "DELETE FROM email_body WHERE id BETWEEN ?1 AND ?2",
+                                        "DELETE FROM email_text WHERE id BETWEEN ?1 AND ?2" };
     static const char refs[] =
         "DELETE FROM thread_ref WHERE thread_id = (SELECT thread_id FROM email WHERE id = ?1) "
         "AND NOT EXISTS (SELECT 1 FROM email e WHERE e.thread_id = thread_ref.thread_id "
@@ -222,83 +245,65 @@ int email_drop_unused(struct mailbox *box, int64_t id)
 
     if ((r = run_for(box, in_use, id, id)) != 0)
         return r < 0 ? r : 0;
-    if ((r = run_for(box, body, first, last)) < 0 || (r = run_for(box, text, first, last)) < 0 ||
-        (r = run_for(box, refs, id, id)) < 0 || (r = index_forget(box, id)) < 0)
+    if ((r = map_release(box, id)) < 0 || (r = index_forget(box, id)) < 0)
         return r;
-    return run_for(box, email, id, id);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if ((r = run_for(box, rows[i], first, last)) < 0)
+            return r;
+    return (r = run_for(box, refs, id, id)) < 0 ? r : run_for(box, email, id, id);
 }
 
 /* ---- reading ---------------------------------------------------------------------------------- */
 
-static int head_read(struct mailbox *box, int64_t id, struct buf *out)
+/* How an email lies: its head, and what is behind. */
+struct layout {
+    uint64_t head_bytes;
+    bool old; /* written before there were parts: in email_head and email_body, all of it raw */
+    struct buf map;
+};
+
+static void layout_release(struct layout *l)
+{
+    buf_release(&l->map);
+}
+
+static int layout_read(struct mailbox *box, int64_t id, struct layout *out)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, "SELECT head_codec, head_bytes, head FROM email_head WHERE email_id = ?1", &st);
+    int r = stmt_get(box->db, "SELECT head_bytes, map FROM email WHERE id = ?1", &st);
 
     if (r < 0)
         return r;
     stmt_bind_i64(st, 1, id);
     if ((r = stmt_step(st)) <= 0)
         return r < 0 ? r : E_GONE;
-    return chunk_decode(stmt_i64(st, 0), stmt_str(st, 2), (size_t)stmt_u64(st, 1), out);
+    out->head_bytes = stmt_u64(st, 0);
+    out->old = stmt_is_null(st, 1);
+    out->map.max = PART_MAP_MAX;
+    return buf_puts(&out->map, stmt_str(st, 1));
 }
 
-static int body_row_read(struct mailbox *box, int64_t id, uint64_t row, struct buf *out)
+/* Structure and head of an email, decoded; *structure_bytes_out is where the head begins. 0: it is old. */
+static int top_read(struct mailbox *box, int64_t id, struct buf *out, size_t *structure_bytes_out)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, "SELECT codec, bytes, data FROM email_body WHERE id = ?1", &st);
-
-    if (r < 0)
-        return r;
-    stmt_bind_i64(st, 1, (id << ROW_SHIFT) | (int64_t)row);
-    if ((r = stmt_step(st)) <= 0)
-        return r < 0 ? r : E_GONE;
-    return chunk_decode(stmt_i64(st, 0), stmt_str(st, 2), (size_t)stmt_u64(st, 1), out);
-}
-
-static int head_bytes_of(struct mailbox *box, int64_t id, uint64_t *out)
-{
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, "SELECT head_bytes FROM email WHERE id = ?1", &st);
+    int r = stmt_get(box->db, "SELECT codec, structure_bytes, bytes, data FROM email_top WHERE email_id = ?1",
+                     &st);
 
     if (r < 0)
         return r;
     stmt_bind_i64(st, 1, id);
     if ((r = stmt_step(st)) <= 0)
-        return r < 0 ? r : E_GONE;
-    *out = stmt_u64(st, 0);
-    return 0;
+        return r;
+    *structure_bytes_out = (size_t)stmt_u64(st, 1);
+    if ((r = chunk_decode(stmt_i64(st, 0), stmt_str(st, 3), (size_t)stmt_u64(st, 2), out)) < 0)
+        return r;
+    return *structure_bytes_out <= out->n ? 1 : E_CORRUPT;
 }
 
-int email_read(struct mailbox *box, int64_t id, uint64_t at, size_t n, struct buf *out)
+/* What the first row of a statement says, codec, bytes and data, appended to `out`. */
+static int row_read(struct mailbox *box, const char *sql, int64_t id, struct buf *out)
 {
-    CLEANUP(buf_release) struct buf piece = { .max = CHUNK_BYTES_MAX + 64 };
-    uint64_t head = 0;
-    int r = head_bytes_of(box, id, &head);
-
-    while (r >= 0 && n) {
-        uint64_t off = at < head ? at : (at - head) % CHUNK_BYTES_MAX;
-        size_t take;
-
-        buf_clear(&piece);
-        r = at < head ? head_read(box, id, &piece)
-                      : body_row_read(box, id, (at - head) / CHUNK_BYTES_MAX, &piece);
-        if (r < 0)
-            return r;
-        if (off >= piece.n)
-            return E_CORRUPT;
-        take = size_min(n, piece.n - (size_t)off);
-        r = buf_append(out, piece.p + off, take);
-        at += take;
-        n -= take;
-    }
-    return r;
-}
-
-int email_structure(struct mailbox *box, int64_t id, struct buf *out)
-{
-    static const char sql[] =
-        "SELECT structure_codec, structure_bytes, structure FROM email_head WHERE email_id = ?1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, sql, &st);
 
@@ -308,4 +313,110 @@ int email_structure(struct mailbox *box, int64_t id, struct buf *out)
     if ((r = stmt_step(st)) <= 0)
         return r < 0 ? r : E_GONE;
     return chunk_decode(stmt_i64(st, 0), stmt_str(st, 2), (size_t)stmt_u64(st, 1), out);
+}
+
+/* [at, at + n) of `piece` to out: how many there were. */
+static ssize_t piece_take(const struct buf *piece, size_t at, size_t n, struct buf *out)
+{
+    int r;
+
+    if (at >= piece->n)
+        return E_CORRUPT;
+    n = size_min(n, piece->n - at);
+    r = buf_append(out, piece->p + at, n);
+    return r < 0 ? r : (ssize_t)n;
+}
+
+static ssize_t head_read(struct mailbox *box, int64_t id, const struct layout *l, uint64_t at, size_t n,
+                         struct buf *out)
+{
+    static const char sql[] = "SELECT head_codec, head_bytes, head FROM email_head WHERE email_id = ?1";
+    CLEANUP(buf_release) struct buf piece = { .max = MAILBOX_STRUCTURE_MAX + CHUNK_BYTES_MAX };
+    size_t skip = 0;
+    int r = l->old ? row_read(box, sql, id, &piece) : top_read(box, id, &piece, &skip);
+
+    if (r < 0 || (r == 0 && !l->old))
+        return r < 0 ? r : E_GONE;
+    return piece.n - skip == l->head_bytes ? piece_take(&piece, skip + (size_t)at, n, out) : E_CORRUPT;
+}
+
+static ssize_t raw_read(struct mailbox *box, int64_t id, const struct layout *l, uint64_t at, size_t n,
+                        struct buf *out)
+{
+    static const char raw[] = "SELECT codec, bytes, data FROM email_raw WHERE id = ?1";
+    static const char body[] = "SELECT codec, bytes, data FROM email_body WHERE id = ?1";
+    CLEANUP(buf_release) struct buf piece = { .max = CHUNK_BYTES_MAX };
+    int r = row_read(box, l->old ? body : raw, (id << ROW_SHIFT) | (int64_t)(at / CHUNK_BYTES_MAX), &piece);
+
+    return r < 0 ? r : piece_take(&piece, (size_t)(at % CHUNK_BYTES_MAX), n, out);
+}
+
+/* Bytes of the run or part that holds `at`, counted from behind the head. */
+static ssize_t rest_read(struct mailbox *box, int64_t id, const struct layout *l, uint64_t at, size_t n,
+                         struct buf *out)
+{
+    struct str map = buf_str(&l->map);
+    struct segment s;
+    uint64_t raw = 0; /* raw bytes passed */
+    int r;
+
+    while ((r = segment_take(&map, &s)) > 0) {
+        if (at < s.gap)
+            return raw_read(box, id, l, raw + at, s.gap - at < n ? (size_t)(s.gap - at) : n, out);
+        raw += s.gap;
+        at -= s.gap;
+        if (at < s.bytes) {
+            n = s.bytes - at < n ? (size_t)(s.bytes - at) : n;
+            return (r = part_read(box, &s, at, n, out)) < 0 ? r : (ssize_t)n;
+        }
+        at -= s.bytes;
+    }
+    return r < 0 ? r : raw_read(box, id, l, raw + at, n, out);
+}
+
+int email_read(struct mailbox *box, int64_t id, uint64_t at, size_t n, struct buf *out)
+{
+    CLEANUP(layout_release) struct layout l = { 0 };
+    int r = layout_read(box, id, &l);
+
+    while (r >= 0 && n) {
+        ssize_t got = at < l.head_bytes ? head_read(box, id, &l, at, n, out)
+                                        : rest_read(box, id, &l, at - l.head_bytes, n, out);
+
+        if (got < 0)
+            return (int)got;
+        at += (uint64_t)got;
+        n -= (size_t)got;
+    }
+    return r;
+}
+
+int email_structure(struct mailbox *box, int64_t id, struct buf *out)
+{
+    static const char old[] =
+        "SELECT structure_codec, structure_bytes, structure FROM email_head WHERE email_id = ?1";
+    CLEANUP(buf_release) struct buf top = { .max = MAILBOX_STRUCTURE_MAX + CHUNK_BYTES_MAX };
+    size_t bytes = 0;
+    int r = top_read(box, id, &top, &bytes);
+
+    if (r == 0)
+        return row_read(box, old, id, out);
+    return r < 0 ? r : buf_append(out, top.p, bytes);
+}
+
+int email_preview(struct mailbox *box, int64_t id, struct buf *out)
+{
+    static const char sql[] = "SELECT preview FROM email_top WHERE email_id = ?1 "
+                              "UNION ALL SELECT preview FROM email_head WHERE email_id = ?1";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_i64(st, 1, id);
+    if ((r = stmt_step(st)) <= 0)
+        return r < 0 ? r : E_GONE;
+    if (stmt_is_null(st, 0))
+        return 0;
+    return (r = buf_puts(out, stmt_str(st, 0))) < 0 ? r : 1;
 }

@@ -120,6 +120,7 @@ int mailbox_close(struct mailbox **boxp)
         r = db_close(&box->db);
     explicit_bzero(box, sizeof *box);
     free(box);
+    chunk_forget();
     return r;
 }
 

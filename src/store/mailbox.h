@@ -165,6 +165,20 @@ void fetch_release(struct fetch *f);
  * 64 KiB + a Row beyond). 1: there is more; 0: done; E_GONE: the message under way was removed. */
 MUST_CHECK int mailbox_fetch(struct mailbox *box, struct fetch *f, size_t room, struct buf *out);
 
+/* ---- care ------------------------------------------------------------------------------------- */
+
+/* Parts that are stored once: are they what their hashes say, and counted as often as emails name them?
+ * Begin with { 0 }; each call reads about budget_bytes (of parts; the first call looks at every email's
+ * map as well) and may come from a reader at any time. 1: there is more; 0: done, all of it is sound when
+ * the wrong and the missing are 0. */
+struct parts_check {
+    int64_t next; /* part to go on with */
+    bool counted;
+    uint64_t parts, bytes; /* looked at */
+    uint64_t wrong_bytes, wrong_counts, wrong_maps, missing;
+};
+MUST_CHECK int mailbox_parts_check(struct mailbox *box, uint64_t budget_bytes, struct parts_check *c);
+
 /* ---- exactly once ----------------------------------------------------------------------------- */
 
 /* 1 and the stored answer appended to result; 0: not seen. E_DENIED: it was another request. */

@@ -60,6 +60,8 @@ MUST_CHECK int email_drop_unused(struct mailbox *box, int64_t id);
 MUST_CHECK int email_read(struct mailbox *box, int64_t id, uint64_t at, size_t n, struct buf *out);
 /* Structure, appended. */
 MUST_CHECK int email_structure(struct mailbox *box, int64_t id, struct buf *out);
+/* The beginning of the first text as people read it (RFC 8970), appended. 1; 0: not known. E_GONE. */
+MUST_CHECK int email_preview(struct mailbox *box, int64_t id, struct buf *out);
 
 /* (w) Put rows of `ranges` into the change log and keep it within its bound. */
 MUST_CHECK int vanished_note(struct mailbox *box, struct folder *f, const struct uidset *uids);

@@ -1,0 +1,35 @@
+/* src/store/part.h
+ *
+ * Parts: large leaf bodies, once per mailbox, by BLAKE2b-256 of their bytes (base64 undone where that can
+ * be done again, byte for byte), counted by the segments that name them. Everything here happens in the
+ * transaction of its caller; memory is bounded whatever the size (some 1.5 MiB while writing). */
+#ifndef SRC_STORE_PART_H
+#define SRC_STORE_PART_H
+#include "src/store/bytes.h"
+#include "src/store/mailbox.h"
+#include "src/store/part_map.h"
+
+/* Smaller leaves stay in the raw runs: a row of their own would cost more than it saves. */
+#define PART_BASE64_MIN KIB(1)
+#define PART_RAW_MIN    KIB(8)
+
+/* (w) Every leaf of the structure that is worth it becomes a part, or one reference more to it; what the
+ * structure claims is checked against the message, behind `head` bytes. The map goes to `map`. */
+MUST_CHECK int parts_store(struct mailbox *box, const struct bytes_in *message, uint64_t head,
+                           struct str structure, struct buf *map);
+/* (w) Give back what a map names; parts that nobody names any more go with their rows. */
+MUST_CHECK int parts_release(struct mailbox *box, struct str map);
+/* Append n bytes of the message from segment s, `at` its first. E_CORRUPT, E_GONE. n at most 256 KiB. */
+MUST_CHECK int part_read(struct mailbox *box, const struct segment *s, uint64_t at, size_t n,
+                         struct buf *out);
+
+/* The raw runs as one sequence of bytes: what is left of `message` behind `head`. Borrowed all. */
+struct bytes_raw {
+    struct bytes_in in;
+    const struct bytes_in *message;
+    uint64_t head;
+    struct str map;
+};
+MUST_CHECK int bytes_raw_init(struct bytes_raw *b, const struct bytes_in *message, uint64_t head,
+                              struct str map);
+#endif
