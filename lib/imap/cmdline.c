@@ -5,7 +5,8 @@
 const struct cmdline_limits cmdline_limits_before_login = { KIB(8), KIB(2), KIB(12) };
 const struct cmdline_limits cmdline_limits_after_login = { KIB(64), MIB(1), MIB(2) };
 
-#define KEEP_BYTES KIB(4) /* an idle session keeps no more than this for its next command */
+#define KEEP_BYTES KIB(4)  /* an idle session keeps no more than this for its next command */
+#define SKIP_REST  KIB(64) /* the line behind a refused literal */
 
 void cmdline_init(struct cmdline *c, const struct cmdline_limits *limits)
 {
@@ -53,6 +54,8 @@ void cmdline_expect_line(struct cmdline *c)
 
 static void skip_literal(struct cmdline *c, uint64_t n)
 {
+    if (n > c->may_skip)
+        c->must_close = true;
     c->pending = n;
     c->tail_n = 0;
     c->cr = false;
@@ -65,11 +68,12 @@ void cmdline_stream_done(struct cmdline *c)
     c->state = CMDLINE_ST_LINE;
 }
 
-void cmdline_stream_refuse(struct cmdline *c)
+void cmdline_stream_refuse(struct cmdline *c, uint64_t most)
 {
     struct literal lit = c->literal;
 
     cmdline_next(c);
+    c->may_skip = most + SKIP_REST;
     if (!lit.sync)
         skip_literal(c, lit.n);
 }
@@ -131,6 +135,7 @@ static bool is_message_literal(const struct cmdline *c, size_t at)
 static int fail(struct cmdline *c, int error, bool line_ended)
 {
     c->failed = true;
+    c->may_skip = CMDLINE_DISCARD_MAX;
     c->raw = false;
     c->cr = false;
     c->tail_n = size_min(c->text.n, sizeof c->tail);
@@ -143,12 +148,11 @@ static int fail(struct cmdline *c, int error, bool line_ended)
 static int refuse_literal(struct cmdline *c, int error)
 {
     c->failed = true;
-    if (c->literal.sync) {
+    c->may_skip = CMDLINE_DISCARD_MAX;
+    if (c->literal.sync)
         c->state = CMDLINE_ST_LINE; /* we never say "+ ", so it never comes */
-    } else {
-        c->must_close = c->literal.n > CMDLINE_DISCARD_MAX;
+    else
         skip_literal(c, c->literal.n);
-    }
     return error;
 }
 
@@ -236,12 +240,14 @@ static int feed_literal(struct cmdline *c, struct str in, size_t *used)
     if (nul) { /* literal = "{" number "}" CRLF *CHAR8, and CHAR8 has no NUL */
         *used = (size_t)(nul - in.p) + 1;
         c->failed = true;
+        c->may_skip = CMDLINE_DISCARD_MAX;
         skip_literal(c, c->pending - *used);
         return E_NUL;
     }
     *used = n;
     if ((r = buf_append(&c->text, in.p, n)) < 0) {
         c->failed = true;
+        c->may_skip = CMDLINE_DISCARD_MAX;
         skip_literal(c, c->pending - n);
         return r;
     }
@@ -251,7 +257,7 @@ static int feed_literal(struct cmdline *c, struct str in, size_t *used)
     return CMDLINE_MORE;
 }
 
-static int skip_line(struct cmdline *c, struct str in, size_t *used)
+static void skip_line(struct cmdline *c, struct str in, size_t *used)
 {
     struct literal lit;
     size_t i, at;
@@ -265,12 +271,39 @@ static int skip_line(struct cmdline *c, struct str in, size_t *used)
     }
     *used = size_min(i + 1, in.n);
     if (i == in.n)
-        return CMDLINE_MORE;
+        return;
     if (literal_head_at_end(str_of(c->tail, c->tail_n), &lit, &at) && !lit.sync)
         skip_literal(c, lit.n);
     else
         cmdline_next(c);
-    return CMDLINE_MORE;
+}
+
+/* Swallowing has an end: a line without one, or literal after literal, would keep us busy for ever. */
+static int skip(struct cmdline *c, struct str in, size_t *used)
+{
+    bool was = c->must_close;
+
+    c->must_close = false;
+    in = str_slice(in, 0, c->may_skip < in.n ? (size_t)c->may_skip + 1 : in.n);
+    if (c->state == CMDLINE_ST_SKIP_LINE) {
+        skip_line(c, in, used);
+    } else {
+        *used = c->pending < in.n ? (size_t)c->pending : in.n;
+        c->pending -= *used;
+        if (c->pending == 0)
+            c->state = CMDLINE_ST_SKIP_LINE;
+    }
+    if (*used > c->may_skip)
+        c->must_close = true;
+    else
+        c->may_skip -= *used;
+    if (!c->must_close) {
+        c->must_close = was;
+        return CMDLINE_MORE;
+    }
+    c->may_skip = CMDLINE_DISCARD_MAX;
+    c->failed = true;
+    return E_LIMIT;
 }
 
 static int step(struct cmdline *c, struct str in, size_t *used)
@@ -278,13 +311,8 @@ static int step(struct cmdline *c, struct str in, size_t *used)
     switch (c->state) {
     case CMDLINE_ST_LINE: return feed_line(c, in, used);
     case CMDLINE_ST_LITERAL: return feed_literal(c, in, used);
-    case CMDLINE_ST_SKIP_LINE: return skip_line(c, in, used);
-    case CMDLINE_ST_SKIP_LITERAL:
-        *used = c->pending < in.n ? (size_t)c->pending : in.n;
-        c->pending -= *used;
-        if (c->pending == 0)
-            c->state = CMDLINE_ST_SKIP_LINE;
-        return CMDLINE_MORE;
+    case CMDLINE_ST_SKIP_LINE:
+    case CMDLINE_ST_SKIP_LITERAL: return skip(c, in, used);
     case CMDLINE_ST_STREAM:
     case CMDLINE_ST_DONE: break;
     }

@@ -25,7 +25,8 @@ struct cmdline_limits {
 extern const struct cmdline_limits cmdline_limits_before_login;
 extern const struct cmdline_limits cmdline_limits_after_login;
 
-/* A refused non-synchronizing literal up to this is swallowed; a larger one sets `must_close`. */
+/* Of a command that was refused so much is swallowed, its non-synchronizing literals and lines together;
+ * more sets `must_close`. */
 #define CMDLINE_DISCARD_MAX MIB(1)
 
 struct literal {
@@ -46,7 +47,7 @@ struct cmdline {
     struct buf text;
     struct literal literal; /* the last one announced */
     size_t rest_at;         /* after a streamed literal: where the text behind it begins */
-    bool must_close;        /* the refused literal is too large to wait for: say BYE */
+    bool must_close;        /* what was refused is too large to wait for: say BYE */
     /* private */
     struct cmdline_limits limits;
     enum {
@@ -58,9 +59,10 @@ struct cmdline {
         CMDLINE_ST_SKIP_LITERAL,
     } state;
     bool cr, raw, failed;
-    size_t line_n;    /* bytes of the lines of this command so far */
-    uint64_t pending; /* of the literal being collected or skipped */
-    char tail[32];    /* the end of a line that is skipped: does it announce a literal? */
+    size_t line_n;     /* bytes of the lines of this command so far */
+    uint64_t pending;  /* of the literal being collected or skipped */
+    uint64_t may_skip; /* bytes that may still be swallowed */
+    char tail[32];     /* the end of a line that is skipped: does it announce a literal? */
     size_t tail_n;
 };
 
@@ -84,8 +86,9 @@ void cmdline_expect_line(struct cmdline *c);
  * when literal.sync) and what follows is read on: the next event is CMDLINE_COMMAND, or _STREAM for
  * MULTIAPPEND (RFC 3502). */
 void cmdline_stream_done(struct cmdline *c);
-/* Or: the command has been answered with NO or BAD and the literal is not wanted. */
-void cmdline_stream_refuse(struct cmdline *c);
+/* Or: the command has been answered with NO or BAD and the literal is not wanted. Up to `most` bytes of it
+ * are swallowed; when it is larger, `must_close` is set. */
+void cmdline_stream_refuse(struct cmdline *c, uint64_t most);
 
 /* The tag of what is in `text`, "*" when it has none (for a BAD). Borrowed. */
 struct str cmdline_tag(const struct cmdline *c);

@@ -112,12 +112,12 @@ static void test_stream(void **state)
     CHECK(str_eq_z(str_skip(buf_str(&c.text), c.rest_at), ")"));
     cmdline_next(&c);
     CHECK(cmdline_feed(&c, STR("a APPEND x {3}\r\n"), &used) == CMDLINE_STREAM);
-    cmdline_stream_refuse(&c);
+    cmdline_stream_refuse(&c, 100);
     feed_all(&c, STR("b NOOP\r\nc APPEND x {3+}\r\n"), 99, &out);
     CHECK(str_eq_z(buf_str(&out), "C<b NOOP>S(3)"));
     cmdline_next(&c);
     CHECK(cmdline_feed(&c, STR("c APPEND x {3+}\r\n"), &used) == CMDLINE_STREAM);
-    cmdline_stream_refuse(&c);
+    cmdline_stream_refuse(&c, 100);
     feed_all(&c, STR("abc\r\nd NOOP\r\n"), 2, &out);
     CHECK(str_eq_z(buf_str(&out), "C<b NOOP>S(3)C<d NOOP>"));
 }
@@ -148,13 +148,49 @@ static void test_tag_and_close(void **state)
     CHECK(cmdline_feed(&c, STR("z X {99999999999+}\r\n"), &used) == E_TOO_BIG && c.must_close);
 }
 
+/* All that a refused command brings is counted together. */
+static void test_swallowing_ends(void **state UNUSED)
+{
+    static const char piece[KIB(16)];
+    CLEANUP(cmdline_release) struct cmdline c;
+    CLEANUP(buf_release) struct buf chain = { .max = MIB(4) };
+    struct str in;
+    size_t used, n = 0;
+
+    cmdline_init(&c, &small); /* a line without an end */
+    CHECK(cmdline_feed(&c, STR("a X\n"), &used) == E_BARE_LF);
+    CHECK(cmdline_feed(&c, STR("b \0"), &used) == E_NUL && !c.must_close);
+    for (; cmdline_feed(&c, str_of(piece, sizeof piece), &used) == CMDLINE_MORE; n++)
+        CHECK(!c.must_close && n <= CMDLINE_DISCARD_MAX / sizeof piece);
+    CHECK(c.must_close && n == CMDLINE_DISCARD_MAX / sizeof piece && used == 1);
+    cmdline_release(&c);
+
+    cmdline_init(&c, &small); /* literal after literal */
+    for (int i = 0; i < 100; i++)
+        CHECK(buf_putz(&chain, "x \1 {20000+}\r\n") == 0 && buf_append(&chain, piece, 10000) == 0 &&
+              buf_append(&chain, piece, 10000) == 0);
+    in = buf_str(&chain);
+    CHECK(cmdline_feed(&c, STR("b \0"), &used) == E_NUL);
+    CHECK(cmdline_feed(&c, in, &used) == E_LIMIT && c.must_close && used <= CMDLINE_DISCARD_MAX + 1);
+    cmdline_release(&c);
+
+    cmdline_init(&c, &small); /* the message of an APPEND that was refused */
+    CHECK(cmdline_feed(&c, STR("a APPEND INBOX {200+}\r\n"), &used) == CMDLINE_STREAM);
+    cmdline_stream_refuse(&c, 200);
+    CHECK(!c.must_close && cmdline_feed(&c, str_of(piece, 200), &used) == CMDLINE_MORE);
+    CHECK(cmdline_feed(&c, STR("\r\na NOOP\r\n"), &used) == CMDLINE_COMMAND);
+    cmdline_next(&c);
+    CHECK(cmdline_feed(&c, STR("a APPEND INBOX {99999999+}\r\n"), &used) == CMDLINE_STREAM);
+    cmdline_stream_refuse(&c, MIB(50));
+    CHECK(c.must_close);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cmdline),
-        cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_raw_line),
-        cmocka_unit_test(test_tag_and_close),
+        cmocka_unit_test(test_cmdline),         cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_raw_line),        cmocka_unit_test(test_tag_and_close),
+        cmocka_unit_test(test_swallowing_ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -211,13 +211,17 @@ static void command_end(struct imap_conn *c)
     c->name = NULL;
     arena_reset(&c->arena);
     if (c->refuse_literal)
-        cmdline_stream_refuse(&c->in);
+        /* what would have been taken had the command been right is swallowed, and no more (RFC 7888 4) */
+        cmdline_stream_refuse(&c->in, c->state == IMAP_ST_NOT_AUTH ? CMDLINE_DISCARD_MAX
+                                                                   : c->srv->conf.max_message_bytes);
     else
         cmdline_next(&c->in);
     c->refuse_literal = false;
     c->reading = IMAP_RD_COMMAND;
     if (c->state == IMAP_ST_LOGOUT)
         hang_up(c);
+    else if (c->in.must_close)
+        imap_bye(c, NULL, "The literal is larger than what I would skip");
     else if (c->bad >= BAD_MAX)
         imap_bye(c, NULL, "This does not look like IMAP");
     else

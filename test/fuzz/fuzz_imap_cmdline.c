@@ -21,7 +21,7 @@ static void note(struct cmdline *c, int r, struct buf *out)
     else if (r == CMDLINE_COMMAND || r == CMDLINE_LINE)
         cmdline_next(c);
     else if (r == CMDLINE_STREAM && c->literal.n % 2)
-        cmdline_stream_refuse(c);
+        cmdline_stream_refuse(c, 100);
     else if (r == CMDLINE_STREAM)
         cmdline_stream_done(c);
 }

@@ -9,4 +9,5 @@ C: d APPEND INBOX "not a date" {8}     S: d BAD
 C: e APPEND INBOX "32-Feb-2003 04:05:06 -0700" {10+}\r\nx LOGOUT\r\n   S: e BAD
 C: f APPEND INBOX (\Recent) {8}        S: f BAD
 C: g APPEND INBOX (\Seen {8}           S: g BAD
-C: h APPEND INBOX {99999999999+}\r\n\c   S: h NO [TOOBIG]
+# what is larger than any message would be is not waited for (RFC 7888 4)
+C: h APPEND INBOX {99999999999+}\r\n\c   S: h NO [TOOBIG] | * BYE … | EOF
