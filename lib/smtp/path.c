@@ -134,6 +134,17 @@ bool smtp_domain_valid(struct str domain, bool *literal_out, bool *utf8_out)
     return true;
 }
 
+bool smtp_domain_public(struct str domain)
+{
+    ptrdiff_t dot = str_rchr(domain, '.');
+    struct str last = str_skip(domain, (size_t)(dot + 1));
+
+    for (size_t i = 0; dot > 0 && i < last.n; i++)
+        if (!ascii_digit(last.p[i]))
+            return true;
+    return false;
+}
+
 /* Where the domain at the start of `in` ends. */
 static size_t domain_extent(struct str in)
 {

@@ -37,6 +37,11 @@ MUST_CHECK int smtp_mailbox_parse(struct str in, uint32_t allow, struct smtp_pat
 /* A domain or address literal, whole; false for anything else. *utf8_out is set when it has U-labels. */
 bool smtp_domain_valid(struct str domain, bool *literal_out, bool *utf8_out);
 
+/* May mail be addressed to this name (A-labels, no literal) from anywhere? It needs two labels or more, for it is
+ * fully qualified (RFC 5321 2.3.5), and the last may not be a number, or it would be taken for an address (RFC
+ * 1123 2.1). */
+bool smtp_domain_public(struct str domain);
+
 static inline bool smtp_path_is_null(const struct smtp_path *p)
 {
     return p->local.n == 0 && !p->quoted;

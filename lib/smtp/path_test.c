@@ -110,9 +110,28 @@ static void test_mailbox(void **state UNUSED)
     CHECK(smtp_mailbox_parse(STR("<a@b>"), 0, &p) == E_SYNTAX);
 }
 
+static void test_public_domain(void **state UNUSED)
+{
+    static const struct {
+        const char *name;
+        bool good;
+    } names[] = {
+        { "example.test", true }, { "a.b.c", true },      { "1.2.3.4a", true }, { "123.example", true },
+        { "xn--a.xn--b", true },  { "localhost", false }, { "com", false },     { "1234", false },
+        { "192.0.2.1", false },   { "mail.1", false },    { "", false },        { "example.", false },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        check_case = names[i].name;
+        CHECK(smtp_domain_public(str_from(names[i].name)) == names[i].good);
+    }
+    check_case = "";
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_path), cmocka_unit_test(test_mailbox) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_path), cmocka_unit_test(test_mailbox),
+                                        cmocka_unit_test(test_public_domain) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,21 @@
 #include <jansson.h>
 #include <sysexits.h>
 
+void postmaster_hint(struct service *s, const char *domain)
+{
+    Directory__ResolveRequest q = DIRECTORY__RESOLVE_REQUEST__INIT;
+    Directory__ResolveResponse *m = NULL;
+
+    q.address = str_pb(STR("postmaster"));
+    if (service_ask(s, ROLE_DIRECTORY, DIRECTORY__OP__RESOLVE, &q.base,
+                    &directory__resolve_response__descriptor, &m) == 0 &&
+        m->result == DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_ALIAS)
+        fprintf(stderr,
+                "Nobody takes mail to the postmaster yet, as every mail server should: %s alias add "
+                "postmaster@%s\n",
+                ctl_program(), domain);
+}
+
 /* One request that names a domain; `done` is the sentence on success. */
 static int domain_change(int argc, char **argv, uint32_t op, const char *done)
 {
@@ -19,6 +34,12 @@ static int domain_change(int argc, char **argv, uint32_t op, const char *done)
     r = service_ask(s, ROLE_DIRECTORY, op, &q.base, NULL, NULL);
     if (r == E_SYNTAX)
         return ctl_fail(EX_DATAERR, "%s: not a domain name", a.words[0]);
+    if (r == E_RANGE)
+        return ctl_fail(
+            EX_DATAERR,
+            "%s: not a name that mail can come to: that has two labels or more (example.org), and "
+            "the last is no number (RFC 5321 2.3.5, RFC 1123 2.1)",
+            a.words[0]);
     if (r == E_BUSY && op == DIRECTORY__OP__DOMAIN_REMOVE)
         return ctl_fail(EX_DATAERR, "%s still has aliases: remove them first", a.words[0]);
     if (r == E_NOTFOUND)
@@ -26,6 +47,8 @@ static int domain_change(int argc, char **argv, uint32_t op, const char *done)
     if (r < 0)
         return ctl_fail(ctl_exit_code(r), "%s: %s", a.words[0], error_text(r));
     fprintf(stderr, "%s %s\n", a.words[0], done);
+    if (op == DIRECTORY__OP__DOMAIN_ADD)
+        postmaster_hint(s, a.words[0]);
     return EX_OK;
 }
 

@@ -97,6 +97,13 @@ static int domain_ascii(const char *domain, char **out)
     if (!smtp_domain_valid(str_from(domain), &literal, &utf8) || literal ||
         idn2_to_ascii_8z(domain, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) != IDN2_OK)
         return ctl_fail(EX_DATAERR, "%s: not a domain name", domain);
+    if (!smtp_domain_public(str_from(ascii))) {
+        free(ascii);
+        return ctl_fail(
+            EX_DATAERR,
+            "%s: not a name that mail can come to: that has two labels or more, and the last is no number",
+            domain);
+    }
     *out = ascii;
     return 0;
 }
@@ -137,6 +144,8 @@ static int init_domain(const char *dir, const char *domain)
         return r;
     q.domain = str_pb(str_from(domain));
     r = service_ask(s, ROLE_DIRECTORY, DIRECTORY__OP__DOMAIN_ADD, &q.base, NULL, NULL);
+    if (r == 0)
+        postmaster_hint(s, domain);
     return r < 0 && r != E_EXISTS ? ctl_fail(ctl_exit_code(r), "%s: %s", domain, error_text(r)) : 0;
 }
 

@@ -34,6 +34,10 @@ struct args {
 int args_parse(int argc, char **argv, const struct option *opts, size_t nopts, size_t nwords,
                struct args *out);
 
+/* Tell the operator when mail to <Postmaster> would find nobody (RFC 5321 4.5.1). `domain`: one of ours. */
+struct service;
+void postmaster_hint(struct service *s, const char *domain);
+
 /* "letterlock: …" on standard error; returns `code`. */
 int ctl_fail(int code, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* How this program was called: for commands that people copy from what we print. */

@@ -174,6 +174,27 @@ int alias_get(struct db *db, struct arena *a, const struct address *addr, struct
     return 0;
 }
 
+int alias_postmaster(struct db *db, struct arena *a, struct account *out)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    struct account acc;
+    int r;
+
+    /* CROSS: domains first, which are few, then their index */
+    if ((r = stmt_get(db,
+                      "SELECT alias.id, address, mailbox_id, alias.created FROM domain "
+                      "CROSS JOIN alias ON domain_id = domain.id AND local = 'postmaster' "
+                      "ORDER BY mailbox_id IS NULL, domain.id LIMIT 1",
+                      &st)) < 0)
+        return r;
+    if ((r = stmt_step(st)) <= 0)
+        return r < 0 ? r : E_NOTFOUND;
+    if ((r = read_account(a, st, &acc)) < 0 || (r = read_states(db, a, &acc)) < 0)
+        return r;
+    *out = acc;
+    return 0;
+}
+
 int alias_add(struct db *db, struct arena *a, const struct address *addr, int64_t now_ms, struct account *out)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;

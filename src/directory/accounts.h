@@ -29,6 +29,9 @@ struct domain_row {
 /* Bring the schema to this program's version; `why` says what is wrong with the file. */
 MUST_CHECK int accounts_migrate(struct db *db, struct buf *why);
 
+/* postmaster@ of the first domain where it has a mailbox, else of the first that has it at all. E_NOTFOUND. */
+MUST_CHECK int alias_postmaster(struct db *db, struct arena *a, struct account *out);
+
 MUST_CHECK int accounts_count(struct db *db, uint64_t *domains_out, uint64_t *aliases_out);
 /* E_EXISTS, E_SYNTAX. */
 MUST_CHECK int domain_add(struct db *db, struct str domain, int64_t now_ms);

@@ -116,6 +116,29 @@ static int bind_op(struct db *db, struct arena *a, uint64_t alias, struct str id
 
 #define RESULT(x) DIRECTORY__RESOLVE_RESPONSE__RESULT__##x
 
+/* RFC 5321 4.5.1: without a domain; of several, one that can take mail. */
+static void test_postmaster(void **state UNUSED)
+{
+    struct arena a = { .max = MIB(4) };
+    Directory__Alias *m = NULL;
+    struct db *db = NULL;
+
+    CHECK(db_open_memory(&db) == 0 && accounts_migrate(db, NULL) == 0);
+    CHECK(resolve(db, &a, "postmaster")->result == RESULT(NO_ALIAS));
+    CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_ADD, "one.test") == 0);
+    CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_ADD, "two.test") == 0);
+    CHECK(resolve(db, &a, "Postmaster")->result == RESULT(NO_ALIAS));
+    CHECK(alias_op(db, &a, DIRECTORY__OP__ALIAS_ADD, "postmaster@one.test", &m) == 0);
+    CHECK(resolve(db, &a, "POSTMASTER")->result == RESULT(NOT_READY));
+    CHECK(alias_op(db, &a, DIRECTORY__OP__ALIAS_ADD, "Postmaster@two.test", &m) == 0 &&
+          bind_op(db, &a, m->alias_id, ID_A, STATE("s"), STR("")) == 0);
+    CHECK(resolve(db, &a, "postMaster")->result == RESULT(OK));
+    CHECK(str_ieq_z(pb_str(resolve(db, &a, "postmaster")->address), "postmaster@two.test"));
+    CHECK(resolve(db, &a, "someone")->result == RESULT(NO_DOMAIN));
+    arena_release(&a);
+    CHECK(db_close(&db) == 0);
+}
+
 static void test_life_of_an_alias(void **state)
 {
     struct arena a = { .max = MIB(4) };
@@ -129,6 +152,8 @@ static void test_life_of_an_alias(void **state)
     CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_ADD, "Example.TEST") == 0);
     CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_ADD, "example.test") == E_EXISTS);
     CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_ADD, "no domain") == E_SYNTAX);
+    CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_ADD, "localhost") == E_RANGE);
+    CHECK(domain_op(db, &a, DIRECTORY__OP__DOMAIN_ADD, "192.0.2.1") == E_RANGE);
     CHECK(resolve(db, &a, "hello@example.test")->result == RESULT(NO_ALIAS));
     CHECK(resolve(db, &a, "nonsense")->result == RESULT(NO_DOMAIN));
     CHECK(alias_op(db, &a, DIRECTORY__OP__ALIAS_ADD, "Hello@Example.test", &m) == 0 &&
@@ -230,6 +255,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_postmaster),
         cmocka_unit_test(test_life_of_an_alias),
         cmocka_unit_test(test_lists_page),
         cmocka_unit_test(test_cache),

@@ -2,6 +2,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "lib/rpc/rpc.h"
+#include "lib/smtp/path.h"
 
 /* A message of its kind in the arena, initialised. */
 static void *message_new(struct arena *a, const ProtobufCMessageDescriptor *d)
@@ -67,6 +68,12 @@ static int run_status(struct db *db, struct arena *a, const void *request UNUSED
     return r < 0 ? r : answer(out, m);
 }
 
+/* The one recipient that every server has (RFC 5321 4.5.1), and that comes without a domain. */
+static bool is_postmaster(const Directory__ResolveRequest *q)
+{
+    return str_ieq_z(pb_str(q->address), "postmaster");
+}
+
 struct str resolve_cache_key(struct arena *a, const void *request)
 {
     const Directory__ResolveRequest *q = request;
@@ -74,6 +81,8 @@ struct str resolve_cache_key(struct arena *a, const void *request)
     struct str key;
     char *z;
 
+    if (is_postmaster(q))
+        return STR("postmaster");
     if (address_parse(a, pb_str(q->address), &addr) < 0 ||
         !(z = arena_printf(a, "%.*s@%.*s", STR_ARG(addr.local), STR_ARG(addr.domain))))
         return STR_NONE;
@@ -102,9 +111,14 @@ static int run_resolve(struct db *db, struct arena *a, const void *request, stru
 
     if (!m)
         return E_NOMEM;
-    r = address_parse(a, pb_str(q->address), &addr);
-    if (r == 0)
+    if (is_postmaster(q))
+        r = alias_postmaster(db, a, &acc);
+    else if ((r = address_parse(a, pb_str(q->address), &addr)) == 0)
         r = alias_get(db, a, &addr, &acc);
+    if (r == E_NOTFOUND && is_postmaster(q)) {
+        m->result = DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_ALIAS;
+        return answer(out, m);
+    }
     if (r == E_NOTFOUND || r == E_SYNTAX || r == E_LIMIT) {
         if ((r = resolve_missing(db, addr.domain, m)) < 0)
             return r;
@@ -195,8 +209,11 @@ static int run_domain_add(struct db *db, struct arena *a, const void *request, s
     struct str name;
     int r;
 
-    if ((r = address_domain(a, pb_str(q->domain), &name)) < 0 ||
-        (r = domain_add(db, name, clock_wall_ms())) < 0)
+    if ((r = address_domain(a, pb_str(q->domain), &name)) < 0)
+        return r;
+    if (!smtp_domain_public(name))
+        return E_RANGE;
+    if ((r = domain_add(db, name, clock_wall_ms())) < 0)
         return r;
     return answer_empty(a, out);
 }

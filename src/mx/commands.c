@@ -91,13 +91,10 @@ static void cmd_mail(struct mx_session *s, const struct smtp_command *c)
 static int directory_address(const struct mx_session *s, const struct smtp_path *p, struct buf *out)
 {
     const char *postmaster = s->conf->postmaster;
-    int r;
 
     if (p->domain.n) /* else <Postmaster>: RFC 5321 4.5.1 */
         return smtp_path_print(p, out);
-    if (postmaster && *postmaster)
-        return buf_putz(out, postmaster);
-    return (r = buf_putz(out, "postmaster@")) < 0 ? r : buf_puts(out, s->hostname);
+    return buf_putz(out, postmaster && *postmaster ? postmaster : "postmaster");
 }
 
 static void cmd_rcpt(struct mx_session *s, const struct smtp_command *c)

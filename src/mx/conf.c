@@ -48,5 +48,7 @@ const struct conf_item mx_conf_items[MX_CONF_ITEMS] = {
       .type = CONF_STR,
       .off = offsetof(struct mx_conf, postmaster),
       .max = 254,
-      .help = "The address that \"RCPT TO:<Postmaster>\" means; empty: postmaster at our host name." },
+      .help =
+          "The address that \"RCPT TO:<Postmaster>\" means (RFC 5321 4.5.1). Empty: postmaster@ of the first "
+          "domain that has this alias; without any it is an unknown mailbox." },
 };

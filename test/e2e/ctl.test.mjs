@@ -232,6 +232,11 @@ test('status waits for nobody', async () => {
 test('domains and aliases of a running service', async () => {
   const p = await serve();
   try {
+    for (const name of ['localhost', '192.0.2.1', '12345', 'mail.7']) {
+      const r = await run(['domain', 'add', name]);
+      assert.equal(r.code, EX.DATAERR, name);
+      assert.match(r.stderr, /two labels or more/);
+    }
     await ok(['domain', 'add', 'Bücher.example']);
     assert.deepEqual((await json(['domain', 'list'])).map((d) => d.domain), ['example.test', 'xn--bcher-kva.example']);
     await ok(['alias', 'add', 'Zoë@bücher.example']);

@@ -125,6 +125,24 @@ test('what was said before STARTTLS is forgotten', async () => {
   assert.equal(await c.io.line(), null);
 });
 
+test('<Postmaster> without a domain is the first that our domains have (RFC 5321 4.5.1)', async () => {
+  const c = await service.smtp();
+  const rcpt = async (to) => { await c.cmd('RSET'); await c.cmd('MAIL FROM:<a@b.example>'); return (await c.cmd(`RCPT TO:<${to}>`)).text; };
+  assert.match(await rcpt('Postmaster'), /^550 5\.1\.1 /);
+  await service.ctl(['alias', 'add', 'postmaster@example.test']);
+  assert.match(await rcpt('postmaster'), /^450 4\.2\.1 /); // no password yet
+  const { stdout } = await service.ctl(['alias', 'password', 'postmaster@example.test']);
+  for (const to of ['Postmaster', 'POSTMASTER', 'postmaster@example.test']) assert.match(await rcpt(to), /^250 /);
+  await c.cmd('RSET');
+  assert.equal((await c.send('a@b.example', 'Postmaster', 'Subject: to the postmaster\r\n\r\nx\r\n')).code, 250);
+  c.end();
+  const box = await service.imap({ address: 'postmaster@example.test', password: stdout.trim() });
+  await box.cmd('SELECT INBOX');
+  await box.cmd('FETCH 1 BODY.PEEK[]');
+  assert.match(box.literals[0].toString(), /^Delivered-To: postmaster@example\.test\r\n/);
+  await box.logout();
+});
+
 test('a directory that is gone or slow means 451, and it comes back', async () => {
   const c = new Smtp(await dial(service.ports.mx));
   await c.reply();
