@@ -12,6 +12,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
+#include "lib/event/deflate.h"
 #include "lib/tls/tls.h"
 #include <assert.h>
 #include <errno.h>
@@ -34,8 +35,11 @@ struct conn {
     SSL *ssl;
     enum tls_state tls;
     struct buf in, out;
-    size_t in_done;  /* bytes of in used already, while they are offered */
-    size_t out_done; /* bytes of out written already */
+    struct deflate_layer *z; /* NULL: nothing is compressed */
+    struct buf z_in;         /* came, and has not been decompressed */
+    bool z_begins, z_more;   /* z_more: the layer may have more to give without more input */
+    size_t in_done;          /* bytes of in used already, while they are offered */
+    size_t out_done;         /* bytes of out written already */
     struct event *rd, *wr, *kick;
     struct timer idle, stall, linger, more;
     int64_t idle_ms, stall_ms, last_in_ms, last_out_ms;
@@ -97,7 +101,7 @@ static int ssl_outcome(struct conn *c, int r)
 }
 
 /* Bytes read, 0 for nothing now, -1 for the end (c->eof or dead is set). */
-static ssize_t read_some(struct conn *c, void *p, size_t n)
+static ssize_t read_raw(struct conn *c, void *p, size_t n)
 {
     ssize_t got;
 
@@ -125,6 +129,45 @@ static ssize_t read_some(struct conn *c, void *p, size_t n)
         die(c, E_CLOSED);
     c->eof = true;
     return -1;
+}
+
+/* The same, through the compression layer. A small input may stand for a large output, which comes in pieces of
+ * what the owner has room for. */
+static ssize_t read_deflated(struct conn *c, void *p, size_t n)
+{
+    for (;;) {
+        struct str in = buf_str(&c->z_in);
+        ssize_t got;
+
+        if (in.n || c->z_more) {
+            got = deflate_layer_in(c->z, &in, p, n);
+            buf_drop(&c->z_in, c->z_in.n - in.n);
+            c->z_more = got == (ssize_t)n;
+            if (got < 0) {
+                die(c, (int)got);
+                return -1;
+            }
+            if (got > 0)
+                return got;
+        }
+        c->z_in.max = READ_CHUNK + c->z_in.n;
+        if (!buf_reserve(&c->z_in, READ_CHUNK)) {
+            die(c, E_NOMEM);
+            return -1;
+        }
+        got = read_raw(c, c->z_in.p + c->z_in.n, READ_CHUNK);
+        if (got <= 0) {
+            if (c->z_in.n == 0)
+                buf_release(&c->z_in);
+            return got;
+        }
+        c->z_in.n += (size_t)got;
+    }
+}
+
+static ssize_t read_some(struct conn *c, void *p, size_t n)
+{
+    return c->z ? read_deflated(c, p, n) : read_raw(c, p, n);
 }
 
 static void handshake(struct conn *c)
@@ -225,6 +268,9 @@ static void offer(struct conn *c)
     }
     buf_drop(&c->in, c->in_done);
     c->in_done = 0;
+    if (c->in.n && c->z_begins)
+        die(c, E_SYNTAX); /* RFC 4978 3: nothing may be sent before the answer to COMPRESS */
+    c->z_begins = false;
     if (c->in.n && tls_begins(c))
         die(c, E_SYNTAX); /* clear text behind STARTTLS must not pass for what came by TLS (CVE-2011-0411) */
     if (c->in.n == 0)
@@ -275,10 +321,12 @@ static void throw_away(struct conn *c)
     }
 }
 
-/* Decrypted bytes wait inside OpenSSL: no event will tell. */
+/* Bytes wait inside OpenSSL or the compression layer: no event will tell. */
 static void read_more(struct conn *c)
 {
-    if (c->tls == TLS_UP && SSL_pending(c->ssl) > 0 && !c->paused && !c->closing && c->in.n < c->lim.in_max)
+    bool waits = (c->tls == TLS_UP && SSL_pending(c->ssl) > 0) || c->z_in.n || c->z_more;
+
+    if (waits && !c->paused && !c->closing && c->in.n < c->lim.in_max)
         timer_set(&c->more, 0);
 }
 
@@ -357,6 +405,8 @@ static void conn_destroy(struct conn *c)
     timer_release(&c->more);
     buf_release(&c->in);
     buf_release(&c->out);
+    buf_release(&c->z_in);
+    deflate_layer_free(&c->z);
     close(c->fd);
     c->ops->on_close(c->ctx, why);
     free(c);
@@ -467,10 +517,15 @@ int conn_write(struct conn *c, struct str s)
         return 0;
     if (s.n > c->lim.out_max || conn_out_pending(c) > c->lim.out_max - s.n)
         return E_LIMIT;
-    c->out.max = c->lim.out_max + c->out_done;
+    c->out.max =
+        c->lim.out_max + c->out_done + (c->z ? 2 * READ_CHUNK : 0); /* the layer asks for whole pieces */
     if (c->out.n == 0)
         c->last_out_ms = now_ms();
-    if ((r = buf_puts(&c->out, s)) < 0)
+    if (c->z && (r = deflate_layer_out(c->z, s, &c->out)) < 0)
+        die(c, r); /* half of it is in the stream: it cannot be taken back */
+    else if (!c->z)
+        r = buf_puts(&c->out, s);
+    if (r < 0)
         return r;
     if (conn_out_pending(c) >= c->lim.out_low)
         c->above_low = true;
@@ -499,6 +554,18 @@ int conn_start_tls(struct conn *c, struct tls_ctx *tls)
     c->tls = c->out.n ? TLS_FLUSH : TLS_HANDSHAKE;
     kick(c);
     want_read(c);
+    return 0;
+}
+
+int conn_start_deflate(struct conn *c)
+{
+    if (c->dead || c->closing || c->z)
+        return E_CLOSED;
+    c->z = deflate_layer_new();
+    if (!c->z)
+        return E_NOMEM;
+    c->z_begins = true;
+    kick(c);
     return 0;
 }
 

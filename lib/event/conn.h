@@ -43,6 +43,9 @@ size_t conn_out_pending(const struct conn *c);
  * behind what on_data returns as used (outside of on_data: conn_in_pending > 0) aborts the connection
  * with E_SYNTAX. Blocks nothing; on_secure follows. */
 MUST_CHECK int conn_start_tls(struct conn *c, struct tls_ctx *tls);
+/* Compress both ways from here on: what was written so far goes out plain (RFC 4978). What came behind what
+ * on_data returns as used aborts the connection with E_SYNTAX. E_NOMEM: nothing has changed. */
+MUST_CHECK int conn_start_deflate(struct conn *c);
 bool conn_is_tls(const struct conn *c);
 /* "TLSv1.3", "TLS_AES_256_GCM_SHA384"; "" without TLS. */
 const char *conn_tls_version(const struct conn *c);

@@ -50,6 +50,41 @@ int imap_cmd_starttls(struct imap_conn *c, struct args *a)
     return imap_ok(c, "Begin TLS now");
 }
 
+/* RFC 4978 3. Compressed secrets beside what others write can be guessed from sizes (CRIME): passwords are said
+ * before, and nothing that comes later is one. */
+int imap_cmd_compress(struct imap_conn *c, struct args *a)
+{
+    struct str mechanism;
+    int r;
+
+    if ((r = args_sp(a)) < 0 || (r = args_atom(a, &mechanism)) < 0 || (r = args_end(a)) < 0)
+        return r;
+    if (!str_ieq_z(mechanism, "DEFLATE"))
+        return imap_bad(c, "Only DEFLATE is offered");
+    if (c->compress)
+        return imap_no(c, "COMPRESSIONACTIVE", "DEFLATE is on already");
+    c->compress = c->compress_begins = true;
+    return imap_ok(c, "DEFLATE begins");
+}
+
+/* RFC 8437 3: everything but TLS is forgotten. A stream that is compressed has no end that both sides would agree
+ * on, so such a connection is ended, which the RFC allows. */
+int imap_cmd_unauthenticate(struct imap_conn *c, struct args *a)
+{
+    int r = args_end(a);
+
+    if (r < 0)
+        return r;
+    if (c->compress) {
+        imap_bye(c, NULL, "Please connect anew");
+        return 0;
+    }
+    imap_unselect(c);
+    imap_session_end(c);
+    imap_enter(c, IMAP_ST_NOT_AUTH);
+    return imap_ok(c, "Forgotten");
+}
+
 /* id-params-list = "(" *(string SP nstring) ")" / nil (RFC 2971 3.3). What clients say is not kept. */
 int imap_cmd_id(struct imap_conn *c, struct args *a)
 {

@@ -24,6 +24,7 @@ static const struct imap_cmd {
     { "CAPABILITY", imap_cmd_capability, ANY, 0 },
     { "CHECK", imap_cmd_check, IN(SELECTED), 0 },
     { "CLOSE", imap_cmd_close, IN(SELECTED), 0 },
+    { "COMPRESS", imap_cmd_compress, AUTHED, 0 },
     { "COPY", imap_cmd_copy, IN(SELECTED), CMD_UID },
     { "CREATE", imap_cmd_create, AUTHED, 0 },
     { "DELETE", imap_cmd_delete, AUTHED, 0 },
@@ -47,6 +48,7 @@ static const struct imap_cmd {
     { "STATUS", imap_cmd_status, AUTHED, 0 },
     { "STORE", imap_cmd_store, IN(SELECTED), CMD_SEQNUM | CMD_UID | CMD_WRITE },
     { "SUBSCRIBE", imap_cmd_subscribe, AUTHED, 0 },
+    { "UNAUTHENTICATE", imap_cmd_unauthenticate, AUTHED, 0 },
     { "UNSELECT", imap_cmd_unselect, IN(SELECTED), 0 },
     { "UNSUBSCRIBE", imap_cmd_unsubscribe, AUTHED, 0 },
 };
@@ -60,8 +62,8 @@ const char *imap_capabilities(const struct imap_conn *c)
     static char text[1024]; /* good until the next call */
 
     if (c->state != IMAP_ST_NOT_AUTH) /* RFC 7889 3.1: one limit for every mailbox */
-        snprintf(text, sizeof text, "%s %s APPENDLIMIT=%llu", always, inside,
-                 (unsigned long long)c->srv->conf.max_message_bytes);
+        snprintf(text, sizeof text, "%s %s UNAUTHENTICATE%s APPENDLIMIT=%llu", always, inside,
+                 c->compress ? "" : " COMPRESS=DEFLATE", (unsigned long long)c->srv->conf.max_message_bytes);
     else
         snprintf(text, sizeof text, "%s %s", always,
                  c->tls        ? "AUTH=PLAIN"

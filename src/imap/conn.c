@@ -22,23 +22,47 @@ static const struct conn_limits limits_after_login = { .in_max = KIB(64),
 
 static const uint32_t may_follow[] = {
     [IMAP_ST_NOT_AUTH] = BIT(IMAP_ST_AUTH) | BIT(IMAP_ST_LOGOUT),
-    [IMAP_ST_AUTH] = BIT(IMAP_ST_AUTH) | BIT(IMAP_ST_SELECTED) | BIT(IMAP_ST_LOGOUT),
+    [IMAP_ST_AUTH] = BIT(IMAP_ST_NOT_AUTH) | BIT(IMAP_ST_AUTH) | BIT(IMAP_ST_SELECTED) | BIT(IMAP_ST_LOGOUT),
     [IMAP_ST_SELECTED] = BIT(IMAP_ST_AUTH) | BIT(IMAP_ST_LOGOUT),
     [IMAP_ST_LOGOUT] = BIT(IMAP_ST_LOGOUT),
 };
 
+static void limits_begin(struct imap_conn *c)
+{
+    cmdline_set_limits(&c->in, &cmdline_limits_before_login);
+    conn_idle_ms(c->io, (int64_t)c->srv->conf.login_timeout_ms);
+    timer_set(&c->timer, 3 * (int64_t)c->srv->conf.login_timeout_ms); /* in all, for who drips */
+}
+
+static void logged_in(struct imap_conn *c)
+{
+    conn_limits_set(c->io, &limits_after_login);
+    cmdline_set_limits(&c->in, &cmdline_limits_after_login);
+    conn_idle_ms(c->io, (int64_t)c->srv->conf.idle_timeout_ms);
+    c->arena.max = MIB(16);
+    timer_clear(&c->timer);
+}
+
+/* RFC 8437 4.1: what was enabled is enabled no more. */
+static void logged_out(struct imap_conn *c)
+{
+    conn_limits_set(c->io, &limits_before_login);
+    limits_begin(c);
+    c->arena.max = KIB(16);
+    c->condstore = c->qresync = c->w.utf8 = false;
+}
+
 void imap_enter(struct imap_conn *c, enum imap_state next)
 {
-    assert(may_follow[c->state] & BIT(next));
+    enum imap_state was = c->state;
+
+    assert(may_follow[was] & BIT(next));
     assert(next != IMAP_ST_SELECTED || c->view);
-    if (c->state == IMAP_ST_NOT_AUTH && next == IMAP_ST_AUTH) {
-        conn_limits_set(c->io, &limits_after_login);
-        cmdline_set_limits(&c->in, &cmdline_limits_after_login);
-        conn_idle_ms(c->io, (int64_t)c->srv->conf.idle_timeout_ms);
-        c->arena.max = MIB(16);
-        timer_clear(&c->timer);
-    }
     c->state = next;
+    if (was == IMAP_ST_NOT_AUTH && next == IMAP_ST_AUTH)
+        logged_in(c);
+    else if (was != IMAP_ST_NOT_AUTH && next == IMAP_ST_NOT_AUTH)
+        logged_out(c);
 }
 
 void imap_unselect(struct imap_conn *c)
@@ -203,6 +227,9 @@ static void command_end(struct imap_conn *c)
     imap_flush(c);
     buf_release(&c->final);
     cleanup(c);
+    if (c->compress_begins && conn_start_deflate(c->io) < 0)
+        imap_bye(c, NULL, "Out of memory");
+    c->compress_begins = false;
     c->finishing = c->busy = c->hold_expunges = c->uid = c->sync_failed = c->mid_response = false;
     c->step = NULL;
     c->step_data = NULL;
@@ -462,9 +489,8 @@ static void name_network(const struct sockaddr *peer, char *out, size_t cap)
 static void start(struct imap_conn *c, bool tls)
 {
     cmdline_init(&c->in, &cmdline_limits_before_login);
-    conn_idle_ms(c->io, (int64_t)c->srv->conf.login_timeout_ms);
+    limits_begin(c);
     conn_stall_ms(c->io, 300000);
-    timer_set(&c->timer, 3 * (int64_t)c->srv->conf.login_timeout_ms); /* in all, for who drips */
     if (!tls)
         greet(c);
     else if (conn_start_tls(c->io, c->srv->tls) < 0)

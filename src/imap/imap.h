@@ -104,10 +104,11 @@ struct imap_conn {
 
     /* the session */
     char session[16];
-    bool has_session; /* it is ours, as long as the ticket is good */
-    bool attached;    /* the store knows it now */
-    bool held;        /* it could not be attached again yet: timer tries */
-    bool starttls;    /* the go-ahead has been said */
+    bool has_session;               /* it is ours, as long as the ticket is good */
+    bool attached;                  /* the store knows it now */
+    bool held;                      /* it could not be attached again yet: timer tries */
+    bool starttls;                  /* the go-ahead has been said */
+    bool compress, compress_begins; /* RFC 4978; the latter until the OK has been written */
     struct buf ticket;
     char network[64];
     struct timer timer; /* before login: all of it; LOGIN's answer */
@@ -193,11 +194,11 @@ const char *imap_capabilities(const struct imap_conn *c);
 
 typedef int imap_cmd_fn(struct imap_conn *c, struct args *a);
 imap_cmd_fn imap_cmd_append, imap_cmd_authenticate, imap_cmd_capability, imap_cmd_check, imap_cmd_close,
-    imap_cmd_copy, imap_cmd_create, imap_cmd_delete, imap_cmd_enable, imap_cmd_examine, imap_cmd_expunge,
-    imap_cmd_fetch, imap_cmd_id, imap_cmd_idle, imap_cmd_list, imap_cmd_login, imap_cmd_logout, imap_cmd_lsub,
-    imap_cmd_move, imap_cmd_namespace, imap_cmd_noop, imap_cmd_rename, imap_cmd_search, imap_cmd_select,
-    imap_cmd_starttls, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe, imap_cmd_unselect,
-    imap_cmd_unsubscribe;
+    imap_cmd_compress, imap_cmd_copy, imap_cmd_create, imap_cmd_delete, imap_cmd_enable, imap_cmd_examine,
+    imap_cmd_expunge, imap_cmd_fetch, imap_cmd_id, imap_cmd_idle, imap_cmd_list, imap_cmd_login,
+    imap_cmd_logout, imap_cmd_lsub, imap_cmd_move, imap_cmd_namespace, imap_cmd_noop, imap_cmd_rename,
+    imap_cmd_search, imap_cmd_select, imap_cmd_starttls, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe,
+    imap_cmd_unauthenticate, imap_cmd_unselect, imap_cmd_unsubscribe;
 void imap_sasl_line(struct imap_conn *c, struct str line);
 void imap_idle_line(struct imap_conn *c, struct str line);
 void imap_login_timer(struct imap_conn *c);
