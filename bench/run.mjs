@@ -3,10 +3,10 @@
 // Every figure is the median of several rounds; the two sides of a comparison take turns.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir } from 'node:os';
 import path from 'node:path';
-import { Imap, Service, build, dial, root, sample, sleep, until } from '../test/lib/service.mjs';
+import { Imap, Service, build, corpus, dial, root, sample, sleep, until } from '../test/lib/service.mjs';
 
 const quick = process.argv.includes('--quick');
 const names = process.argv.slice(2).filter((a) => !a.startsWith('--'));
@@ -64,6 +64,137 @@ async function pushes(service, alias, sessions, name, aim) {
   row(name, `p50 ${quantile(lag, 0.5).toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`, aim, p99 < 20);
 }
 
+// A tool with a folder of its own, which goes when it is done.
+async function scratch(name, args) {
+  const dir = await mkdtemp(path.join(tmpdir(), 'store-'));
+  try { return await tool(name, args.map((a) => (a === 'DIR' ? dir : a))); } finally { await rm(dir, { recursive: true }); }
+}
+const kb = (n) => (n < 1 << 20 ? `${n / 1024} KB` : `${n / 1048576} MB`);
+
+// The core's appends, beside what stores less: all five take turns.
+async function storeAppends() {
+  const stock = existsSync(path.join(build, 'bench', 'store_stock'));
+  if (!stock) console.log('# the stock cipher is left out: ninja -C build bench/store_stock');
+  const single = {};
+  for (const bytes of [4096, 10240, 102400, 1048576]) {
+    for (const boxes of [1, 100]) {
+      for (const writers of [1, 4, 16]) {
+        const load = ['DIR', writers, 1, bytes, boxes];
+        const sides = {
+          files: () => scratch('maildir', ['DIR', writers, 1, bytes, boxes]),
+          plain: () => scratch('store_bench', ['bare', ...load, 1, 0]),
+          ...(stock && { stock: () => scratch('store_stock', load) }),
+          fast: () => scratch('store_bench', ['bare', ...load, 0, 0]),
+          indexed: () => scratch('store_bench', ['bare', ...load, 0, 1]),
+          ours: () => scratch('store_bench', ['append', ...load]),
+        };
+        const got = Object.fromEntries(Object.keys(sides).map((k) => [k, []]));
+        for (let i = 0; i < rounds; i++) for (const [k, f] of Object.entries(sides)) got[k].push(await f());
+        const of = (k, f = (r) => r.rate) => median(got[k].map(f));
+        const ours = of('ours');
+        const indexed = of('ours', (r) => r.rate_indexed);
+        const what = `${kb(bytes)} into ${boxes} mailbox${boxes > 1 ? 'es' : ''}, ${writers} writer${writers > 1 ? 's' : ''}`;
+        const ratio = ours / of('fast');
+        row(`appends/s, ${what}`,
+          `${ours.toFixed(0)} (${of('ours', (r) => r.cpu_us).toFixed(0)} us of processor) against: plain files ${of('files').toFixed(0)}, plain SQLite ${of('plain').toFixed(0)}${stock ? `, stock cipher ${of('stock').toFixed(0)}` : ''}, fast cipher ${of('fast').toFixed(0)} (${of('fast', (r) => r.cpu_us).toFixed(0)} us): ${ratio.toFixed(2)} of the last`,
+          'at least 0.5 of the bare insert', ratio >= 0.5);
+        row(`the same until the index is current, ${what}`, `${indexed.toFixed(0)} against ${of('indexed').toFixed(0)} with FTS5 in the same insert: ${(indexed / of('indexed')).toFixed(2)}`,
+          'at least 0.5', indexed / of('indexed') >= 0.5);
+        if (bytes === 10240) row(`acknowledged against write+fsync+rename, ${what}`, (ours / of('files')).toFixed(2), 'above 1', ours > of('files'));
+        if (writers === 1) single[`${bytes} ${boxes}`] = ours;
+        if (writers === 16 && boxes === 1) { // of large letters the bytes are what takes the time, not the sync
+          const gain = ours / single[`${bytes} ${boxes}`];
+          row(`group commit, ${what}, against one writer`, gain.toFixed(2), bytes > 10240 ? '-' : 'at least 2', bytes > 10240 ? undefined : gain >= 2);
+        }
+      }
+    }
+  }
+}
+
+async function storeReads() {
+  const count = quick ? 1000 : 10000;
+  const got = await times(rounds, () => scratch('store_bench', ['read', 'DIR', count, 10240]));
+  const of = (k) => median(got.map((r) => r[k]));
+  const ratio = of('select_us') / of('bodies_us');
+  row(`all bodies of ${count} x 10 KB, processor time each`, `${of('bodies_us').toFixed(1)} us against ${of('select_us').toFixed(1)} of a bare SELECT over the same cipher: ${ratio.toFixed(2)} of its speed`, 'at least 0.5', ratio >= 0.5);
+  row('headers only', `${of('headers_us').toFixed(1)} us: ${(of('bodies_us') / of('headers_us')).toFixed(1)} times as fast as bodies`, 'at least 4 times', of('bodies_us') >= 4 * of('headers_us'));
+}
+
+// Every message of the corpus, or letters of our own where it is absent.
+async function storeSizes() {
+  const dir = await mkdtemp(path.join(tmpdir(), 'store-'));
+  const names = [];
+  for (const f of existsSync(corpus) ? await readdir(corpus, { recursive: true, withFileTypes: true }) : []) {
+    const at = path.join(f.parentPath ?? f.path, f.name);
+    if (f.isFile() && at.includes(`${path.sep}share${path.sep}`)) names.push(at);
+  }
+  if (!names.length) {
+    console.log('# corpus: not there; samples of our own only');
+    for (let i = 0; i < 500; i++) {
+      names.push(path.join(dir, `${i}.eml`));
+      await writeFile(names.at(-1), sample(i, 2000 + (i * 37) % 30000));
+    }
+  }
+  const list = path.join(dir, 'names');
+  await writeFile(list, `${names.join('\n')}\n`);
+  const r = await tool('store_bench', ['size', dir, list]);
+  await rm(dir, { recursive: true });
+  row(`disk bytes of ${r.messages} messages, with the text index, against a Maildir`, `${(r.ours / 1e6).toFixed(1)} MB against ${(r.maildir / 1e6).toFixed(1)}: ${r.ratio.toFixed(2)}`, 'at most 0.7', r.ratio <= 0.7);
+}
+
+async function storeMany() {
+  const m = await scratch('store_bench', ['memory', 'DIR', quick ? 50 : 300]);
+  row(`RSS of an open mailbox (${m.mailboxes}; writing and one reading handle)`, `${(m.bytes / 1024).toFixed(0)} KB (${(m.writer_bytes / 1024).toFixed(0)} + ${(m.reader_bytes / 1024).toFixed(0)})`, 'under 300 KB', m.bytes < 300 * 1024);
+  const cost = [];
+  for (const n of quick ? [1, 1000] : [1, 1000, 100000]) {
+    const r = await scratch('store_bench', ['folders', 'DIR', n]);
+    cost.push(r.cpu_us);
+    row(`delivery to a closed mailbox with ${n} on disk`, `${r.cpu_us} us of processor (p90 ${r.p90_us})`, cost.length > 1 ? 'within 1.2 of one' : '-', cost.length > 1 ? r.cpu_us <= cost[0] * 1.2 : undefined);
+  }
+}
+
+// Servers to put the same load on: a start that gives HOST PORT and logins, for `people` users.
+const dovecotScript = process.env.BENCH_PEERS ? path.join(process.env.BENCH_PEERS, 'dovecot.sh') : path.resolve(root, '../shared/peers/dovecot.sh');
+const peers = {
+  async ours(people) {
+    const service = await Service.start();
+    const logins = (await times(people, () => service.alias())).map((a) => `${a.address} ${a.password}`);
+    return { port: service.ports.imaps, logins, stop: () => service.stop() };
+  },
+  async dovecot(people) {
+    const base = await mkdtemp(path.join(tmpdir(), 'dovecot-'));
+    const env = { ...process.env, BASE: base, PORTBASE: '21' };
+    const run = (verb) => new Promise((resolve, reject) => { execFile('bash', [dovecotScript, verb], { env }, (e, out, err) => (e ? reject(new Error(err || out)) : resolve())); });
+    await run('start');
+    return {
+      port: 21993,
+      logins: Array.from({ length: people }, (_, i) => `user${i + 1} pass`),
+      async stop() { await run('stop'); await rm(base, { recursive: true, force: true }); },
+    };
+  },
+};
+
+// One load on each server in turn: what imap_load printed, by server.
+async function imapLoads(names, connections, people, prepare, mode, length) {
+  const got = Object.fromEntries(names.map((n) => [n, []]));
+  for (let i = 0; i < rounds; i++) {
+    for (const n of names) {
+      const peer = await peers[n](people);
+      const dir = await mkdtemp(path.join(tmpdir(), 'imap-'));
+      const list = path.join(dir, 'logins');
+      try {
+        await writeFile(list, `${peer.logins.join('\n')}\n`, { mode: 0o600 });
+        await tool('imap_load', ['127.0.0.1', peer.port, 'tls', 1, list, 'prepare', prepare]);
+        got[n].push(await tool('imap_load', ['127.0.0.1', peer.port, 'tls', connections, list, mode, length]));
+      } finally {
+        await peer.stop();
+        await rm(dir, { recursive: true });
+      }
+    }
+  }
+  return got;
+}
+
 const benches = {
   async deliveries() {
     for (const boxes of [1, 100]) {
@@ -105,6 +236,28 @@ const benches = {
       const ratio = of((r) => r.ratio);
       row(`page cipher, ${name}, ${op}`, `${of((r) => r.mb_s)} MB/s against ${of((r) => r.bare_mb_s)} by OpenSSL's ChaCha20 and Poly1305 on bare 4 KB buffers: ${ratio.toFixed(2)} (its ChaCha20-Poly1305: ${median(runs.map((r) => r.aead_mb_s))})`, 'at least 0.9', ratio >= 0.9);
     }
+  },
+  async store() {
+    for (const f of [storeAppends, storeReads, storeSizes, storeMany]) await f();
+  },
+  async imap() {
+    const names = ['ours'];
+    if (existsSync(dovecotScript) && ['/usr/sbin/dovecot', '/usr/bin/dovecot'].some(existsSync)) names.push('dovecot');
+    else console.log(`# imap: Dovecot is not measured beside us: ${dovecotScript} or the program is not there`);
+    const against = (got, f) => (got.dovecot ? ` against ${median(got.dovecot.map(f)).toFixed(0)} by Dovecot: ${(median(got.ours.map(f)) / median(got.dovecot.map(f))).toFixed(2)}` : '');
+    const met = (got, f) => (got.dovecot ? median(got.ours.map(f)) >= median(got.dovecot.map(f)) : undefined);
+    for (const connections of [20, 200]) {
+      const got = await imapLoads(names, connections, 20, quick ? 50 : 200, 'mixed', seconds);
+      const rate = (r) => r.rate;
+      row(`IMAP commands/s, mixed, ${connections} TLS connections of 20 people`, `${median(got.ours.map(rate)).toFixed(0)}${against(got, rate)}`, 'at least 1.0', met(got, rate));
+      for (const { name } of got.ours[0].each) {
+        const each = (n, k) => median(got[n].map((r) => r.each.find((e) => e.name === name)?.[k] ?? 0));
+        const say = (n) => `p50 ${(each(n, 'p50_us') / 1000).toFixed(1)} ms, p99 ${(each(n, 'p99_us') / 1000).toFixed(1)} ms${each(n, 'refused') ? `, ${each(n, 'refused')} of ${each(n, 'n')} refused` : ''}`;
+        row(`${name}, ${connections} connections`, names.map((n) => `${n} ${say(n)}`).join('; '), '-');
+      }
+    }
+    const got = await imapLoads(names, 4, 4, quick ? 200 : 2500, 'fetch', seconds);
+    row('FETCH of all bodies over TLS, 4 connections, MB/s', `${median(got.ours.map((r) => r.mb_s)).toFixed(0)}${against(got, (r) => r.mb_s)}`, 'at least 1.0', met(got, (r) => r.mb_s));
   },
   async login() {
     const service = await Service.start();

@@ -1,0 +1,29 @@
+/* bench/append.h
+ *
+ * Writers that append letters to boxes, each waiting for its answer before the next, over lanes and with
+ * group commit as the store's lanes do it: what waits behind a job joins its transaction, up to 64 jobs or
+ * 20 ms. Knows no database: the ops do, ours or a bare table. */
+#ifndef BENCH_APPEND_H
+#define BENCH_APPEND_H
+#include "bench/letters.h"
+
+struct append_ops {
+    void *(*open)(const char *folder, uint32_t box); /* exits when it cannot */
+    int (*begin)(void *box);
+    int (*step)(void *box, const struct letter *l,
+                uint64_t number); /* one append, alone undone when it fails */
+    int (*commit)(void *box);
+    int (*behind)(
+        void *box); /* work that may follow the answer; 1 when there may be more, 0 done; may be NULL */
+    void (*close)(void *box);
+};
+
+struct append_load {
+    const char *folder;
+    uint32_t writers, seconds, bytes, boxes, workers;
+};
+
+/* Runs and prints one JSON line: acknowledged appends/s, and the same with the time that the work behind
+ * took; processor time for each. */
+void append_run(const struct append_ops *ops, const struct append_load *load);
+#endif

@@ -1,0 +1,120 @@
+#include "bench/store_box.h"
+#include "lib/base/clock.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#if __has_include("src/store/index.h")
+#include "src/store/index.h"
+#define HAVE_INDEX 1
+#endif
+
+static const uint8_t key[DB_KEY_BYTES] = "thirty-two bytes of a bench key";
+
+struct mailbox *store_box_open(const char *folder, uint32_t box, uint32_t flags)
+{
+    struct mailbox_options o = { .flags = flags, .cache_kib = flags & MAILBOX_READER ? 256 : 1024 };
+    struct mailbox_meta meta = { .generation = 1 };
+    struct mailbox *m = NULL;
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/box-%u.sqlite", folder, box);
+    memcpy(meta.id, &box, sizeof box);
+    must(mailbox_open(path, key, &o, &meta, &m), path);
+    return m;
+}
+
+int store_box_append(struct mailbox *box, const struct letter *l, uint64_t number)
+{
+    char ids[4][64];
+    struct bytes_mem message, text;
+    struct str references[3];
+    struct email_in e = {
+        .message = bytes_mem_init(&message, buf_str(&l->bytes)),
+        .text = bytes_mem_init(&text, buf_str(&l->text)),
+        .header_bytes = l->header_bytes,
+        .text_header_bytes = l->text_header_bytes,
+        .structure = buf_str(&l->structure),
+        .has_sent = true,
+        .sent_ms = l->sent_ms,
+        .references = references,
+        .nreferences = number % 4,
+    };
+    struct placement at = { .folder = STR("INBOX"), .internal_ms = clock_wall_ms() };
+    Store__AppendResponse out = STORE__APPEND_RESPONSE__INIT;
+
+    for (uint64_t i = 0; i <= number % 4; i++)
+        snprintf(ids[i], sizeof ids[i], "%llx.%u@bench.example",
+                 (unsigned long long)(number - number % 4 + i), 7u);
+    for (size_t i = 0; i < e.nreferences; i++)
+        references[i] = str_from(ids[i]);
+    e.message_id = str_from(ids[number % 4]);
+    return mailbox_append(box, &e, &at, &out);
+}
+
+static void *box_open(const char *folder, uint32_t box)
+{
+    return store_box_open(folder, box, MAILBOX_CREATE);
+}
+
+static int box_begin(void *box)
+{
+    return mailbox_begin(box);
+}
+
+/* As actor.c does: a savepoint for each. */
+static int box_step(void *box, const struct letter *l, uint64_t number)
+{
+    int r;
+
+    if ((r = mailbox_step_begin(box)) < 0 || (r = store_box_append(box, l, number)) < 0)
+        return r;
+    return mailbox_step_keep(box);
+}
+
+static int box_commit(void *box)
+{
+    int r = mailbox_commit(box);
+
+    mailbox_changes_take(box, NULL, 0);
+    return r;
+}
+
+static void box_close(void *box)
+{
+    struct mailbox *m = box;
+
+    must(mailbox_close(&m), "close");
+}
+
+#ifdef HAVE_INDEX
+static int box_behind(void *box)
+{
+    int n;
+
+    must(mailbox_begin(box), "begin");
+    n = must(mailbox_index_step(box, 1000), "index");
+    must(box_commit(box), "commit");
+    return n;
+}
+#endif
+
+void store_box_index(struct mailbox *box)
+{
+#ifdef HAVE_INDEX
+    while (box_behind(box) > 0)
+        ;
+#else
+    (void)box;
+#endif
+}
+
+const struct append_ops store_box_ops = {
+    .open = box_open,
+    .begin = box_begin,
+    .step = box_step,
+    .commit = box_commit,
+#ifdef HAVE_INDEX
+    .behind = box_behind,
+#endif
+    .close = box_close,
+};
