@@ -278,6 +278,15 @@ static uint64_t rss(void)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* Where it is, of SQLite's: its own count for one handle. */
+static int handle_bytes(struct mailbox *box, int what)
+{
+    int now = 0, high = 0;
+
+    sqlite3_db_status(db_sqlite(mailbox_db(box)), what, &now, &high, 0);
+    return now;
+}
+
 /* Mailboxes of 1,000 letters of 4 KB, open as the store holds them: the writing handle, one reading handle,
  * after an append, a SELECT and a FETCH of everything. */
 int mode_memory(char **argv, int argc)
@@ -305,6 +314,12 @@ int mode_memory(char **argv, int argc)
         fetch_all(boxes[n + i], STORE__WANT__HEADER);
     }
     both = rss();
+    for (uint32_t i = 0; i < 2; i++)
+        fprintf(stderr, "%s: page cache %d, schema %d, statements %d\n",
+                i ? "reading handle" : "writing handle",
+                handle_bytes(boxes[i * n], SQLITE_DBSTATUS_CACHE_USED),
+                handle_bytes(boxes[i * n], SQLITE_DBSTATUS_SCHEMA_USED),
+                handle_bytes(boxes[i * n], SQLITE_DBSTATUS_STMT_USED));
     printf("{\"mailboxes\":%u,\"writer_bytes\":%llu,\"reader_bytes\":%llu,\"bytes\":%llu}\n", n,
            (unsigned long long)((writers - before) / n), (unsigned long long)((both - writers) / n),
            (unsigned long long)((both - before) / n));

@@ -164,7 +164,9 @@ void message_make(unsigned n, struct buf *out)
         if (is_base64(n))
             CHECK(buf_putc(out, i % 78 == 76 ? '\r' : i % 78 == 77 ? '\n' : digits[x >> 26]) == 0);
         else
-            CHECK(buf_putc(out, (char)(i % 70 == 68 ? '\r' : i % 70 == 69 ? '\n' : ' ' + (x >> 24) % 95)) == 0);
+            CHECK(buf_putc(out, (char)(i % 70 == 68   ? '\r'
+                                       : i % 70 == 69 ? '\n'
+                                                      : ' ' + (x >> 24) % 95)) == 0);
     }
 }
 
@@ -195,8 +197,9 @@ static struct str structure_of(unsigned n, size_t start, size_t end)
         *at++ = (uint8_t)x;
     }
     if (is_base64(n)) {
-        memcpy(at, "\x5a\x06"
-                   "base64",
+        memcpy(at,
+               "\x5a\x06"
+               "base64",
                8);
         at += 8;
     }

@@ -36,8 +36,9 @@ static void claims(struct str *in, struct buf *out)
         field(&part, 0x20, p[4] & 32 ? UINT64_MAX - start : start);
         field(&part, 0x28, p[4] & 16 ? UINT64_MAX - bytes : start + bytes);
         if (p[4] & 2)
-            LAW(buf_append(&part, "\x5a\x06"
-                                  "base64",
+            LAW(buf_append(&part,
+                           "\x5a\x06"
+                           "base64",
                            8) == 0);
         field(out, 0x0a, part.n);
         LAW(buf_puts(out, buf_str(&part)) == 0);
