@@ -7,6 +7,7 @@
 #include "lib/crypto/box.h"
 #include "src/store/tempbox.h"
 #include <fcntl.h>
+#include <malloc.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -287,6 +288,16 @@ static int handle_bytes(struct mailbox *box, int what)
     return now;
 }
 
+static void report_handles(struct mailbox **boxes, uint32_t n)
+{
+    for (uint32_t i = 0; i < 2; i++)
+        fprintf(stderr, "%s: page cache %d, schema %d, statements %d\n",
+                i ? "reading handle" : "writing handle",
+                handle_bytes(boxes[i * n], SQLITE_DBSTATUS_CACHE_USED),
+                handle_bytes(boxes[i * n], SQLITE_DBSTATUS_SCHEMA_USED),
+                handle_bytes(boxes[i * n], SQLITE_DBSTATUS_STMT_USED));
+}
+
 /* Mailboxes of 1,000 letters of 4 KB, open as the store holds them: the writing handle, one reading handle,
  * after an append, a SELECT and a FETCH of everything. */
 int mode_memory(char **argv, int argc)
@@ -294,7 +305,7 @@ int mode_memory(char **argv, int argc)
     uint32_t n = number(argv[1]);
     struct mailbox **boxes = calloc(2 * (size_t)n, sizeof *boxes);
     struct letter *l = letters(100, 4096);
-    uint64_t before, writers, both;
+    uint64_t before, writers, both, shed;
 
     (void)argc;
     for (uint32_t i = 0; i < n; i++) {
@@ -314,15 +325,15 @@ int mode_memory(char **argv, int argc)
         fetch_all(boxes[n + i], STORE__WANT__HEADER);
     }
     both = rss();
-    for (uint32_t i = 0; i < 2; i++)
-        fprintf(stderr, "%s: page cache %d, schema %d, statements %d\n",
-                i ? "reading handle" : "writing handle",
-                handle_bytes(boxes[i * n], SQLITE_DBSTATUS_CACHE_USED),
-                handle_bytes(boxes[i * n], SQLITE_DBSTATUS_SCHEMA_USED),
-                handle_bytes(boxes[i * n], SQLITE_DBSTATUS_STMT_USED));
-    printf("{\"mailboxes\":%u,\"writer_bytes\":%llu,\"reader_bytes\":%llu,\"bytes\":%llu}\n", n,
-           (unsigned long long)((writers - before) / n), (unsigned long long)((both - writers) / n),
-           (unsigned long long)((both - before) / n));
+    report_handles(boxes, n);
+    for (uint32_t i = 0; i < 2 * n; i++)
+        db_shed(mailbox_db(boxes[i]));
+    malloc_trim(0);
+    shed = rss();
+    printf("{\"mailboxes\":%u,\"writer_bytes\":%llu,\"reader_bytes\":%llu,\"bytes\":%llu,"
+           "\"shed_bytes\":%llu}\n",
+           n, (unsigned long long)((writers - before) / n), (unsigned long long)((both - writers) / n),
+           (unsigned long long)((both - before) / n), (unsigned long long)((shed - before) / n));
     for (uint32_t i = 0; i < 2 * n; i++)
         must(mailbox_close(&boxes[i]), "close");
     free(boxes);

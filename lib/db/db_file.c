@@ -134,3 +134,8 @@ int db_verify(struct db *db, struct buf *report)
     }
     return r < 0 ? r : E_CORRUPT;
 }
+
+void db_shed(struct db *db)
+{
+    sqlite3_db_release_memory(db->s);
+}

@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -350,6 +351,29 @@ static void test_interrupt(void **state)
     CHECK(count(db) == 0);
 }
 
+static int cache_used(struct db *db)
+{
+    int now = 0, peak = 0;
+
+    CHECK(sqlite3_db_status(db_sqlite(db), SQLITE_DBSTATUS_CACHE_USED, &now, &peak, 0) == SQLITE_OK);
+    return now;
+}
+
+static void test_shed(void **state)
+{
+    CLEANUP(db_close) struct db *db = fresh();
+    int before;
+    int64_t n = 0;
+
+    (void)state;
+    CHECK(db_run(db, "CREATE TABLE shed(b BLOB)") == 0 &&
+          db_run(db, "INSERT INTO shed VALUES (randomblob(200000))") == 0);
+    before = cache_used(db);
+    db_shed(db);
+    CHECK(before > 100000 && cache_used(db) < before / 4);
+    CHECK(db_get_i64(db, "SELECT length(b) FROM shed", &n) == 0 && n == 200000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_transactions), cmocka_unit_test(test_checkpoint_and_shrink),
         cmocka_unit_test(test_copies),       cmocka_unit_test(test_interrupt),
         cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_untouched),
+        cmocka_unit_test(test_shed),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
