@@ -1,4 +1,5 @@
 #include "lib/imap/fetch_items.h"
+#include "lib/imap/search_keys.h"
 
 #define F_PEEK    BIT(0) /* never sets \Seen */
 #define F_SECTION BIT(1) /* "[" section "]" follows, and "<" partial ">" may */
@@ -257,6 +258,11 @@ static int modifiers(struct args *a, struct fetch_items *out)
             if ((r = args_sp(a)) < 0 || (r = args_number64(a, &out->changedsince)) < 0)
                 return r;
             out->has_changedsince = true;
+        } else if (args_skip_word(a, "PARTIAL")) {
+            if ((r = args_sp(a)) < 0 ||
+                (r = search_partial_parse(a, &out->partial_from, &out->partial_to)) < 0)
+                return r;
+            out->has_partial = true;
         } else if (args_skip_word(a, "VANISHED")) {
             out->vanished = true;
         } else {

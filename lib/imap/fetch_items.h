@@ -64,6 +64,8 @@ struct fetch_items {
     size_t n;
     bool has_changedsince, vanished; /* RFC 7162 3.1.4, 3.2.6 */
     uint64_t changedsince;
+    bool has_partial; /* RFC 9394 3.3 */
+    int64_t partial_from, partial_to;
 };
 
 /* A macro, one item or a list, and fetch modifiers, to the end of the command. Items named twice are

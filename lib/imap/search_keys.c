@@ -273,44 +273,49 @@ static const struct {
     const char *name;
     uint32_t bit;
 } returns[] = {
-    { "MIN", SEARCH_RETURN_MIN },     { "MAX", SEARCH_RETURN_MAX },   { "ALL", SEARCH_RETURN_ALL },
-    { "COUNT", SEARCH_RETURN_COUNT }, { "SAVE", SEARCH_RETURN_SAVE }, { "PARTIAL", SEARCH_RETURN_PARTIAL },
+    { "MIN", SEARCH_RETURN_MIN },       { "MAX", SEARCH_RETURN_MAX },
+    { "ALL", SEARCH_RETURN_ALL },       { "COUNT", SEARCH_RETURN_COUNT },
+    { "SAVE", SEARCH_RETURN_SAVE },     { "PARTIAL", SEARCH_RETURN_PARTIAL },
+    { "UPDATE", SEARCH_RETURN_UPDATE }, { "CONTEXT", SEARCH_RETURN_CONTEXT },
 };
 
-/* partial-range of RFC 9394 3.1: "1:100" or "-1:-100". */
-static int parse_partial(struct args *a, struct search_program *out)
+int search_partial_parse(struct args *a, int64_t *from_out, int64_t *to_out)
 {
-    bool minus;
+    bool minus = args_skip(a, '-');
     uint32_t from, to;
     int r;
 
-    if ((r = args_sp(a)) < 0)
-        return r;
-    minus = args_skip(a, '-');
     if ((r = args_nz_number(a, &from)) < 0 || (r = args_char(a, ':', "a range")) < 0)
         return r;
     if (minus != args_skip(a, '-'))
         return args_fail(a, "a range with both ends of one sign");
     if ((r = args_nz_number(a, &to)) < 0)
         return r;
-    out->partial_from = minus ? -(int64_t)from : (int64_t)from;
-    out->partial_to = minus ? -(int64_t)to : (int64_t)to;
+    *from_out = minus ? -(int64_t)from : (int64_t)from;
+    *to_out = minus ? -(int64_t)to : (int64_t)to;
     return 0;
 }
 
 static int one_return(struct args *a, struct search_program *out)
 {
+    const uint32_t windows = SEARCH_RETURN_PARTIAL | SEARCH_RETURN_ALL;
+    int r;
+
     for (size_t i = 0; i < ARRAY_LEN(returns); i++) {
         if (!args_skip_word(a, returns[i].name))
             continue;
+        if ((returns[i].bit & windows) && (out->returns & windows)) /* RFC 9394 3.1 */
+            return args_fail(a, "one of ALL and PARTIAL, once");
         out->returns |= returns[i].bit;
-        return returns[i].bit == SEARCH_RETURN_PARTIAL ? parse_partial(a, out) : 0;
+        if (returns[i].bit != SEARCH_RETURN_PARTIAL)
+            return 0;
+        r = args_sp(a);
+        return r < 0 ? r : search_partial_parse(a, &out->partial_from, &out->partial_to);
     }
     return args_fail(a, "a SEARCH return option");
 }
 
-/* "RETURN (MIN COUNT) " */
-static int parse_return(struct args *a, struct search_program *out)
+int search_return_parse(struct args *a, struct search_program *out)
 {
     int r;
 
@@ -327,8 +332,8 @@ static int parse_return(struct args *a, struct search_program *out)
         if ((r = args_char(a, ')', "the end of the return options")) < 0)
             return r;
     }
-    if (out->returns == 0)
-        out->returns = SEARCH_RETURN_ALL;
+    if ((out->returns & ~(SEARCH_RETURN_UPDATE | SEARCH_RETURN_CONTEXT)) == 0)
+        out->returns |= SEARCH_RETURN_ALL; /* RFC 4731 3.1: none means ALL */
     return args_sp(a);
 }
 
@@ -343,16 +348,25 @@ static int parse_charset(struct args *a, struct search_program *out)
     return args_sp(a);
 }
 
-int search_program_parse(struct args *a, const struct search_view *view, struct search_program *out)
+int search_keys_parse(struct args *a, const struct search_view *view, struct search_program *out)
 {
     struct parser p = { .a = a, .view = view };
+    int r;
+
+    if ((r = key_new(&p, KEY_AND, &out->root)) < 0 || (r = parse_all(&p, -1, out->root)) < 0)
+        return r;
+    out->modseq = p.modseq;
+    return 0;
+}
+
+int search_program_parse(struct args *a, const struct search_view *view, struct search_program *out)
+{
     struct search_program s = { .returns = 0 };
     int r;
 
-    if ((r = parse_return(a, &s)) < 0 || (r = parse_charset(a, &s)) < 0 ||
-        (r = key_new(&p, KEY_AND, &s.root)) < 0 || (r = parse_all(&p, -1, s.root)) < 0)
+    if ((r = search_return_parse(a, &s)) < 0 || (r = parse_charset(a, &s)) < 0 ||
+        (r = search_keys_parse(a, view, &s)) < 0)
         return r;
-    s.modseq = p.modseq;
     *out = s;
     return 0;
 }

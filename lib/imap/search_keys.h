@@ -65,6 +65,8 @@ struct search_key {
 #define SEARCH_RETURN_COUNT   BIT(3)
 #define SEARCH_RETURN_SAVE    BIT(4)
 #define SEARCH_RETURN_PARTIAL BIT(5) /* RFC 9394 */
+#define SEARCH_RETURN_UPDATE  BIT(6) /* RFC 5267 */
+#define SEARCH_RETURN_CONTEXT BIT(7)
 
 struct search_program {
     struct search_key *root; /* KEY_AND */
@@ -80,6 +82,12 @@ struct search_view {
     uint32_t last_seq, last_uid;
 };
 
+/* partial-range: "1:100", or "-1:-100", counted from the end. */
+MUST_CHECK int search_partial_parse(struct args *a, int64_t *from_out, int64_t *to_out);
+/* "RETURN (…) ", when it is there (SEARCH, and SORT of RFC 5267): sets has_return, returns, partial. */
+MUST_CHECK int search_return_parse(struct args *a, struct search_program *out);
+/* Keys to the end of the command: root, modseq. */
+MUST_CHECK int search_keys_parse(struct args *a, const struct search_view *view, struct search_program *out);
 /* From behind "SEARCH " to the end of the command. E_SYNTAX, E_LIMIT, E_NOMEM. */
 MUST_CHECK int search_program_parse(struct args *a, const struct search_view *view,
                                     struct search_program *out);

@@ -4,6 +4,7 @@
  * output does: a slice is fed only when all text of the one before is on its way, and only then its
  * credit goes back to the store. */
 #include "src/content/parse.h"
+#include "lib/mime/collate.h"
 #include "lib/mime/structure.h"
 #include "lib/mime/text.h"
 #include "lib/mime/thread.h"
@@ -13,6 +14,7 @@
 #define TREE_MAX       MIB(2)
 #define TEXT_WAIT_MAX  KIB(512) /* of one slice, far over what folding can make of it */
 #define REFERENCES_MAX 100u     /* the last ones are those that count */
+#define REPLIES_MAX    10u      /* of In-Reply-To */
 
 struct parse {
     struct rpc_req *req;
@@ -68,16 +70,49 @@ static size_t references_of(struct parse *p, const struct mime_envelope *e, Prot
     return n;
 }
 
+static size_t replies_of(const struct mime_envelope *e, ProtobufCBinaryData *ids)
+{
+    struct str all = e ? e->in_reply_to : STR_NONE, id;
+    size_t n = 0;
+
+    while (n < REPLIES_MAX && mime_message_id_next(&all, &id))
+        ids[n++] = str_pb(id);
+    return n;
+}
+
+/* A key that cannot be made is empty: it sorts first, and nobody's mail is refused for it. */
+static void sort_keys(const struct mime_envelope *e, struct buf *keys, Content__SortKeys *out)
+{
+    static int (*const of[])(const struct mime_address *first, struct buf *out) = {
+        mime_collate_mailbox, mime_collate_mailbox, mime_collate_mailbox,
+        mime_collate_display, mime_collate_display,
+    };
+    const struct mime_address *first[] = { e->from, e->to, e->cc, e->from, e->to };
+    ProtobufCBinaryData *to[] = { &out->from, &out->to, &out->cc, &out->display_from, &out->display_to };
+    size_t ends[ARRAY_LEN(of) + 1] = { keys->n };
+
+    for (size_t i = 0; i < ARRAY_LEN(of); i++) {
+        if (of[i](first[i], keys) < 0)
+            keys->n = ends[i];
+        ends[i + 1] = keys->n;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(of); i++) /* now that it grows no more */
+        *to[i] = str_pb(str_slice(buf_str(keys), ends[i], ends[i + 1]));
+}
+
 static void answer(struct parse *p)
 {
     CLEANUP(buf_release) struct buf packed = { .max = MIME_STRUCTURE_MAX }, subject = { .max = KIB(16) };
+    CLEANUP(buf_release) struct buf keys = { .max = KIB(16) }, title = { .max = KIB(16) };
+    Content__SortKeys sort = CONTENT__SORT_KEYS__INIT;
+    bool reply = false;
     Content__ParseResponse out = CONTENT__PARSE_RESPONSE__INIT;
-    ProtobufCBinaryData ids[REFERENCES_MAX];
+    ProtobufCBinaryData ids[REFERENCES_MAX], replies[REPLIES_MAX];
     struct mime_part *root = p->root;
     struct str message_id, first;
     int r = mime_structure_pack(root, &p->arena, &packed);
 
-    if (r == 0 && root->envelope && mime_subject_base(root->envelope->subject, &subject, NULL) < 0)
+    if (r == 0 && root->envelope && mime_subject_base(root->envelope->subject, &subject, &reply) < 0)
         buf_clear(&subject); /* too long to be a thread's name */
     if (r < 0) {
         parse_reply(p, r, NULL);
@@ -88,6 +123,11 @@ static void answer(struct parse *p)
     out.text_header_bytes = p->text.header_bytes;
     out.subject_base = str_pb(buf_str(&subject));
     if (root->envelope) {
+        sort_keys(root->envelope, &keys, &sort);
+        if (mime_collate(buf_str(&subject), &title) == 0)
+            sort.subject = str_pb(buf_str(&title));
+        sort.reply = reply;
+        out.sort = &sort;
         out.has_sent = root->envelope->has_sent;
         out.sent_ms = root->envelope->sent.ms;
         out.sent_zone_min = root->envelope->sent.zone_min;
@@ -97,6 +137,8 @@ static void answer(struct parse *p)
     }
     out.references = ids;
     out.n_references = references_of(p, root->envelope, ids);
+    out.in_reply_to = replies;
+    out.n_in_reply_to = replies_of(root->envelope, replies);
     parse_reply(p, 0, &out.base);
 }
 

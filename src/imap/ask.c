@@ -144,6 +144,20 @@ void imap_done_plain(struct imap_conn *c, int status, struct str body UNUSED)
         imap_ok(c, "Completed");
 }
 
+int imap_pick_saved(struct imap_conn *c, struct uidranges *out)
+{
+    const struct uidranges *s = &c->saved;
+    int r = 0;
+
+    for (size_t i = 0; i < s->n && r == 0; i++) {
+        uint32_t uid = uidranges_next(&c->view->uids, s->r[i].lo - 1);
+
+        for (; uid && uid <= s->r[i].hi && r == 0; uid = uidranges_next(&c->view->uids, uid))
+            r = uidranges_add(out, uid, uid);
+    }
+    return r;
+}
+
 int imap_pick(struct imap_conn *c, struct args *a, struct uidranges *out)
 {
     struct view *v = c->view;
@@ -154,6 +168,8 @@ int imap_pick(struct imap_conn *c, struct args *a, struct uidranges *out)
 
     if (r < 0)
         return r;
+    if (str_eq_z(text, "$"))
+        return imap_pick_saved(c, out);
     if (c->uid)
         r = seqset_parse_lenient(&c->arena, text, uidranges_last(&v->uids), &set);
     else

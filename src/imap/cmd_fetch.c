@@ -12,6 +12,7 @@
 #include "lib/mime/section.h"
 #include "lib/mime/structure.h"
 #include "src/common/records.h"
+#include "src/imap/esearch.h"
 #include "src/imap/fetch.h"
 #include "src/imap/qresync.h"
 
@@ -640,16 +641,33 @@ int fetch_changed(struct imap_conn *c, const struct uidranges *uids, uint64_t si
 static int ask_vanished(struct imap_conn *c, const struct fetch *f, struct str set)
 {
     CLEANUP(uidranges_release) struct uidranges all = { 0 };
-    const struct seqset *uids;
+    const struct seqset *uids = NULL;
     uint32_t *v;
     size_t n;
-    int r = seqset_parse(&c->arena, set, UINT32_MAX, &uids);
+    int r = str_eq_z(set, "$") ? imap_pick_saved(c, &all) : seqset_parse(&c->arena, set, UINT32_MAX, &uids);
 
-    for (size_t i = 0; r == 0 && i < seqset_ranges(uids); i++)
+    for (size_t i = 0; r == 0 && uids && i < seqset_ranges(uids); i++)
         r = uidranges_add(&all, seqset_range(uids, i).lo, seqset_range(uids, i).hi);
     if (r < 0 || (r = imap_pack_ranges(&c->arena, &all, &n, &v)) < 0)
         return r;
     return qresync_vanished(c, f->items.changedsince, v, n, NULL, fetch_begin);
+}
+
+/* RFC 9394 3.3: of the messages that are named, so many from one end. */
+static int take_window(struct fetch *f)
+{
+    CLEANUP(uidranges_release) struct uidranges some = { 0 };
+    size_t from, to;
+    int r = 0;
+
+    esearch_window(uidranges_count(&f->todo), f->items.partial_from, f->items.partial_to, &from, &to);
+    for (size_t i = from; i < to && r == 0; i++) {
+        uint32_t uid = uidranges_uid(&f->todo, (uint32_t)i + 1);
+
+        r = uidranges_add(&some, uid, uid);
+    }
+    uidranges_clear(&f->todo);
+    return r < 0 ? r : uidranges_copy(&f->todo, &some);
 }
 
 int imap_cmd_fetch(struct imap_conn *c, struct args *a)
@@ -674,6 +692,10 @@ int imap_cmd_fetch(struct imap_conn *c, struct args *a)
     if (f->items.vanished && !(c->uid && c->qresync && f->items.has_changedsince))
         return imap_bad(c,
                         "VANISHED wants UID FETCH, CHANGEDSINCE, and QRESYNC enabled"); /* RFC 7162 3.2.6 */
+    if (f->items.has_partial && !c->uid)
+        return imap_bad(c, "PARTIAL wants UID FETCH");
+    if (f->items.has_partial && (r = take_window(f)) < 0)
+        return r;
     c->condstore |= f->items.has_changedsince || fetch_items_have(&f->items, FETCH_MODSEQ);
     plan(f, c->view->read_only);
     if ((r = complete_items(c, f)) < 0)

@@ -1,19 +1,10 @@
 /* src/imap/cmd_search.c: SEARCH (RFC 9051 6.4.4). The program becomes the store's tree; numbers become
  * UIDs of this client's view on the way there, and numbers again on the way back. */
 #include "lib/base/clock.h"
-#include "lib/imap/search_keys.h"
 #include "lib/mime/charset.h"
-#include "src/imap/imap.h"
+#include "src/imap/esearch.h"
 
 #define DAY_MS INT64_C(86400000)
-
-struct search {
-    struct search_program program;
-    struct uidranges found; /* UIDs, or sequence numbers */
-    uint64_t modseq;        /* the highest of what was found */
-    size_t row;             /* written so far */
-    uint32_t next;
-};
 
 /* ---- the tree ---- */
 
@@ -104,6 +95,16 @@ static Store__SearchKey *key_set(struct imap_conn *c, const struct search_key *i
     return k;
 }
 
+/* "$", as far as it is still there (RFC 5182 2.1). */
+static Store__SearchKey *key_saved(struct imap_conn *c)
+{
+    struct uidranges u = { 0 };
+    Store__SearchKey *k = imap_pick_saved(c, &u) == 0 ? key_uids(&c->arena, &u) : NULL;
+
+    uidranges_release(&u);
+    return k;
+}
+
 static Store__SearchKey *key_flag(struct imap_conn *c, uint32_t flag)
 {
     if (flag == IMAP_FLAG_RECENT) /* of the session: the store does not know it */
@@ -112,10 +113,11 @@ static Store__SearchKey *key_flag(struct imap_conn *c, uint32_t flag)
 }
 
 /* To UTF-8 from the charset that the program names. */
-static bool text_of(struct imap_conn *c, const struct search *s, struct str in, ProtobufCBinaryData *out)
+static bool text_of(struct imap_conn *c, const struct search_program *s, struct str in,
+                    ProtobufCBinaryData *out)
 {
     CLEANUP(buf_release) struct buf b = { .max = MIB(4) };
-    struct str charset = s->program.charset;
+    struct str charset = s->charset;
 
     if (charset.p && !str_ieq_z(charset, "UTF-8") && !str_ieq_z(charset, "US-ASCII")) {
         if (mime_charset_append(charset, in, &b) < 0)
@@ -126,8 +128,8 @@ static bool text_of(struct imap_conn *c, const struct search *s, struct str in, 
     return in.p != NULL;
 }
 
-static Store__SearchKey *key_text(struct imap_conn *c, const struct search *s, Store__SearchKey__Type type,
-                                  struct str field, struct str text)
+static Store__SearchKey *key_text(struct imap_conn *c, const struct search_program *s,
+                                  Store__SearchKey__Type type, struct str field, struct str text)
 {
     Store__SearchKey *k = key_new(&c->arena, type);
     char *lower = arena_dupz(&c->arena, field);
@@ -140,9 +142,10 @@ static Store__SearchKey *key_text(struct imap_conn *c, const struct search *s, S
     return k;
 }
 
-static Store__SearchKey *convert(struct imap_conn *c, const struct search *s, const struct search_key *in);
+static Store__SearchKey *convert(struct imap_conn *c, const struct search_program *s,
+                                 const struct search_key *in);
 
-static Store__SearchKey *convert_children(struct imap_conn *c, const struct search *s,
+static Store__SearchKey *convert_children(struct imap_conn *c, const struct search_program *s,
                                           const struct search_key *in, Store__SearchKey__Type type)
 {
     Store__SearchKey **v;
@@ -162,7 +165,8 @@ static Store__SearchKey *convert_children(struct imap_conn *c, const struct sear
 #define T(name) STORE__SEARCH_KEY__TYPE__##name
 
 /* NULL: out of memory. Recursion is bounded by SEARCH_DEPTH_MAX. */
-static Store__SearchKey *convert(struct imap_conn *c, const struct search *s, const struct search_key *in)
+static Store__SearchKey *convert(struct imap_conn *c, const struct search_program *s,
+                                 const struct search_key *in)
 {
     struct arena *a = &c->arena;
     int64_t day = in->day * DAY_MS, ago = clock_wall_ms() - (int64_t)in->number * 1000;
@@ -178,7 +182,7 @@ static Store__SearchKey *convert(struct imap_conn *c, const struct search *s, co
     case KEY_KEYWORD: return key_text(c, s, T(KEYWORD), STR(""), in->text);
     case KEY_SEQ:
     case KEY_UID: return key_set(c, in);
-    case KEY_SAVED: return key_new(a, T(NONE));
+    case KEY_SAVED: return key_saved(c);
     case KEY_BEFORE: return key_number(a, T(INTERNAL_BEFORE), day);
     case KEY_ON: return key_between(a, T(INTERNAL_FROM), T(INTERNAL_BEFORE), day, day + DAY_MS);
     case KEY_SINCE: return key_number(a, T(INTERNAL_FROM), day);
@@ -207,157 +211,73 @@ static Store__SearchKey *convert(struct imap_conn *c, const struct search *s, co
     return NULL;
 }
 
-/* ---- the answer ---- */
-
-#define NUMBERS_AT_ONCE 4000
-
-/* "* SEARCH 2 84 882", as much as there is room for at a time. */
-static int write_numbers(struct imap_conn *c)
+Store__SearchKey *esearch_key(struct imap_conn *c, const struct search_program *p)
 {
-    struct search *s = c->step_data;
-
-    for (int n = 0; n < NUMBERS_AT_ONCE; n++) {
-        const struct uidranges_row *row = s->row < s->found.n ? &s->found.r[s->row] : NULL;
-
-        if (!row) {
-            if (s->program.modseq && s->found.n) /* RFC 7162 3.1.5 */
-                resp_printf(&c->w, " (MODSEQ %llu)", (unsigned long long)s->modseq);
-            resp_crlf(&c->w);
-            imap_ok(c, "Completed");
-            c->mid_response = false;
-            return 1;
-        }
-        if (s->next < row->lo)
-            s->next = row->lo;
-        resp_printf(&c->w, " %u", s->next);
-        if (s->next++ == row->hi)
-            s->row++;
-    }
-    return 0;
+    return convert(c, p, p->root);
 }
 
-/* "* ESEARCH (TAG "a") UID MIN 7 MAX 9 ALL 7:9 COUNT 3" (RFC 4731 3.1) */
-static void write_esearch(struct imap_conn *c, struct search *s)
-{
-    uint32_t returns = s->program.returns, count = uidranges_count(&s->found);
-
-    resp_z(&c->w, "* ESEARCH (TAG ");
-    resp_string(&c->w, c->tag);
-    resp_printf(&c->w, ")%s", c->uid ? " UID" : "");
-    if (count && (returns & SEARCH_RETURN_MIN))
-        resp_printf(&c->w, " MIN %u", s->found.r[0].lo);
-    if (count && (returns & SEARCH_RETURN_MAX))
-        resp_printf(&c->w, " MAX %u", uidranges_last(&s->found));
-    if (count && (returns & SEARCH_RETURN_ALL)) {
-        resp_z(&c->w, " ALL ");
-        if (c->w.r == 0)
-            c->w.r = uidranges_write(&s->found, &c->out);
-    }
-    if (returns & SEARCH_RETURN_COUNT)
-        resp_printf(&c->w, " COUNT %u", count);
-    if (s->program.modseq && count)
-        resp_printf(&c->w, " MODSEQ %llu", (unsigned long long)s->modseq);
-    resp_crlf(&c->w);
-    imap_ok(c, "Completed");
-}
-
-/* What the client does not know yet is not told; without UID the numbers are those of its view. */
-static int to_view(struct imap_conn *c, const struct uidranges *uids, struct uidranges *out)
-{
-    const struct uidranges *view = &c->view->uids;
-    int r = 0;
-
-    for (size_t i = 0; i < uids->n && r == 0; i++) {
-        uint32_t uid = uidranges_next(view, uids->r[i].lo - 1);
-
-        for (; uid && uid <= uids->r[i].hi && r == 0; uid = uidranges_next(view, uid)) {
-            uint32_t n = c->uid ? uid : uidranges_seq(view, uid);
-
-            r = uidranges_add(out, n, n);
-        }
-    }
-    return r;
-}
+/* ---- the command ---- */
 
 static void search_release(struct imap_conn *c)
 {
-    struct search *s = c->step_data;
-
-    uidranges_release(&s->found);
+    esearch_release(c->step_data);
 }
 
 static void found(struct imap_conn *c, int status, struct str body)
 {
-    CLEANUP(uidranges_release) struct uidranges uids = { 0 };
     struct arena a = { .max = MIB(16) };
-    struct search *s = c->step_data;
+    struct esearch *e = c->step_data;
     Store__SearchResponse *m = NULL;
 
     if (status == 0 && !(m = RPC_UNPACK(&a, body, store__search_response)))
         status = E_CORRUPT;
-    if (status == 0)
-        status = imap_unpack_ranges(m->uid_ranges, m->n_uid_ranges, &uids);
-    if (status == 0)
-        status = to_view(c, &uids, &s->found);
-    if (status == 0)
-        s->modseq = m->highest_modseq;
-    arena_release(&a);
-    if (status < 0) {
-        imap_fail_status(c, status);
-    } else if (s->program.has_return) {
-        write_esearch(c, s);
-    } else {
-        resp_z(&c->w, "* SEARCH");
-        c->mid_response = true;
-        c->step = write_numbers;
+    for (size_t i = 0; status == 0 && i + 1 < m->n_uid_ranges; i += 2) {
+        uint32_t uid = m->uid_ranges[i] ? uidranges_next(&c->view->uids, m->uid_ranges[i] - 1) : 0;
+
+        for (; uid && uid <= m->uid_ranges[i + 1] && status == 0; uid = uidranges_next(&c->view->uids, uid))
+            status = esearch_add(c, e, uid);
     }
-}
-
-static bool has_kind(const struct search_key *k, enum search_kind kind)
-{
-    if (k->kind == kind)
-        return true;
-    for (const struct search_key *child = k->child; child; child = child->next)
-        if (has_kind(child, kind))
-            return true;
-    return false;
-}
-
-static bool charset_known(struct str name)
-{
-    struct mime_charset cs;
-    bool known;
-
-    if (!name.p)
-        return true;
-    mime_charset_init(&cs, name);
-    known = !cs.unknown;
-    mime_charset_release(&cs);
-    return known;
+    if (status == 0)
+        e->modseq = m->highest_modseq;
+    arena_release(&a);
+    if (status < 0)
+        imap_fail_status(c, status);
+    else
+        esearch_answer(c, e);
 }
 
 int imap_cmd_search(struct imap_conn *c, struct args *a)
 {
     struct search_view view = { uidranges_count(&c->view->uids), uidranges_last(&c->view->uids) };
-    struct search *s = ARENA_NEW(&c->arena, struct search);
+    struct esearch *e = ARENA_NEW(&c->arena, struct esearch);
     Store__SearchRequest m = STORE__SEARCH_REQUEST__INIT;
     int r;
 
-    if (!s)
+    if (!e)
         return E_NOMEM;
-    if ((r = args_sp(a)) < 0 || (r = search_program_parse(a, &view, &s->program)) < 0)
+    if ((r = args_sp(a)) < 0 || (r = search_program_parse(a, &view, &e->program)) < 0)
         return r;
-    c->condstore |= s->program.modseq;
-    if (!charset_known(s->program.charset))
-        return imap_no(c, "BADCHARSET (US-ASCII UTF-8)", "That charset is not known");
-    if ((s->program.returns & (SEARCH_RETURN_SAVE | SEARCH_RETURN_PARTIAL)) ||
-        has_kind(s->program.root, KEY_SAVED))
-        return imap_bad(c, "SEARCHRES and PARTIAL are not offered");
-    if (!(m.key = convert(c, s, s->program.root)))
+    if (!esearch_check(c, &e->program))
+        return 0;
+    if (!(m.key = esearch_key(c, &e->program))) /* first: "$" may stand in what is saved as "$" */
         return E_NOMEM;
-    c->step_data = s;
+    esearch_forget(c, &e->program);
+    c->step_data = e;
     c->cleanup = search_release;
     m.session = imap_session(c);
     m.folder_id = c->view->folder_id;
     return imap_ask_store(c, STORE__OP__SEARCH, &m.base, false, found);
+}
+
+/* RFC 5267 4.4: there is nothing to cancel, which is no error. */
+int imap_cmd_cancelupdate(struct imap_conn *c, struct args *a)
+{
+    struct str tag;
+    int r;
+
+    do {
+        if ((r = args_sp(a)) < 0 || (r = args_string(a, &tag)) < 0)
+            return r;
+    } while (args_end(a) < 0);
+    return imap_ok(c, "Completed");
 }

@@ -21,6 +21,7 @@ static const struct imap_cmd {
     /* a linear scan is faster than explaining a hash */
     { "APPEND", imap_cmd_append, AUTHED, 0 },
     { "AUTHENTICATE", imap_cmd_authenticate, IN(NOT_AUTH), CMD_TLS },
+    { "CANCELUPDATE", imap_cmd_cancelupdate, IN(SELECTED), 0 },
     { "CAPABILITY", imap_cmd_capability, ANY, 0 },
     { "CHECK", imap_cmd_check, IN(SELECTED), 0 },
     { "CLOSE", imap_cmd_close, IN(SELECTED), 0 },
@@ -44,10 +45,12 @@ static const struct imap_cmd {
     { "RENAME", imap_cmd_rename, AUTHED, 0 },
     { "SEARCH", imap_cmd_search, IN(SELECTED), CMD_SEQNUM | CMD_UID },
     { "SELECT", imap_cmd_select, AUTHED, 0 },
+    { "SORT", imap_cmd_sort, IN(SELECTED), CMD_SEQNUM | CMD_UID },
     { "STARTTLS", imap_cmd_starttls, IN(NOT_AUTH), 0 },
     { "STATUS", imap_cmd_status, AUTHED, 0 },
     { "STORE", imap_cmd_store, IN(SELECTED), CMD_SEQNUM | CMD_UID | CMD_WRITE },
     { "SUBSCRIBE", imap_cmd_subscribe, AUTHED, 0 },
+    { "THREAD", imap_cmd_thread, IN(SELECTED), CMD_SEQNUM | CMD_UID },
     { "UNAUTHENTICATE", imap_cmd_unauthenticate, AUTHED, 0 },
     { "UNSELECT", imap_cmd_unselect, IN(SELECTED), 0 },
     { "UNSUBSCRIBE", imap_cmd_unsubscribe, AUTHED, 0 },
@@ -55,10 +58,12 @@ static const struct imap_cmd {
 
 const char *imap_capabilities(const struct imap_conn *c)
 {
-    static const char
-        always[] = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE",
-        inside[] = "IDLE NAMESPACE UIDPLUS MOVE UNSELECT SPECIAL-USE CREATE-SPECIAL-USE ESEARCH CHILDREN "
-                   "LIST-EXTENDED LIST-STATUS STATUS=SIZE CONDSTORE QRESYNC OBJECTID";
+    static const char always
+        [] = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE",
+  inside[] =
+        "IDLE NAMESPACE UIDPLUS MOVE UNSELECT SPECIAL-USE CREATE-SPECIAL-USE ESEARCH CHILDREN "
+        "LIST-EXTENDED LIST-STATUS STATUS=SIZE CONDSTORE QRESYNC OBJECTID SORT SORT=DISPLAY "
+        "THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS ESORT CONTEXT=SEARCH SEARCHRES WITHIN PARTIAL";
     static char text[1024]; /* good until the next call */
 
     if (c->state != IMAP_ST_NOT_AUTH) /* RFC 7889 3.1: one limit for every mailbox */

@@ -68,6 +68,7 @@ void imap_enter(struct imap_conn *c, enum imap_state next)
 void imap_unselect(struct imap_conn *c)
 {
     view_free(&c->view);
+    uidranges_release(&c->saved); /* RFC 5182 2.1: of this folder only */
     imap_ask_cancel(&c->sync);
     if (c->state == IMAP_ST_SELECTED)
         imap_enter(c, IMAP_ST_AUTH);
@@ -441,6 +442,7 @@ static void on_close(void *ctx, int why UNUSED)
     imap_ask_cancel(&c->sync);
     cleanup(c);
     imap_session_end(c);
+    uidranges_release(&c->saved);
     view_free(&c->view);
     timer_release(&c->timer);
     timer_release(&c->ask.timer);

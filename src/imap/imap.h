@@ -119,6 +119,7 @@ struct imap_conn {
     /* enabled, for the rest of the connection (RFC 7162): flags are told with MODSEQ; and what went as
      * VANISHED */
     bool condstore, qresync;
+    struct uidranges saved; /* "$": UIDs of the selected folder (RFC 5182) */
 };
 
 /* ---- conn.c ---- */
@@ -193,11 +194,11 @@ void imap_run_command(struct imap_conn *c, bool stream);
 const char *imap_capabilities(const struct imap_conn *c);
 
 typedef int imap_cmd_fn(struct imap_conn *c, struct args *a);
-imap_cmd_fn imap_cmd_append, imap_cmd_authenticate, imap_cmd_capability, imap_cmd_check, imap_cmd_close,
+imap_cmd_fn imap_cmd_append, imap_cmd_authenticate, imap_cmd_cancelupdate, imap_cmd_capability, imap_cmd_check, imap_cmd_close,
     imap_cmd_compress, imap_cmd_copy, imap_cmd_create, imap_cmd_delete, imap_cmd_enable, imap_cmd_examine,
     imap_cmd_expunge, imap_cmd_fetch, imap_cmd_id, imap_cmd_idle, imap_cmd_list, imap_cmd_login,
     imap_cmd_logout, imap_cmd_lsub, imap_cmd_move, imap_cmd_namespace, imap_cmd_noop, imap_cmd_rename,
-    imap_cmd_search, imap_cmd_select, imap_cmd_starttls, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe,
+    imap_cmd_search, imap_cmd_select, imap_cmd_sort, imap_cmd_starttls, imap_cmd_thread, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe,
     imap_cmd_unauthenticate, imap_cmd_unselect, imap_cmd_unsubscribe;
 void imap_sasl_line(struct imap_conn *c, struct str line);
 void imap_idle_line(struct imap_conn *c, struct str line);
@@ -210,6 +211,8 @@ void imap_append_line(struct imap_conn *c, bool another);
 /* The messages that a command names, as UIDs in `out` (empty); c->uid says which numbers `text` has.
  * E_SYNTAX with args set, E_LIMIT, E_NOMEM. */
 MUST_CHECK int imap_pick(struct imap_conn *c, struct args *a, struct uidranges *out);
+/* "$", as far as this client still sees it. */
+MUST_CHECK int imap_pick_saved(struct imap_conn *c, struct uidranges *out);
 /* uid_ranges of proto/store.proto from UIDs, in the arena. E_NOMEM. */
 MUST_CHECK int imap_pack_ranges(struct arena *a, const struct uidranges *u, size_t *n_out, uint32_t **out);
 /* The reverse; E_CORRUPT when it is not ascending. */

@@ -4,68 +4,7 @@
 #include "src/store/mailbox_private.h"
 #include "src/store/index.h"
 #include "src/store/part.h"
-#include <sodium.h>
 #include <sys/types.h>
-
-#define REFERENCES_MAX 64u
-#define REF_BYTES      16u
-
-/* ---- threads ---------------------------------------------------------------------------------- */
-
-static void ref_hash(struct str message_id, uint8_t out[REF_BYTES])
-{
-    crypto_generichash(out, REF_BYTES, (const uint8_t *)message_id.p, message_id.n, NULL, 0);
-}
-
-/* 1 and *thread_out: some email that has or names this Message-ID is here. */
-static int thread_of_ref(struct mailbox *box, struct str message_id, uint8_t thread_out[12])
-{
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    uint8_t ref[REF_BYTES];
-    int r = stmt_get(box->db, "SELECT thread_id FROM thread_ref WHERE ref = ?1", &st);
-
-    if (r < 0)
-        return r;
-    ref_hash(message_id, ref);
-    stmt_bind_blob(st, 1, str_of(ref, sizeof ref));
-    if ((r = stmt_step(st)) <= 0)
-        return r;
-    return stmt_bytes(st, 0, thread_out, 12) ? 1 : E_CORRUPT;
-}
-
-static int ref_note(struct mailbox *box, struct str message_id, const uint8_t thread[12])
-{
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    uint8_t ref[REF_BYTES];
-    int r = stmt_get(box->db, "INSERT OR IGNORE INTO thread_ref VALUES (?1, ?2)", &st);
-
-    if (r < 0)
-        return r;
-    ref_hash(message_id, ref);
-    stmt_bind_blob(st, 1, str_of(ref, sizeof ref));
-    stmt_bind_blob(st, 2, str_of(thread, 12));
-    return stmt_run(st);
-}
-
-/* An email belongs to the thread of the nearest email it names, or that named it; else it begins one
- * (RFC 8474 5.2: THREADID is fixed at arrival). */
-static int thread_find(struct mailbox *box, const struct email_in *e, const uint8_t own[12],
-                       uint8_t thread[12])
-{
-    size_t n = size_min(e->nreferences, REFERENCES_MAX), skip = e->nreferences - n;
-    int r = e->message_id.n ? thread_of_ref(box, e->message_id, thread) : 0;
-
-    for (size_t i = n; r == 0 && i-- > 0;)
-        r = thread_of_ref(box, e->references[skip + i], thread);
-    if (r < 0)
-        return r;
-    if (r == 0)
-        memcpy(thread, own, 12);
-    r = e->message_id.n ? ref_note(box, e->message_id, thread) : 0;
-    for (size_t i = 0; r == 0 && i < n; i++)
-        r = ref_note(box, e->references[skip + i], thread);
-    return r;
-}
 
 /* ---- writing ---------------------------------------------------------------------------------- */
 
@@ -191,7 +130,7 @@ int email_insert(struct mailbox *box, const struct email_in *e, int64_t *id_out)
     if ((r = parts_store(box, e->message, head_bytes, e->structure, &map)) < 0 ||
         (r = bytes_raw_init(&raw, e->message, head_bytes, buf_str(&map))) < 0 ||
         (r = email_row_insert(box, e, head_bytes, buf_str(&map), &id)) < 0 ||
-        (r = top_insert(box, id, e, head_bytes)) < 0 ||
+        (r = sort_insert(box, id, e)) < 0 || (r = top_insert(box, id, e, head_bytes)) < 0 ||
         (r = rows_insert(box, raw_sql, -1, id, &raw.in, 0, raw.in.bytes, &raw_row)) < 0 ||
         (r = rows_insert(box, text_sql, 0, id, e->text, 0, e->text_header_bytes, &text_row)) < 0 ||
         (r = rows_insert(box, text_sql, 1, id, e->text, e->text_header_bytes, text_bytes, &text_row)) < 0 ||

@@ -3,7 +3,7 @@
 #include "src/store/mailbox_private.h"
 
 #define FOLDER_COLUMNS \
-    "id, uidvalidity, uidnext, modseq, first_recent_uid, special_use, messages, bytes, vanished_floor"
+    "id, uidvalidity, uidnext, modseq, first_recent_uid, special_use, messages, bytes, vanished_floor, unseen, deleted"
 
 static void folder_from_row(struct stmt *st, int at, struct folder *out)
 {
@@ -17,6 +17,8 @@ static void folder_from_row(struct stmt *st, int at, struct folder *out)
         .messages = stmt_u64(st, at + 6),
         .bytes = stmt_u64(st, at + 7),
         .vanished_floor = stmt_u64(st, at + 8),
+        .unseen = stmt_u64(st, at + 9),
+        .deleted = stmt_u64(st, at + 10),
     };
 }
 
@@ -64,7 +66,7 @@ static void change_note(struct mailbox *box, uint64_t folder_id, uint64_t modseq
 int folder_update(struct mailbox *box, const struct folder *f)
 {
     static const char sql[] = "UPDATE folder SET uidnext = ?2, modseq = ?3, messages = ?4, bytes = ?5, "
-                              "vanished_floor = ?6 WHERE id = ?1";
+                              "vanished_floor = ?6, unseen = ?7, deleted = ?8 WHERE id = ?1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, sql, &st);
 
@@ -76,6 +78,8 @@ int folder_update(struct mailbox *box, const struct folder *f)
     stmt_bind_u64(st, 4, f->messages);
     stmt_bind_u64(st, 5, f->bytes);
     stmt_bind_u64(st, 6, f->vanished_floor);
+    stmt_bind_u64(st, 7, f->unseen);
+    stmt_bind_u64(st, 8, f->deleted);
     if ((r = stmt_run(st)) < 0)
         return r;
     change_note(box, f->id, f->modseq);
@@ -176,37 +180,17 @@ static int is_subscribed(struct mailbox *box, struct str name)
 
 /* ---- listing ---------------------------------------------------------------------------------- */
 
-static int count_of(struct mailbox *box, const char *sql, uint64_t folder_id, uint64_t from_uid,
-                    uint32_t *out)
-{
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, sql, &st);
-
-    if (r < 0)
-        return r;
-    stmt_bind_u64(st, 1, folder_id);
-    stmt_bind_u64(st, 2, from_uid);
-    if ((r = stmt_step(st)) < 0)
-        return r;
-    *out = (uint32_t)stmt_u64(st, 0);
-    return 0;
-}
-
 static int fill_counts(struct mailbox *box, const struct folder *f, Store__Folder *out)
 {
-    static const char unseen[] =
-        "SELECT count(*) FROM message WHERE folder_id = ?1 AND uid >= ?2 AND flags & 8 = 0";
-    static const char deleted[] =
-        "SELECT count(*) FROM message WHERE folder_id = ?1 AND uid >= ?2 AND flags & 4 <> 0";
-    static const char recent[] = "SELECT count(*) FROM message WHERE folder_id = ?1 AND uid >= ?2";
-    int r;
+    CLEANUP(uidset_release) struct uidset recent = { 0 };
+    int r = gap_uids(box, f, recent_first(box, f), &recent);
 
     out->messages = (uint32_t)f->messages;
     out->bytes = f->bytes;
-    if ((r = count_of(box, unseen, f->id, 0, &out->unseen)) < 0 ||
-        (r = count_of(box, deleted, f->id, 0, &out->deleted)) < 0)
-        return r;
-    return count_of(box, recent, f->id, recent_first(box, f), &out->recent);
+    out->unseen = (uint32_t)f->unseen;
+    out->deleted = (uint32_t)f->deleted;
+    out->recent = (uint32_t)uidset_count(recent.v, recent.n);
+    return r;
 }
 
 static int fill_folder(struct mailbox *box, struct arena *a, const struct folder *f, struct str name,
@@ -495,20 +479,6 @@ int mailbox_folder_create(struct mailbox *box, struct arena *a, const Store__Fol
     return list_one(box, a, name, true, out);
 }
 
-static int all_uids(struct mailbox *box, uint64_t folder_id, struct uidset *out)
-{
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, "SELECT uid FROM message WHERE folder_id = ?1 ORDER BY uid", &st);
-
-    if (r < 0)
-        return r;
-    stmt_bind_u64(st, 1, folder_id);
-    while ((r = stmt_step(st)) > 0)
-        if ((r = uidset_add(out, (uint32_t)stmt_u64(st, 0))) < 0)
-            return r;
-    return r;
-}
-
 int mailbox_folder_delete(struct mailbox *box, const Store__FolderRequest *q)
 {
     CLEANUP(uidset_release) struct uidset uids = { 0 };
@@ -518,7 +488,7 @@ int mailbox_folder_delete(struct mailbox *box, const Store__FolderRequest *q)
 
     if (is_inbox(pb_str(q->name)))
         return E_DENIED;
-    if ((r = folder_by_name(box, pb_str(q->name), &f)) < 0 || (r = all_uids(box, f.id, &uids)) < 0 ||
+    if ((r = folder_by_name(box, pb_str(q->name), &f)) < 0 || (r = gap_uids(box, &f, 1, &uids)) < 0 ||
         (r = messages_remove(box, &f, &uids)) < 0)
         return r;
     if ((r = stmt_get(box->db, "DELETE FROM folder WHERE id = ?1", &st)) < 0)
@@ -585,7 +555,7 @@ static int rename_inbox(struct mailbox *box, const struct folder *inbox, struct 
     Store__CopyResponse ignored = STORE__COPY_RESPONSE__INIT;
     int r;
 
-    if ((r = folder_make(box, to, 0, false)) < 0 || (r = all_uids(box, inbox->id, &uids)) < 0)
+    if ((r = folder_make(box, to, 0, false)) < 0 || (r = gap_uids(box, inbox, 1, &uids)) < 0)
         return r;
     q.folder_id = inbox->id;
     q.uid_ranges = uids.v;

@@ -123,6 +123,13 @@ struct email_in {
     const struct str *references;
     size_t nreferences;
     struct str preview; /* RFC 8970, as people read it; STR_NONE: not known */
+    const struct str *in_reply_to;
+    size_t nin_reply_to;
+    struct str subject_base; /* of threads */
+    struct sort_in {         /* what SORT and THREAD compare: keys of lib/mime/collate.h */
+        struct str subject, from, to, cc, display_from, display_to;
+        bool reply;
+    } sort;
 };
 /* Where it goes. */
 struct placement {
@@ -146,6 +153,14 @@ MUST_CHECK int mailbox_expunge(struct mailbox *box, struct arena *a, const Store
                                Store__ExpungeResponse *out);
 MUST_CHECK int mailbox_search(struct mailbox *box, struct arena *a, const Store__SearchRequest *q,
                               Store__SearchResponse *out);
+
+/* SORT and THREAD (RFC 5256) of what q->key found already: appended to out, as proto/store.proto has it.
+ * E_LIMIT: more than can be sorted. */
+MUST_CHECK int mailbox_sort(struct mailbox *box, const Store__SortRequest *q,
+                            const Store__SearchResponse *found, struct buf *out, Store__OrderResponse *resp);
+MUST_CHECK int mailbox_thread(struct mailbox *box, const Store__ThreadRequest *q,
+                              const Store__SearchResponse *found, struct buf *out,
+                              Store__OrderResponse *resp);
 
 /* FETCH in slices. The cursor owns copies of all it needs, and is good across handles and commits. */
 struct fetch {

@@ -33,14 +33,14 @@ struct mailbox {
 
 /* What a folder's row says. */
 struct folder {
-    uint64_t id, modseq, vanished_floor, messages, bytes;
+    uint64_t id, modseq, vanished_floor, messages, bytes, unseen, deleted;
     uint32_t uidvalidity, uidnext, first_recent;
     int special_use;
 };
 
 MUST_CHECK int folder_by_name(struct mailbox *box, struct str name, struct folder *out);
 MUST_CHECK int folder_by_id(struct mailbox *box, uint64_t id, struct folder *out);
-/* Write uidnext, modseq, messages, bytes, vanished_floor; notes the change. */
+/* Write uidnext, modseq, the counts, vanished_floor; notes the change. */
 MUST_CHECK int folder_update(struct mailbox *box, const struct folder *f);
 MUST_CHECK int folder_make(struct mailbox *box, struct str name, int special_use, bool subscribe);
 uint32_t recent_first(const struct mailbox *box, const struct folder *f);
@@ -51,6 +51,19 @@ void object_id_make(uint8_t out[12]);
 /* "M" or "T" or "F" and 24 hex digits, in the arena. */
 struct str object_id_text(struct arena *a, char kind, struct str id);
 bool object_id_parse(struct str text, char kind, uint8_t out[12]);
+
+/* UIDs that are there, from `first` on, without a look at messages (gap.c). */
+MUST_CHECK int gap_uids(struct mailbox *box, const struct folder *f, uint32_t first, struct uidset *out);
+/* UIDs below uidnext that are not. */
+MUST_CHECK int gap_all(struct mailbox *box, uint64_t folder_id, struct uidset *out);
+/* (w) These went. */
+MUST_CHECK int gap_add(struct mailbox *box, uint64_t folder_id, const struct uidset *uids);
+
+/* (w) The thread that an email belongs to (threadid.c); `own` when it begins one. */
+MUST_CHECK int thread_find(struct mailbox *box, const struct email_in *e, const uint8_t own[12],
+                           uint8_t thread[12]);
+/* (w) What SORT and THREAD need of it. */
+MUST_CHECK int sort_insert(struct mailbox *box, int64_t email_id, const struct email_in *e);
 
 /* (w) Store an email; *id_out its row. */
 MUST_CHECK int email_insert(struct mailbox *box, const struct email_in *e, int64_t *id_out);
@@ -63,6 +76,8 @@ MUST_CHECK int email_structure(struct mailbox *box, int64_t id, struct buf *out)
 /* The beginning of the first text as people read it (RFC 8970), appended. 1; 0: not known. E_GONE. */
 MUST_CHECK int email_preview(struct mailbox *box, int64_t id, struct buf *out);
 
+/* MAILBOX_VANISHED_MAX; tests make it small. */
+extern uint64_t vanished_max;
 /* (w) Put rows of `ranges` into the change log and keep it within its bound. */
 MUST_CHECK int vanished_note(struct mailbox *box, struct folder *f, const struct uidset *uids);
 /* (w) Remove these messages, with their emails when they were the last; f is updated, not written. */

@@ -387,6 +387,8 @@ static void test_vanished_bound(void **state)
                  "n + 100 FROM c") == 0);
     CHECK(db_run(mailbox_db(box), "UPDATE folder SET modseq = 10500, uidnext = 20000 WHERE name = 'INBOX'") ==
           0);
+    CHECK(db_run(mailbox_db(box), "INSERT INTO gap SELECT id, 11, 19999 FROM folder WHERE name = 'INBOX'") ==
+          0);
     q.folder_id = xq.folder_id = inbox;
     q.uid_ranges = ranges;
     q.n_uid_ranges = 2;

@@ -75,6 +75,12 @@ static int batch_next(struct mailbox *box, uint64_t folder_id, struct batch *b)
 
 /* ---- arriving --------------------------------------------------------------------------------- */
 
+static void count_flags(struct folder *f, uint32_t flags, int by)
+{
+    f->unseen += flags & STORE__FLAG__SEEN ? 0 : (uint64_t)by;
+    f->deleted += flags & STORE__FLAG__DELETED ? (uint64_t)by : 0;
+}
+
 /* `row` is written at f's next UID and f->modseq. */
 static int message_insert(struct mailbox *box, struct folder *f, const struct row *row, uint32_t *uid_out)
 {
@@ -101,6 +107,7 @@ static int message_insert(struct mailbox *box, struct folder *f, const struct ro
     *uid_out = f->uidnext++;
     f->messages++;
     f->bytes += row->bytes;
+    count_flags(f, row->flags, 1);
     return 0;
 }
 
@@ -234,9 +241,9 @@ static int flags_write(struct mailbox *box, uint64_t folder_id, uint32_t uid, ui
     return stmt_run(st);
 }
 
-/* 1 when some row of the batch changed, at modseq. */
+/* 1 when some row of the batch changed, at f->modseq + 1. */
 static int flags_batch(struct mailbox *box, const struct flag_change *c, const struct batch *b,
-                       uint64_t modseq, struct uidset *modified, protobuf_c_boolean *foreign)
+                       struct folder *f, struct uidset *modified, protobuf_c_boolean *foreign)
 {
     int any = 0;
 
@@ -254,8 +261,10 @@ static int flags_batch(struct mailbox *box, const struct flag_change *c, const s
             return r;
         if (r == 0 && flags == row->flags)
             continue;
-        if ((r = flags_write(box, c->q->folder_id, row->uid, flags, modseq)) < 0)
+        if ((r = flags_write(box, c->q->folder_id, row->uid, flags, f->modseq + 1)) < 0)
             return r;
+        count_flags(f, row->flags, -1);
+        count_flags(f, flags, 1);
         *foreign |= c->q->known_modseq && row->modseq > c->q->known_modseq;
         any = 1;
     }
@@ -281,7 +290,7 @@ int mailbox_flag_store(struct mailbox *box, struct arena *a, const Store__FlagSt
         return r;
     before = f.modseq;
     while ((r = batch_next(box, f.id, b)) > 0) {
-        if ((r = flags_batch(box, &c, b, f.modseq + 1, &modified, &out->foreign)) < 0)
+        if ((r = flags_batch(box, &c, b, &f, &modified, &out->foreign)) < 0)
             return r;
         f.modseq += (uint64_t)r;
     }
@@ -293,6 +302,8 @@ int mailbox_flag_store(struct mailbox *box, struct arena *a, const Store__FlagSt
 }
 
 /* ---- going ------------------------------------------------------------------------------------ */
+
+uint64_t vanished_max = MAILBOX_VANISHED_MAX;
 
 static int vanished_prune(struct mailbox *box, struct folder *f)
 {
@@ -306,12 +317,12 @@ static int vanished_prune(struct mailbox *box, struct folder *f)
     if (r < 0)
         return r;
     stmt_bind_u64(st, 1, f->id);
-    if ((r = stmt_step(st)) < 0 || stmt_u64(st, 0) <= MAILBOX_VANISHED_MAX)
+    if ((r = stmt_step(st)) < 0 || stmt_u64(st, 0) <= vanished_max)
         return r < 0 ? r : 0;
     if ((r = stmt_get(box->db, find, &st2)) < 0)
         return r;
     stmt_bind_u64(st2, 1, f->id);
-    stmt_bind_u64(st2, 2, MAILBOX_VANISHED_MAX / 2);
+    stmt_bind_u64(st2, 2, vanished_max / 2);
     if ((r = stmt_step(st2)) <= 0)
         return r;
     f->vanished_floor = stmt_u64(st2, 0);
@@ -366,12 +377,13 @@ int messages_remove(struct mailbox *box, struct folder *f, const struct uidset *
             r = message_delete(box, f->id, &b->rows[i]);
             f->messages--;
             f->bytes -= b->rows[i].bytes;
+            count_flags(f, b->rows[i].flags, -1);
         }
     free(b);
     if (r < 0 || uids->n == 0)
         return r;
     f->modseq++;
-    return vanished_note(box, f, uids);
+    return (r = gap_add(box, f->id, uids)) < 0 ? r : vanished_note(box, f, uids);
 }
 
 int mailbox_expunge(struct mailbox *box, struct arena *a, const Store__ExpungeRequest *q,

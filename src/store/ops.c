@@ -505,6 +505,8 @@ static const struct rpc_op ops[] = {
     [STORE__OP__FLAG_STORE] = { .run = op_flag_store, .from = CLIENTS, .flags = RPC_DOWN, SESSION },
     [STORE__OP__COPY] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__EXPUNGE] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__SORT] = { .run = op_sort, .from = CLIENTS, .flags = RPC_DOWN, SESSION },
+    [STORE__OP__THREAD] = { .run = op_thread, .from = CLIENTS, .flags = RPC_DOWN, SESSION },
     [STORE__OP__VANISHED] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__SEARCH] = { .run = op_search, .from = CLIENTS, SESSION },
     [STORE__OP__STAGE] = { .run = op_stage,

@@ -192,6 +192,10 @@ static int take_answer(struct parsed *out, const struct parse *p, struct str bod
     for (size_t i = 0; i < n; i++)
         out->references[i] = pb_str(m->references[m->n_references - n + i]);
     m->n_references = n;
+    if (!(out->in_reply_to = ARENA_ARRAY(&out->arena, m->n_in_reply_to ? m->n_in_reply_to : 1, struct str)))
+        return E_NOMEM;
+    for (size_t i = 0; i < m->n_in_reply_to; i++)
+        out->in_reply_to[i] = pb_str(m->in_reply_to[i]);
     out->answer = m;
     return 0;
 }
@@ -306,5 +310,16 @@ void parsed_email(const struct parsed *p, const struct bytes_in *message, struct
         .message_id = pb_str(m->message_id),
         .references = p->references,
         .nreferences = m->n_references,
+        .in_reply_to = p->in_reply_to,
+        .nin_reply_to = m->n_in_reply_to,
+        .subject_base = pb_str(m->subject_base),
     };
+    if (m->sort)
+        out->sort = (struct sort_in){ pb_str(m->sort->subject),
+                                      pb_str(m->sort->from),
+                                      pb_str(m->sort->to),
+                                      pb_str(m->sort->cc),
+                                      pb_str(m->sort->display_from),
+                                      pb_str(m->sort->display_to),
+                                      m->sort->reply };
 }

@@ -238,7 +238,7 @@ struct parsed {
     struct arena arena;
     Content__ParseResponse *answer;
     struct staged *text;
-    struct str *references;
+    struct str *references, *in_reply_to;
 };
 /* Send `message` to content; `done` once, on the loop, with 0 and *out filled, or E_UNAVAIL and the
  * like. `message` is read from the loop and from workers, and stays until then. */
@@ -258,6 +258,8 @@ int op_mail(struct rpc_req *q, struct str body); /* everything that mail_ops has
 int op_fetch(struct rpc_req *q, struct str body);
 int op_search(struct rpc_req *q, struct str body);
 int op_flag_store(struct rpc_req *q, struct str body);
+int op_sort(struct rpc_req *q, struct str body);
+int op_thread(struct rpc_req *q, struct str body);
 int op_stage(struct rpc_req *q, struct str body);
 int op_unstage(struct rpc_req *q, struct str body);
 int op_append(struct rpc_req *q, struct str body);

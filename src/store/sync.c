@@ -3,22 +3,6 @@
  * are all that are not there: a client intersects with what it knew, so more is not wrong. */
 #include "src/store/mailbox_private.h"
 
-static int uids_from(struct mailbox *box, uint64_t folder_id, uint32_t first, struct uidset *out)
-{
-    static const char sql[] = "SELECT uid FROM message WHERE folder_id = ?1 AND uid >= ?2 ORDER BY uid";
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, sql, &st);
-
-    if (r < 0)
-        return r;
-    stmt_bind_u64(st, 1, folder_id);
-    stmt_bind_u64(st, 2, first);
-    while ((r = stmt_step(st)) > 0)
-        if ((r = uidset_add(out, (uint32_t)stmt_u64(st, 0))) < 0)
-            return r;
-    return r;
-}
-
 static int first_unseen(struct mailbox *box, uint64_t folder_id, uint32_t *out)
 {
     static const char sql[] =
@@ -46,8 +30,8 @@ int mailbox_select(struct mailbox *box, struct arena *a, const Store__SelectRequ
     fq.name = q->name;
     fq.counts = true;
     if ((r = folder_by_name(box, pb_str(q->name), &f)) < 0 || (r = mailbox_folders(box, a, &fq, &fr)) < 0 ||
-        (r = uids_from(box, f.id, 1, &uids)) < 0 ||
-        (r = uids_from(box, f.id, recent_first(box, &f), &recent)) < 0 ||
+        (r = gap_uids(box, &f, 1, &uids)) < 0 ||
+        (r = gap_uids(box, &f, recent_first(box, &f), &recent)) < 0 ||
         (r = first_unseen(box, f.id, &out->first_unseen_uid)) < 0 ||
         (r = keywords_of_folder(box, a, f.id, &out->keywords, &out->n_keywords)) < 0 ||
         (r = uidset_export(&uids, a, &out->uid_ranges, &out->n_uid_ranges)) < 0 ||
@@ -161,22 +145,6 @@ static int vanished_logged(struct mailbox *box, uint64_t folder_id, uint64_t sin
     return r;
 }
 
-static int vanished_gaps(struct mailbox *box, const struct folder *f, struct uidset *out)
-{
-    CLEANUP(uidset_release) struct uidset there = { 0 };
-    uint32_t next = 1;
-    int r = uids_from(box, f->id, 1, &there);
-
-    for (size_t i = 0; i + 1 < there.n && r >= 0; i += 2) {
-        if (there.v[i] > next)
-            r = uidset_add_range(out, next, there.v[i] - 1);
-        next = there.v[i + 1] + 1;
-    }
-    if (r >= 0 && next < f->uidnext)
-        r = uidset_add_range(out, next, f->uidnext - 1);
-    return r;
-}
-
 /* Pairs of number and UID that a client remembers: the last UID up to which nothing went. */
 static int unchanged_upto(struct mailbox *box, const struct folder *f, const uint32_t *v, size_t n,
                           uint32_t *out)
@@ -184,7 +152,7 @@ static int unchanged_upto(struct mailbox *box, const struct folder *f, const uin
     CLEANUP(uidset_release) struct uidset there = { 0 };
     uint64_t before = 0;
     size_t k = 0;
-    int r = uids_from(box, f->id, 1, &there);
+    int r = gap_uids(box, f, 1, &there);
 
     for (size_t i = 0; i + 1 < n && r >= 0; i += 2) {
         while (k < there.n && there.v[k + 1] < v[i + 1]) {
@@ -207,7 +175,7 @@ static int vanished_since(struct mailbox *box, const Store__VanishedRequest *q, 
 
     if (q->since_modseq >= f->vanished_floor)
         return vanished_logged(box, f->id, q->since_modseq, f->modseq, out);
-    if ((r = vanished_gaps(box, f, &gaps)) < 0 ||
+    if ((r = gap_all(box, f->id, &gaps)) < 0 ||
         (q->n_seq_uids && (r = unchanged_upto(box, f, q->seq_uids, q->n_seq_uids, &upto)) < 0))
         return r;
     rest[0] = upto + 1;
@@ -263,7 +231,7 @@ int mailbox_sync(struct mailbox *box, struct arena *a, const Store__SyncRequest 
     if ((r = changed_rows(box, a, &f, q->since_modseq, limit, out, &upto)) < 0 ||
         (r = added_uids(box, f.id, q->since_modseq, upto, &added)) < 0)
         return r;
-    r = q->since_modseq < f.vanished_floor ? vanished_gaps(box, &f, &vanished)
+    r = q->since_modseq < f.vanished_floor ? gap_all(box, f.id, &vanished)
                                            : vanished_logged(box, f.id, q->since_modseq, upto, &vanished);
     if (r < 0 || (r = recent_of(box, &f, &added, claim && !out->more, &recent)) < 0 ||
         (r = keywords_of_folder(box, a, f.id, &out->keywords, &out->n_keywords)) < 0 ||

@@ -5,3 +5,6 @@ C: c SEARCH MODSEQ $m4                        S: * SEARCH 1 (MODSEQ $m4) | c OK
 C: d SEARCH MODSEQ "/flags/\\\\draft" all $m4   S: * SEARCH 1 (MODSEQ $m4) | d OK
 C: e SEARCH MODSEQ 9999                       S: * SEARCH | e OK
 C: f SEARCH RETURN (ALL COUNT) MODSEQ 1       S: * ESEARCH (TAG "f") ALL 1:3 COUNT 3 MODSEQ $m4 | f OK
+C: g SEARCH RETURN (MAX) MODSEQ 1             S: * ESEARCH (TAG "g") MAX 3 MODSEQ $m3 | g OK
+C: h SEARCH RETURN (MIN) MODSEQ 1             S: * ESEARCH (TAG "h") MIN 1 MODSEQ $m4 | h OK
+C: i SEARCH RETURN (MIN MAX) 2:3 MODSEQ 1     S: * ESEARCH (TAG "i") MIN 2 MAX 3 MODSEQ $m3 | i OK
