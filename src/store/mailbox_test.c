@@ -687,7 +687,7 @@ static void test_chunk(void **state)
                 rand_bytes(in.p, n);
             in.n = n;
             CHECK(chunk_encode(buf_str(&in), &scratch, &c) == 0);
-            CHECK(c.codec == (n < 64 || random ? CHUNK_RAW : n <= KIB(64) ? CHUNK_MAIL_1 : CHUNK_ZSTD));
+            CHECK(c.codec == (n < 64 || random ? CHUNK_RAW : n <= KIB(8) ? CHUNK_MAIL_1 : CHUNK_ZSTD));
             CHECK(chunk_decode(c.codec, c.data, n, &out) == 0 && str_eq(buf_str(&in), buf_str(&out)));
             CHECK(n == 0 || chunk_decode(c.codec, c.data, n + 1, &out) == E_CORRUPT);
         }
