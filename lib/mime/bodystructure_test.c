@@ -224,8 +224,7 @@ static void compare(const struct mime_part *root, struct str answers, const char
                     bool utf8, const char *name)
 {
     CLEANUP(buf_release)
-    struct buf ours = { .max = MIB(1) },
-               theirs = { .max = MIB(1) }, text = { .max = MIB(1) };
+    struct buf ours = { .max = MIB(1) }, theirs = { .max = MIB(1) }, text = { .max = MIB(1) };
     struct arena a = { .max = MIB(8) };
     ptrdiff_t at = str_starts(answers, str_from(head)) ? 0 : str_find(answers, str_from(head));
 
