@@ -186,6 +186,7 @@ static int run_rotate(struct request *q)
     k.n_key_states = q->alias->n_key_states;
     k.key_states = q->alias->key_states;
     k.current_password = str_pb(buf_str(&q->current_password));
+    service_patience(q->s, 86400000); /* the whole mailbox is written anew */
     r = service_ask(q->s, ROLE_STORE, STORE__OP__KEY_ROTATE, &k.base, &store__key_revoke_response__descriptor,
                     &m);
     if (r < 0)

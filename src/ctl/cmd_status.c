@@ -29,11 +29,13 @@ static json_t *store_counters(const struct args *a)
     service_patience(s, STORE_WAIT_MS);
     if (service_ask(s, ROLE_STORE, STORE__OP__STATUS, &q.base, &store__status_response__descriptor, &m) < 0)
         return json_null();
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sessions", (json_int_t)m->sessions,
-                     "open_mailboxes", (json_int_t)m->open_mailboxes, "staged_bytes",
-                     (json_int_t)m->staged_bytes, "delivered_open", (json_int_t)m->delivered_open,
-                     "delivered_sealed", (json_int_t)m->delivered_sealed, "duplicates",
-                     (json_int_t)m->duplicates, "drained", (json_int_t)m->drained);
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sessions", (json_int_t)m->sessions,
+        "open_mailboxes", (json_int_t)m->open_mailboxes, "staged_bytes", (json_int_t)m->staged_bytes,
+        "delivered_open", (json_int_t)m->delivered_open, "delivered_sealed", (json_int_t)m->delivered_sealed,
+        "duplicates", (json_int_t)m->duplicates, "drained", (json_int_t)m->drained, "checks",
+        (json_int_t)m->checks, "check_findings", (json_int_t)m->check_findings, "alarms",
+        (json_int_t)m->alarms, "retained", (json_int_t)m->retained, "rotations", (json_int_t)m->rotations);
 }
 
 static void print_role(const json_t *one)
@@ -63,6 +65,14 @@ static void print_store(const json_t *store)
            "%lld sealed, %lld drained, %lld repeats recognised\n",
            number(store, "sessions"), number(store, "open_mailboxes"), number(store, "delivered_open"),
            number(store, "delivered_sealed"), number(store, "drained"), number(store, "duplicates"));
+    printf(
+        "%lld mailboxes checked, %lld findings; %lld messages gone from Trash and Junk by age; %lld data keys "
+        "changed\n",
+        number(store, "checks"), number(store, "check_findings"), number(store, "retained"),
+        number(store, "rotations"));
+    if (number(store, "alarms"))
+        printf("ALARMS: %lld (files older than noted, missing or damaged: the log says which)\n",
+               number(store, "alarms"));
 }
 
 static void print_status(const json_t *j)

@@ -29,6 +29,14 @@ static const struct command commands[] = {
       "says so explicitly). --own: one you choose. --revoke takes one away. --rotate gives the\n"
       "mailbox a new data key under all its passwords. --start-over is for who has\n"
       "forgotten every password: a new, empty mailbox." },
+    { "mailbox check", cmd_mailbox_check, "mailbox check ADDRESS [--json]",
+      "Read all of a mailbox and say whether it is whole: pages, counts, the change log, every byte of every\n"
+      "message. Asks for one of its passwords on the terminal, or reads a line of standard input. What nothing\n"
+      "refers to is removed; nothing else is changed. Exit status 65 when something is wrong." },
+    { "mailbox rotate", cmd_mailbox_rotate, "mailbox rotate ADDRESS",
+      "Give the mailbox a new data key under all its passwords: the file is written anew, verified, and takes\n"
+      "the old one's place. Sessions pause and go on. Needs as much free space as the mailbox takes, and one of\n"
+      "its passwords, on the terminal or as a line of standard input." },
     { "config", cmd_config, "config [--manual]", "The configuration in effect, with every default." },
     { "server-key copy", cmd_server_key_copy, "server-key copy FILE",
       "Make a copy of the server key under a passphrase, which is asked for or a line of standard input." },

@@ -85,6 +85,8 @@ int cmd_alias_list(int argc, char **argv);
 int cmd_alias_show(int argc, char **argv);
 int cmd_alias_remove(int argc, char **argv);
 int cmd_alias_password(int argc, char **argv);
+int cmd_mailbox_check(int argc, char **argv);
+int cmd_mailbox_rotate(int argc, char **argv);
 
 /* What init does, for demo too: folder, configuration text, server key, certificate. sysexits. */
 struct init_options {

@@ -220,6 +220,21 @@ static void ended(struct imap_server *s, struct str body)
     arena_release(&a);
 }
 
+/* The mailbox has another data key: the old ticket opens nothing any more. */
+static void renewed(struct imap_server *s, struct str body)
+{
+    struct arena a = { .max = KIB(16) };
+    Store__SessionRenewedEvent *m = RPC_UNPACK(&a, body, store__session_renewed_event);
+    struct imap_conn *c = m ? conn_of(s, pb_str(m->session)) : NULL;
+
+    if (c) {
+        buf_clear(&c->ticket);
+        if (buf_puts(&c->ticket, pb_str(m->ticket)) < 0)
+            buf_clear(&c->ticket); /* when the store restarts it logs in anew */
+    }
+    arena_release(&a);
+}
+
 void imap_link_event(struct imap_server *s, struct rpc_link *l, uint32_t event, struct str body)
 {
     if (l != s->store)
@@ -228,4 +243,6 @@ void imap_link_event(struct imap_server *s, struct rpc_link *l, uint32_t event, 
         changed(s, body);
     else if (event == STORE__EVENT__SESSION_ENDED)
         ended(s, body);
+    else if (event == STORE__EVENT__SESSION_RENEWED)
+        renewed(s, body);
 }

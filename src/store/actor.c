@@ -388,6 +388,38 @@ static void job_done(struct work_job *w)
     actor_unref(a);
 }
 
+void actor_hold(struct actor *a, unsigned what)
+{
+    a->held |= what;
+}
+
+static void hold(struct actor *a, struct job *j)
+{
+    j->held_next = NULL;
+    if (a->held_last)
+        a->held_last->held_next = j;
+    else
+        a->held_first = j;
+    a->held_last = j;
+    a->refs++;
+}
+
+void actor_let_go(struct actor *a)
+{
+    struct job *j = a->held_first, *next;
+
+    a->held = 0;
+    a->held_first = a->held_last = NULL;
+    actor_ref(a);
+    for (; j; j = next) {
+        next = j->held_next;
+        if ((j->status = actor_submit(a, j)) < 0)
+            j->done(j);
+        actor_unref(a); /* the one of hold(); the job has its own */
+    }
+    actor_unref(a);
+}
+
 int actor_submit(struct actor *a, struct job *j)
 {
     struct work_lane *lane = a->lane;
@@ -402,6 +434,10 @@ int actor_submit(struct actor *a, struct job *j)
             return E_CLOSED;
         j->work.run = reader_run;
         lane = a->readers[j->reader];
+    }
+    if (!j->through && (a->held & (j->kind == JOB_READ ? HOLD_READS : HOLD_WRITES))) {
+        hold(a, j);
+        return 0;
     }
     if ((r = work_lane_submit(lane, &j->work)) < 0)
         return r;

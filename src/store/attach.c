@@ -233,6 +233,7 @@ static void open_done(struct job *j)
                KEY_BYTES);
         a->generation = o->generation;
         a->state = ACTOR_OPEN;
+        a->cared_ms = 0;
         store.open_mailboxes++;
         attach_wait_drain(a);
         drain_start(a);
@@ -283,6 +284,7 @@ struct closing {
 
 static int close_run(struct job *j, struct mailbox *box UNUSED)
 {
+    care_at_close(j->actor);
     return actor_lane_close(j->actor);
 }
 

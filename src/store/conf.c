@@ -29,4 +29,9 @@ const struct conf_item store_conf_items[STORE_CONF_ITEMS] = {
         "How long a session may go on after the store was restarted without a new login."),
     ROW("store.open_mailboxes", mailboxes_open, 16, 1000000, 20000, "mailboxes",
         "Mailboxes attached at the same time; beyond, logins are told to come later."),
+    ROW("store.check_interval", check_days, 0, 3650, 7, "days",
+        "An attached mailbox that was not checked for so long is, beside other work: pages, counts, every message. 0: only by letterlock mailbox check."),
+    ROW("store.trash_days", trash_days, 0, 36500, 30, "days",
+        "Messages that came into a Trash folder so long ago are removed while their mailbox is attached. 0: never."),
+    ROW("store.junk_days", junk_days, 0, 36500, 30, "days", "The same for Junk."),
 };

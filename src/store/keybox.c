@@ -2,6 +2,8 @@
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 #include <fcntl.h>
+#include <stdio.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static int open_under(const struct files *f, const struct keyfile *kf, const uint8_t key[KEY_BYTES],
@@ -65,21 +67,6 @@ int keybox_settle(struct mailbox *box, const struct keyfile *kf, uint32_t genera
 
 /* ---- another key ------------------------------------------------------------------------------- */
 
-static int copy_verify(const struct files *f, const char *path, const uint8_t key[KEY_BYTES])
-{
-    struct db *db = NULL;
-    char full[2 * FILES_PATH_MAX];
-    int r, c;
-
-    files_full(f, path, full, sizeof full);
-    if ((r = db_open(full, key, &(struct db_options){ 0 }, &db)) < 0)
-        return r;
-    if ((r = db_verify(db, NULL)) == 0)
-        r = db_checkpoint(db, DB_TRUNCATE, NULL);
-    c = db_close(&db);
-    return r < 0 ? r : c;
-}
-
 /* What an earlier try left; a -wal of it would be taken for the new file's. */
 static int copy_clear(const struct files *f, const char *path)
 {
@@ -96,35 +83,160 @@ static int copy_clear(const struct files *f, const char *path)
     return r;
 }
 
+/* Two files that should say the same, opened. */
+struct pair {
+    struct mailbox *of, *copy;
+};
+
+static int count_pair(struct pair *p, const char *sql, int64_t *a, int64_t *b)
+{
+    int r = db_get_i64(mailbox_db(p->of), sql, a);
+
+    return r < 0 ? r : db_get_i64(mailbox_db(p->copy), sql, b);
+}
+
+/* VACUUM copies row by row: what it left out would be missing rows. */
+static int copy_compare(struct pair *p)
+{
+    static const char *const sums[] = {
+        "SELECT changes FROM meta",
+        "SELECT count(*) FROM sqlite_schema",
+        "SELECT count(*) FROM folder",
+        "SELECT coalesce(sum(uidnext + modseq + messages + bytes), 0) FROM folder",
+        "SELECT count(*) FROM message",
+        "SELECT coalesce(sum(uid + modseq + bytes + flags), 0) FROM message",
+        "SELECT count(*) FROM email",
+        "SELECT coalesce(sum(bytes + header_bytes), 0) FROM email",
+        "SELECT count(*) FROM email_head",
+        "SELECT count(*) FROM email_body",
+        "SELECT count(*) FROM email_text",
+        "SELECT count(*) FROM email_top",
+        "SELECT count(*) FROM email_raw",
+        "SELECT count(*) + coalesce(sum(refs + bytes), 0) FROM part",
+        "SELECT count(*) FROM part_row",
+        "SELECT count(*) FROM unindexed",
+        "SELECT count(*) FROM vanished",
+        "SELECT count(*) FROM operation",
+        "SELECT count(*) FROM delivery",
+        "SELECT coalesce(sum(seq), 0) FROM drained",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(sums); i++) {
+        int64_t a = 0, b = 0;
+        int r = count_pair(p, sums[i], &a, &b);
+
+        if (r < 0 || a != b)
+            return r < 0 ? r : E_CORRUPT;
+    }
+    return 0;
+}
+
+static int copy_verify(const struct files *f, struct mailbox *box, const char *path,
+                       const uint8_t key[KEY_BYTES])
+{
+    struct mailbox_options o = { .cache_kib = 128 };
+    struct pair p = { .of = box };
+    char full[2 * FILES_PATH_MAX];
+    int r, c;
+
+    files_full(f, path, full, sizeof full);
+    if ((r = mailbox_open(full, key, &o, NULL, &p.copy)) < 0)
+        return r;
+    if ((r = db_verify(mailbox_db(p.copy), NULL)) == 0 && (r = copy_compare(&p)) == 0)
+        r = db_checkpoint(mailbox_db(p.copy), DB_TRUNCATE, NULL);
+    c = mailbox_close(&p.copy);
+    return r < 0 ? r : c;
+}
+
+#define COPY_SPARE_BYTES MIB(1)
+
+/* Better said before than found out in the middle. */
+static int copy_fits(const struct files *f, struct mailbox *box)
+{
+    struct statvfs v;
+    int64_t pages = 0;
+    int r = db_get_i64(mailbox_db(box), "PRAGMA page_count", &pages);
+
+    if (r < 0 || fstatvfs(f->dir, &v) < 0)
+        return r;
+    return (uint64_t)v.f_bavail * v.f_frsize < (uint64_t)pages * 4096 + COPY_SPARE_BYTES ? E_FULL : 0;
+}
+
 static int copy_make(const struct files *f, struct mailbox *box, const char *next,
-                     const uint8_t key[KEY_BYTES])
+                     const uint8_t key[KEY_BYTES], uint64_t *commits_out)
 {
     char full[2 * FILES_PATH_MAX];
+    uint64_t commits = 0;
     int r = copy_clear(f, next);
 
     files_full(f, next, full, sizeof full);
-    if (r == 0 && (r = db_copy(mailbox_db(box), full, key)) == 0)
-        r = copy_verify(f, next, key);
+    if (r < 0 || (r = copy_fits(f, box)) < 0 || (r = mailbox_settle(box)) < 0 ||
+        (r = mailbox_commits(box, &commits)) < 0 || (r = db_copy(mailbox_db(box), full, key)) < 0)
+        return r;
+    if ((r = copy_verify(f, box, next, key)) == 0)
+        *commits_out = commits;
+    else if (copy_clear(f, next) < 0)
+        return r; /* cleared by the next try */
     return r;
 }
 
-int keybox_exchange(const struct files *f, const struct keyfile *kf, const struct keyfile_keys *keys)
+/* With its key it is there already: it was exchanged before. */
+static int exchanged_before(const struct files *f, const struct keyfile *kf, const struct keyfile_keys *keys)
 {
     struct mailbox_options o = { .cache_kib = 128 };
-    char next[FILES_PATH_MAX], path[FILES_PATH_MAX], wal[FILES_PATH_MAX + 8];
     struct mailbox *box = NULL;
-    int r, c;
+    int r = open_under(f, kf, keys->next_key, &o, &box), c;
+
+    if (r < 0)
+        return r;
+    r = db_verify(mailbox_db(box), NULL);
+    c = mailbox_close(&box);
+    return r < 0 ? r : c < 0 ? c : 1;
+}
+
+int keybox_copy(const struct files *f, const struct keyfile *kf, const struct keyfile_keys *keys,
+                struct mailbox *box, uint64_t *commits_out)
+{
+    struct mailbox_options o = { .cache_kib = 128 };
+    struct mailbox *own = NULL;
+    char next[FILES_PATH_MAX];
+    int r = 0, c;
+
+    files_path(keyfile_mailbox_id(kf), FILES_NEXT, next);
+    if (!box && (r = open_under(f, kf, keys->data_key, &o, &own)) == E_CORRUPT)
+        return exchanged_before(f, kf, keys);
+    if (r < 0)
+        return r;
+    r = copy_make(f, box ? box : own, next, keys->next_key, commits_out);
+    c = mailbox_close(&own);
+    return r < 0 ? r : c;
+}
+
+/* Has the old file all that the copy has, and nothing more? It is closed again, and its -wal gone. */
+static int swap_check(const struct files *f, const struct keyfile *kf, const struct keyfile_keys *keys,
+                      uint64_t commits)
+{
+    struct mailbox_options o = { .cache_kib = 128 };
+    struct mailbox *box = NULL;
+    uint64_t now = 0;
+    int r = open_under(f, kf, keys->data_key, &o, &box), c;
+
+    if (r == 0)
+        r = mailbox_commits(box, &now);
+    c = mailbox_close(&box);
+    return r < 0 ? r : c < 0 ? c : now != commits ? E_STALE : 0;
+}
+
+int keybox_swap(const struct files *f, const struct keyfile *kf, const struct keyfile_keys *keys,
+                uint64_t commits)
+{
+    char next[FILES_PATH_MAX], path[FILES_PATH_MAX], wal[FILES_PATH_MAX + 8];
+    int r = swap_check(f, kf, keys, commits);
 
     files_path(keyfile_mailbox_id(kf), FILES_NEXT, next);
     files_path(keyfile_mailbox_id(kf), FILES_MAILBOX, path);
-    if ((r = open_under(f, kf, keys->data_key, &o, &box)) == E_CORRUPT)
-        return copy_verify(f, path, keys->next_key); /* it was exchanged already */
     if (r < 0)
         return r;
-    r = copy_make(f, box, next, keys->next_key);
-    c = mailbox_close(&box);
-    if (r < 0 || c < 0)
-        return r < 0 ? r : c;
     /* The old file's -wal is gone, and must be so after power loss too before the name changes hands. */
     snprintf(wal, sizeof wal, "%s-wal", path);
     if (faccessat(f->dir, wal, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
@@ -132,4 +244,12 @@ int keybox_exchange(const struct files *f, const struct keyfile *kf, const struc
     if ((r = file_sync_folder_of(f->dir, path)) < 0)
         return r;
     return file_rename(f->dir, next, path);
+}
+
+int keybox_exchange(const struct files *f, const struct keyfile *kf, const struct keyfile_keys *keys)
+{
+    uint64_t commits = 0;
+    int r = keybox_copy(f, kf, keys, NULL, &commits);
+
+    return r != 0 ? (r < 0 ? r : 0) : keybox_swap(f, kf, keys, commits);
 }

@@ -17,8 +17,17 @@ MUST_CHECK int keybox_settle(struct mailbox *box, const struct keyfile *kf, uint
                              const uint8_t mac_key[KEY_BYTES]);
 /* Note it in the mailbox, in a transaction of its own. */
 MUST_CHECK int keybox_note(struct mailbox *box, uint64_t generation, const uint8_t state[KEYSTATE_BYTES]);
-/* The middle of a rotation, `.keys` naming both keys already: the mailbox copied under the next key,
- * verified, and renamed over the old one. Fine when that was done before. Nobody may have it open. */
+/* The middle of a rotation, `.keys` naming both keys already, in two steps.
+ * copy: the mailbox, which is `box` or, when that is NULL, opened for it, goes into a file beside it under
+ * the next key; the copy is verified page by page and has as many rows in every table and the same number of
+ * commits: *commits_out. 1: the file is under the next key already, nothing to do. E_FULL: it would not fit.
+ * swap: while nothing is written to it and nobody has it open, the copy takes its place. E_STALE: the
+ * mailbox was changed after the copy; E_BUSY: somebody has it open. */
+MUST_CHECK int keybox_copy(const struct files *f, const struct keyfile *kf, const struct keyfile_keys *keys,
+                           struct mailbox *box, uint64_t *commits_out);
+MUST_CHECK int keybox_swap(const struct files *f, const struct keyfile *kf, const struct keyfile_keys *keys,
+                           uint64_t commits);
+/* Both; fine when they were done before. Nobody may have it open. */
 MUST_CHECK int keybox_exchange(const struct files *f, const struct keyfile *kf,
                                const struct keyfile_keys *keys);
 #endif

@@ -5,7 +5,7 @@
  *
  * Each request is a walk over stages; a stage runs in a pool, in the mailbox's lane, or asks the
  * directory. One change of a mailbox at a time. */
-#include "src/store/store.h"
+#include "src/store/keyop.h"
 #include "lib/base/rand.h"
 #include <assert.h>
 
@@ -14,48 +14,17 @@
 #define CLOSE_MAX 1500 /* times CLOSE_MS */
 #define TEMPS_MAX 64u
 
-struct keyop;
-struct stage_row {
-    enum { IN_POOL = 1, IN_LANE, ASK, WHEN_CLOSED, HERE } where;
-    int (*run)(struct keyop *k); /* ASK: starts the call */
-};
-
-struct keyop {
-    struct rpc_req *q;              /* NULL: keys_tidy, nobody waits for an answer */
-    const struct stage_row *stages; /* ends with where 0 */
-    size_t at;
-    struct actor *actor, *old; /* references; old: START_OVER */
-    struct work_job work;
-    struct job job;
-    struct timer timer;
-    unsigned tries;
-    int status;
-    /* what is asked */
-    uint64_t alias_id;
-    uint16_t slot;
-    struct str name, own_text;
-    ProtobufCBinaryData *states;
-    size_t nstates;
-    struct password current, password;
-    bool slow;
-    /* what becomes of it */
-    struct keyfile *kf;
-    struct keyfile_keys keys;
-    uint8_t state[KEYSTATE_BYTES];
-    uint64_t generation; /* of the mailbox file */
-    uint32_t oldest;     /* no sealed record names a mailbox key before this generation */
-    char text[PASSWORD_TEXT_LEN + 1];
-    uint32_t ended;
-    void (*answer)(struct keyop *k);
-    bool files_made, bind_asked, bound;
-    bool turn; /* key_busy is ours */
-};
-
 /* ---- walking ------------------------------------------------------------------------------------- */
 
 static void keyop_free(struct keyop *k)
 {
     timer_release(&k->timer);
+    mailbox_close(&k->box);
+    free(k->check);
+    if (k->rotation.lost)
+        sessions_end_all(k->actor, 0, STORE__SESSION_ENDED_EVENT__WHY__RESTORED);
+    if (k->holds)
+        actor_let_go(k->actor);
     if (k->actor && k->turn)
         k->actor->key_busy = k->actor->tidying = k->actor->shut = false;
     if (k->actor)
@@ -137,6 +106,19 @@ static struct actor *closing_of(struct keyop *k)
     return k->old ? k->old : k->actor;
 }
 
+/* Jobs that read have ended; those that come now wait. */
+static void unread_poll(struct timer *t)
+{
+    struct keyop *k = CONTAINER_OF(t, struct keyop, timer);
+
+    if (k->actor->reading == 0)
+        keyop_result(k, 0);
+    else if (++k->tries > CLOSE_MAX)
+        keyop_end(k, E_BUSY);
+    else
+        timer_set(&k->timer, CLOSE_MS);
+}
+
 static void close_poll(struct timer *t)
 {
     struct keyop *k = CONTAINER_OF(t, struct keyop, timer);
@@ -161,9 +143,7 @@ static void turn_poll(struct timer *t)
         timer_set(&k->timer, CLOSE_MS);
     } else {
         k->actor->key_busy = k->turn = true;
-        k->actor->tidying = k->q == NULL;
-        k->tries = 0;
-        k->timer.fire = close_poll;
+        k->actor->tidying = k->q == NULL || k->patient;
         keyop_step(k);
     }
 }
@@ -179,13 +159,21 @@ static void keyop_step(struct keyop *k)
         r = work_submit(k->slow ? store.derive[1] : store.pool, &k->work) < 0 ? E_UNAVAIL : 0;
         break;
     case IN_LANE:
-        k->job = (struct job){ .kind = JOB_ALONE, .run = lane_run, .done = lane_done };
+        k->job = (struct job){ .kind = JOB_ALONE, .run = lane_run, .done = lane_done, .through = k->holds };
         r = actor_submit(k->old && k->bound ? k->old : k->actor, &k->job);
         break;
     case ASK: r = s->run(k); break;
     case WHEN_CLOSED:
         closing_of(k)->shut = true;
         k->ended += sessions_end_all(closing_of(k), 0, STORE__SESSION_ENDED_EVENT__WHY__REVOKED);
+        k->tries = 0;
+        k->timer.fire = close_poll;
+        timer_set(&k->timer, 0);
+        break;
+    case WHEN_UNREAD:
+        actor_hold(k->actor, HOLD_READS);
+        k->tries = 0;
+        k->timer.fire = unread_poll;
         timer_set(&k->timer, 0);
         break;
     case HERE: keyop_result(k, s->run(k)); return;
@@ -195,8 +183,8 @@ static void keyop_step(struct keyop *k)
         keyop_end(k, r);
 }
 
-static int keyop_begin(struct rpc_req *q, const void *id, const struct stage_row *stages,
-                       void (*answer)(struct keyop *), struct keyop **out)
+int keyop_begin(struct rpc_req *q, const void *id, const struct stage_row *stages,
+                void (*answer)(struct keyop *), struct keyop **out)
 {
     struct keyop *k;
     struct actor *a;
@@ -219,7 +207,7 @@ static int keyop_begin(struct rpc_req *q, const void *id, const struct stage_row
     return 0;
 }
 
-static int keyop_go(struct keyop *k, int r)
+int keyop_go(struct keyop *k, int r)
 {
     if (r < 0) {
         keyop_free(k);
@@ -250,12 +238,12 @@ static int ask_state(struct keyop *k, uint32_t op)
     return ask_directory(k, op, &q.base);
 }
 
-static int ask_prepare(struct keyop *k)
+int keyop_ask_prepare(struct keyop *k)
 {
     return ask_state(k, DIRECTORY__OP__KEYSTATE_PREPARE);
 }
 
-static int ask_commit(struct keyop *k)
+int keyop_ask_commit(struct keyop *k)
 {
     return ask_state(k, DIRECTORY__OP__KEYSTATE_COMMIT);
 }
@@ -279,13 +267,13 @@ static int mark_bound(struct keyop *k)
     return 0;
 }
 
-static void state_of(struct keyop *k)
+void keyop_state_of(struct keyop *k)
 {
     keys_state(k->kf, role_subkey(store.role, SUBKEY_KEYSTATE_MAC), k->state);
 }
 
 /* `.keys` opened with a password that was given. */
-static int keys_open(struct keyop *k)
+int keyop_keys_open(struct keyop *k)
 {
     struct keys_known known = { k->states, k->nstates, role_subkey(store.role, SUBKEY_KEYSTATE_MAC) };
     int r;
@@ -319,7 +307,7 @@ static int slot_make(struct keyop *k)
                               role_subkey(store.role, SUBKEY_SLOT_NAMES), &label, &id)) < 0)
         return r;
     k->slot = id;
-    state_of(k);
+    keyop_state_of(k);
     return 0;
 }
 
@@ -333,7 +321,7 @@ static int pool_create(struct keyop *k)
 
 static int pool_add(struct keyop *k)
 {
-    int r = keys_open(k);
+    int r = keyop_keys_open(k);
 
     k->generation = k->keys.generation;
     return r < 0 ? r : slot_make(k);
@@ -341,12 +329,12 @@ static int pool_add(struct keyop *k)
 
 static int pool_revoke(struct keyop *k)
 {
-    int r = keys_open(k);
+    int r = keyop_keys_open(k);
 
     k->generation = k->keys.generation;
     if (r < 0 || (r = keyfile_slot_revoke(k->kf, &k->keys, k->slot)) < 0)
         return r;
-    state_of(k);
+    keyop_state_of(k);
     return 0;
 }
 
@@ -380,7 +368,7 @@ static int lane_create(struct keyop *k)
     return keys_save(&store.files, k->kf);
 }
 
-static int lane_save(struct keyop *k)
+int keyop_lane_save(struct keyop *k)
 {
     struct actor *a = k->actor;
     struct mailbox_options o = { .cache_kib = 128 };
@@ -415,11 +403,15 @@ static void answer_password(struct keyop *k)
 }
 
 static const struct stage_row create_stages[] = {
-    { IN_POOL, pool_create }, { IN_LANE, lane_create }, { ASK, ask_bind },
-    { HERE, mark_bound },     { ASK, ask_commit },      { 0, NULL },
+    { IN_POOL, pool_create }, { IN_LANE, lane_create },  { ASK, ask_bind },
+    { HERE, mark_bound },     { ASK, keyop_ask_commit }, { 0, NULL },
 };
 static const struct stage_row add_stages[] = {
-    { IN_POOL, pool_add }, { ASK, ask_prepare }, { IN_LANE, lane_save }, { ASK, ask_commit }, { 0, NULL },
+    { IN_POOL, pool_add },
+    { ASK, keyop_ask_prepare },
+    { IN_LANE, keyop_lane_save },
+    { ASK, keyop_ask_commit },
+    { 0, NULL },
 };
 
 static int lane_aside(struct keyop *k)
@@ -435,12 +427,12 @@ static int lane_aside(struct keyop *k)
 }
 
 static const struct stage_row over_stages[] = {
-    { IN_POOL, pool_create }, { IN_LANE, lane_create }, { ASK, ask_bind },       { HERE, mark_bound },
-    { ASK, ask_commit },      { WHEN_CLOSED, NULL },    { IN_LANE, lane_aside }, { 0, NULL },
+    { IN_POOL, pool_create },  { IN_LANE, lane_create }, { ASK, ask_bind },       { HERE, mark_bound },
+    { ASK, keyop_ask_commit }, { WHEN_CLOSED, NULL },    { IN_LANE, lane_aside }, { 0, NULL },
 };
 
-static int passwords_take(struct keyop *k, ProtobufCBinaryData current, ProtobufCBinaryData own,
-                          const char *name)
+int keyop_passwords_take(struct keyop *k, ProtobufCBinaryData current, ProtobufCBinaryData own,
+                         const char *name)
 {
     int r = current.len ? password_parse(pb_str(current), &k->current) : 0;
 
@@ -470,8 +462,8 @@ int op_key_add(struct rpc_req *q, struct str body)
     k->alias_id = m->alias_id;
     k->states = m->key_states;
     k->nstates = m->n_key_states;
-    return keyop_go(k, passwords_take(k, first ? (ProtobufCBinaryData){ 0 } : m->current_password,
-                                      m->own_password, m->name));
+    return keyop_go(k, keyop_passwords_take(k, first ? (ProtobufCBinaryData){ 0 } : m->current_password,
+                                            m->own_password, m->name));
 }
 
 int op_key_start_over(struct rpc_req *q, struct str body)
@@ -489,7 +481,7 @@ int op_key_start_over(struct rpc_req *q, struct str body)
     k->alias_id = m->alias_id;
     if (!(k->old = actor_get(m->mailbox_id.data)))
         return keyop_go(k, E_NOMEM);
-    return keyop_go(k, passwords_take(k, (ProtobufCBinaryData){ 0 }, m->own_password, m->name));
+    return keyop_go(k, keyop_passwords_take(k, (ProtobufCBinaryData){ 0 }, m->own_password, m->name));
 }
 
 /* ---- KEY_REVOKE ----------------------------------------------------------------------------------- */
@@ -518,8 +510,8 @@ static void answer_revoked(struct keyop *k)
 }
 
 static const struct stage_row revoke_stages[] = {
-    { IN_POOL, pool_revoke }, { ASK, ask_prepare }, { IN_LANE, lane_save },
-    { HERE, here_revoke },    { ASK, ask_commit },  { 0, NULL },
+    { IN_POOL, pool_revoke }, { ASK, keyop_ask_prepare }, { IN_LANE, keyop_lane_save },
+    { HERE, here_revoke },    { ASK, keyop_ask_commit },  { 0, NULL },
 };
 
 int op_key_revoke(struct rpc_req *q, struct str body)
@@ -535,35 +527,12 @@ int op_key_revoke(struct rpc_req *q, struct str body)
     k->slot = (uint16_t)m->slot;
     k->states = m->key_states;
     k->nstates = m->n_key_states;
-    return keyop_go(k, passwords_take(k, m->current_password, (ProtobufCBinaryData){ 0 }, ""));
-}
-
-/* ---- KEY_ROTATE ------------------------------------------------------------------------------------
- *
- * `.keys` naming both data keys; the mailbox copied under the new one, verified, and renamed over the
- * old one; `.keys` with the new one alone. Whoever opens tries both. A rotation that a crash cut in the
- * middle is taken up by the next one: the file tells how far it was. */
-
-static int pool_rotate(struct keyop *k)
-{
-    int r = keys_open(k);
-
-    k->generation = k->keys.generation;
-    if (r == 0 && !k->keys.next_generation)
-        r = keyfile_rotate_begin(k->kf, &k->keys);
-    if (r == 0)
-        state_of(k);
-    return r;
-}
-
-static int lane_save_begun(struct keyop *k)
-{
-    return keys_save(&store.files, k->kf);
+    return keyop_go(k, keyop_passwords_take(k, m->current_password, (ProtobufCBinaryData){ 0 }, ""));
 }
 
 /* Records are sealed in the order of their keys: the first one of a file names the oldest. What is sealed
  * from now on names the current one. */
-static int oldest_named(struct actor *a, const struct keyfile *kf, uint32_t *out)
+int keyop_oldest_named(struct actor *a, const struct keyfile *kf, uint32_t *out)
 {
     uint64_t files[TEMPS_MAX];
     uint32_t oldest, g;
@@ -586,49 +555,6 @@ static int oldest_named(struct actor *a, const struct keyfile *kf, uint32_t *out
     return r < 0 ? r : n == TEMPS_MAX ? E_LIMIT : 0;
 }
 
-static int lane_exchange(struct keyop *k)
-{
-    if (k->actor->box)
-        return E_BUSY;
-    if (oldest_named(k->actor, k->kf, &k->oldest) < 0)
-        k->oldest = 0; /* not known: all are kept */
-    return keybox_exchange(&store.files, k->kf, &k->keys);
-}
-
-static int pool_finish(struct keyop *k)
-{
-    int r = keyfile_rotate_finish(k->kf, &k->keys);
-
-    k->generation = k->keys.generation;
-    if (r == 0)
-        r = keys_forget_before(k->kf, &k->keys, k->oldest);
-    if (r >= 0)
-        state_of(k);
-    return r;
-}
-
-static const struct stage_row rotate_stages[] = {
-    { IN_POOL, pool_rotate },     { WHEN_CLOSED, NULL }, { ASK, ask_prepare },
-    { IN_LANE, lane_save_begun }, { ASK, ask_commit },   { IN_LANE, lane_exchange },
-    { IN_POOL, pool_finish },     { ASK, ask_prepare },  { IN_LANE, lane_save },
-    { ASK, ask_commit },          { HERE, here_revoke }, { 0, NULL },
-};
-
-int op_key_rotate(struct rpc_req *q, struct str body)
-{
-    Store__KeyRotateRequest *m = RPC_UNPACK(rpc_req_arena(q), body, store__key_rotate_request);
-    struct keyop *k = NULL;
-    int r;
-
-    if (!m || m->mailbox_id.len != MAILBOX_ID_LEN)
-        return E_SYNTAX;
-    if ((r = keyop_begin(q, m->mailbox_id.data, rotate_stages, answer_revoked, &k)) < 0)
-        return r;
-    k->states = m->key_states;
-    k->nstates = m->n_key_states;
-    return keyop_go(k, passwords_take(k, m->current_password, (ProtobufCBinaryData){ 0 }, ""));
-}
-
 /* ---- old mailbox keys ------------------------------------------------------------------------------ */
 
 static int lane_forget(struct keyop *k)
@@ -642,12 +568,12 @@ static int lane_forget(struct keyop *k)
         (r = keyfile_open_key(k->kf, (uint32_t)k->generation, a->key, k->slot, &k->keys)) < 0 ||
         (r = keybox_settle(a->box, k->kf, (uint32_t)k->generation,
                            role_subkey(store.role, SUBKEY_KEYSTATE_MAC))) < 0 ||
-        (r = oldest_named(a, k->kf, &k->oldest)) < 0 ||
+        (r = keyop_oldest_named(a, k->kf, &k->oldest)) < 0 ||
         (r = keys_forget_before(k->kf, &k->keys, k->oldest)) < 0)
         return r;
     if (r == 0)
         return E_NOTFOUND; /* all are still named */
-    state_of(k);
+    keyop_state_of(k);
     return 0;
 }
 
@@ -658,7 +584,11 @@ static void answer_nobody(struct keyop *k UNUSED)
 }
 
 static const struct stage_row tidy_stages[] = {
-    { IN_LANE, lane_forget }, { ASK, ask_prepare }, { IN_LANE, lane_save }, { ASK, ask_commit }, { 0, NULL },
+    { IN_LANE, lane_forget },
+    { ASK, keyop_ask_prepare },
+    { IN_LANE, keyop_lane_save },
+    { ASK, keyop_ask_commit },
+    { 0, NULL },
 };
 
 void keys_tidy(struct actor *a)

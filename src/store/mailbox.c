@@ -124,6 +124,20 @@ int mailbox_close(struct mailbox **boxp)
     return r;
 }
 
+int mailbox_settle(struct mailbox *box)
+{
+    int r;
+
+    if (!box->nclaims)
+        return 0;
+    if ((r = mailbox_begin(box)) < 0 || (r = mailbox_commit(box)) < 0) {
+        mailbox_rollback(box);
+        return r;
+    }
+    box->nclaims = 0;
+    return 0;
+}
+
 struct db *mailbox_db(struct mailbox *box)
 {
     return box->db;

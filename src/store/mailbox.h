@@ -62,6 +62,8 @@ MUST_CHECK int mailbox_open_memory(struct mailbox **box_out);
 /* Writes what was only noted (recent claims), checkpoints, closes. NULL accepted; the handle is gone
  * in any case. */
 int mailbox_close(struct mailbox **box);
+/* Write now what close would write: after this, closing changes nothing. */
+MUST_CHECK int mailbox_settle(struct mailbox *box);
 struct db *mailbox_db(struct mailbox *box);
 MUST_CHECK int mailbox_meta_get(struct mailbox *box, struct mailbox_meta *out);
 /* How many commits there were so far, ever. */

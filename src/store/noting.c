@@ -10,6 +10,7 @@ static void alarm_of(const char *event, const struct actor *a, const struct note
     char id[2 * MAILBOX_ID_LEN + 1];
 
     hex_encode(a->id, MAILBOX_ID_LEN, id);
+    store.alarms++;
     log_event(LOG_ALARM, event, F_Z("mailbox", id), F_U64("generation", known->generation),
               F_U64("noted", known->seq), F_U64("found", found));
 }

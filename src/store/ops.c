@@ -31,6 +31,11 @@ int op_status(struct rpc_req *q, struct str body UNUSED)
     r.delivered_sealed = store.delivered_sealed;
     r.duplicates = store.duplicates;
     r.drained = store.drained;
+    r.checks = store.checks;
+    r.check_findings = store.check_findings;
+    r.alarms = store.alarms;
+    r.retained = store.retained;
+    r.rotations = store.rotations;
     rpc_reply(q, 0, &r.base, NULL);
     return 0;
 }
@@ -522,6 +527,7 @@ static const struct rpc_op ops[] = {
     [STORE__OP__KEY_ROTATE] = { .run = op_key_rotate, .from = KEYS },
     [STORE__OP__MAILDROP_LOCK] = { .run = op_maildrop_lock, .from = FROM(POP3), SESSION },
     [STORE__OP__MAILBOX_REMOVE] = { .run = op_mailbox_remove, .from = KEYS },
+    [STORE__OP__MAILBOX_CHECK] = { .run = op_mailbox_check, .from = KEYS },
 };
 
 static void peer_up(void *ctx UNUSED, struct rpc_peer *p)

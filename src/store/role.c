@@ -60,6 +60,7 @@ static void sweep_fire(struct timer *t)
 {
     actor_temps_close();
     notes_round();
+    care_round();
     if (!sweeping && (swept_ms == 0 || clock_mono_ms() - swept_ms > 86400000)) {
         swept_ms = clock_mono_ms() + 1;
         old_job = (struct work_job){ .run = old_run, .done = old_done };

@@ -55,6 +55,8 @@ struct store {
     struct idmap actors, sessions, stagings; /* by the first 8 bytes of the id, which is random */
     size_t nsessions, open_mailboxes, temp_open;
     uint64_t staged_bytes, delivered_open, delivered_sealed, duplicates, drained;
+    uint64_t checks, check_findings, retained, rotations;
+    _Atomic uint64_t alarms; /* counted in lanes */
     struct staged_network *networks;
     struct timer sweep;
     struct actor *temp_lru; /* with an open temporary mailbox, longest unused first */
@@ -89,9 +91,16 @@ struct job {
     struct mailbox_change changes[8]; /* what the group's commit changed; on its first job */
     size_t nchanges;
     bool leader;
+    bool through; /* actor_hold does not hold it: it belongs to who holds */
+    struct job *held_next;
 };
 /* Takes a reference to the actor until done returns. 0, or E_BUSY (done is not called). */
 MUST_CHECK int actor_submit(struct actor *a, struct job *j);
+/* While the files are exchanged: jobs that are submitted from now on wait, those before are not touched.
+ * Sessions stay, and notice no more than a pause. actor_let_go: they run, in their order. */
+enum { HOLD_WRITES = 1 << 0, HOLD_READS = 1 << 1 }; /* WRITES: all but JOB_READ */
+void actor_hold(struct actor *a, unsigned what);
+void actor_let_go(struct actor *a);
 
 /* ---- mailboxes that are in use (actor.c, attach.c, drain.c) ------------------------------------ */
 
@@ -137,7 +146,12 @@ struct actor {
     uint32_t public_generation;
     bool have_public;
     /* The loop's: */
-    bool written; /* since it was noted (noting.c) */
+    bool written;      /* since it was noted (noting.c) */
+    struct care *care; /* under way */
+    int64_t
+        cared_ms;  /* when it last began, monotonic; 0: not since it was opened. The closing job reads it */
+    unsigned held; /* HOLD_* */
+    struct job *held_first, *held_last;
     struct actor *lru_next, *lru_prev;
     bool in_lru;
     struct actor *index_next; /* indexing.c */
@@ -176,6 +190,17 @@ void noting_box_check(struct actor *a);
 void noting_forget(struct actor *a);
 /* Every open mailbox that was written to is noted. */
 void actor_boxes_note(void);
+
+/* ---- what mailboxes need now and then (care.c) --------------------------------------------------- */
+
+struct care;
+struct check;
+/* Every half minute: old mail in Trash and Junk goes, free pages are given back, the file is checked. */
+void care_round(void);
+/* In the lane, before a mailbox closes that was not open long enough for a round. */
+void care_at_close(struct actor *a);
+/* A check has ended: logged and counted. */
+void care_checked(const struct actor *a, const struct check *c, uint64_t swept);
 
 struct drain;
 void drain_start(struct actor *a);
@@ -271,6 +296,7 @@ int op_key_start_over(struct rpc_req *q, struct str body);
 int op_key_rotate(struct rpc_req *q, struct str body);
 int op_mailbox_remove(struct rpc_req *q, struct str body);
 int op_maildrop_lock(struct rpc_req *q, struct str body);
+int op_mailbox_check(struct rpc_req *q, struct str body);
 /* Forget mailbox keys that no sealed record names any more, in its own time. The mailbox is open. */
 void keys_tidy(struct actor *a);
 extern const struct rpc_service store_service;
