@@ -74,6 +74,7 @@ static const struct key_row {
     { "UNFLAGGED", KEY_FLAG, ARG_NONE, IMAP_FLAG_FLAGGED, true },
     { "UNKEYWORD", KEY_KEYWORD, ARG_KEYWORD, 0, true },
     { "UNSEEN", KEY_FLAG, ARG_NONE, IMAP_FLAG_SEEN, true },
+    { "X-REGEX", KEY_REGEX, ARG_HEADER, 0, false },
     { "YOUNGER", KEY_YOUNGER, ARG_NZ_NUMBER, 0, false },
 };
 

@@ -47,6 +47,7 @@ enum search_kind {
     KEY_TEXT,
     KEY_EMAILID, /* `text` */
     KEY_THREADID,
+    KEY_REGEX, /* X-REGEX: field `field` (or HEADER, BODY, TEXT) matches the expression `text` */
 };
 
 struct search_key {

@@ -205,6 +205,7 @@ static Store__SearchKey *convert(struct imap_conn *c, const struct search_progra
     case KEY_HEADER: return key_text(c, s, T(HEADER), in->field, in->text);
     case KEY_BODY: return key_text(c, s, T(BODY), STR(""), in->text);
     case KEY_TEXT: return key_text(c, s, T(TEXT), STR(""), in->text);
+    case KEY_REGEX: return key_text(c, s, T(REGEX), in->field, in->text);
     case KEY_EMAILID: return key_text(c, s, T(EMAIL_ID), STR(""), in->text);
     case KEY_THREADID: return key_text(c, s, T(THREAD_ID), STR(""), in->text);
     }
@@ -221,6 +222,16 @@ Store__SearchKey *esearch_key(struct imap_conn *c, const struct search_program *
 static void search_release(struct imap_conn *c)
 {
     esearch_release(c->step_data);
+}
+
+static bool has_kind(const struct search_key *k, enum search_kind kind)
+{
+    if (k->kind == kind)
+        return true;
+    for (const struct search_key *child = k->child; child; child = child->next)
+        if (has_kind(child, kind))
+            return true;
+    return false;
 }
 
 static void found(struct imap_conn *c, int status, struct str body)
@@ -240,7 +251,9 @@ static void found(struct imap_conn *c, int status, struct str body)
     if (status == 0)
         e->modseq = m->highest_modseq;
     arena_release(&a);
-    if (status < 0)
+    if (status == E_SYNTAX && has_kind(e->program.root, KEY_REGEX))
+        imap_no(c, "CANNOT", "That regular expression cannot be used");
+    else if (status < 0)
         imap_fail_status(c, status);
     else
         esearch_answer(c, e);

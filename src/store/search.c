@@ -1,5 +1,6 @@
 #include "src/store/search_private.h"
 #include "lib/mime/fold.h"
+#include "lib/regex/fold.h"
 
 #define ARENA_MAX MIB(4)
 #define T(name)   STORE__SEARCH_KEY__TYPE__##name
@@ -15,7 +16,7 @@ static const unsigned char costs[] = {
     [T(KEYWORD)] = 2,   [T(MODSEQ)] = 3,      [T(FLAGS_SET)] = 3,       [T(INTERNAL_FROM)] = 3,
     [T(SENT_FROM)] = 4, [T(SENT_BEFORE)] = 4, [T(INTERNAL_BEFORE)] = 3, [T(LARGER)] = 4,
     [T(SMALLER)] = 4,   [T(SAVED_FROM)] = 4,  [T(SAVED_BEFORE)] = 4,    [T(ALL)] = 5,
-    [T(HEADER)] = 10,   [T(TEXT)] = 10,       [T(BODY)] = 10,
+    [T(HEADER)] = 10,   [T(TEXT)] = 10,       [T(BODY)] = 10,           [T(REGEX)] = 15,
 };
 #define NOT_COST 6u /* needs to know of what */
 
@@ -43,6 +44,20 @@ static int fold_to(struct str in, struct buf *out)
     return in.n > SEARCH_NEEDLE_MAX ? E_LIMIT : mime_fold_append(in, out);
 }
 
+static int regex_prepare(struct node *n)
+{
+    CLEANUP(buf_release) struct buf folded = { .max = SEARCH_NEEDLE_MAX * MIME_FOLD_GROWTH };
+    struct str pattern = pb_str(n->k->text);
+    int r = pattern.n > REGEX_PATTERN_MAX ? E_LIMIT : regex_fold(pattern, &folded);
+
+    n->literals.max = folded.max;
+    if (r < 0 || (r = fold_to(pb_str(n->k->name), &n->name)) < 0 ||
+        (r = regex_literals(buf_str(&folded), &n->literals)) < 0)
+        return r;
+    n->regex = regex_new(folded.p ? folded.p : "", folded.n, NULL, 0);
+    return n->regex ? 0 : E_SYNTAX;
+}
+
 static int node_new(struct search *s, const Store__SearchKey *k, unsigned depth, struct node **out)
 {
     struct node *n = ARENA_NEW(&s->arena, struct node);
@@ -64,7 +79,9 @@ static int node_new(struct search *s, const Store__SearchKey *k, unsigned depth,
         return r;
     qsort(n->child, n->n, sizeof(struct node *), by_cost);
     n->cost = cost_of(n);
-    if (is_text(k) && (r = fold_to(pb_str(k->text), &n->needle)) == 0)
+    if (k->type == T(REGEX))
+        r = regex_prepare(n);
+    else if (is_text(k) && (r = fold_to(pb_str(k->text), &n->needle)) == 0)
         r = fold_to(pb_str(k->name), &n->name);
     return r;
 }
@@ -77,6 +94,8 @@ static void node_release(struct node *n)
         return;
     buf_release(&n->needle);
     buf_release(&n->name);
+    buf_release(&n->literals);
+    regex_free(&n->regex);
     uidset_release(&n->yes);
     uidset_release(&n->maybe);
 }
@@ -90,7 +109,7 @@ int search_new(const Store__SearchRequest *q, struct search **out)
         return E_NOMEM;
     *s = (struct search){ .q = q, .folder_id = q->folder_id, .arena = { .max = ARENA_MAX } };
     s->reader.head.max = HEADERS_MAX;
-    s->reader.body.max = CHUNK_BYTES_MAX + SEARCH_NEEDLE_MAX * MIME_FOLD_GROWTH;
+    s->reader.body.max = REGEX_BODY_MAX + CHUNK_BYTES_MAX;
     if ((r = node_new(s, q->key, 0, &s->root)) < 0) {
         search_free(&s);
         return r;

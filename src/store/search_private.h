@@ -4,9 +4,11 @@
 #include "src/store/mailbox_private.h"
 #include "src/store/search.h"
 #include "src/store/searchset.h"
+#include "lib/regex/re2.h"
 #include <stdatomic.h>
 
-#define HEADERS_MAX MIB(4) /* header lines of one message that are searched */
+#define HEADERS_MAX    MIB(4) /* header lines of one message that are searched */
+#define REGEX_BODY_MAX MIB(4) /* of a body, for regular expressions */
 
 /* A key of the tree. Children stand in the order in which they are planned and decided: the cheapest
  * first. */
@@ -17,7 +19,9 @@ struct node {
     unsigned cost;
     struct buf needle; /* folded */
     struct buf name;   /* HEADER: the field's name, folded */
-    int64_t ms;        /* dates, clipped to what the fixed width can say */
+    struct regex *regex;
+    struct buf literals; /* REGEX: what stands in every match */
+    int64_t ms;          /* dates, clipped to what the fixed width can say */
     /* What planning found, inside the set it was asked about: certain, and possible but not certain. */
     bool planned;
     struct uidset yes, maybe;
@@ -79,9 +83,15 @@ MUST_CHECK int index_candidates(struct search *s, struct mailbox *box, const str
                                 struct uidset *out, bool *exact_out);
 MUST_CHECK int index_tail(struct search *s, struct mailbox *box, const struct uidset **out);
 
+/* A field of REGEX that is more than one. */
+static inline bool is_whole_text(struct str name)
+{
+    return str_eq_z(name, "header") || str_eq_z(name, "body") || str_eq_z(name, "text");
+}
+
 static inline bool is_text(const Store__SearchKey *k)
 {
     return k->type == STORE__SEARCH_KEY__TYPE__HEADER || k->type == STORE__SEARCH_KEY__TYPE__BODY ||
-           k->type == STORE__SEARCH_KEY__TYPE__TEXT;
+           k->type == STORE__SEARCH_KEY__TYPE__TEXT || k->type == STORE__SEARCH_KEY__TYPE__REGEX;
 }
 #endif

@@ -6,6 +6,8 @@
 #include "lib/base/rand.h"
 #include "lib/db/db.h"
 #include "lib/mime/fold.h"
+#include "lib/regex/fold.h"
+#include "lib/regex/re2.h"
 #include "src/store/chunk.h"
 #include "src/store/index.h"
 #include "src/store/search.h"
@@ -253,6 +255,28 @@ static bool text_matches(const Store__SearchKey *k, const struct row *m)
     return has(&texts[m->email].body, &needle) || (k->type == T(TEXT) && has(&texts[m->email].head, &needle));
 }
 
+static bool regex_matches(const Store__SearchKey *k, const struct row *m)
+{
+    CLEANUP(buf_release) struct buf p = { .max = KIB(64) };
+    const struct buf *head = &texts[m->email].head, *body = &texts[m->email].body;
+    struct str name = pb_str(k->name), rest = buf_str(head), line, field;
+    struct regex *r;
+    bool found = false;
+
+    CHECK(regex_fold(pb_str(k->text), &p) == 0 && (r = regex_new(p.p ? p.p : "", p.n, NULL, 0)));
+    if (str_eq_z(name, "body") || str_eq_z(name, "text"))
+        found = regex_has(r, body->n ? body->p : "", body->n ? body->n - 1 : 0);
+    if (str_eq_z(name, "header") || str_eq_z(name, "text"))
+        found |= regex_has(r, head->n ? head->p : "", head->n ? head->n - 1 : 0);
+    while (rest.n && !found) {
+        str_cut(rest, '\n', &line, &rest);
+        if (str_cut(line, ':', &field, &line) && str_eq(field, name))
+            found = regex_has(r, line.p + 1, line.n - 1);
+    }
+    regex_free(&r);
+    return found;
+}
+
 static bool keyword_matches(const Store__SearchKey *k, uint64_t folder, const struct row *m)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
@@ -297,6 +321,7 @@ static bool matches(const Store__SearchKey *k, uint64_t folder, const struct row
     case T(SAVED_BEFORE): return m->saved_ms < n;
     case T(SENT_FROM): return m->has_sent && sent >= n;
     case T(SENT_BEFORE): return m->has_sent && sent < n;
+    case T(REGEX): return regex_matches(k, m);
     default: return text_matches(k, m);
     }
 }
@@ -350,16 +375,37 @@ static ProtobufCBinaryData needle(void)
     return str_pb(arena_dup(&arena, s));
 }
 
+/* An expression that is one, whatever comes. */
+static ProtobufCBinaryData expression(void)
+{
+    static const char *const between[] = { "",     ".",          ".*",  "[a-z]+", " ?", "(the|a)", "\\b",
+                                           "+",    "*",          "?",   "{2}",    "|",  "$",       "^",
+                                           "[^a]", "(?:bc|cd)*", "\\d", "\\.",    "(",  "\\" };
+    CLEANUP(buf_release) struct buf b = { .max = KIB(4) };
+    struct regex *r = NULL;
+
+    while (!r) {
+        CLEANUP(buf_release) struct buf folded = { .max = KIB(64) };
+
+        buf_clear(&b);
+        for (uint32_t i = 1 + rnd(3); i; i--)
+            CHECK(buf_putz(&b, word()) == 0 && buf_putz(&b, between[rnd(ARRAY_LEN(between))]) == 0);
+        CHECK(regex_fold(buf_str(&b), &folded) == 0);
+        r = regex_new(folded.p ? folded.p : "", folded.n, NULL, 0);
+    }
+    regex_free(&r);
+    return str_pb(arena_dup(&arena, buf_str(&b)));
+}
+
 static Store__SearchKey *question(unsigned depth)
 {
     static const char *const fields[] = { "subject", "from", "to", "x-list", "x-none" };
     static const Store__SearchKey__Type leaves[] = {
-        T(ALL),       T(UID),         T(FLAGS_SET),     T(KEYWORD),
-        T(LARGER),    T(SMALLER),     T(INTERNAL_FROM), T(INTERNAL_BEFORE),
-        T(SENT_FROM), T(SENT_BEFORE), T(HEADER),        T(BODY),
-        T(TEXT),      T(MODSEQ),      T(SAVED_FROM),    T(SAVED_BEFORE),
-        T(NONE),      T(TEXT),        T(BODY),          T(HEADER),
-        T(TEXT),      T(TEXT),
+        T(REGEX),     T(REGEX),       T(ALL),          T(UID),           T(FLAGS_SET),
+        T(KEYWORD),   T(LARGER),      T(SMALLER),      T(INTERNAL_FROM), T(INTERNAL_BEFORE),
+        T(SENT_FROM), T(SENT_BEFORE), T(HEADER),       T(BODY),          T(TEXT),
+        T(MODSEQ),    T(SAVED_FROM),  T(SAVED_BEFORE), T(NONE),          T(TEXT),
+        T(BODY),      T(HEADER),      T(TEXT),         T(TEXT),
     };
     Store__SearchKey *k = ARENA_NEW(&arena, Store__SearchKey);
     bool inner = depth < 3 && rnd(3) != 0;
@@ -376,6 +422,11 @@ static Store__SearchKey *question(unsigned depth)
     k->text = needle();
     k->name = str_pb(str_from(fields[rnd(ARRAY_LEN(fields))]));
     k->number = clock_wall_ms() - (int64_t)rnd(1000000000);
+    if (k->type == T(REGEX)) {
+        k->text = expression();
+        if (rnd(2))
+            k->name = str_pb(str_from(rnd(3) ? "text" : rnd(2) ? "body" : "header"));
+    }
     if (k->type == T(KEYWORD))
         k->text = str_pb(str_from(rnd(3) ? "LATER" : rnd(2) ? "later" : "never"));
     if (k->type == T(FLAGS_SET))

@@ -250,6 +250,21 @@ static int ask_prefix(struct search *s, struct mailbox *box, struct str needle, 
     return ids_collect(s, st, out);
 }
 
+/* What stands in every match; and the field's name. */
+static int regex_terms(const struct node *n, struct buf *expr)
+{
+    struct str rest = buf_str(&n->literals), piece;
+    int r = 0;
+
+    while (rest.n && r >= 0) {
+        str_cut(rest, '\n', &piece, &rest);
+        r = needle_terms(piece, expr);
+    }
+    if (r < 0 || is_whole_text(buf_str(&n->name)))
+        return r;
+    return name_terms(buf_str(&n->name), expr);
+}
+
 int index_candidates(struct search *s, struct mailbox *box, const struct node *n, struct uidset *out,
                      bool *exact_out)
 {
@@ -258,7 +273,7 @@ int index_candidates(struct search *s, struct mailbox *box, const struct node *n
     struct str needle = buf_str(&n->needle);
     bool header = n->k->type == STORE__SEARCH_KEY__TYPE__HEADER;
     size_t letters = char_count(needle);
-    int r = needle_terms(needle, &expr);
+    int r = n->regex ? regex_terms(n, &expr) : needle_terms(needle, &expr);
 
     *exact_out = n->k->type == STORE__SEARCH_KEY__TYPE__TEXT && letters <= 3 && !is_odd(needle);
     if (r >= 0 && header)

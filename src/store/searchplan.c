@@ -230,7 +230,7 @@ static int plan_text(struct search *s, struct mailbox *box, struct node *n, cons
     bool exact = false;
     int known = 0, r;
 
-    if (n->needle.n == 0 && n->k->type != T(HEADER))
+    if (n->needle.n == 0 && (n->k->type == T(BODY) || n->k->type == T(TEXT)))
         return all_certain(s, box, n, bound);
     if ((known = index_candidates(s, box, n, &got, &exact)) <= 0)
         return known < 0 ? known : all_maybe(s, box, n, bound);

@@ -47,9 +47,11 @@ static int reader_decode(struct reader *t, struct buf *out)
     return chunk_decode_with(&t->decoder, stmt_i64(t->st, 1), stmt_str(t->st, 3), bytes, out);
 }
 
+static int reader_again(struct reader *t);
+
 static int reader_head(struct reader *t)
 {
-    int r = 0;
+    int r = !t->have_head && t->have_body ? reader_again(t) : 0;
 
     while (!t->have_head && t->on_row && stmt_i64(t->st, 0) == 0 && r >= 0)
         if ((r = reader_decode(t, &t->head)) >= 0)
@@ -58,23 +60,36 @@ static int reader_head(struct reader *t)
     return r < 0 ? r : 0;
 }
 
+/* From the begin. */
+static int reader_again(struct reader *t)
+{
+    int64_t id = t->email_id;
+
+    t->email_id = 0;
+    return reader_open(t, t->box, id);
+}
+
+/* To the first row of the body, without a look at the header lines. */
+static int reader_skip(struct reader *t)
+{
+    int r = 0;
+
+    while (t->on_row && stmt_i64(t->st, 0) == 0 && r >= 0)
+        r = reader_row(t);
+    return r < 0 ? r : 0;
+}
+
 /* Is the needle in the body? Rows are read until it is found; of a body of one row, once for all. */
 static int body_has(struct reader *t, struct str needle)
 {
-    int r = reader_head(t);
+    int r;
 
-    if (r < 0)
-        return r;
-    if (t->have_body && !t->body_whole) { /* another key left it in the middle of a long body */
-        int64_t id = t->email_id;
-        struct mailbox *box = t->box;
-
-        t->email_id = 0;
-        if ((r = reader_open(t, box, id)) < 0 || (r = reader_head(t)) < 0)
-            return r;
-    }
-    if (t->have_body)
+    if (t->have_body && t->body_whole)
         return memmem(t->body.p, t->body.n, needle.p, needle.n) != NULL;
+    if (t->have_body && (r = reader_again(t)) < 0) /* another key left it in the middle of a long body */
+        return r;
+    if ((r = reader_skip(t)) < 0)
+        return r;
     t->have_body = t->body_whole = true;
     while (t->on_row) {
         if (t->body.n >= needle.n) {
@@ -129,6 +144,61 @@ static int header_has(struct reader *t, struct str name, struct str needle)
     return 0;
 }
 
+/* The body as far as expressions look at it. */
+static int reader_body(struct reader *t)
+{
+    int r = t->have_body && !t->body_whole ? reader_again(t) : 0;
+
+    if (r < 0 || t->have_body || (r = reader_skip(t)) < 0)
+        return r < 0 ? r : 0;
+    t->have_body = true;
+    while (t->on_row && t->body.n < REGEX_BODY_MAX && r >= 0)
+        if ((r = reader_decode(t, &t->body)) >= 0)
+            r = reader_row(t);
+    t->body_whole = !t->on_row;
+    return r < 0 ? r : 0;
+}
+
+static bool matches(const struct node *n, struct str s)
+{
+    return regex_has(n->regex, s.p ? s.p : "", s.n) == 1;
+}
+
+/* The end of the last line is none of another, empty one. */
+static struct str without_end(const struct buf *b)
+{
+    return str_of(b->p, b->n && b->p[b->n - 1] == '\n' ? b->n - 1 : b->n);
+}
+
+static int regex_field(struct reader *t, const struct node *n)
+{
+    struct str rest = buf_str(&t->head), line, field, value, name = buf_str(&n->name);
+
+    while (rest.n) {
+        str_cut(rest, '\n', &line, &rest);
+        if (line.n <= name.n || !str_cut(line, ':', &field, &value) || !str_eq(field, name))
+            continue;
+        if (matches(n, value.n && value.p[0] == ' ' ? str_skip(value, 1) : value))
+            return 1;
+    }
+    return 0;
+}
+
+static int decide_regex(struct reader *t, const struct node *n)
+{
+    struct str name = buf_str(&n->name);
+    bool text = str_eq_z(name, "text"), body = str_eq_z(name, "body");
+    int r = body ? 0 : reader_head(t);
+
+    if (r < 0 || !(text || body || str_eq_z(name, "header")))
+        return r < 0 ? r : regex_field(t, n);
+    if (!body && matches(n, without_end(&t->head)))
+        return 1;
+    if (!body && !text)
+        return 0;
+    return (r = reader_body(t)) < 0 ? r : matches(n, without_end(&t->body));
+}
+
 static int decide_text(struct search *s, struct mailbox *box, const struct node *n, const struct subject *m)
 {
     struct str needle = buf_str(&n->needle);
@@ -138,6 +208,8 @@ static int decide_text(struct search *s, struct mailbox *box, const struct node 
         return r;
     if (n->k->type == T(HEADER))
         return header_has(&s->reader, buf_str(&n->name), needle);
+    if (n->regex)
+        return decide_regex(&s->reader, n);
     if (!needle.n)
         return 1;
     return n->k->type == T(TEXT) ? text_has(&s->reader, needle) : body_has(&s->reader, needle);
@@ -251,6 +323,7 @@ static int decide_leaf(struct search *s, struct mailbox *box, struct node *n, st
     switch (n->k->type) {
     case T(HEADER):
     case T(BODY):
+    case T(REGEX):
     case T(TEXT): return decide_text(s, box, n, m);
     case T(SENT_FROM):
     case T(SENT_BEFORE): return decide_sent(box, n, m);
