@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define BUSY_TIMEOUT_MS   5000
 #define STATEMENTS_KEPT   64u
 #define CACHE_KIB_DEFAULT 512u
 #define CONNECTION_BYTES  KIB(120)
@@ -230,6 +229,19 @@ static int set_key(struct db *db, const uint8_t key[DB_KEY_BYTES])
     return 0;
 }
 
+static int count_wal(void *ctx, sqlite3 *s UNUSED, const char *name UNUSED, int frames)
+{
+    struct db *db = ctx;
+
+    db->wal_frames = frames > 0 ? (uint32_t)frames : 0;
+    return SQLITE_OK;
+}
+
+uint32_t db_wal_frames(const struct db *db)
+{
+    return db->wal_frames;
+}
+
 static int set_limits(struct db *db, uint32_t flags)
 {
     static const struct {
@@ -247,8 +259,10 @@ static int set_limits(struct db *db, uint32_t flags)
         rc = sqlite3_db_config(db->s, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (rc == SQLITE_OK && (flags & DB_OWN_CHECKPOINTS))
         rc = sqlite3_wal_autocheckpoint(db->s, 0);
+    if (rc == SQLITE_OK && (flags & DB_COUNT_WAL))
+        sqlite3_wal_hook(db->s, count_wal, db); /* in the place of SQLite's own, which checkpoints */
     if (rc == SQLITE_OK)
-        rc = sqlite3_busy_timeout(db->s, BUSY_TIMEOUT_MS);
+        rc = sqlite3_busy_timeout(db->s, DB_BUSY_MS);
     return rc == SQLITE_OK ? 0 : db_fail(db, rc, "configure the connection");
 }
 
@@ -278,18 +292,23 @@ static int set_up_new_file(struct db *db)
     int64_t pages = 0;
     int r = db_get_i64(db, "PRAGMA page_count", &pages); /* reads page 1: here a wrong key shows */
 
-    return r < 0 || pages > 0 ? r : db_exec_literal(db, "PRAGMA auto_vacuum=INCREMENTAL");
+    return r < 0 || pages > 0 || (db->flags & DB_PASSING)
+               ? r
+               : db_exec_literal(db, "PRAGMA auto_vacuum=INCREMENTAL");
 }
 
 static int set_pragmas(struct db *db, const struct db_options *opt)
 {
     static const char always[] =
         "PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; PRAGMA secure_delete=ON";
+    static const char passing[] = "PRAGMA secure_delete=FAST";
     static const char writer[] = "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=4194304";
     bool normal = (opt->flags & DB_SYNC_NORMAL) != 0;
     int r;
 
     if ((r = db_exec_literal(db, always)) < 0 || (r = db_exec_literal(db, cache_pragma(opt->cache_kib))) < 0)
+        return r;
+    if ((opt->flags & DB_PASSING) && (r = db_exec_literal(db, passing)) < 0)
         return r;
     if (!(opt->flags & DB_READONLY) &&
         ((r = set_up_new_file(db)) < 0 || (r = db_exec_literal(db, writer)) < 0 ||
@@ -440,6 +459,20 @@ int db_close(struct db **dbp)
     }
     db_free(db);
     return r;
+}
+
+void db_busy_ms(struct db *db, int ms)
+{
+    sqlite3_busy_timeout(db->s, ms);
+}
+
+size_t db_cache_bytes(struct db *db)
+{
+    int now = 0, peak = 0;
+
+    return sqlite3_db_status(db->s, SQLITE_DBSTATUS_CACHE_USED, &now, &peak, 0) == SQLITE_OK && now > 0
+               ? (size_t)now
+               : 0;
 }
 
 void db_interrupt(struct db *db)

@@ -19,9 +19,12 @@ struct db;   /* opaque: one connection */
 struct stmt; /* opaque: one prepared statement in use */
 
 enum {
-    DB_CREATE = 1 << 0,          /* make the file (0600, folder synced) when it is not there */
-    DB_READONLY = 1 << 1,        /* query only; the -wal and -shm beside it must be usable */
-    DB_SYNC_NORMAL = 1 << 2,     /* a commit may be lost by power loss: only for what can be rebuilt */
+    DB_CREATE = 1 << 0,      /* make the file (0600, folder synced) when it is not there */
+    DB_READONLY = 1 << 1,    /* query only; the -wal and -shm beside it must be usable */
+    DB_SYNC_NORMAL = 1 << 2, /* a commit may be lost by power loss: only for what can be rebuilt */
+    DB_PASSING = 1 << 4,   /* for files that are removed once they are empty: no auto_vacuum in a new one, and
+                                    what is deleted is overwritten only where that costs no write */
+    DB_COUNT_WAL = 1 << 5, /* a commit never checkpoints: who commits looks at db_wal_frames */
     DB_OWN_CHECKPOINTS = 1 << 3, /* nothing is checkpointed but by db_checkpoint, not even at close */
 };
 
@@ -60,6 +63,11 @@ MUST_CHECK int db_open_memory(struct db **db_out);
 int db_close(struct db **db);
 /* Never NULL; of the last call that failed on this handle. */
 const struct db_error *db_error_detail(const struct db *db);
+/* How long a lock of another handle is waited for; DB_BUSY_MS when opened. */
+#define DB_BUSY_MS 5000
+void db_busy_ms(struct db *db, int ms);
+/* Bytes of its page cache. */
+size_t db_cache_bytes(struct db *db);
 /* Any thread: running statements of the handle end with E_CANCELED. */
 void db_interrupt(struct db *db);
 /* For registering functions and the like; never to run SQL past this module. */
@@ -133,6 +141,8 @@ MUST_CHECK int savepoint_keep(struct savepoint *s);
 void savepoint_end(struct savepoint *s);
 
 /* ---- the file ---- */
+/* DB_COUNT_WAL: frames (of a page and 24 bytes) in the WAL after the last commit. */
+uint32_t db_wal_frames(const struct db *db);
 enum db_checkpoint { DB_PASSIVE, DB_FULL, DB_RESTART, DB_TRUNCATE };
 /* Move committed pages from the WAL into the database, and sync it. Not inside a transaction.
  * *left_out (may be NULL): frames still to be moved, 0 when all were. E_BUSY: readers or a writer

@@ -111,6 +111,8 @@ size_t rpc_req_room(const struct rpc_req *q);
 void rpc_req_on_room(struct rpc_req *q, void (*fn)(void *ctx), void *ctx);
 /* Answer and end. body may be NULL; detail may be NULL (operator's text). Frees q. */
 void rpc_reply(struct rpc_req *q, int status, const ProtobufCMessage *body, const char *detail);
+/* The same with a message that is packed already. */
+void rpc_reply_packed(struct rpc_req *q, int status, struct str body);
 
 /* ---- asking ----------------------------------------------------------------------------------- */
 

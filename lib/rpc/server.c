@@ -447,58 +447,71 @@ static void finish_answer(struct rpc_req *q)
     req_free(q);
 }
 
-static int pack_answer(struct rpc_req *q, int status, const ProtobufCMessage *body, struct buf *body_buf,
-                       Rpc__Frame *f)
+/* `f` is packed when its stream is out. */
+static void answer(struct rpc_req *q, Rpc__Frame *f)
 {
-    size_t n = status == 0 && body ? protobuf_c_message_get_packed_size(body) : 0;
-    uint8_t *at = n ? buf_reserve(body_buf, n) : NULL;
-
-    if (n && !at)
-        return E_LIMIT;
-    body_buf->n = n ? protobuf_c_message_pack(body, at) : 0;
-    f->kind = RPC__KIND__RESPONSE;
-    f->id = q->id;
-    f->status = status;
-    f->body = str_pb(buf_str(body_buf));
-    return 0;
-}
-
-void rpc_reply(struct rpc_req *q, int status, const ProtobufCMessage *body, const char *detail)
-{
-    CLEANUP(buf_release) struct buf packed = { .max = RPC_BODY_MAX };
-    Rpc__Frame f = RPC__FRAME__INIT;
-    char words[RPC_DETAIL_MAX + 1];
     size_t n;
     uint8_t *at;
 
-    q->replied = true;
-    if (q->cancelled || !q->peer->chan) {
-        if (!q->cancelled)
-            idmap_take(&q->peer->requests, q->id);
-        req_free(q);
-        return;
-    }
-    if (pack_answer(q, status, body, &packed, &f) < 0) {
-        f.kind = RPC__KIND__RESPONSE;
-        f.id = q->id;
-        f.status = E_LIMIT;
-    }
-    if (detail) {
-        snprintf(words, sizeof words, "%s", detail);
-        f.detail = words;
-    }
+    f->kind = RPC__KIND__RESPONSE;
+    f->id = q->id;
     if (q->out.wait.n == 0) {
         idmap_take(&q->peer->requests, q->id);
-        if (chan_send(q->peer->chan, &f) < 0)
+        if (chan_send(q->peer->chan, f) < 0)
             chan_end(q->peer->chan, E_CLOSED);
         req_free(q);
         return;
     }
     q->answer.max = RPC_BODY_MAX + KIB(4);
-    n = protobuf_c_message_get_packed_size(&f.base);
+    n = protobuf_c_message_get_packed_size(&f->base);
     at = buf_reserve(&q->answer, n);
     if (at)
-        q->answer.n = protobuf_c_message_pack(&f.base, at);
+        q->answer.n = protobuf_c_message_pack(&f->base, at);
     else
         chan_end(q->peer->chan, E_NOMEM); /* peer_closed frees q */
+}
+
+/* False when nobody hears the answer any more: then q is gone. */
+static bool still_wanted(struct rpc_req *q)
+{
+    q->replied = true;
+    if (!q->cancelled && q->peer->chan)
+        return true;
+    if (!q->cancelled)
+        idmap_take(&q->peer->requests, q->id);
+    req_free(q);
+    return false;
+}
+
+void rpc_reply_packed(struct rpc_req *q, int status, struct str body)
+{
+    Rpc__Frame f = RPC__FRAME__INIT;
+
+    if (!still_wanted(q))
+        return;
+    f.status = body.n > RPC_BODY_MAX ? E_LIMIT : status;
+    if (f.status == 0)
+        f.body = str_pb(body);
+    answer(q, &f);
+}
+
+void rpc_reply(struct rpc_req *q, int status, const ProtobufCMessage *body, const char *detail)
+{
+    CLEANUP(buf_release) struct buf packed = { .max = RPC_BODY_MAX };
+    size_t n = status == 0 && body ? protobuf_c_message_get_packed_size(body) : 0;
+    Rpc__Frame f = RPC__FRAME__INIT;
+    char words[RPC_DETAIL_MAX + 1];
+    uint8_t *at;
+
+    if (!still_wanted(q))
+        return;
+    at = n ? buf_reserve(&packed, n) : NULL;
+    packed.n = at ? protobuf_c_message_pack(body, at) : 0;
+    f.status = n && !at ? E_LIMIT : status;
+    f.body = str_pb(buf_str(&packed));
+    if (detail) {
+        snprintf(words, sizeof words, "%s", detail);
+        f.detail = words;
+    }
+    answer(q, &f);
 }

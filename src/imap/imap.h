@@ -179,6 +179,8 @@ void imap_session_end(struct imap_conn *c);
 bool imap_updates_due(const struct imap_conn *c);
 /* Write some, or ask for them. 1: go on at once, 0: wait for an answer. */
 int imap_updates_step(struct imap_conn *c);
+/* News that came without being asked for: what SYNC would have said. The client idles. */
+void imap_updates_take(struct imap_conn *c, struct arena *a, const Store__SyncResponse *m);
 void imap_tell_exists(struct imap_conn *c);
 /* "* n FETCH (FLAGS …)" of one row; nothing when the message is not in the view. */
 void imap_tell_flags(struct imap_conn *c, const Store__Row *row, bool with_uid);
@@ -194,12 +196,13 @@ void imap_run_command(struct imap_conn *c, bool stream);
 const char *imap_capabilities(const struct imap_conn *c);
 
 typedef int imap_cmd_fn(struct imap_conn *c, struct args *a);
-imap_cmd_fn imap_cmd_append, imap_cmd_authenticate, imap_cmd_cancelupdate, imap_cmd_capability, imap_cmd_check, imap_cmd_close,
-    imap_cmd_compress, imap_cmd_copy, imap_cmd_create, imap_cmd_delete, imap_cmd_enable, imap_cmd_examine,
-    imap_cmd_expunge, imap_cmd_fetch, imap_cmd_id, imap_cmd_idle, imap_cmd_list, imap_cmd_login,
-    imap_cmd_logout, imap_cmd_lsub, imap_cmd_move, imap_cmd_namespace, imap_cmd_noop, imap_cmd_rename,
-    imap_cmd_search, imap_cmd_select, imap_cmd_sort, imap_cmd_starttls, imap_cmd_thread, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe,
-    imap_cmd_unauthenticate, imap_cmd_unselect, imap_cmd_unsubscribe;
+imap_cmd_fn imap_cmd_append, imap_cmd_authenticate, imap_cmd_cancelupdate, imap_cmd_capability,
+    imap_cmd_check, imap_cmd_close, imap_cmd_compress, imap_cmd_copy, imap_cmd_create, imap_cmd_delete,
+    imap_cmd_enable, imap_cmd_examine, imap_cmd_expunge, imap_cmd_fetch, imap_cmd_id, imap_cmd_idle,
+    imap_cmd_list, imap_cmd_login, imap_cmd_logout, imap_cmd_lsub, imap_cmd_move, imap_cmd_namespace,
+    imap_cmd_noop, imap_cmd_rename, imap_cmd_search, imap_cmd_select, imap_cmd_sort, imap_cmd_starttls,
+    imap_cmd_thread, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe, imap_cmd_unauthenticate,
+    imap_cmd_unselect, imap_cmd_unsubscribe;
 void imap_sasl_line(struct imap_conn *c, struct str line);
 void imap_idle_line(struct imap_conn *c, struct str line);
 void imap_login_timer(struct imap_conn *c);

@@ -188,18 +188,32 @@ void imap_link_up(struct imap_server *s, struct rpc_link *l)
         rpc_link_ready(l);
 }
 
+/* One that idles where the news begin tells them at once; any other asks, when it may tell. */
+static void changed_one(struct imap_conn *c, const Store__ChangedEvent *m, struct arena *a)
+{
+    struct view *v = c ? c->view : NULL;
+
+    if (!v || v->folder_id != m->folder_id || m->highest_modseq <= v->modseq)
+        return;
+    if (m->news && imap_idling(c) && !c->sync.call && !v->stale && v->modseq == m->since_modseq) {
+        imap_updates_take(c, a, m->news);
+    } else {
+        v->stale = true;
+        c->sync_failed = c->sync_failed && !imap_idling(c);
+    }
+    if (imap_idling(c))
+        imap_continue(c);
+}
+
 static void changed(struct imap_server *s, struct str body)
 {
-    struct arena a = { .max = KIB(4) };
+    struct arena a = { .max = MIB(16) };
     Store__ChangedEvent *m = RPC_UNPACK(&a, body, store__changed_event);
-    struct imap_conn *c = m ? conn_of(s, pb_str(m->session)) : NULL;
 
-    if (c && c->view && c->view->folder_id == m->folder_id && m->highest_modseq > c->view->modseq) {
-        c->view->stale = true;
-        c->sync_failed = c->sync_failed && !imap_idling(c);
-        if (imap_idling(c))
-            imap_continue(c);
-    }
+    if (m && m->session.len)
+        changed_one(conn_of(s, pb_str(m->session)), m, &a);
+    for (size_t i = 0; m && i < m->n_sessions; i++)
+        changed_one(conn_of(s, pb_str(m->sessions[i])), m, &a);
     arena_release(&a);
 }
 

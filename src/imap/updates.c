@@ -193,6 +193,20 @@ static int take(struct imap_conn *c, struct arena *a, const Store__SyncResponse 
     return 0;
 }
 
+static void taken(struct imap_conn *c, int status)
+{
+    c->sync_failed = status < 0;
+    if (status == 0 && c->view->gone)
+        imap_bye(c, NULL, "The selected mailbox has been deleted");
+    if (status == E_NOTFOUND || status == E_GONE)
+        imap_bye(c, NULL, "The selected mailbox has been deleted");
+}
+
+void imap_updates_take(struct imap_conn *c, struct arena *a, const Store__SyncResponse *m)
+{
+    taken(c, take(c, a, m));
+}
+
 static void synced(struct imap_conn *c, int status, struct str body)
 {
     struct arena own = { .max = MIB(16) };
@@ -205,11 +219,7 @@ static void synced(struct imap_conn *c, int status, struct str body)
         status = m ? take(c, &own, m) : E_CORRUPT;
     }
     arena_release(&own);
-    c->sync_failed = status < 0;
-    if (status == 0 && c->view->gone)
-        imap_bye(c, NULL, "The selected mailbox has been deleted");
-    if (status == E_NOTFOUND || status == E_GONE)
-        imap_bye(c, NULL, "The selected mailbox has been deleted");
+    taken(c, status);
 }
 
 int imap_updates_step(struct imap_conn *c)

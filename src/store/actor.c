@@ -1,10 +1,10 @@
 /* src/store/actor.c: lanes. Jobs that write and stand next to each other share one transaction, each
  * under a savepoint of its own, and all hear their result after the one commit. */
-#include "src/store/store.h"
+#include "src/store/news.h"
 #include "lib/base/hex.h"
 #include <assert.h>
 
-#define TEMP_IDLE_MS 10000
+#define SLIM_AFTER_MS 10000 /* an open file that nobody used gives its page cache back */
 
 uint64_t id_key(const void *id)
 {
@@ -26,6 +26,7 @@ struct actor *actor_find(const void *id)
 static void actor_free(struct actor *a)
 {
     idmap_take(&store.actors, id_key(a->id));
+    news_free(&a->news);
     work_lane_free(&a->lane);
     for (size_t i = 0; i < READERS; i++)
         work_lane_free(&a->readers[i]);
@@ -46,7 +47,7 @@ struct actor *actor_get(const void *id)
     memcpy(a->id, id, MAILBOX_ID_LEN);
     a->lane = work_lane_new(store.pool);
     for (size_t i = 0; i < READERS && a->lane; i++)
-        a->readers[i] = work_lane_new(store.pool);
+        a->readers[i] = work_lane_new(i == READER_SEARCH ? store.search_pool : store.read_pool);
     if (!a->lane || !a->readers[READERS - 1] || idmap_put(&store.actors, id_key(id), a) < 0) {
         actor_free(a);
         return NULL;
@@ -76,20 +77,49 @@ void actor_log(const char *event, const struct actor *a, int r, const struct db_
               F_I64("code", e ? e->code : 0), F_Z("text", e ? e->text : ""));
 }
 
-void actor_tell(struct actor *a, const struct mailbox_change *c, size_t n)
-{
-    for (struct session *s = a->sessions; s; s = s->next)
-        for (size_t i = 0; i < n; i++) {
-            Store__ChangedEvent e = STORE__CHANGED_EVENT__INIT;
+/* ---- its file ---------------------------------------------------------------------------------- */
 
-            if (s->selected != c[i].folder_id || s->told)
-                continue;
-            e.session = str_pb(str_of(s->id, SESSION_LEN));
-            e.folder_id = c[i].folder_id;
-            e.highest_modseq = c[i].modseq;
-            s->told =
-                rpc_push(s->peer, STORE__EVENT__CHANGED, &e.base) == 0; /* until it asks: once is enough */
-        }
+/* The key is the lane's while a session lives, so what was given back is opened again without a word. */
+static int box_open_again(void *ctx, struct handle *h, struct mailbox **out)
+{
+    struct actor *a = ctx;
+    struct db_error e = { 0 };
+    struct mailbox_options o = { .flags = h->reader ? MAILBOX_READER : MAILBOX_AGAIN | MAILBOX_COUNT_WAL,
+                                 .error = &e };
+    char path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
+    int r;
+
+    o.cache_kib = (uint32_t)((h->reader ? store_conf.reader_cache_bytes : store_conf.cache_bytes) / 1024);
+    files_path(a->id, FILES_MAILBOX, path);
+    files_full(&store.files, path, full, sizeof full);
+    if ((r = mailbox_open(full, a->key, &o, NULL, out)) < 0)
+        actor_log("store.open_again_failed", a, r, &e);
+    return r;
+}
+
+/* In the lane, before a job. Without `open` only when the file is open anyway. */
+static int box_take(struct actor *a, bool open)
+{
+    int r = handle_take(store.handles, &a->writer, open ? box_open_again : NULL, a);
+
+    a->box = a->writer.box;
+    if (r == 0)
+        noting_box_check(a);
+    return r < 0 ? r : 0;
+}
+
+/* After it. What it left may be closed from here on, by any thread. */
+static void box_give(struct actor *a)
+{
+    if (a->box && a->writer.box)
+        handle_give(store.handles, &a->writer);
+    a->box = NULL;
+}
+
+void actor_handle_closing(struct handle *h)
+{
+    if (!h->reader)
+        noting_box_of(CONTAINER_OF(h, struct actor, writer), h->box);
 }
 
 /* ---- groups ----------------------------------------------------------------------------------- */
@@ -134,7 +164,9 @@ static int group_begin(struct group *g)
     int r;
 
     if (g->open)
-        return mailbox_begin(g->a->box);
+        return (r = box_take(g->a, true)) < 0 || (r = checkpoint_in_lane(g->a)) < 0
+                   ? r
+                   : mailbox_begin(g->a->box);
     return (r = temp_ready(g->a)) < 0 ? r : tempbox_begin(g->a->temp);
 }
 
@@ -158,9 +190,9 @@ static void step_undo(struct group *g)
 
 static void group_rollback(struct group *g)
 {
-    if (g->open)
+    if (g->a->box)
         mailbox_rollback(g->a->box);
-    else if (g->a->temp)
+    else if (!g->open && g->a->temp)
         tempbox_rollback(g->a->temp);
 }
 
@@ -203,7 +235,9 @@ static int group_steps(struct group *g, struct job *first)
 
 static void group_failed(struct group *g, int r)
 {
-    const struct db *db = g->open ? mailbox_db(g->a->box) : g->a->temp ? tempbox_db(g->a->temp) : NULL;
+    const struct db *db = g->a->box                ? mailbox_db(g->a->box)
+                          : !g->open && g->a->temp ? tempbox_db(g->a->temp)
+                                                   : NULL;
 
     actor_log(g->open ? "store.commit_failed" : "store.seal_failed", g->a, r,
               db ? db_error_detail(db) : NULL);
@@ -212,10 +246,21 @@ static void group_failed(struct group *g, int r)
             g->jobs[i]->status = r;
 }
 
+/* The loop hears of a -wal that has grown, once a commit. */
+static void wal_tell(struct job *j)
+{
+    struct actor *a = j->actor;
+    uint32_t frames = a->box ? mailbox_wal_frames(a->box) : 0;
+
+    if (frames && frames != a->wal_frames)
+        j->wal_frames = a->wal_frames = frames;
+}
+
 static void group_run(struct work_job *w)
 {
     struct job *first = job_of(w);
-    struct group g = { .a = first->actor, .open = first->actor->box != NULL };
+    struct group g = { .a = first->actor, .open = first->actor->key != NULL };
+    struct job *ears;
     int r = group_begin(&g);
 
     if (r < 0) {
@@ -224,15 +269,18 @@ static void group_run(struct work_job *w)
     } else if ((r = group_steps(&g, first)) == 0) {
         r = group_commit(&g);
     }
+    ears = g.jobs[g.n > 1 ? 1 : 0]; /* its `done` comes first: nobody has an answer before the news */
     if (r < 0) {
         group_failed(&g, r);
         group_rollback(&g);
         if (!g.open)
             tempbox_close(&g.a->temp); /* opened anew by the next one */
     } else if (g.open) {
-        first->nchanges = mailbox_changes_take(g.a->box, first->changes, ARRAY_LEN(first->changes));
+        ears->nchanges = mailbox_changes_take(g.a->box, ears->changes, ARRAY_LEN(ears->changes));
+        wal_tell(ears);
     }
-    first->leader = true;
+    ears->leader = true;
+    box_give(g.a);
     for (size_t i = 1; i < g.n; i++)
         work_lane_finish(&g.jobs[i]->work);
 }
@@ -242,33 +290,28 @@ static void group_run(struct work_job *w)
 static void alone_run(struct work_job *w)
 {
     struct job *j = job_of(w);
+    struct actor *a = j->actor;
+    int r = a->key ? box_take(a, j->kind == JOB_ALONE) : 0;
 
-    j->status = j->run(j, j->actor->box);
-    if (j->actor->box && j->status >= 0)
-        j->nchanges = mailbox_changes_take(j->actor->box, j->changes, ARRAY_LEN(j->changes));
+    j->status = r < 0 && j->kind == JOB_ALONE ? r : j->run(j, a->box);
+    if (a->box && j->status >= 0)
+        j->nchanges = mailbox_changes_take(a->box, j->changes, ARRAY_LEN(j->changes));
+    wal_tell(j);
     j->leader = true;
-}
-
-static int reader_ready(struct actor *a, unsigned i)
-{
-    struct mailbox_options o = { .flags = MAILBOX_READER,
-                                 .cache_kib = (uint32_t)(store_conf.reader_cache_bytes / 1024) };
-    char path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
-
-    if (a->reader_box[i])
-        return 0;
-    files_path(a->id, FILES_MAILBOX, path);
-    files_full(&store.files, path, full, sizeof full);
-    return mailbox_open(full, a->key, &o, NULL, &a->reader_box[i]);
+    box_give(a);
 }
 
 static void reader_run(struct work_job *w)
 {
     struct job *j = job_of(w);
+    struct handle *h = &j->actor->reader[j->reader];
+    int r;
 
-    j->status = reader_ready(j->actor, j->reader);
-    if (j->status == 0)
-        j->status = j->run(j, j->actor->reader_box[j->reader]);
+    h->reader = true;
+    r = handle_take(store.handles, h, box_open_again, j->actor);
+    j->status = r < 0 ? r : j->run(j, h->box);
+    if (r >= 0)
+        handle_give(store.handles, h);
 }
 
 /* ---- temporary mailboxes that stay open a while ------------------------------------------------ */
@@ -300,7 +343,7 @@ static void small_submit(struct actor *a, int (*run)(struct job *j, struct mailb
 
     if (!c)
         return;
-    c->job = (struct job){ .kind = JOB_ALONE, .run = run, .done = small_done };
+    c->job = (struct job){ .kind = JOB_BARE, .run = run, .done = small_done };
     if (actor_submit(a, &c->job) < 0)
         free(c);
 }
@@ -329,9 +372,12 @@ static void lru_remove(struct actor *a)
         store.temp_lru = a->lru_next;
     if (a->lru_next)
         a->lru_next->lru_prev = a->lru_prev;
+    else
+        store.temp_lru_last = a->lru_prev;
     a->lru_next = a->lru_prev = NULL;
     a->in_lru = false;
     store.temp_open--;
+    (void)handles_other(store.handles, -1);
 }
 
 static void lru_close(struct actor *a)
@@ -343,21 +389,22 @@ static void lru_close(struct actor *a)
 
 static void lru_use(struct actor *a)
 {
-    struct actor **end = &store.temp_lru, *prev = NULL;
+    bool many;
 
     if (a->in_lru)
         lru_remove(a);
     else
         actor_ref(a);
-    while (*end) {
-        prev = *end;
-        end = &prev->lru_next;
-    }
-    *end = a;
-    a->lru_prev = prev;
+    a->lru_prev = store.temp_lru_last;
+    if (a->lru_prev)
+        a->lru_prev->lru_next = a;
+    else
+        store.temp_lru = a;
+    store.temp_lru_last = a;
     a->in_lru = true;
     store.temp_open++;
-    if (store.temp_open > store_conf.temp_handles)
+    many = handles_other(store.handles, 1);
+    if (store.temp_open > store_conf.temp_handles || (many && store.temp_lru != a))
         lru_close(store.temp_lru);
 }
 
@@ -365,6 +412,49 @@ void actor_temps_close(void)
 {
     while (store.temp_lru)
         lru_close(store.temp_lru);
+}
+
+/* ---- room for the next file ---------------------------------------------------------------------- */
+
+static struct work_job trim_job;
+static bool trimming;
+
+static void trim_run(struct work_job *w UNUSED)
+{
+    handles_trim(store.handles);
+}
+
+static void trim_done(struct work_job *w UNUSED)
+{
+    trimming = false;
+}
+
+static void slim_run(struct work_job *w UNUSED)
+{
+    while (handles_slim(store.handles, SLIM_AFTER_MS))
+        ;
+}
+
+void actor_files_slim(void)
+{
+    if (trimming)
+        return;
+    trim_job = (struct work_job){ .run = slim_run, .done = trim_done };
+    trimming = work_submit(store.pool, &trim_job) == 0;
+}
+
+/* Who opens a file should not have to close another's first. */
+static void trim_when_crowded(void)
+{
+    if (trimming || !handles_crowded(store.handles))
+        return;
+    trim_job = (struct work_job){ .run = trim_run, .done = trim_done };
+    trimming = work_submit(store.pool, &trim_job) == 0;
+}
+
+bool actor_trimming(void)
+{
+    return trimming;
 }
 
 /* ---- submitting -------------------------------------------------------------------------------- */
@@ -377,12 +467,17 @@ static void job_done(struct work_job *w)
     if (j->kind == JOB_READ)
         a->reading--;
     if (j->leader && j->nchanges)
-        actor_tell(a, j->changes, j->nchanges);
+        news_tell(a, j->changes, j->nchanges);
+    else if (j->leader && (j->kind == JOB_WRITE || j->kind == JOB_DELIVER))
+        news_forget(a);
     a->written |= j->leader && j->kind != JOB_READ && j->nchanges;
     index_want(a, j->leader && j->kind != JOB_READ && j->nchanges);
     if (j->kind == JOB_DELIVER && j->leader && a->state == ACTOR_CLOSED)
         lru_use(a);
+    if (j->leader && j->wal_frames)
+        checkpoint_behind(a, j->wal_frames);
     j->done(j);
+    trim_when_crowded();
     if (a->close_wanted)
         actor_close_soon(a);
     actor_unref(a);
@@ -426,9 +521,10 @@ int actor_submit(struct actor *a, struct job *j)
     int r;
 
     j->actor = a;
-    j->work = (struct work_job){ .run = j->kind == JOB_ALONE ? alone_run : group_run, .done = job_done };
+    j->work = (struct work_job){ .run = groups(&j->work) ? group_run : alone_run, .done = job_done };
     j->leader = false;
     j->nchanges = 0;
+    j->wal_frames = 0;
     if (j->kind == JOB_READ) {
         if (a->state != ACTOR_OPEN)
             return E_CLOSED;
@@ -450,13 +546,13 @@ int actor_submit(struct actor *a, struct job *j)
 
 int actor_lane_close(struct actor *a)
 {
-    int r = 0;
+    int r;
 
     for (size_t i = 0; i < READERS; i++)
-        mailbox_close(&a->reader_box[i]);
+        handle_drop(store.handles, &a->reader[i]);
     noting_box(a);
-    if (a->box)
-        r = mailbox_close(&a->box); /* checkpoints: no -wal is left */
+    a->box = NULL;
+    r = handle_drop(store.handles, &a->writer); /* checkpoints: no -wal is left */
     secret_free(store.slab, a->key);
     a->key = NULL;
     for (size_t i = 0; i < a->nseeds; i++)

@@ -1,10 +1,10 @@
 /* src/store/attach.c: a password (or a ticket) opens a mailbox. Passwords are tried by a pool: the
  * generated ones by the common one, since they cost microseconds, a person's own ones by a slow small
  * one with a bounded queue, and networks that somebody logged in from lately have one to themselves. */
-#include "src/store/store.h"
+#include "src/store/news.h"
 #include <assert.h>
 
-#define FIRST_BATCH_MS 300
+#define FIRST_BATCH_MS 150
 #define DELAYED_MAX    1000u
 
 struct attach {
@@ -193,7 +193,8 @@ static int open_run(struct job *j, struct mailbox *box UNUSED)
     struct actor *a = j->actor;
     struct db_error e = { 0 };
     CLEANUP(buf_release) struct buf why = { .max = KIB(4) };
-    struct mailbox_options opt = { .cache_kib = (uint32_t)(store_conf.cache_bytes / 1024),
+    struct mailbox_options opt = { .flags = MAILBOX_COUNT_WAL,
+                                   .cache_kib = (uint32_t)(store_conf.cache_bytes / 1024),
                                    .error = &e,
                                    .why = &why };
     int r = keys_mend(&store.files, a->id);
@@ -201,6 +202,8 @@ static int open_run(struct job *j, struct mailbox *box UNUSED)
     if (r != 0)
         actor_log("store.keys_mended", a, r < 0 ? r : 0, NULL);
     r = keybox_open(&store.files, o->kf, &o->keys, &opt, &a->box, &o->generation);
+    if (r == 0)
+        handle_adopt(store.handles, &a->writer, a->box);
     if (r < 0)
         actor_log("store.open_failed", a, r, &e);
     if (why.n)
@@ -261,7 +264,7 @@ static void actor_open(struct actor *a, struct attach *t)
         o->kf = t->kf;
         t->kf = NULL;
         o->keys = t->keys;
-        o->job = (struct job){ .kind = JOB_ALONE, .run = open_run, .done = open_done };
+        o->job = (struct job){ .kind = JOB_BARE, .run = open_run, .done = open_done };
         a->state = ACTOR_OPENING;
         if ((r = actor_submit(a, &o->job)) == 0)
             return;
@@ -300,6 +303,7 @@ static void close_done(struct job *j)
     a->data_key = NULL;
     explicit_bzero(a->verifiers, sizeof a->verifiers);
     a->nverifiers = 0;
+    news_forget(a);
     a->state = ACTOR_CLOSED;
     store.open_mailboxes--;
     for (struct attach *t = a->waiting; t; t = t->next)
@@ -321,7 +325,7 @@ void actor_close_soon(struct actor *a)
     a->close_wanted = a->reading > 0;
     if (a->reading || !(c = calloc(1, sizeof *c)))
         return;
-    c->job = (struct job){ .kind = JOB_ALONE, .run = close_run, .done = close_done };
+    c->job = (struct job){ .kind = JOB_BARE, .run = close_run, .done = close_done };
     a->state = ACTOR_CLOSING; /* whoever comes now waits in the lane behind it */
     if (actor_submit(a, &c->job) < 0) {
         a->state = ACTOR_OPEN;

@@ -16,6 +16,7 @@
 #define PARSING_MAX     16u
 #define FILES_MAX       64u
 #define AGAIN_MS        1000
+#define FIRST_BATCH     8u /* who logs in waits for it, and then for one batch at most */
 
 struct item {
     struct staged *staged; /* NULL: could not be opened */
@@ -46,6 +47,7 @@ struct drain {
     bool begun;    /* `now` is of files[file] */
     struct drain_file now;
     size_t written;
+    bool first_read;
     int status;
     struct timer again;
 };
@@ -142,10 +144,11 @@ static int file_open(struct drain *d, struct mailbox *box)
 static int file_read(struct drain *d)
 {
     struct batch *b = d->batch;
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, max = d->first_read ? store_conf.drain_batch : FIRST_BATCH;
     int r = 0;
 
-    while (b->n < store_conf.drain_batch && bytes < BATCH_BYTES_MAX) {
+    d->first_read = true;
+    while (b->n < max && bytes < BATCH_BYTES_MAX) {
         struct drain_item *step = &b->steps[b->n];
         struct item *it = &b->items[b->n];
 
@@ -227,7 +230,7 @@ static int write_run(struct job *j, struct mailbox *box)
         return E_CLOSED;
     for (size_t i = 0; i < b->n; i++)
         parsed_email(&b->items[i].parsed, &b->items[i].staged->in, &b->steps[i].email);
-    if ((r = drain_write(box, &d->now, b->steps, b->n)) < 0)
+    if ((r = checkpoint_in_lane(d->actor)) < 0 || (r = drain_write(box, &d->now, b->steps, b->n)) < 0)
         return r;
     d->written = 0;
     for (size_t i = 0; i < b->n; i++) {

@@ -418,7 +418,7 @@ static int lane_aside(struct keyop *k)
 {
     struct actor *a = k->old;
 
-    if (a->box)
+    if (a->key)
         return E_BUSY;
     tempbox_close(&a->temp);
     a->have_public = false;
@@ -660,7 +660,7 @@ int op_key_list(struct rpc_req *q, struct str body)
 
 static int lane_remove(struct keyop *k)
 {
-    if (k->actor->box)
+    if (k->actor->key)
         return E_BUSY;
     tempbox_close(&k->actor->temp);
     k->actor->have_public = false;

@@ -55,7 +55,7 @@ static int settle(struct mailbox *box, const struct mailbox_options *o, const st
     int64_t rows = 0;
     int r;
 
-    if (box->reader)
+    if (box->reader || (o->flags & MAILBOX_AGAIN))
         return 0;
     if ((r = migrate_run(box->db, &sql_mailbox, o->why)) < 0)
         return r;
@@ -76,8 +76,9 @@ int mailbox_open(const char *path, const uint8_t key[DB_KEY_BYTES], const struct
     if (!box)
         return E_NOMEM;
     box->reader = (o->flags & MAILBOX_READER) != 0;
-    opt.flags =
-        (o->flags & MAILBOX_CREATE ? (uint32_t)DB_CREATE : 0) | (box->reader ? (uint32_t)DB_READONLY : 0);
+    opt.flags = (o->flags & MAILBOX_CREATE ? (uint32_t)DB_CREATE : 0) |
+                (o->flags & MAILBOX_COUNT_WAL ? (uint32_t)DB_COUNT_WAL : 0) |
+                (box->reader ? (uint32_t)DB_READONLY : 0);
     if ((r = db_open(path, key, &opt, &box->db)) < 0 || (r = settle(box, o, meta)) < 0) {
         if (box->db && o->error && db_error_detail(box->db)->code)
             *o->error = *db_error_detail(box->db);
@@ -141,6 +142,26 @@ int mailbox_settle(struct mailbox *box)
 struct db *mailbox_db(struct mailbox *box)
 {
     return box->db;
+}
+
+uint32_t mailbox_wal_frames(struct mailbox *box)
+{
+    return db_wal_frames(box->db);
+}
+
+int mailbox_checkpoint(struct mailbox *box, uint32_t *left_out)
+{
+    int r;
+
+    db_busy_ms(box->db, 50);
+    r = db_checkpoint(box->db, DB_TRUNCATE, left_out);
+    db_busy_ms(box->db, DB_BUSY_MS);
+    return r;
+}
+
+size_t mailbox_cache_bytes(struct mailbox *box)
+{
+    return db_cache_bytes(box->db);
 }
 
 int mailbox_meta_get(struct mailbox *box, struct mailbox_meta *out)

@@ -34,7 +34,12 @@
 
 struct mailbox; /* opaque */
 
-enum { MAILBOX_CREATE = 1 << 0, MAILBOX_READER = 1 << 1 };
+enum {
+    MAILBOX_CREATE = 1 << 0,
+    MAILBOX_READER = 1 << 1,
+    MAILBOX_COUNT_WAL = 1 << 3, /* commits do not checkpoint: see mailbox_wal_frames */
+    MAILBOX_AGAIN = 1 << 2,     /* this process has opened it already: its schema is known to be right */
+};
 
 struct mailbox_options {
     uint32_t flags;
@@ -65,6 +70,13 @@ int mailbox_close(struct mailbox **box);
 /* Write now what close would write: after this, closing changes nothing. */
 MUST_CHECK int mailbox_settle(struct mailbox *box);
 struct db *mailbox_db(struct mailbox *box);
+/* Frames in the -wal after the last commit; MAILBOX_COUNT_WAL. */
+uint32_t mailbox_wal_frames(struct mailbox *box);
+/* Move all of them into the file and begin the -wal anew. E_BUSY: somebody reads an old state. Waits for
+ * nobody for longer than 50 ms. */
+MUST_CHECK int mailbox_checkpoint(struct mailbox *box, uint32_t *left_out);
+/* What its pages in memory take now. */
+size_t mailbox_cache_bytes(struct mailbox *box);
 MUST_CHECK int mailbox_meta_get(struct mailbox *box, struct mailbox_meta *out);
 /* How many commits there were so far, ever. */
 MUST_CHECK int mailbox_commits(struct mailbox *box, uint64_t *out);

@@ -75,12 +75,17 @@ void noting_temp_done(struct actor *a)
         log_event(LOG_WARN, "store.note_stays");
 }
 
-void noting_box(struct actor *a)
+void noting_box_of(const struct actor *a, struct mailbox *box)
 {
     struct note now = { 0 };
 
-    if (a->box && store.notes && mailbox_commits(a->box, &now.seq) == 0)
+    if (box && store.notes && mailbox_commits(box, &now.seq) == 0)
         notes_put(store.notes, a->id, &now);
+}
+
+void noting_box(struct actor *a)
+{
+    noting_box_of(a, a->box);
 }
 
 void noting_box_check(struct actor *a)

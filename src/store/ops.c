@@ -3,7 +3,7 @@
  *
  * Most requests are one function of the mailbox core: mail_ops has a row for each, and one job carries
  * them all through the lane, with exactly-once for those that change something. */
-#include "src/store/store.h"
+#include "src/store/news.h"
 #include <assert.h>
 
 #define ARENA_MAX MIB(64)
@@ -23,6 +23,7 @@ void request_reply(struct rpc_req *q, int status, const ProtobufCMessage *body, 
 int op_status(struct rpc_req *q, struct str body UNUSED)
 {
     Store__StatusResponse r = STORE__STATUS_RESPONSE__INIT;
+    struct handles_figures files;
 
     r.sessions = store.nsessions;
     r.open_mailboxes = store.open_mailboxes;
@@ -36,6 +37,11 @@ int op_status(struct rpc_req *q, struct str body UNUSED)
     r.alarms = store.alarms;
     r.retained = store.retained;
     r.rotations = store.rotations;
+    handles_get_figures(store.handles, &files);
+    r.open_files = files.open;
+    r.file_bytes = files.bytes;
+    r.files_opened = files.opened;
+    r.files_given_back = files.closed_for_others;
     rpc_reply(q, 0, &r.base, NULL);
     return 0;
 }
@@ -48,7 +54,6 @@ struct mailjob {
     const struct mail_op *op;
     uint8_t session[SESSION_LEN];
     struct actor *actor;
-    bool claim;
     struct arena arena;
     void *req, *resp;
     uint8_t operation[OPERATION_LEN];
@@ -75,7 +80,6 @@ RUN(run_delete, mailbox_folder_delete(box, m->req))
 RUN(run_rename, mailbox_folder_rename(box, m->req))
 RUN(run_subscribe, mailbox_subscribe(box, m->req))
 RUN(run_select, mailbox_select(box, &m->arena, m->req, m->resp))
-RUN(run_sync, mailbox_sync(box, &m->arena, m->req, m->claim, m->resp))
 RUN(run_copy, mailbox_copy(box, &m->arena, m->req, m->resp))
 RUN(run_expunge, mailbox_expunge(box, &m->arena, m->req, m->resp))
 RUN(run_vanished, mailbox_vanished(box, &m->arena, m->req, m->resp))
@@ -88,6 +92,9 @@ static void select_done(struct mailjob *m, struct session *s)
     s->selected = r->folder->id;
     s->read_only = q->read_only;
     s->told = false;
+    s->stands = r->folder->highest_modseq;
+    if (!q->read_only)
+        news_forget(s->actor); /* what was recent in there is taken */
 }
 
 #define D(x) &store__##x##__descriptor
@@ -101,7 +108,6 @@ static const struct mail_op mail_ops[] = {
     [STORE__OP__SUBSCRIBE] = { D(subscribe_request), NULL, run_subscribe, JOB_WRITE, 0, true, NULL },
     [STORE__OP__SELECT] = { D(select_request), D(select_response), run_select, JOB_ALONE, 0, false,
                             select_done },
-    [STORE__OP__SYNC] = { D(sync_request), D(sync_response), run_sync, JOB_ALONE, 0, false, NULL },
     [STORE__OP__COPY] = { D(copy_request), D(copy_response), run_copy, JOB_WRITE, 0, true, NULL },
     [STORE__OP__EXPUNGE] = { D(expunge_request), D(expunge_response), run_expunge, JOB_WRITE, 0, true, NULL },
     [STORE__OP__VANISHED] = { D(vanished_request), D(vanished_response), run_vanished, JOB_READ, READER_FETCH,
@@ -201,15 +207,10 @@ int op_mail(struct rpc_req *q, struct str body)
     m->q = q;
     m->op = op;
     m->actor = s->actor;
-    m->claim = !s->read_only;
     memcpy(m->session, s->id, SESSION_LEN);
     m->has_operation = operation.n == OPERATION_LEN;
     if (m->has_operation)
         memcpy(m->operation, operation.p, OPERATION_LEN);
-    if (rpc_req_op(q) == STORE__OP__SYNC) { /* what changes from here on is news; a store that began anew */
-        s->told = false;                    /* learns here which folder the session has selected */
-        s->selected = ((const Store__SyncRequest *)m->req)->folder_id;
-    }
     actor_ref(m->actor);
     request_begin();
     m->job = (struct job){ .kind = op->kind, .reader = op->reader, .run = mail_run, .done = mail_done };
@@ -505,7 +506,7 @@ static const struct rpc_op ops[] = {
     [STORE__OP__SUBSCRIBE] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__SELECT] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__UNSELECT] = { .run = op_unselect, .from = CLIENTS, SESSION },
-    [STORE__OP__SYNC] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__SYNC] = { .run = op_sync, .from = CLIENTS, SESSION },
     [STORE__OP__FETCH] = { .run = op_fetch, .from = CLIENTS, .flags = RPC_DOWN, SESSION },
     [STORE__OP__FLAG_STORE] = { .run = op_flag_store, .from = CLIENTS, .flags = RPC_DOWN, SESSION },
     [STORE__OP__COPY] = { .run = op_mail, .from = CLIENTS, SESSION },

@@ -4,11 +4,13 @@
 #include "lib/base/file.h"
 #include "lib/base/rand.h"
 #include "lib/db/db.h"
+#include <sys/resource.h>
 
-#define SECRETS_MAX 65536u
-#define STOP_MS     8000
-#define SWEEP_MS    30000
-#define NOTE_MS     60000
+#define SECRETS_SPARE 4096u /* beside three of each mailbox: its key twice, and a seed */
+#define SPARE_FDS     256u  /* sockets, spools on disk, the notes */
+#define STOP_MS       8000
+#define SWEEP_MS      30000
+#define NOTE_MS       60000
 
 struct store store;
 struct store_conf store_conf;
@@ -59,6 +61,7 @@ static void notes_round(void)
 static void sweep_fire(struct timer *t)
 {
     actor_temps_close();
+    actor_files_slim();
     notes_round();
     care_round();
     if (!sweeping && (swept_ms == 0 || clock_mono_ms() - swept_ms > 86400000)) {
@@ -73,12 +76,34 @@ static int pools_new(void)
 {
     static const char *const names[2] = { "derive", "derive-known" };
 
-    if (!(store.pool = work_pool_new("store", (unsigned)store_conf.workers, 0, 0)))
+    if (!(store.pool = work_pool_new("store", (unsigned)store_conf.workers, 0, 0)) ||
+        !(store.read_pool = work_pool_new("read", (unsigned)store_conf.read_workers, 0, 0)) ||
+        !(store.search_pool = work_pool_new("search", (unsigned)store_conf.search_workers, 0, 5)))
         return E_NOMEM;
     for (size_t i = 0; i < ARRAY_LEN(store.derive); i++)
-        if (!(store.derive[i] = work_pool_new(names[i], 1, store_conf.derive_queue, 10)))
+        if (!(store.derive[i] = work_pool_new(names[i], 1, store_conf.derive_queue, i ? 10 : 17)))
             return E_NOMEM;
     return 0;
+}
+
+/* Descriptors as the configuration wants them, and no more files than the system lets us open. */
+static int handles_start(void)
+{
+    uint64_t handles = store_conf.handles;
+    struct rlimit l = { 0 };
+
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
+        rlim_t want = 3 * handles + SPARE_FDS + (rlim_t)store_conf.workers * 4;
+
+        l.rlim_cur = l.rlim_max == RLIM_INFINITY || want < l.rlim_max ? want : l.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur < want) {
+            handles = l.rlim_cur > SPARE_FDS + 12 ? (l.rlim_cur - SPARE_FDS) / 3 : 4;
+            log_event(LOG_WARN, "store.few_descriptors", F_U64("limit", l.rlim_cur), F_U64("wanted", want),
+                      F_U64("handles", handles));
+        }
+    }
+    store.handles = handles_new(handles, store_conf.handle_bytes, actor_handle_closing);
+    return store.handles ? 0 : E_NOMEM;
 }
 
 static int store_init(struct role *r)
@@ -94,7 +119,9 @@ static int store_init(struct role *r)
     rand_bytes(store.boot_key, sizeof store.boot_key);
     if ((e = crypto_init()) < 0 || (e = db_init()) < 0 ||
         (e = file_mkdir(store.files.dir, "mailboxes")) < 0 ||
-        (e = secret_slab_new(SECRETS_MAX, &store.slab)) < 0 || (e = pools_new()) < 0)
+        (e = secret_slab_new(size_min(3 * store_conf.mailboxes_open + SECRETS_SPARE, SECRET_SLAB_COUNT_MAX),
+                             &store.slab)) < 0 ||
+        (e = pools_new()) < 0 || (e = handles_start()) < 0)
         return e;
     if (!secret_slab_locked(store.slab))
         log_event(LOG_WARN, "store.keys_not_locked_in_memory");
@@ -107,7 +134,11 @@ static int store_init(struct role *r)
 
 static int store_start(struct role *r UNUSED)
 {
-    int e = loop_attach_pool(store.loop, store.pool);
+    struct work_pool *const pools[] = { store.pool, store.read_pool, store.search_pool };
+    int e = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(pools) && e == 0; i++)
+        e = loop_attach_pool(store.loop, pools[i]);
 
     for (size_t i = 0; i < ARRAY_LEN(store.derive) && e == 0; i++)
         e = loop_attach_pool(store.loop, store.derive[i]);
@@ -137,7 +168,7 @@ void store_stop_when_idle(void)
     if (store.open_mailboxes)
         return;
     actor_temps_close();
-    if (store.actors.n || sweeping || noting) { /* jobs are still in their lanes */
+    if (store.actors.n || sweeping || noting || actor_trimming()) { /* jobs are still in their lanes */
         timer_set(&store.sweep, 5);
         return;
     }

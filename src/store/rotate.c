@@ -57,11 +57,14 @@ static int lane_copy(struct keyop *k)
 /* Open again for the sessions that wait, under whichever key the file has now. */
 static int box_reopen(struct keyop *k)
 {
-    struct mailbox_options o = { .cache_kib = (uint32_t)(store_conf.cache_bytes / 1024) };
+    struct mailbox_options o = { .flags = MAILBOX_COUNT_WAL,
+                                 .cache_kib = (uint32_t)(store_conf.cache_bytes / 1024) };
     struct actor *a = k->actor;
     uint32_t generation = 0;
     int r = keybox_open(&store.files, k->kf, &k->keys, &o, &a->box, &generation);
 
+    if (r == 0)
+        handle_adopt(store.handles, &a->writer, a->box);
     k->rotation.lost = r < 0;
     if (r == 0 && generation == k->keys.next_generation)
         memcpy(a->key, k->keys.next_key, KEY_BYTES);
@@ -77,9 +80,10 @@ static int lane_swap(struct keyop *k)
     if (k->rotation.exchanged)
         return 0;
     for (size_t i = 0; i < READERS; i++)
-        mailbox_close(&a->reader_box[i]);
+        handle_drop(store.handles, &a->reader[i]);
+    a->box = NULL;
     if (open)
-        c = mailbox_close(&a->box);
+        c = handle_drop(store.handles, &a->writer);
     r = c < 0 ? c : keybox_swap(&store.files, k->kf, &k->keys, k->rotation.commits);
     if (r < 0)
         actor_log("store.rotation_not_swapped", a, r, NULL);

@@ -56,6 +56,8 @@ static void slice_done(struct job *j)
 
     if (r > 0 && clock_mono_ms() > s->until_ms)
         r = E_TIMEOUT;
+    if (r == E_CANCELED && !rpc_req_cancelled(s->q))
+        r = E_UNAVAIL; /* cut, so that the -wal could begin anew (checkpoint.c) */
     if (r > 0)
         go_on(s);
     else

@@ -23,6 +23,7 @@
 #include "proto/directory.pb-c.h"
 #include "src/common/role.h"
 #include "src/store/conf.h"
+#include "src/store/handles.h"
 #include "src/store/keybox.h"
 #include "src/store/mailbox.h"
 #include "src/store/notes.h"
@@ -47,7 +48,8 @@ struct store {
     struct files files;
     struct tempbox_keys temp_keys;
     struct notes *notes; /* NULL: could not be opened, an alarm was logged */
-    struct work_pool *pool;
+    struct work_pool *pool, *read_pool, *search_pool;
+    struct handles *handles;
     struct work_pool *derive[2]; /* own passwords: of networks nobody logged in from; of those somebody did */
     struct secret_slab *slab;
     struct penalties *penalties;
@@ -59,8 +61,8 @@ struct store {
     _Atomic uint64_t alarms; /* counted in lanes */
     struct staged_network *networks;
     struct timer sweep;
-    struct actor *temp_lru; /* with an open temporary mailbox, longest unused first */
-    size_t requests;        /* being answered: stop waits for them */
+    struct actor *temp_lru, *temp_lru_last; /* with an open temporary mailbox, longest unused first */
+    size_t requests;                        /* being answered: stop waits for them */
     bool stopping, stopped;
 };
 extern struct store store;
@@ -73,7 +75,8 @@ uint64_t id_key(const void *id);
 struct actor;
 
 enum job_kind {
-    JOB_ALONE,   /* runs by itself: open, close, drain */
+    JOB_ALONE,   /* runs by itself; an attached mailbox is opened for it */
+    JOB_BARE,    /* runs by itself; an attached mailbox may be closed: open, close, note */
     JOB_WRITE,   /* shares a transaction with its neighbours; wants the mailbox open */
     JOB_DELIVER, /* the same, and goes to the temporary mailbox when it is closed */
     JOB_READ,    /* on a reader's lane and handle */
@@ -88,8 +91,9 @@ struct job {
     int (*run)(struct job *j, struct mailbox *box);
     void (*done)(struct job *j); /* on the loop; status is final: committed and synced, or nothing happened */
     int status;
-    struct mailbox_change changes[8]; /* what the group's commit changed; on its first job */
+    struct mailbox_change changes[8]; /* what the group's commit changed; on the job that hears of it first */
     size_t nchanges;
+    uint32_t wal_frames; /* that the commit left; as `changes` */
     bool leader;
     bool through; /* actor_hold does not hold it: it belongs to who holds */
     struct job *held_next;
@@ -135,10 +139,12 @@ struct actor {
     uint32_t generation; /* of the data key; set while open */
     uint8_t *data_key;   /* in the slab; while open. Written by the loop before OPENING only */
     /* The writer lane's: */
-    struct mailbox *box;
-    struct mailbox *reader_box[READERS]; /* each its own lane's; closed by the writer when none reads */
+    struct mailbox *box; /* while a job runs; NULL: closed, or given back (key tells) */
+    struct handle writer;
+    struct handle reader[READERS]; /* each its own lane's; closed by the writer when none reads */
     struct tempbox *temp;
-    uint8_t *key; /* data key, in the slab: the lane's copy */
+    uint8_t *key;        /* data key, in the slab: the lane's copy */
+    uint32_t wal_frames; /* as last told to the loop */
     struct seed seeds[SEEDS_MAX];
     size_t nseeds;
     uint8_t public_key[XWING_PUBLIC_BYTES]; /* of .keys as last read, for sealing */
@@ -152,6 +158,9 @@ struct actor {
         cared_ms;  /* when it last began, monotonic; 0: not since it was opened. The closing job reads it */
     unsigned held; /* HOLD_* */
     struct job *held_first, *held_last;
+    struct news *news;            /* NULL: none yet */
+    uint32_t checkpointed_frames; /* of the -wal, when that was begun last */
+    bool checkpointing;           /* another thread does, counted in `reading` */
     struct actor *lru_next, *lru_prev;
     bool in_lru;
     struct actor *index_next; /* indexing.c */
@@ -165,8 +174,6 @@ struct actor *actor_get(const void *id);
 struct actor *actor_find(const void *id); /* without; NULL */
 void actor_ref(struct actor *a);
 void actor_unref(struct actor *a);
-/* CHANGED to every session that has one of these folders selected. */
-void actor_tell(struct actor *a, const struct mailbox_change *c, size_t n);
 /* The last session is gone, or everything must end: close when nothing needs it. */
 void actor_close_soon(struct actor *a);
 /* In the lane: wipe keys, close handles. */
@@ -186,6 +193,7 @@ void noting_temp_check(struct actor *a); /* after opening it */
 void noting_temps_missing(struct actor *a, const uint64_t *there, size_t n);
 void noting_temp_done(struct actor *a); /* before its file is removed */
 void noting_box(struct actor *a);
+void noting_box_of(const struct actor *a, struct mailbox *box);
 void noting_box_check(struct actor *a);
 void noting_forget(struct actor *a);
 /* Every open mailbox that was written to is noted. */
@@ -201,6 +209,17 @@ void care_round(void);
 void care_at_close(struct actor *a);
 /* A check has ended: logged and counted. */
 void care_checked(const struct actor *a, const struct check *c, uint64_t swept);
+/* In the lane, for handles.h: a file is closed for another's sake. */
+void actor_handle_closing(struct handle *h);
+void actor_files_slim(void); /* unused ones give their page caches back */
+bool actor_trimming(void);   /* a worker closes files */
+
+/* ---- from the -wal into the file (checkpoint.c) ---- */
+
+/* On the loop, after a commit that left so many frames. */
+void checkpoint_behind(struct actor *a, uint32_t frames);
+/* In the lane, before a transaction. E_BUSY: the -wal is full and somebody keeps it so. */
+MUST_CHECK int checkpoint_in_lane(struct actor *a);
 
 struct drain;
 void drain_start(struct actor *a);
@@ -216,6 +235,7 @@ struct session {
     struct actor *actor; /* a reference */
     uint16_t slot;
     uint64_t selected;                      /* folder id, 0: none */
+    uint64_t stands;                        /* modseq of the last answer it was given about it */
     bool read_only, told;                   /* told: of a change, and has not asked since */
     struct session *next, **prev;           /* of the actor */
     struct session *peer_next, **peer_prev; /* of the peer */

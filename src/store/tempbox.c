@@ -3,6 +3,7 @@
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 #include "lib/base/hex.h"
+#include "lib/base/idmap.h"
 #include "lib/base/rand.h"
 #include "lib/db/migrate.h"
 #include "src/store/sql_temporary.h"
@@ -24,6 +25,8 @@ struct tempbox {
     struct xwing_ready *to;      /* who was sealed to last */
     struct sealed_shared shared; /* of this transaction */
     struct sealed_opened opened;
+    struct idmap seen; /* of operations and deliveries: the record they are of, see is_there */
+    bool seen_all;
 };
 
 /* ---- the file --------------------------------------------------------------------------------- */
@@ -62,7 +65,9 @@ static int open_file(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], co
                      uint64_t generation, bool create, struct tempbox **out)
 {
     struct tempbox *t = calloc(1, sizeof *t);
-    struct db_options opt = { .flags = create ? DB_CREATE : 0, .cache_kib = 1024, .statements = 32 };
+    struct db_options opt = { .flags = DB_PASSING | (create ? DB_CREATE : 0),
+                              .cache_kib = 1024,
+                              .statements = 32 };
     char path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
     int r;
 
@@ -113,6 +118,14 @@ int tempbox_open_generation(const struct files *f, const uint8_t id[MAILBOX_ID_L
     return open_file(f, id, k, generation, true, out);
 }
 
+/* What was undone is not there: the table is made anew when somebody asks. */
+static void seen_forget(struct tempbox *t)
+{
+    idmap_release(&t->seen);
+    t->seen = (struct idmap){ .n = 0 };
+    t->seen_all = false;
+}
+
 int tempbox_close(struct tempbox **tp)
 {
     struct tempbox *t = *tp;
@@ -125,6 +138,7 @@ int tempbox_close(struct tempbox **tp)
     if (t->db)
         r = db_close(&t->db);
     xwing_ready_free(&t->to);
+    idmap_release(&t->seen);
     bytes_wipe(t, sizeof *t);
     free(t);
     return r;
@@ -176,6 +190,8 @@ int tempbox_commit(struct tempbox *t)
 void tempbox_rollback(struct tempbox *t)
 {
     sealed_shared_release(&t->shared);
+    if (t->txn.db)
+        seen_forget(t);
     savepoint_end(&t->step);
     txn_end(&t->txn);
 }
@@ -192,34 +208,96 @@ int tempbox_step_keep(struct tempbox *t)
 
 void tempbox_step_undo(struct tempbox *t)
 {
+    if (t->step.db)
+        seen_forget(t);
     savepoint_end(&t->step);
 }
 
 /* ---- adding ----------------------------------------------------------------------------------- */
 
-static int is_there(struct tempbox *t, const struct temp_record *rec)
+/* Operations and delivery ids are outputs of keyed hashes: their first bytes tell them apart. A table of
+ * those in memory, read from the file when first asked, stands for two indexes in it, each of which would
+ * cost every delivery a page. Whoever is found is looked at. */
+static uint64_t seen_key(const uint8_t *id)
 {
-    static const char sql[] = "SELECT 1 FROM record WHERE operation = ?1 OR delivery_id = ?2";
+    uint64_t k = le64_get(id);
+
+    return k ? k : 1;
+}
+
+static int seen_note(struct tempbox *t, const struct temp_record *rec)
+{
+    void *seq = (void *)(uintptr_t)rec->seq;
+    int r = idmap_put(&t->seen, seen_key(rec->operation), seq);
+
+    return r < 0 || !rec->has_delivery ? r : idmap_put(&t->seen, seen_key(rec->delivery), seq);
+}
+
+static int seen_load(struct tempbox *t)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(t->db, "SELECT seq, operation, delivery_id FROM record", &st);
+
+    if (r < 0)
+        return r;
+    while ((r = stmt_step(st)) > 0) {
+        struct temp_record rec = { .seq = stmt_u64(st, 0), .has_delivery = !stmt_is_null(st, 2) };
+
+        if (!stmt_bytes(st, 1, rec.operation, sizeof rec.operation) ||
+            (rec.has_delivery && !stmt_bytes(st, 2, rec.delivery, sizeof rec.delivery)))
+            return E_CORRUPT;
+        if ((r = seen_note(t, &rec)) < 0)
+            return r;
+    }
+    t->seen_all = r == 0;
+    return r;
+}
+
+/* Is record `seq` really of this operation, or this delivery? It may have been drained since. */
+static int is_of(struct tempbox *t, uint64_t seq, const struct temp_record *rec)
+{
+    static const char sql[] = "SELECT 1 FROM record WHERE seq = ?1 AND (operation = ?2 OR delivery_id = ?3)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(t->db, sql, &st);
 
     if (r < 0)
         return r;
-    stmt_bind_blob(st, 1, str_of(rec->operation, sizeof rec->operation));
+    stmt_bind_u64(st, 1, seq);
+    stmt_bind_blob(st, 2, str_of(rec->operation, sizeof rec->operation));
     if (rec->has_delivery)
-        stmt_bind_blob(st, 2, str_of(rec->delivery, sizeof rec->delivery));
+        stmt_bind_blob(st, 3, str_of(rec->delivery, sizeof rec->delivery));
     return stmt_step(st);
 }
 
+static int is_there(struct tempbox *t, const struct temp_record *rec)
+{
+    uint64_t seq;
+    int r = t->seen_all ? 0 : seen_load(t);
+
+    if (r == 0 && (seq = (uintptr_t)idmap_get(&t->seen, seen_key(rec->operation))) != 0)
+        r = is_of(t, seq, rec);
+    if (r == 0 && rec->has_delivery && (seq = (uintptr_t)idmap_get(&t->seen, seen_key(rec->delivery))) != 0)
+        r = is_of(t, seq, rec);
+    return r;
+}
+
+/* The last record there is, or, when all are gone, what meta says of it. */
 static int last_of(struct tempbox *t, uint64_t *seq, uint8_t link[SEALED_LINK_BYTES])
 {
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(t->db, "SELECT last_seq, chain FROM meta", &st);
+    static const char *const sql[] = { "SELECT seq, chain FROM record ORDER BY seq DESC LIMIT 1",
+                                       "SELECT last_seq, chain FROM meta" };
+    int r = 0;
 
-    if (r < 0 || (r = stmt_step(st)) <= 0)
-        return r < 0 ? r : E_CORRUPT;
-    *seq = stmt_u64(st, 0);
-    return stmt_bytes(st, 1, link, SEALED_LINK_BYTES) ? 0 : E_CORRUPT;
+    for (size_t i = 0; i < ARRAY_LEN(sql) && r == 0; i++) {
+        CLEANUP(stmt_release) struct stmt *st = NULL;
+
+        if ((r = stmt_get(t->db, sql[i], &st)) < 0 || (r = stmt_step(st)) <= 0)
+            continue;
+        *seq = stmt_u64(st, 0);
+        if (!stmt_bytes(st, 1, link, SEALED_LINK_BYTES))
+            return E_CORRUPT;
+    }
+    return r < 0 ? r : r > 0 ? 0 : E_CORRUPT;
 }
 
 /* Without a delivery id the operation stands in its place: a record is bound to one or the other. */
@@ -344,8 +422,7 @@ int tempbox_add(struct tempbox *t, const uint8_t pk[XWING_PUBLIC_BYTES], uint32_
         return r;
     sealed_chain_next(t->keys.chain, link, &c, header, link);
     le64_put(head, (uint64_t)rec.received_ms);
-    if ((r = record_insert(t, &rec, header, link, message->bytes)) < 0 ||
-        (r = last_set(t, rec.seq, link)) < 0)
+    if ((r = record_insert(t, &rec, header, link, message->bytes)) < 0 || (r = seen_note(t, &rec)) < 0)
         return r;
     return seal_rows(t, &s, rec.seq, bytes_cat_init(&whole, str_of(head, sizeof head), message));
 }
@@ -519,8 +596,16 @@ static int delete_range(struct tempbox *t, const char *sql, uint64_t a, uint64_t
 
 int tempbox_delete(struct tempbox *t, uint64_t seq)
 {
-    int r = delete_range(t, "DELETE FROM record_data WHERE id BETWEEN ?1 AND ?2", seq << ROW_SHIFT,
-                         seq << ROW_SHIFT | UINT16_MAX);
+    uint8_t link[SEALED_LINK_BYTES];
+    uint64_t last = 0;
+    int r = last_of(t, &last, link);
+
+    if (r == 0 && last == seq)
+        r = last_set(t, seq, link); /* the chain goes on from here */
+    if (r < 0)
+        return r;
+    r = delete_range(t, "DELETE FROM record_data WHERE id BETWEEN ?1 AND ?2", seq << ROW_SHIFT,
+                     seq << ROW_SHIFT | UINT16_MAX);
 
     return r < 0 ? r : delete_range(t, "DELETE FROM record WHERE seq BETWEEN ?1 AND ?2", seq, seq);
 }

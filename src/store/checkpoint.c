@@ -1,0 +1,100 @@
+/* src/store/checkpoint.c: pages go from a mailbox's -wal into its file behind the commits, by another thread
+ * and another handle, so that no delivery waits for it. When that does not keep up, because the mailbox is
+ * always written to or somebody reads one old state for long, the lane does it itself and cuts the readers:
+ * a -wal never grows beyond 64 MiB. */
+#include "src/store/store.h"
+
+#define FRAME_BYTES   4120u
+#define BEHIND_FRAMES 1000u                   /* a checkpoint behind the commits is worth it */
+#define CUT_FRAMES    (MIB(40) / FRAME_BYTES) /* the lane does it, and readers that are in the way are cut */
+#define FULL_FRAMES   (MIB(60) / FRAME_BYTES) /* nothing more is written: "later" */
+#define CUT_WAIT_MS   200
+
+struct behind {
+    struct work_job work;
+    struct actor *actor; /* a reference; counted among its readers, so that the files stay what they are */
+    uint8_t *key;        /* in the slab */
+    uint32_t left;
+    int status;
+    struct db_error error;
+};
+
+static void behind_run(struct work_job *w)
+{
+    struct behind *b = CONTAINER_OF(w, struct behind, work);
+    struct db_options o = {
+        .flags = DB_OWN_CHECKPOINTS, .cache_kib = 128, .statements = 4, .error = &b->error
+    };
+    char path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
+    struct db *db = NULL;
+
+    files_path(b->actor->id, FILES_MAILBOX, path);
+    files_full(&store.files, path, full, sizeof full);
+    if ((b->status = db_open(full, b->key, &o, &db)) < 0)
+        return;
+    b->status = db_checkpoint(db, DB_PASSIVE, &b->left);
+    if (b->status < 0)
+        b->error = *db_error_detail(db);
+    db_close(&db);
+}
+
+static void behind_done(struct work_job *w)
+{
+    struct behind *b = CONTAINER_OF(w, struct behind, work);
+    struct actor *a = b->actor;
+
+    if (b->status < 0 && b->status != E_BUSY)
+        actor_log("store.checkpoint_failed", a, b->status, &b->error);
+    secret_free(store.slab, b->key);
+    free(b);
+    a->checkpointing = false;
+    a->reading--;
+    if (a->close_wanted)
+        actor_close_soon(a);
+    actor_unref(a);
+}
+
+void checkpoint_behind(struct actor *a, uint32_t frames)
+{
+    struct behind *b;
+
+    if (frames < a->checkpointed_frames)
+        a->checkpointed_frames = 0; /* the -wal began anew */
+    if (frames < a->checkpointed_frames + BEHIND_FRAMES || a->checkpointing || a->held ||
+        a->state != ACTOR_OPEN || store.stopping || !(b = calloc(1, sizeof *b)))
+        return;
+    b->actor = a;
+    b->work = (struct work_job){ .run = behind_run, .done = behind_done };
+    if ((b->key = secret_alloc(store.slab)) != NULL) {
+        memcpy(b->key, a->data_key, KEY_BYTES);
+        a->checkpointing = work_submit(store.pool, &b->work) == 0;
+    }
+    if (!a->checkpointing) {
+        secret_free(store.slab, b->key);
+        free(b);
+        return;
+    }
+    a->checkpointed_frames = frames;
+    a->reading++;
+    actor_ref(a);
+}
+
+int checkpoint_in_lane(struct actor *a)
+{
+    uint32_t frames = mailbox_wal_frames(a->box), left = 0;
+    int64_t until = clock_mono_ms() + CUT_WAIT_MS;
+    int tries = 0, r;
+
+    if (frames < CUT_FRAMES)
+        return 0;
+    do {
+        for (size_t i = 0; i < READERS && tries++; i++) /* slices end by themselves, first */
+            handle_interrupt(store.handles, &a->reader[i]);
+        r = mailbox_checkpoint(a->box, &left);
+    } while (r == E_BUSY && clock_mono_ms() < until);
+    if (r == E_BUSY && frames < FULL_FRAMES)
+        r = 0; /* it has room still */
+    if (r < 0)
+        actor_log("store.wal_full", a, r, db_error_detail(mailbox_db(a->box)));
+    return r < 0 ? E_BUSY : 0;
+}
