@@ -37,6 +37,8 @@ soak: build
 	@tools/setup check
 	@node test/soak.mjs
 	@ROTATE_KILLS=100000 node --test test/e2e/server_key.test.mjs
+	@SOAK=1000 build/store_sync_test
+	@SOAK=1000 node --test test/e2e/qresync.test.mjs
 
 format:
 	@tools/lint.mjs --format

@@ -242,6 +242,20 @@ const benches = {
   async store() {
     for (const f of [storeAppends, storeReads, storeSizes, storeMany]) await f();
   },
+  async folder() {
+    const messages = quick ? 50000 : 1000000;
+    const dir = await mkdtemp(path.join(tmpdir(), 'folder-'));
+    const r = await tool('folder_bench', [dir, messages]);
+    await rm(dir, { recursive: true });
+    const of = (name, key, aim, met) => row(`${name}, a folder of ${messages} messages`, `${(r[`${key}_us`] / 1000).toFixed(2)} ms`, aim, met);
+    of('SELECT', 'select', 'under 5 ms', r.select_us < 5000);
+    of('SELECT, every hundredth message gone', 'select_gaps', 'under 20 ms', r.select_gaps_us < 20000);
+    of('append, synced', 'append', '-');
+    of('STORE of one flag, synced', 'flag', '-');
+    of('SYNC, one change behind', 'sync', 'under 5 ms', r.sync_us < 5000);
+    of('QRESYNC, one change behind', 'resync', 'under 5 ms', r.resync_us < 5000);
+    row(`memory of all this, ${messages} messages`, `${(r.peak_rss / 2 ** 20).toFixed(1)} MB`, '-');
+  },
   async imap() {
     const names = ['ours'];
     if (existsSync(dovecotScript) && ['/usr/sbin/dovecot', '/usr/bin/dovecot'].some(existsSync)) names.push('dovecot');

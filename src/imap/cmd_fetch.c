@@ -230,6 +230,9 @@ static int begin_message(struct imap_conn *c, struct fetch *f, Store__Row *row)
     f->header.max = HEADER_BYTES_MAX;
     if (f->skip)
         return 0;
+    if (row->modseq >
+        c->view->modseq) /* who is told this modseq must be told all before it, in this command */
+        c->view->stale = true;
     unpack_root(f);
     return 0;
 }

@@ -5,8 +5,8 @@
 
 static int first_unseen(struct mailbox *box, uint64_t folder_id, uint32_t *out)
 {
-    static const char sql[] =
-        "SELECT uid FROM message WHERE folder_id = ?1 AND flags & 8 = 0 ORDER BY uid LIMIT 1";
+    static const char sql[] = "SELECT uid FROM message INDEXED BY message_unseen "
+                              "WHERE folder_id = ?1 AND flags & 8 = 0 ORDER BY uid LIMIT 1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, sql, &st);
 

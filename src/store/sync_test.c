@@ -1,6 +1,6 @@
 /* Clients that keep what they know and ask SYNC now and then, late or early, within the change log and
  * beyond it, against what is there: always the same. And what a folder's row counts against its rows.
- * LETTERLOCK_SEED repeats a run, LETTERLOCK_SOAK makes it long. */
+ * SEED repeats a run, SOAK makes it long. */
 #include "src/store/mailbox_private.h"
 #include "lib/base/test.h"
 #include <stdlib.h>
@@ -260,13 +260,13 @@ static void run(uint64_t seed, int steps)
 
 static void test_sync_is_fresh(void **unused UNUSED)
 {
-    const char *seed = getenv("LETTERLOCK_SEED"), *soak = getenv("LETTERLOCK_SOAK");
+    const char *seed = getenv("SEED"), *soak = getenv("SOAK");
     uint64_t from = seed ? strtoull(seed, NULL, 10) : (uint64_t)clock_wall_ms() | 1;
     int runs = seed ? 1 : soak ? 500 : 6;
 
     vanished_max = 20; /* so that many clients are older than the log */
     for (int i = 0; i < runs; i++) {
-        print_message("LETTERLOCK_SEED=%llu\n", (unsigned long long)(from + (uint64_t)i));
+        print_message("SEED=%llu\n", (unsigned long long)(from + (uint64_t)i));
         run(from + (uint64_t)i, soak ? 1000 : 250);
     }
     vanished_max = MAILBOX_VANISHED_MAX;
