@@ -275,6 +275,20 @@ const benches = {
     const got = await imapLoads(names, 4, 4, quick ? 200 : 2500, 'fetch', seconds);
     row('FETCH of all bodies over TLS, 4 connections, MB/s', `${median(got.ours.map((r) => r.mb_s)).toFixed(0)}${against(got, (r) => r.mb_s)}`, 'at least 1.0', met(got, (r) => r.mb_s));
   },
+  async search() {
+    for (const n of quick ? [2000] : [10000, 100000]) {
+      const dir = await mkdtemp(path.join(tmpdir(), 'search-'));
+      const r = await tool('search_bench', [dir, n, ...(quick ? [5] : [])]);
+      await rm(dir, { recursive: true });
+      const most = n > 10000 ? 3000 : 500;
+      row(`search, ${n} messages, index`, `${r.index_cpu_ms.toFixed(2)} ms CPU a message, ${(100 * r.index_share).toFixed(0)} % of the text`, 'under 1.2 ms, about half', r.index_cpu_ms < 1.2);
+      for (const c of r.cases) {
+        const rare = c.name.startsWith('rare') && n <= 10000;
+        row(`search, ${n} messages, ${c.name}`, `p50 ${c.p50_ms} ms, p99 ${c.p99_ms} ms (CPU ${c.cpu_p50_ms}, ${c.cpu_p99_ms}); ${c.found} found, ${c.looked_at} looked at`,
+          rare ? 'p50 under 10 ms, p99 under 20 ms' : `p99 under ${most} ms`, rare ? c.p50_ms < 10 && c.p99_ms < 20 : c.p99_ms < most);
+      }
+    }
+  },
   async login() {
     const service = await Service.start();
     const a = await service.alias();

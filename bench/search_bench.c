@@ -311,6 +311,21 @@ static Store__SearchKey *q_unseen(void)
     return tree(T(NOT), key_of(T(FLAGS_SET), 0, 0, STORE__FLAG__SEEN), NULL);
 }
 
+static Store__SearchKey *q_regex(void)
+{
+    return key_of(T(REGEX), "text", "ref[0-9a-f]{7}0$", 0);
+}
+
+static Store__SearchKey *q_regex_bad(void)
+{
+    return key_of(T(REGEX), "text", "^(a+)+$", 0);
+}
+
+static Store__SearchKey *q_regex_subject(void)
+{
+    return key_of(T(REGEX), "subject", "meeting|invoice", 0);
+}
+
 static const struct {
     const char *name;
     Store__SearchKey *(*make)(void);
@@ -336,6 +351,9 @@ static const struct {
     { "a week", q_dates, 60 },
     { "a week, common word", q_dates_text, 60 },
     { "unseen", q_unseen, 60 },
+    { "regular expression", q_regex, 10 },
+    { "^(a+)+$", q_regex_bad, 10 },
+    { "expression in Subject", q_regex_subject, 10 },
 };
 
 static int by_value(const void *a, const void *b)
