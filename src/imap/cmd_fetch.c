@@ -7,6 +7,7 @@
  *
  * A store that dies in between is asked again from where we are: (uid, offset). */
 #include "lib/imap/fetch_items.h"
+#include "lib/mime/decode.h"
 #include "lib/mime/header.h"
 #include "lib/mime/imap_format.h"
 #include "lib/mime/section.h"
@@ -22,6 +23,9 @@
 enum need { NEED_NOTHING, NEED_HEADER, NEED_WHOLE, NEED_RANGE };
 
 enum phase { PHASE_NEXT, PHASE_ITEMS, PHASE_RANGE };
+
+/* BINARY (RFC 3516) of an encoded part reads it twice: a literal says its size before its bytes. */
+enum binary { BINARY_NONE, BINARY_COUNT, BINARY_SEND };
 
 struct fetch {
     struct fetch_items items;
@@ -42,6 +46,12 @@ struct fetch {
     bool collecting;
     uint64_t left, offset; /* of the literal that streams: to come, and where the next byte is */
     uint64_t sent;         /* of the literal, when plain */
+    enum binary binary;
+    struct mime_decoder decoder;
+    struct mime_range part;   /* of the encoded bytes */
+    uint64_t decoded;         /* so far */
+    struct mime_range window; /* of the decoded bytes: what is sent */
+    bool unknown_cte;         /* something could not be decoded: RFC 3516 4.3 */
     enum phase phase;
     const char *code, *text; /* of the tagged OK; code may be NULL */
 };
@@ -51,7 +61,9 @@ static enum need need_of(const struct fetch_item *i)
     switch (i->kind) {
     case FETCH_RFC822: return NEED_WHOLE;
     case FETCH_RFC822_HEADER: return NEED_HEADER;
-    case FETCH_RFC822_TEXT: return NEED_RANGE;
+    case FETCH_RFC822_TEXT:
+    case FETCH_BINARY:
+    case FETCH_BINARY_SIZE: return NEED_RANGE;
     case FETCH_BODY:
         if (i->section.npath)
             return NEED_RANGE;
@@ -198,6 +210,8 @@ static bool range_of(const struct fetch *f, const struct fetch_item *i, struct m
         *out = (struct mime_range){ 0, row->bytes };
     else if (need == NEED_HEADER)
         *out = (struct mime_range){ 0, row->header_bytes };
+    else if (!s.n && i->kind != FETCH_BODY && i->kind != FETCH_RFC822_TEXT)
+        *out = (struct mime_range){ 0, row->bytes }; /* BINARY[] */
     else if (!s.n)
         *out = (struct mime_range){ row->header_bytes, row->bytes - row->header_bytes };
     else
@@ -313,6 +327,32 @@ static int on_range_row(void *ctx, Store__Row *row)
     return row->uid == f->uid && row->data_bytes == f->left ? 0 : E_GONE;
 }
 
+/* What has been decoded, as far as it is asked for. */
+static void decoded(struct imap_conn *c, struct fetch *f, struct str s)
+{
+    uint64_t at = f->decoded, end = f->window.offset + f->window.bytes;
+
+    f->decoded += s.n;
+    if (f->binary != BINARY_SEND || at >= end || f->decoded <= f->window.offset)
+        return;
+    if (f->decoded > end)
+        s.n -= f->decoded - end;
+    if (at < f->window.offset)
+        s = str_skip(s, (size_t)(f->window.offset - at));
+    resp_raw(&c->w, s);
+}
+
+static int decode(struct imap_conn *c, struct fetch *f, struct str bytes)
+{
+    CLEANUP(buf_release) struct buf out = { .max = bytes.n + KIB(1) };
+    int r = mime_decoder_feed(&f->decoder, bytes, &out);
+
+    if (r == 0 && f->left == 0)
+        r = mime_decoder_finish(&f->decoder, &out);
+    decoded(c, f, buf_str(&out));
+    return r;
+}
+
 static int on_bytes(void *ctx, struct str bytes)
 {
     struct imap_conn *c = ctx;
@@ -325,6 +365,8 @@ static int on_bytes(void *ctx, struct str bytes)
     f->left -= bytes.n;
     f->offset += bytes.n;
     f->sent += bytes.n;
+    if (f->binary)
+        return decode(c, f, bytes);
     if (f->collecting) { /* what is beyond the limit of a header is not looked at */
         size_t n = size_min(bytes.n, f->header.max - f->header.n);
         int r = buf_append(&f->header, bytes.p, n);
@@ -449,6 +491,68 @@ static void asked_plain(struct imap_conn *c, int status, struct str body)
 
 /* ---- piecewise: a step of imap_continue ---- */
 
+static int read_encoded(struct imap_conn *c, struct fetch *f, enum binary how)
+{
+    mime_decoder_init(&f->decoder, f->decoder.encoding);
+    f->binary = how;
+    f->decoded = 0;
+    f->offset = f->part.offset;
+    f->left = f->part.bytes;
+    f->phase = PHASE_RANGE;
+    return ask_piece(c, f);
+}
+
+static bool knows_encoding(struct str token)
+{
+    return token.n == 0 || str_ieq_z(token, "7bit") || str_ieq_z(token, "8bit") ||
+           str_ieq_z(token, "binary") || mime_encoding_of(token) != MIME_IDENTITY;
+}
+
+/* RFC 3516 4.2: 1: written, 0: asked, 2: the bytes are sent as they are. */
+static int piece_binary(struct imap_conn *c, struct fetch *f, const struct fetch_item *i,
+                        struct mime_range at)
+{
+    const struct mime_part *p =
+        i->section.npath ? mime_section_part(f->root, i->section.path, i->section.npath) : NULL;
+    struct str token = p && p->kind == MIME_LEAF ? p->encoding : STR_NONE;
+
+    f->decoder.encoding = mime_encoding_of(token);
+    f->part = at;
+    f->collecting = false;
+    if (!knows_encoding(token)) {
+        f->unknown_cte = true; /* said at the end: the other items are good */
+        resp_z(&c->w, "NIL");
+        return 1;
+    }
+    if (at.bytes && f->decoder.encoding != MIME_IDENTITY)
+        return read_encoded(c, f, BINARY_COUNT);
+    if (i->kind == FETCH_BINARY)
+        return 2;
+    resp_printf(&c->w, "%llu", (unsigned long long)at.bytes);
+    return 1;
+}
+
+/* The first reading is over: 1: that was all, 0: asked. */
+static int binary_counted(struct imap_conn *c, struct fetch *f)
+{
+    const struct fetch_item *i = &f->items.v[f->item];
+    uint64_t n = f->decoded;
+
+    f->binary = BINARY_NONE;
+    if (i->kind == FETCH_BINARY_SIZE) {
+        resp_printf(&c->w, "%llu", (unsigned long long)n);
+        return 1;
+    }
+    f->window = (struct mime_range){ 0, n };
+    if (i->has_partial) {
+        f->window.offset = i->partial_off < n ? i->partial_off : n;
+        n -= f->window.offset;
+        f->window.bytes = i->partial_len < n ? i->partial_len : n;
+    }
+    resp_literal_head(&c->w, f->window.bytes, true);
+    return f->window.bytes ? read_encoded(c, f, BINARY_SEND) : 1;
+}
+
 /* The item's bytes: from the message, by another request. 1: written, 0: asked. */
 static int piece(struct imap_conn *c, struct fetch *f, const struct fetch_item *i)
 {
@@ -457,6 +561,12 @@ static int piece(struct imap_conn *c, struct fetch *f, const struct fetch_item *
     if (!range_of(f, i, &at)) {
         resp_z(&c->w, "NIL");
         return 1;
+    }
+    if (i->kind == FETCH_BINARY || i->kind == FETCH_BINARY_SIZE) {
+        int r = piece_binary(c, f, i, at);
+
+        if (r < 2)
+            return r;
     }
     f->collecting = is_filtered(i);
     if (!f->collecting && i->has_partial) {
@@ -470,7 +580,7 @@ static int piece(struct imap_conn *c, struct fetch *f, const struct fetch_item *
     f->offset = at.offset;
     f->left = f->collecting && at.bytes > HEADER_BYTES_MAX ? HEADER_BYTES_MAX : at.bytes;
     if (!f->collecting)
-        resp_literal_head(&c->w, f->left, false);
+        resp_literal_head(&c->w, f->left, i->kind == FETCH_BINARY);
     if (f->left == 0) {
         if (f->collecting)
             write_header(c, f, i);
@@ -500,6 +610,14 @@ static void asked_piece(struct imap_conn *c, int status, struct str body)
         return;
     }
     if (f->phase == PHASE_RANGE) {
+        if (f->binary == BINARY_COUNT && (status = binary_counted(c, f)) <= 0) {
+            if (status < 0) {
+                c->step = NULL;
+                fail(c, status);
+            }
+            return;
+        }
+        f->binary = BINARY_NONE;
         if (f->collecting)
             write_header(c, f, &f->items.v[f->item]);
         f->item++;
@@ -536,7 +654,10 @@ static int step_pieces(struct imap_conn *c)
     } else if (f->phase == PHASE_ITEMS) {
         r = write_pieces(c, f);
     } else if (f->todo.n == 0) {
-        imap_ok_code(c, f->code, f->text);
+        if (f->unknown_cte)
+            imap_no(c, "UNKNOWN-CTE", "A part is encoded in a way that is not known here");
+        else
+            imap_ok_code(c, f->code, f->text);
         return 1;
     } else {
         f->uid = uidranges_next(&f->todo, 0);
@@ -585,8 +706,6 @@ static int complete_items(struct imap_conn *c, struct fetch *f)
 
 static const char *not_offered(const struct fetch_items *f)
 {
-    if (fetch_items_have(f, FETCH_BINARY) || fetch_items_have(f, FETCH_BINARY_SIZE))
-        return "BINARY is not offered";
     if (fetch_items_have(f, FETCH_PREVIEW))
         return "PREVIEW is not offered";
     return NULL;

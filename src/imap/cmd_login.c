@@ -18,7 +18,7 @@ struct login {
 
 static void login_succeeded(struct imap_conn *c)
 {
-    char code[1100];
+    char code[2100];
 
     imap_enter(c, IMAP_ST_AUTH);
     snprintf(code, sizeof code, "CAPABILITY %s", imap_capabilities(c));

@@ -56,24 +56,56 @@ static const struct imap_cmd {
     { "UNSUBSCRIBE", imap_cmd_unsubscribe, AUTHED, 0 },
 };
 
+/* After login, each only when it is whole (doc/imap.md). */
+static const char *const capabilities[] = {
+    "IDLE",
+    "NAMESPACE",
+    "UIDPLUS",
+    "MOVE",
+    "UNSELECT",
+    "SPECIAL-USE",
+    "CREATE-SPECIAL-USE",
+    "ESEARCH",
+    "CHILDREN",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
+    "STATUS=SIZE",
+    "BINARY",
+    "SAVEDATE",
+    "CONDSTORE",
+    "QRESYNC",
+    "OBJECTID",
+    "SORT",
+    "SORT=DISPLAY",
+    "THREAD=ORDEREDSUBJECT",
+    "THREAD=REFERENCES",
+    "THREAD=REFS",
+    "ESORT",
+    "SEARCHRES",
+    "WITHIN",
+    "PARTIAL",
+    "X-REGEX",
+    "UNAUTHENTICATE",
+};
+
 const char *imap_capabilities(const struct imap_conn *c)
 {
-    static const char always
-        [] = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE",
-  inside[] =
-        "IDLE NAMESPACE UIDPLUS MOVE UNSELECT SPECIAL-USE CREATE-SPECIAL-USE ESEARCH CHILDREN "
-        "LIST-EXTENDED LIST-STATUS STATUS=SIZE CONDSTORE QRESYNC OBJECTID X-REGEX SORT SORT=DISPLAY "
-        "THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS ESORT CONTEXT=SEARCH SEARCHRES WITHIN PARTIAL";
-    static char text[1024]; /* good until the next call */
+    static const char always[] = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE";
+    static char text[2048]; /* good until the next call */
+    int n;
 
-    if (c->state != IMAP_ST_NOT_AUTH) /* RFC 7889 3.1: one limit for every mailbox */
-        snprintf(text, sizeof text, "%s %s UNAUTHENTICATE%s APPENDLIMIT=%llu", always, inside,
-                 c->compress ? "" : " COMPRESS=DEFLATE", (unsigned long long)c->srv->conf.max_message_bytes);
-    else
+    if (c->state == IMAP_ST_NOT_AUTH) {
         snprintf(text, sizeof text, "%s %s", always,
                  c->tls        ? "AUTH=PLAIN"
                  : c->srv->tls ? "STARTTLS LOGINDISABLED"
                                : "LOGINDISABLED");
+        return text;
+    }
+    /* RFC 7889 3.1: one limit for every mailbox */
+    n = snprintf(text, sizeof text, "%s%s APPENDLIMIT=%llu", always, c->compress ? "" : " COMPRESS=DEFLATE",
+                 (unsigned long long)c->srv->conf.max_message_bytes);
+    for (size_t i = 0; i < ARRAY_LEN(capabilities); i++)
+        n += snprintf(text + n, sizeof text - (size_t)n, " %s", capabilities[i]);
     return text;
 }
 

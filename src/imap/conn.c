@@ -394,7 +394,7 @@ static void on_drain(void *ctx)
 
 static void greet(struct imap_conn *c)
 {
-    char code[1100];
+    char code[2100];
 
     c->greeted = true;
     snprintf(code, sizeof code, "CAPABILITY %s", imap_capabilities(c));
