@@ -9,6 +9,7 @@
 #define LIB_CONF_CONF_H
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/base/netset.h"
 #include <sys/socket.h>
 
 #define CONF_FILE_MAX  MIB(1)
@@ -22,6 +23,7 @@ enum conf_type {
     CONF_PATH,  /* const char *, absolute when read: relative ones start at the file's folder; "" stays "" */
     CONF_ENUM,  /* uint32_t: index in `choices` */
     CONF_ADDRS, /* struct conf_addrs: comma list of address:port, [v6]:port or :port; may be empty */
+    CONF_NETS,  /* struct netset: comma list of addresses and address/bits; may be empty */
 };
 
 struct conf_addr {

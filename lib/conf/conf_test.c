@@ -10,6 +10,7 @@ struct values {
     const char *name, *folder;
     uint32_t mode;
     struct conf_addrs listen;
+    struct netset from;
 };
 #define AT(f) offsetof(struct values, f)
 static const struct conf_item items[] = {
@@ -21,6 +22,7 @@ static const struct conf_item items[] = {
     { "server.name", CONF_STR, AT(name), .sdef = "host", .min = 1, .max = 20 },
     { "server.folder", CONF_PATH, AT(folder), .sdef = "data" },
     { "server.mode", CONF_ENUM, AT(mode), .sdef = "auto", .choices = "auto|require|off" },
+    { "mx.from", CONF_NETS, AT(from), .sdef = "10.0.0.0/8" },
     { "mx.listen", CONF_ADDRS, AT(listen), .sdef = "127.0.0.1:25" },
 };
 static const struct conf_table tables[] = { { items, 4 }, { items + 4, ARRAY_LEN(items) - 4 } };

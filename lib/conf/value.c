@@ -186,6 +186,7 @@ int value_parse(const struct conf_item *item, struct str text, const char *base,
         uint32_t e;
         const char *s;
         struct conf_addrs addrs;
+        struct netset nets;
     } v;
     size_t n = 0;
     int r = E_BUG;
@@ -214,6 +215,11 @@ int value_parse(const struct conf_item *item, struct str text, const char *base,
     case CONF_ADDRS:
         r = parse_addrs(text, a, &v.addrs);
         n = sizeof v.addrs;
+        break;
+    case CONF_NETS:
+        r = netset_parse(text, &v.nets);
+        r = r == E_LIMIT ? E_RANGE : r;
+        n = sizeof v.nets;
         break;
     }
     if (r == 0 && field)
@@ -264,6 +270,7 @@ int value_expected(const struct conf_item *item, struct buf *out)
                           (unsigned long long)(item->max ? item->max : 255));
     case CONF_PATH: return buf_putz(out, "a path");
     case CONF_ENUM: return buf_printf(out, "one of %s", item->choices);
+    case CONF_NETS: return buf_putz(out, "a comma list of hosts and networks, such as 127.0.0.1, 10.0.0.0/8");
     case CONF_ADDRS: return buf_putz(out, "a comma list of address:port, such as 127.0.0.1:25, [::1]:25");
     }
     return E_BUG;

@@ -11,6 +11,7 @@
 #ifndef SRC_IMAP_IMAP_H
 #define SRC_IMAP_IMAP_H
 #include "lib/base/idmap.h"
+#include "lib/base/netset.h"
 #include "lib/event/conn.h"
 #include "lib/imap/args.h"
 #include "lib/imap/respond.h"
@@ -27,6 +28,7 @@
 
 struct imap_conf {
     uint64_t max_message_bytes, idle_timeout_ms, login_timeout_ms, max_connections;
+    struct netset proxy_from;
 };
 
 struct imap_server {

@@ -3,6 +3,7 @@
  * The IMAP role: listens, asks store and directory, opens no file. */
 #include "lib/base/log.h"
 #include "lib/mime/charset.h"
+#include "src/common/front.h"
 #include "src/common/role.h"
 #include "src/imap/imap.h"
 
@@ -21,6 +22,7 @@ static const struct conf_item items[] = {
         "Silence before login before we hang up; three times that for all of the login."),
     ROW("imap.max_connections", max_connections, 10, 1000000, 20000, "connections",
         "Connections at once, of one IMAP process."),
+    FRONT_PROXY_FROM("imap", struct imap_conf),
 };
 
 static struct imap_conf conf;
@@ -87,7 +89,7 @@ static int start(struct role *r)
             log_event(LOG_WARN, "imap.no_certificate", F_Z("key", v[i].key));
             continue;
         }
-        if (!listener_new(s->loop, v[i].fd, accepted, p))
+        if (front_listen(s->loop, v[i].fd, &conf.proxy_from, accepted, p, NULL) < 0)
             return E_NOMEM;
     }
     return 0;

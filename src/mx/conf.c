@@ -1,4 +1,5 @@
 #include "src/mx/conf.h"
+#include "src/common/front.h"
 
 #define ROW(k, field, lo, hi, dflt, u, text)                                                            \
     {                                                                                                   \
@@ -51,4 +52,5 @@ const struct conf_item mx_conf_items[MX_CONF_ITEMS] = {
       .help =
           "The address that \"RCPT TO:<Postmaster>\" means (RFC 5321 4.5.1). Empty: postmaster@ of the first "
           "domain that has this alias; without any it is an unknown mailbox." },
+    FRONT_PROXY_FROM("mx", struct mx_conf),
 };

@@ -14,8 +14,9 @@ struct mx_conf {
     uint64_t directory_timeout_ms, commit_timeout_ms;
     uint64_t max_line;
     const char *postmaster;
+    struct netset proxy_from;
 };
 
-#define MX_CONF_ITEMS 18
+#define MX_CONF_ITEMS 19
 extern const struct conf_item mx_conf_items[MX_CONF_ITEMS];
 #endif

@@ -4,8 +4,9 @@
 #include "lib/base/log.h"
 #include "proto/directory.pb-c.h"
 #include "proto/store.pb-c.h"
-#include "src/common/role.h"
+#include "src/common/front.h"
 #include "src/common/peers.h"
+#include "src/common/role.h"
 #include "src/mx/session.h"
 #include <sys/resource.h>
 #include <unistd.h>
@@ -523,8 +524,7 @@ static int mx_start(struct role *r)
     const struct role_listener *l = role_listeners(r, &n);
 
     for (size_t i = 0; i < n && i < LISTENERS_MAX; i++) {
-        mx->listeners[i] = listener_new(role_loop(r), l[i].fd, accepted, mx);
-        if (!mx->listeners[i])
+        if (front_listen(role_loop(r), l[i].fd, &conf.proxy_from, accepted, mx, &mx->listeners[i]) < 0)
             return E_NOMEM;
         mx->nlisteners++;
     }

@@ -9,6 +9,7 @@
 #include "proto/store.pb-c.h"
 #include "src/common/peers.h"
 #include "src/common/records.h"
+#include "src/common/front.h"
 #include "src/common/role.h"
 #include "src/pop3/session.h"
 

@@ -1,4 +1,5 @@
 #include "src/pop3/conf.h"
+#include "src/common/front.h"
 
 #define ROW(k, field, lo, hi, dflt, u, text)                                                              \
     {                                                                                                     \
@@ -20,6 +21,7 @@ const struct conf_item pop3_conf_items[POP3_CONF_ITEMS] = {
         "Largest INBOX that is listed; a larger one is refused at login, never shown in part."),
     ROW("pop3.login_delay", login_delay_ms, 0, 86400000, 0, "ms",
         "Least time between two logins of one mailbox over POP3 (RFC 2449 6.5, LOGIN-DELAY). 0: none."),
+    FRONT_PROXY_FROM("pop3", struct pop3_conf),
     { .key = "pop3.delete",
       .type = CONF_ENUM,
       .off = offsetof(struct pop3_conf, delete_to),

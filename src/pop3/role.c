@@ -78,7 +78,7 @@ static int start(struct role *r)
             log_event(LOG_WARN, "pop3.no_certificate", F_Z("key", v[i].key));
         if (p->tls && !role_tls(r))
             continue;
-        if (!listener_new(role_loop(r), v[i].fd, accepted, p))
+        if (front_listen(role_loop(r), v[i].fd, &pop3_settings.proxy_from, accepted, p, NULL) < 0)
             return E_NOMEM;
     }
     return 0;
