@@ -38,6 +38,18 @@ struct peer_network peer_network_of(const struct sockaddr *sa)
     return n;
 }
 
+bool peer_is_local(const struct sockaddr *sa)
+{
+    const struct sockaddr_in6 *six = (const void *)sa;
+
+    if (sa->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr) >> 24 == 127;
+    if (sa->sa_family != AF_INET6)
+        return sa->sa_family == AF_UNIX;
+    return IN6_IS_ADDR_LOOPBACK(&six->sin6_addr) ||
+           (mapped_v4(&six->sin6_addr) && six->sin6_addr.s6_addr[12] == 127);
+}
+
 void peer_text(const struct sockaddr *sa, char out[PEER_TEXT_MAX])
 {
     const char *ok = NULL;

@@ -21,6 +21,8 @@ void peers_free(struct peers **p);
 MUST_CHECK int peers_take(struct peers *p, const struct peer_network *n, uint64_t max);
 void peers_give(struct peers *p, const struct peer_network *n);
 
+/* Loopback: a program of this machine, or a balancer that says nothing of its clients. */
+bool peer_is_local(const struct sockaddr *sa);
 struct peer_network peer_network_of(const struct sockaddr *sa);
 /* "192.0.2.1", "2001:db8::1"; "unknown". */
 void peer_text(const struct sockaddr *sa, char out[PEER_TEXT_MAX]);

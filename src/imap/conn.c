@@ -455,6 +455,8 @@ static void on_close(void *ctx, int why UNUSED)
     if (c->next)
         c->next->prev = c->prev;
     s->nconns--;
+    if (c->is_counted)
+        peers_give(s->peers, &c->counted);
     free(c);
     if (s->stopping && s->nconns == 0 && s->on_empty)
         s->on_empty(s->ctx);
@@ -499,6 +501,18 @@ static void start(struct imap_conn *c, bool tls)
         conn_abort(c->io, E_NOMEM);
 }
 
+/* One more of its network; false: it has enough. */
+static bool count_network(struct imap_conn *c, const struct sockaddr *peer)
+{
+    struct imap_server *s = c->srv;
+
+    if (!s->peers || peer_is_local(peer))
+        return true;
+    c->counted = peer_network_of(peer);
+    c->is_counted = peers_take(s->peers, &c->counted, s->conf.max_connections_per_network) == 0;
+    return c->is_counted;
+}
+
 void imap_accept(struct imap_server *s, int fd, const struct sockaddr *peer, socklen_t len UNUSED, bool tls)
 {
     struct imap_conn *c = calloc(1, sizeof *c);
@@ -526,7 +540,7 @@ void imap_accept(struct imap_server *s, int fd, const struct sockaddr *peer, soc
         c->next->prev = &c->next;
     s->conns = c;
     s->nconns++;
-    if (s->stopping || s->nconns > s->conf.max_connections || (tls && !s->tls)) {
+    if (s->stopping || s->nconns > s->conf.max_connections || (tls && !s->tls) || !count_network(c, peer)) {
         if (!tls)
             imap_bye(c, "UNAVAILABLE", "Too many connections, please try again later");
         else

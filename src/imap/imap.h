@@ -19,6 +19,7 @@
 #include "lib/tls/tls.h"
 #include "proto/directory.pb-c.h"
 #include "proto/store.pb-c.h"
+#include "src/common/peers.h"
 #include "src/imap/view.h"
 
 #define IMAP_ASK_MS  30000   /* patience with store and directory: then NO [UNAVAILABLE] */
@@ -27,7 +28,8 @@
     MIB(8) /* never reached by steps that wait at IMAP_OUT_LOW: a long ENVELOPE may need it */
 
 struct imap_conf {
-    uint64_t max_message_bytes, idle_timeout_ms, login_timeout_ms, max_connections;
+    uint64_t max_message_bytes, idle_timeout_ms, login_timeout_ms, max_connections,
+        max_connections_per_network;
     struct netset proxy_from;
 };
 
@@ -37,6 +39,7 @@ struct imap_server {
     struct tls_ctx *tls;
     struct str hostname;
     struct imap_conf conf;
+    struct peers *peers;     /* connections of each network; NULL: not counted */
     struct imap_conn *conns; /* all of them */
     struct idmap sessions;   /* those with a session, by the beginning of its id, which is random */
     size_t nconns, reattaching;
@@ -113,6 +116,8 @@ struct imap_conn {
     bool compress, compress_begins; /* RFC 4978; the latter until the OK has been written */
     struct buf ticket;
     char network[64];
+    struct peer_network counted; /* in srv->peers, when is_counted */
+    bool is_counted;
     struct timer timer; /* before login: all of it; LOGIN's answer */
     int64_t login_began_ms;
     unsigned logins_failed;

@@ -22,6 +22,9 @@ static const struct conf_item items[] = {
         "Silence before login before we hang up; three times that for all of the login."),
     ROW("imap.max_connections", max_connections, 10, 1000000, 20000, "connections",
         "Connections at once, of one IMAP process."),
+    ROW("imap.max_connections_per_network", max_connections_per_network, 1, 1000000, 1000, "connections",
+        "At once from one network (IPv4 /24, IPv6 /64), of one IMAP process. Connections from this machine are not "
+        "counted."),
     FRONT_PROXY_FROM("imap", struct imap_conf),
 };
 
@@ -54,6 +57,8 @@ static int init(struct role *r)
     s->conf = conf;
     s->tls = role_tls(r);
     s->hostname = role_hostname(r);
+    if (!(s->peers = peers_new()))
+        return E_NOMEM;
     role_set_data(r, s);
     mime_charset_preload(); /* SEARCH CHARSET: iconv opens files, which the sandbox ends */
     return 0;

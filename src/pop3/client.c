@@ -137,7 +137,8 @@ static void client_closed(void *ctx, int why UNUSED)
     timer_release(&c->timer);
     buf_release(&c->ticket);
     free(c->ranges);
-    peers_give(srv->peers, &c->network);
+    if (c->is_counted)
+        peers_give(srv->peers, &c->network);
     *c->prev = c->next;
     if (c->next)
         c->next->prev = c->prev;
@@ -192,16 +193,19 @@ void client_accept(struct pop3_server *srv, int fd, const struct sockaddr *peer,
     struct peer_network network = peer_network_of(peer);
     struct pop3_client *c = NULL;
     struct tls_ctx *certificate = role_tls(srv->role);
+    bool local = peer_is_local(peer);
 
     if (srv->stopping || srv->nclients >= pop3_settings.max_connections ||
-        peers_take(srv->peers, &network, pop3_settings.max_connections_per_network) < 0) {
+        (!local && peers_take(srv->peers, &network, pop3_settings.max_connections_per_network) < 0)) {
         turn_away(fd, tls ? "" : full);
         return;
     }
     if (!(c = client_new(srv, fd))) {
-        peers_give(srv->peers, &network);
+        if (!local)
+            peers_give(srv->peers, &network);
         return;
     }
+    c->is_counted = !local;
     c->network = network;
     c->next = srv->clients;
     c->prev = &srv->clients;

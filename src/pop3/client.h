@@ -35,6 +35,7 @@ struct pop3_client {
     struct conn *conn;
     struct timer timer;
     struct peer_network network;
+    bool is_counted;       /* in server->peers */
     struct rpc_call *call; /* what is asked now */
     /* the store's session */
     char session[16];

@@ -11,7 +11,8 @@ const struct conf_item pop3_conf_items[POP3_CONF_ITEMS] = {
     ROW("pop3.max_connections", max_connections, 10, 1000000, 5000, "connections",
         "Connections at once, of one POP3 process."),
     ROW("pop3.max_connections_per_network", max_connections_per_network, 1, 1000000, 200, "connections",
-        "At once from one network (IPv4 /24, IPv6 /64), of one POP3 process."),
+        "At once from one network (IPv4 /24, IPv6 /64), of one POP3 process. Connections from this machine are not "
+        "counted."),
     ROW("pop3.login_timeout", login_timeout_ms, 1000, 600000, 60000, "ms",
         "Time for all of the login before we hang up."),
     ROW("pop3.idle_timeout", idle_timeout_ms, 600000, 86400000, 600000, "ms",

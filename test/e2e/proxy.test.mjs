@@ -9,6 +9,7 @@ const BALANCER = '127.0.0.2';
 let service;
 before(async () => {
   const env = Object.fromEntries(['IMAP', 'POP3', 'MX'].map((s) => [`LETTERLOCK_${s}_PROXY_FROM`, `${BALANCER}, 10.0.0.0/8`]));
+  Object.assign(env, { LETTERLOCK_IMAP_MAX_CONNECTIONS_PER_NETWORK: '2', LETTERLOCK_POP3_MAX_CONNECTIONS_PER_NETWORK: '2' });
   service = await Service.start({ pop3: true, env });
 });
 after(() => service?.stop());
@@ -74,4 +75,24 @@ test('nobody else can say it', async () => {
   assert.match(await s.line(), /^220/);
   assert.match(await s.line(), /^5\d\d/);
   s.end();
+});
+
+test('connections of one network are counted, others are not in its way', async () => {
+  for (const [port, hello, full] of [[service.ports.imap, /^\* OK/, /^\* BYE/], [service.ports.pop3, /^\+OK/, /^-ERR \[SYS\/TEMP\]/]]) {
+    const open = [];
+    for (let i = 1; i <= 2; i++) open.push(await balanced(port, v1(`198.51.100.${i}`)));
+    for (const c of open) assert.match(await c.line(), hello);
+    const third = await balanced(port, v1('198.51.100.3'));
+    assert.match(await third.line(), full);
+    const other = await balanced(port, v1('203.0.113.200'));
+    assert.match(await other.line(), hello);
+    open[0].end();
+    await until('room again', 3000, async () => {
+      const again = await balanced(port, v1('198.51.100.4'));
+      const l = await again.line();
+      again.end();
+      return hello.test(l);
+    });
+    for (const c of [...open, third, other]) c.end();
+  }
 });
