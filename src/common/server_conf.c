@@ -31,6 +31,8 @@ const struct conf_item server_conf_items[] = {
           "auto: say it loudly where the kernel lacks seccomp or Landlock; require: refuse to start there." },
     { "server.log_level", CONF_ENUM, AT(log_level), .sdef = "info", .choices = "debug|info|warn|error",
       .help = "Lowest level that is written to standard error." },
+    { "server.restart_max", CONF_U64, AT(restart_max_ms), 100, 600000, 10000, .unit = "ms",
+      .help = "A role that dies again and again is started ever later, at most so late." },
     { "imap.listen", CONF_ADDRS, AT(imap_listen), .sdef = ":143", .help = "IMAP with STARTTLS." },
     { "imap.tls_listen", CONF_ADDRS, AT(imap_tls_listen), .sdef = ":993",
       .help = "IMAP over TLS from the first byte." },

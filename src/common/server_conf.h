@@ -9,7 +9,7 @@
 struct server_conf {
     const char *hostname, *data_dir, *run_dir, *key_file, *tls_cert, *tls_key, *user;
     uint32_t sandbox, log_level;
-    uint64_t imap_workers, pop3_workers, mx_workers, content_workers;
+    uint64_t imap_workers, pop3_workers, mx_workers, content_workers, restart_max_ms;
     struct conf_addrs imap_listen, imap_tls_listen, pop3_listen, pop3_tls_listen, mx_listen;
 };
 extern const struct conf_item server_conf_items[];

@@ -29,6 +29,8 @@ const struct conf_item store_conf_items[STORE_CONF_ITEMS] = {
         "How long a session may go on after the store was restarted without a new login."),
     ROW("store.open_mailboxes", mailboxes_open, 16, 1000000, 20000, "mailboxes",
         "Mailboxes attached at the same time; beyond, logins are told to come later."),
+    ROW("store.note_interval", note_ms, 1000, 3600000, 60000, "ms",
+        "So often it is noted, outside of the mailboxes, how far each is: an older file that comes back is an alarm."),
     ROW("store.check_interval", check_days, 0, 3650, 7, "days",
         "An attached mailbox that was not checked for so long is, beside other work: pages, counts, every message. 0: only by letterlock mailbox check."),
     ROW("store.trash_days", trash_days, 0, 36500, 30, "days",

@@ -10,7 +10,6 @@
 #define SPARE_FDS     256u  /* sockets, spools on disk, the notes */
 #define STOP_MS       8000
 #define SWEEP_MS      30000
-#define NOTE_MS       60000
 
 struct store store;
 struct store_conf store_conf;
@@ -49,12 +48,17 @@ static void note_done(struct work_job *j UNUSED)
 /* What the last round gathered is written; then the next one is gathered. */
 static void notes_round(void)
 {
-    if (noting || !store.notes || clock_mono_ms() - noted_ms < NOTE_MS)
+    if (noting || !store.notes || clock_mono_ms() - noted_ms < (int64_t)store_conf.note_ms)
         return;
     noted_ms = clock_mono_ms();
     note_job = (struct work_job){ .run = note_run, .done = note_done };
     noting = work_submit(store.pool, &note_job) == 0;
     actor_boxes_note();
+}
+
+static int64_t sweep_ms(void)
+{
+    return store_conf.note_ms < SWEEP_MS ? (int64_t)store_conf.note_ms : SWEEP_MS;
 }
 
 /* Every half minute: temporary mailboxes that stayed open; once a day: what was set aside long ago. */
@@ -69,7 +73,7 @@ static void sweep_fire(struct timer *t)
         old_job = (struct work_job){ .run = old_run, .done = old_done };
         sweeping = work_submit(store.pool, &old_job) == 0;
     }
-    timer_set(t, SWEEP_MS);
+    timer_set(t, sweep_ms());
 }
 
 static int pools_new(void)
@@ -144,7 +148,7 @@ static int store_start(struct role *r UNUSED)
         e = loop_attach_pool(store.loop, store.derive[i]);
     if (e < 0 || (e = timer_init(&store.sweep, store.loop, sweep_fire)) < 0)
         return e;
-    timer_set(&store.sweep, SWEEP_MS);
+    timer_set(&store.sweep, sweep_ms());
     return 0;
 }
 

@@ -12,7 +12,6 @@
 #define SUPER_LISTEN_MAX 64u
 #define STOP_GRACE_MS    10000
 #define BACKOFF_FIRST_MS 100
-#define BACKOFF_MAX_MS   10000
 #define LIVED_WELL_MS    10000 /* a role that lived so long starts with no back-off again */
 
 enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_READY, CHILD_STOPPING, CHILD_STOPPED };

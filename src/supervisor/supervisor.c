@@ -72,16 +72,15 @@ static void log_death(const struct super *s, const struct child *c, int status)
                   F_U64("exit", WEXITSTATUS(status)));
 }
 
-static void plan_restart(struct child *c, bool well)
+static void plan_restart(const struct super *s, struct child *c, bool well)
 {
-    int64_t now = clock_mono_ms();
+    int64_t now = clock_mono_ms(), max = (int64_t)s->c->server.restart_max_ms;
 
     if (now - c->started_ms >= (well ? BACKOFF_FIRST_MS : LIVED_WELL_MS))
         c->backoff_ms = 0;
     c->start_at_ms = now + c->backoff_ms;
-    c->backoff_ms = c->backoff_ms == 0                   ? BACKOFF_FIRST_MS
-                    : c->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS
-                                                         : c->backoff_ms * 2;
+    c->backoff_ms = c->backoff_ms == 0 ? BACKOFF_FIRST_MS : c->backoff_ms * 2;
+    c->backoff_ms = c->backoff_ms > max ? max : c->backoff_ms;
     c->restarts++;
 }
 
@@ -100,7 +99,7 @@ static void reap(struct super *s)
             fd_close(&c->fd);
             c->state = s->stopping ? CHILD_STOPPED : CHILD_DOWN;
             if (!s->stopping)
-                plan_restart(c, retired(status));
+                plan_restart(s, c, retired(status));
         }
 }
 
@@ -117,7 +116,7 @@ static void start_due(struct super *s)
         if ((r = super_spawn(s, c)) < 0) {
             log_event(LOG_ERROR, "supervisor.spawn_failed", F_Z("role", role_name(c->def->id)), F_ERR(r));
             c->started_ms = now;
-            plan_restart(c, false);
+            plan_restart(s, c, false);
         }
     }
 }

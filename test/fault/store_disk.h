@@ -86,5 +86,5 @@ int drain_one(struct mailbox *box, struct tempbox **t, size_t batch, uint64_t *k
 int box_read(struct mailbox *box, struct world *w);
 /* Every record of every temporary mailbox of `mailbox`, chain and seal checked. */
 int temps_read(const struct disk *d, unsigned mailbox, struct world *w);
-int box_sound(struct mailbox *box); /* db_verify; and parts, their hashes and counts */
+int box_sound(struct mailbox *box); /* mailbox_check finds nothing */
 #endif
