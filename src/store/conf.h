@@ -5,8 +5,8 @@
 
 struct store_conf {
     uint64_t workers, cache_bytes, reader_cache_bytes, staging_bytes, staging_network_bytes, message_bytes,
-        temp_handles, drain_batch, derive_queue, ticket_ms, mailboxes_open, note_ms, check_days, trash_days, junk_days,
-        read_workers, search_workers, handles, handle_bytes;
+        temp_handles, drain_batch, derive_queue, ticket_ms, mailboxes_open, note_ms, check_days, trash_days,
+        junk_days, read_workers, search_workers, handles, handle_bytes;
 };
 
 #define STORE_CONF_ITEMS 19

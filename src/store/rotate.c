@@ -66,8 +66,6 @@ static int box_reopen(struct keyop *k)
     if (r == 0)
         handle_adopt(store.handles, &a->writer, a->box);
     k->rotation.lost = r < 0;
-    if (r == 0 && generation == k->keys.next_generation)
-        memcpy(a->key, k->keys.next_key, KEY_BYTES);
     return r;
 }
 
@@ -88,6 +86,8 @@ static int lane_swap(struct keyop *k)
     if (r < 0)
         actor_log("store.rotation_not_swapped", a, r, NULL);
     k->rotation.exchanged = r == 0;
+    if (r == 0 && a->key) /* whoever opens a handle from now on */
+        memcpy(a->key, k->keys.next_key, KEY_BYTES);
     c = open ? box_reopen(k) : 0;
     return r < 0 ? r : c;
 }
