@@ -26,13 +26,29 @@ bool db_test_fail_allocation(int nth)
     return atomic_exchange(&fail_in, nth) <= 0;
 }
 
+/* SQLite3MultipleCiphers (2.3.5) does not survive a failing allocation in sqlite3_open: with no memory for
+ * its copy of the ciphers' parameters sqlite3mcCloneCodecParameterTable writes through NULL, and when
+ * sqlite3_set_clientdata fails, its destructor has freed the table that mcRegisterCodecExtensions goes on
+ * to use. So whoever opens holds as much as a connection takes: the first allocation that fails gives it
+ * back and tries again, and what is still missing then is taken from what was freed. */
+static _Thread_local void *reserve;
+
+static void *from_reserve(size_t n)
+{
+    if (!reserve)
+        return NULL;
+    free(reserve);
+    reserve = NULL;
+    return malloc(n);
+}
+
 static void *mem_take(int n)
 {
     bool fail =
         atomic_load_explicit(&fail_in, memory_order_relaxed) > 0 && atomic_fetch_sub(&fail_in, 1) == 1;
     char *p = fail ? NULL : malloc((size_t)n + MEM_HEAD);
 
-    if (!p)
+    if (!p && !(p = from_reserve((size_t)n + MEM_HEAD)))
         return NULL;
     memcpy(p, &n, sizeof n);
     return p + MEM_HEAD;
@@ -369,25 +385,18 @@ static void db_free(struct db *db)
     free(db);
 }
 
-/* SQLite3MultipleCiphers does not check its allocations while it makes a connection (2.3.5,
- * sqlite3mcCloneCodecParameterTable), so ask for what a connection takes before it does. */
-static bool memory_for_connection(void)
-{
-    void *volatile probe = malloc(CONNECTION_BYTES);
-
-    free(probe);
-    return probe != NULL;
-}
-
 static int open_connection(struct db *db, const struct db_options *opt)
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW |
                 (opt->flags & DB_READONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
     int rc;
 
-    if (!memory_for_connection())
+    if (!(reserve = malloc(CONNECTION_BYTES)))
         return db_fail_other(db, E_NOMEM, "open the database");
-    if ((rc = sqlite3_open_v2(db->path, &db->s, flags, opt->vfs)) != SQLITE_OK)
+    rc = sqlite3_open_v2(db->path, &db->s, flags, opt->vfs);
+    free(reserve);
+    reserve = NULL;
+    if (rc != SQLITE_OK)
         return (rc & 0xff) == SQLITE_CANTOPEN && access(db->path, F_OK) < 0 && errno == ENOENT
                    ? db_fail_other(db, E_NOTFOUND, "open the database")
                    : db_fail(db, rc, "open the database");

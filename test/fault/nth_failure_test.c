@@ -30,8 +30,7 @@ struct scenario {
     int (*ready)(struct hands *h); /* NULL: nothing */
     int (*run)(struct hands *h);   /* again after an error: goes on where it can */
     void (*expect)(struct world *w);
-    int (*transact)(struct hands *h); /* makes `run` open no file, for failing allocations; NULL: it must
-                                         (SQLite3MultipleCiphers does not survive one in sqlite3_open) */
+    int (*transact)(struct hands *h); /* ready, for failing allocations */
     bool whole;                       /* all or nothing: after an error the world is as before or as after */
 };
 
@@ -215,14 +214,19 @@ static void same_expect(struct world *w)
     (void)w;
 }
 
+static int nothing_ready(struct hands *h UNUSED)
+{
+    return 0;
+}
+
 static const struct scenario scenarios[] = {
     { "append", open_box, append_run, append_expect, open_box, true },
     { "expunge", open_box, expunge_run, expunge_expect, open_box, true },
     { "deliver", NULL, deliver_run, deliver_expect, open_temp, true },
-    { "first delivery", NULL, first_run, first_expect, NULL, true },
+    { "first delivery", NULL, first_run, first_expect, nothing_ready, true },
     { "drain", open_box, drain_run, drain_expect, open_both, false },
     { "slot", keys_ready, slot_run, same_expect, keys_ready, true },
-    { "rotation", keys_ready, rotate_run, same_expect, NULL, true },
+    { "rotation", keys_ready, rotate_run, same_expect, keys_ready, true },
 };
 
 /* ---- judging ----------------------------------------------------------------------------------------- */
@@ -378,10 +382,8 @@ static void test_allocations(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(scenarios); i++) {
         size_t n = 1, failures = 0;
-        bool reached = scenarios[i].transact != NULL;
+        bool reached = true;
 
-        if (!reached)
-            continue;
         for (; reached && n < 40000; n = next_of(n, 50)) {
             struct hands h;
             int r;
