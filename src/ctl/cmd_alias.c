@@ -3,6 +3,7 @@
 #include "lib/base/hex.h"
 #include "proto/directory.pb-c.h"
 #include "proto/store.pb-c.h"
+#include "src/ctl/cmd_account.h"
 #include "src/ctl/cmd_alias.h"
 #include <jansson.h>
 #include <sysexits.h>
@@ -40,22 +41,25 @@ int cmd_alias_add(int argc, char **argv)
 
 static json_t *alias_json(const Directory__Alias *m)
 {
+    struct str account = m->quota && m->quota->account.len ? pb_str(m->quota->account) : STR("");
     char iso[CLOCK_ISO_LEN + 1], id[64] = "";
 
     clock_iso(m->created_ms, iso);
     if (m->mailbox_id.len < sizeof id / 2)
         hex_encode(m->mailbox_id.data, m->mailbox_id.len, id);
-    return json_pack("{s:s%, s:b, s:s, s:s}", "address", m->address.data, m->address.len, "ready",
-                     m->mailbox_id.len > 0, "mailbox", id, "created", iso);
+    return json_pack("{s:s%, s:b, s:s, s:s, s:s%, s:o}", "address", m->address.data, m->address.len, "ready",
+                     m->mailbox_id.len > 0, "mailbox", id, "created", iso, "account", account.p, account.n,
+                     "quota", quota_json(m->quota));
 }
 
 static void print_alias(const Directory__Alias *m)
 {
-    char iso[CLOCK_ISO_LEN + 1];
+    char iso[CLOCK_ISO_LEN + 1], quota[QUOTA_TEXT_MAX];
 
     clock_iso(m->created_ms, iso);
-    printf("%-48.*s %-22s since %.10s\n", (int)m->address.len, (const char *)m->address.data,
-           m->mailbox_id.len ? "ready" : "waits for a password", iso);
+    quota_print(m->quota, quota);
+    printf("%-48.*s %-22s since %.10s  %s\n", (int)m->address.len, (const char *)m->address.data,
+           m->mailbox_id.len ? "ready" : "waits for a password", iso, quota);
 }
 
 static void dump(json_t *j)

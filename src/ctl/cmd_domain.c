@@ -1,7 +1,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "proto/directory.pb-c.h"
-#include "src/ctl/ctl.h"
+#include "src/ctl/cmd_account.h"
 #include <jansson.h>
 #include <sysexits.h>
 
@@ -64,15 +64,19 @@ int cmd_domain_remove(int argc, char **argv)
 
 static void print_domain(const Directory__Domain *d, json_t *list)
 {
-    char iso[CLOCK_ISO_LEN + 1];
+    char iso[CLOCK_ISO_LEN + 1], quota[QUOTA_TEXT_MAX];
+    struct str account = d->quota && d->quota->account.len ? pb_str(d->quota->account) : STR("");
 
+    quota_print(d->quota, quota);
     clock_iso(d->created_ms, iso);
     if (list)
-        json_array_append_new(list, json_pack("{s:s%, s:I, s:s}", "domain", d->domain.data, d->domain.len,
-                                              "aliases", (json_int_t)d->aliases, "created", iso));
+        json_array_append_new(list,
+                              json_pack("{s:s%, s:I, s:s, s:s%, s:o}", "domain", d->domain.data,
+                                        d->domain.len, "aliases", (json_int_t)d->aliases, "created", iso,
+                                        "account", account.p, account.n, "quota", quota_json(d->quota)));
     else
-        printf("%-40.*s %6llu aliases  since %.10s\n", (int)d->domain.len, (const char *)d->domain.data,
-               (unsigned long long)d->aliases, iso);
+        printf("%-40.*s %6llu aliases  since %.10s  %s\n", (int)d->domain.len, (const char *)d->domain.data,
+               (unsigned long long)d->aliases, iso, quota);
 }
 
 int cmd_domain_list(int argc, char **argv)

@@ -29,16 +29,17 @@ static json_t *store_counters(const struct args *a)
     service_patience(s, STORE_WAIT_MS);
     if (service_ask(s, ROLE_STORE, STORE__OP__STATUS, &q.base, &store__status_response__descriptor, &m) < 0)
         return json_null();
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-                     "sessions", (json_int_t)m->sessions, "open_mailboxes", (json_int_t)m->open_mailboxes,
-                     "staged_bytes", (json_int_t)m->staged_bytes, "delivered_open",
-                     (json_int_t)m->delivered_open, "delivered_sealed", (json_int_t)m->delivered_sealed,
-                     "duplicates", (json_int_t)m->duplicates, "drained", (json_int_t)m->drained, "checks",
-                     (json_int_t)m->checks, "check_findings", (json_int_t)m->check_findings, "alarms",
-                     (json_int_t)m->alarms, "retained", (json_int_t)m->retained, "rotations",
-                     (json_int_t)m->rotations, "open_files", (json_int_t)m->open_files, "file_bytes",
-                     (json_int_t)m->file_bytes, "files_opened", (json_int_t)m->files_opened,
-                     "files_given_back", (json_int_t)m->files_given_back);
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+        "sessions", (json_int_t)m->sessions, "open_mailboxes", (json_int_t)m->open_mailboxes, "staged_bytes",
+        (json_int_t)m->staged_bytes, "delivered_open", (json_int_t)m->delivered_open, "delivered_sealed",
+        (json_int_t)m->delivered_sealed, "duplicates", (json_int_t)m->duplicates, "drained",
+        (json_int_t)m->drained, "checks", (json_int_t)m->checks, "check_findings",
+        (json_int_t)m->check_findings, "alarms", (json_int_t)m->alarms, "retained", (json_int_t)m->retained,
+        "rotations", (json_int_t)m->rotations, "open_files", (json_int_t)m->open_files, "file_bytes",
+        (json_int_t)m->file_bytes, "files_opened", (json_int_t)m->files_opened, "files_given_back",
+        (json_int_t)m->files_given_back, "lease_requests", (json_int_t)m->lease_requests, "over_quota",
+        (json_int_t)m->over_quota, "quota_warnings", (json_int_t)m->quota_warnings);
 }
 
 static void print_role(const json_t *one)
@@ -76,6 +77,8 @@ static void print_store(const json_t *store)
     if (number(store, "alarms"))
         printf("ALARMS: %lld (files older than noted, missing or damaged: the log says which)\n",
                number(store, "alarms"));
+    printf("Quotas: %lld refused, %lld warnings, leases asked for %lld times\n", number(store, "over_quota"),
+           number(store, "quota_warnings"), number(store, "lease_requests"));
 }
 
 static void print_status(const json_t *j)

@@ -37,6 +37,22 @@ static const struct command commands[] = {
       "Give the mailbox a new data key under all its passwords: the file is written anew, verified, and takes\n"
       "the old one's place. Sessions pause and go on. Needs as much free space as the mailbox takes, and one of\n"
       "its passwords, on the terminal or as a line of standard input." },
+    { "domain limit", cmd_domain_limit, "domain limit DOMAIN SIZE|none",
+      "What all mailboxes of a domain may hold together: 10G, 512M." },
+    { "alias limit", cmd_alias_limit, "alias limit ADDRESS SIZE|none",
+      "What one mailbox may hold: 10G, 512M." },
+    { "account list", cmd_account_list, "account list [--json]",
+      "Accounts, what they may hold and what they hold." },
+    { "account show", cmd_account_show, "account show NAME [--json]", "One account." },
+    { "account add", cmd_account_add, "account add NAME",
+      "A new account: a pool of space for domains and addresses that are given to it. What is given to\n"
+      "none belongs to the account \"default\"." },
+    { "account give", cmd_account_give, "account give NAME DOMAIN|ADDRESS",
+      "From now on a domain, or a single address, belongs to this account." },
+    { "account limit", cmd_account_limit, "account limit NAME SIZE|none",
+      "What all mailboxes of an account may hold together: 10G, 512M." },
+    { "account remove", cmd_account_remove, "account remove NAME",
+      "An account without domains and addresses is forgotten." },
     { "config", cmd_config, "config [--manual]", "The configuration in effect, with every default." },
     { "server-key copy", cmd_server_key_copy, "server-key copy FILE",
       "Make a copy of the server key under a passphrase, which is asked for or a line of standard input." },

@@ -92,6 +92,17 @@ static int64_t date_of(struct stmt *st, int col)
     return clock_from_iso(s.p, s.n, &ms) ? ms : 0;
 }
 
+/* Columns from `col`: limit_bytes, used, leased, name of the account. */
+static int read_quota(struct arena *a, struct stmt *st, int col, struct quota *out)
+{
+    *out = (struct quota){ .limited = !stmt_is_null(st, col),
+                           .limit = stmt_u64(st, col),
+                           .used = stmt_u64(st, col + 1),
+                           .leased = stmt_u64(st, col + 2),
+                           .account = arena_dup(a, stmt_str(st, col + 3)) };
+    return out->account.p ? 0 : E_NOMEM;
+}
+
 int domain_list(struct db *db, struct arena *a, struct str after, uint32_t limit, struct domain_row **out,
                 size_t *n_out, bool *more_out)
 {
@@ -104,16 +115,22 @@ int domain_list(struct db *db, struct arena *a, struct str after, uint32_t limit
     if (!(rows = ARENA_ARRAY(a, limit, struct domain_row)))
         return E_NOMEM;
     if ((r = stmt_get(db,
-                      "SELECT name, created, (SELECT count(*) FROM alias WHERE domain_id = domain.id) "
-                      "FROM domain WHERE name > ?1 ORDER BY name LIMIT ?2",
+                      "SELECT domain.name, domain.created, "
+                      "(SELECT count(*) FROM alias WHERE domain_id = domain.id), "
+                      "domain.limit_bytes, domain.used, domain.leased, account.name "
+                      "FROM domain JOIN account ON account.id = coalesce(domain.account_id, 1) "
+                      "WHERE domain.name > ?1 ORDER BY domain.name LIMIT ?2",
                       &st)) < 0)
         return r;
     stmt_bind_str(st, 1, after.p ? after : STR(""));
     stmt_bind_i64(st, 2, (int64_t)limit + 1);
     while ((r = stmt_step(st)) > 0 && n < limit) {
-        rows[n] = (struct domain_row){ arena_dup(a, stmt_str(st, 0)), date_of(st, 1), stmt_u64(st, 2) };
-        if (!rows[n++].name.p)
+        rows[n] = (struct domain_row){ .name = arena_dup(a, stmt_str(st, 0)),
+                                       .created_ms = date_of(st, 1),
+                                       .aliases = stmt_u64(st, 2) };
+        if (!rows[n].name.p || read_quota(a, st, 3, &rows[n].quota) < 0)
             return E_NOMEM;
+        n++;
     }
     if (r < 0)
         return r;
@@ -139,7 +156,14 @@ static int read_states(struct db *db, struct arena *a, struct account *acc)
     return r < 0 ? r : 0;
 }
 
-/* Columns: id, address, mailbox_id, created. */
+#define ALIAS_COLUMNS                                                                             \
+    "alias.id, address, mailbox_id, alias.created, alias.limit_bytes, alias.used, alias.leased, " \
+    "account.name"
+#define ALIAS_TABLES                              \
+    "alias JOIN domain ON domain.id = domain_id " \
+    "JOIN account ON account.id = coalesce(alias.account_id, domain.account_id, 1) "
+
+/* ALIAS_COLUMNS. */
 static int read_account(struct arena *a, struct stmt *st, struct account *out)
 {
     struct account acc = { .alias_id = stmt_u64(st, 0), .created_ms = date_of(st, 3) };
@@ -147,7 +171,7 @@ static int read_account(struct arena *a, struct stmt *st, struct account *out)
     acc.address = arena_dup(a, stmt_str(st, 1));
     if (!stmt_is_null(st, 2))
         acc.mailbox_id = arena_dup(a, stmt_str(st, 2));
-    if (!acc.address.p || (!stmt_is_null(st, 2) && !acc.mailbox_id.p))
+    if (!acc.address.p || (!stmt_is_null(st, 2) && !acc.mailbox_id.p) || read_quota(a, st, 4, &acc.quota) < 0)
         return E_NOMEM;
     *out = acc;
     return 0;
@@ -160,8 +184,7 @@ int alias_get(struct db *db, struct arena *a, const struct address *addr, struct
     int r;
 
     if ((r = stmt_get(db,
-                      "SELECT alias.id, address, mailbox_id, alias.created FROM alias "
-                      "JOIN domain ON domain.id = domain_id WHERE domain.name = ?1 AND local = ?2",
+                      "SELECT " ALIAS_COLUMNS " FROM " ALIAS_TABLES "WHERE domain.name = ?1 AND local = ?2",
                       &st)) < 0)
         return r;
     stmt_bind_str(st, 1, addr->domain);
@@ -244,8 +267,7 @@ int alias_list(struct db *db, struct arena *a, struct str domain, const struct a
     if (!(rows = ARENA_ARRAY(a, limit, struct account)))
         return E_NOMEM;
     if ((r = stmt_get(db,
-                      "SELECT alias.id, address, mailbox_id, alias.created FROM alias "
-                      "JOIN domain ON domain.id = domain_id "
+                      "SELECT " ALIAS_COLUMNS " FROM " ALIAS_TABLES
                       "WHERE (domain.name, local) > (?1, ?2) AND (?3 = '' OR domain.name = ?3) "
                       "ORDER BY domain.name, local LIMIT ?4",
                       &st)) < 0)

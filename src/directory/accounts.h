@@ -13,17 +13,26 @@
 #define KEY_STATE_MAX  256u
 #define LIST_MAX       1000u
 
+/* What one scope may hold and holds. */
+struct quota {
+    bool limited;
+    uint64_t limit, used, leased;
+    struct str account; /* its name; of domains and aliases */
+};
+
 struct account {
     uint64_t alias_id;
     struct str address, mailbox_id;        /* mailbox_id empty: none yet */
     struct str states[KEY_STATES_MAX + 1]; /* the committed one first */
     size_t nstates;
     int64_t created_ms;
+    struct quota quota;
 };
 struct domain_row {
     struct str name;
     int64_t created_ms;
     uint64_t aliases;
+    struct quota quota;
 };
 
 /* Bring the schema to this program's version; `why` says what is wrong with the file. */

@@ -8,7 +8,8 @@
 #include "lib/base/log.h"
 #include "src/common/role.h"
 
-#define QUEUE_MAX 20000u /* requests waiting; more are told to come again */
+#define QUEUE_MAX  20000u /* requests waiting; more are told to come again */
+#define STORES_MAX 64u
 
 static struct {
     struct role *role;
@@ -18,6 +19,7 @@ static struct {
     struct cache *cache;
     size_t pending;
     bool stopping;
+    struct rpc_peer *stores[STORES_MAX]; /* told when limits change */
 } dir;
 
 struct job {
@@ -52,6 +54,15 @@ static void job_run(struct work_job *w)
     }
 }
 
+static void limits_tell(void)
+{
+    Directory__Empty e = DIRECTORY__EMPTY__INIT;
+
+    for (size_t i = 0; i < STORES_MAX; i++)
+        if (dir.stores[i] && rpc_push(dir.stores[i], DIRECTORY__EVENT__LIMITS_CHANGED, &e.base) < 0)
+            log_event(LOG_WARN, "directory.store_does_not_read");
+}
+
 static void job_done(struct work_job *w)
 {
     struct job *j = CONTAINER_OF(w, struct job, work);
@@ -61,6 +72,8 @@ static void job_done(struct work_job *w)
         cache_clear(dir.cache);
     else if (j->status == 0 && j->answer.cache_as.n > 0)
         cache_put(dir.cache, j->answer.cache_as, j->answer.body);
+    if (j->op->limits && j->status == 0)
+        limits_tell();
     dir.pending--;
     rpc_reply(j->q, j->status, j->status == 0 ? j->answer.body : NULL,
               NULL); /* frees j with the request's arena */
@@ -119,8 +132,38 @@ static const struct rpc_op ops[] = {
     [DIRECTORY__OP__KEYSTATE_PREPARE] = { run_op, FROM(STORE), 0, NULL },
     [DIRECTORY__OP__KEYSTATE_COMMIT] = { run_op, FROM(STORE), 0, NULL },
     [DIRECTORY__OP__MAILBOX_BIND] = { run_op, FROM(STORE), 0, NULL },
+    [DIRECTORY__OP__LEASE] = { run_op, FROM(STORE), 0, NULL },
+    [DIRECTORY__OP__LIMIT_SET] = { run_op, FROM(CTL), 0, NULL },
+    [DIRECTORY__OP__ACCOUNT_ADD] = { run_op, FROM(CTL), 0, NULL },
+    [DIRECTORY__OP__ACCOUNT_LIST] = { run_op, FROM(CTL), 0, NULL },
+    [DIRECTORY__OP__ACCOUNT_REMOVE] = { run_op, FROM(CTL), 0, NULL },
+    [DIRECTORY__OP__ACCOUNT_GIVE] = { run_op, FROM(CTL), 0, NULL },
 };
-static const struct rpc_service service = { .name = "directory", .ops = ops, .nops = ARRAY_LEN(ops) };
+
+static void peer_change(struct rpc_peer *p, struct rpc_peer *from, struct rpc_peer *to)
+{
+    if (rpc_peer_role(p) != ROLE_STORE)
+        return;
+    for (size_t i = 0; i < STORES_MAX; i++)
+        if (dir.stores[i] == from) {
+            dir.stores[i] = to;
+            return;
+        }
+}
+
+static void peer_up(void *ctx UNUSED, struct rpc_peer *p)
+{
+    peer_change(p, NULL, p);
+}
+
+static void peer_gone(void *ctx UNUSED, struct rpc_peer *p)
+{
+    peer_change(p, p, NULL);
+}
+
+static const struct rpc_service service = {
+    .name = "directory", .ops = ops, .nops = ARRAY_LEN(ops), .peer_up = peer_up, .peer_gone = peer_gone
+};
 
 static int open_db(const uint8_t key[DB_KEY_BYTES])
 {

@@ -251,6 +251,152 @@ static void test_cache(void **state)
     arena_release(&a);
 }
 
+/* ---- limits and leases ---- */
+
+#define BOX_A "\1\2\3\4\5\6\7\10\11\12\13\14"
+#define BOX_B "\2\2\3\4\5\6\7\10\11\12\13\14"
+
+static Directory__LeaseResponse *lease(struct db *db, struct arena *a, const char *box, uint64_t generation,
+                                       uint64_t leased, uint64_t used, uint64_t need, bool only)
+{
+    Directory__LeasePart part = DIRECTORY__LEASE_PART__INIT, *parts[1] = { &part };
+    Directory__LeaseRequest q = DIRECTORY__LEASE_REQUEST__INIT;
+    Directory__LeaseResponse *m = NULL;
+
+    part.generation = generation;
+    part.leased = leased;
+    part.used = used;
+    part.messages = used ? 1 : 0;
+    q.mailbox_id = str_pb(str_of(box, 12));
+    q.parts = parts;
+    q.n_parts = 1;
+    q.need = need;
+    q.only = only;
+    CHECK(ask(db, a, DIRECTORY__OP__LEASE, &q.base, &m) == 0);
+    return m;
+}
+
+static void limit(struct db *db, struct arena *a, Directory__LeaseScope__Kind kind, const char *name,
+                  bool limited, uint64_t bytes)
+{
+    Directory__LimitRequest q = DIRECTORY__LIMIT_REQUEST__INIT;
+
+    q.kind = kind;
+    q.name = str_pb(str_from(name));
+    q.limited = limited;
+    q.limit = bytes;
+    CHECK(ask(db, a, DIRECTORY__OP__LIMIT_SET, &q.base, NULL) == 0);
+}
+
+static void two_boxes(struct db *db, struct arena *a)
+{
+    static const char *const names[] = { "a@example.test", "b@example.test" };
+    Directory__DomainRequest d = DIRECTORY__DOMAIN_REQUEST__INIT;
+
+    d.domain = str_pb(STR("example.test"));
+    CHECK(ask(db, a, DIRECTORY__OP__DOMAIN_ADD, &d.base, NULL) == 0);
+    for (size_t i = 0; i < 2; i++) {
+        Directory__AliasRequest q = DIRECTORY__ALIAS_REQUEST__INIT;
+        Directory__BindRequest b = DIRECTORY__BIND_REQUEST__INIT;
+        Directory__Alias *m = NULL;
+
+        q.address = str_pb(str_from(names[i]));
+        CHECK(ask(db, a, DIRECTORY__OP__ALIAS_ADD, &q.base, &m) == 0);
+        b.alias_id = m->alias_id;
+        b.mailbox_id = str_pb(str_of(i ? BOX_B : BOX_A, 12));
+        b.key_state = str_pb(STR("0123456789abcdef"));
+        CHECK(ask(db, a, DIRECTORY__OP__MAILBOX_BIND, &b.base, NULL) == 0);
+    }
+}
+
+static void account(struct db *db, struct arena *a, uint64_t leased, uint64_t used)
+{
+    Directory__ListRequest q = DIRECTORY__LIST_REQUEST__INIT;
+    Directory__AccountListResponse *m = NULL;
+
+    q.domain = str_pb(STR("default"));
+    CHECK(ask(db, a, DIRECTORY__OP__ACCOUNT_LIST, &q.base, &m) == 0);
+    CHECK(m->n_accounts == 1 && m->accounts[0]->quota->leased == leased &&
+          m->accounts[0]->quota->used == used);
+}
+
+static void test_leases(void **state)
+{
+    struct arena a = { .max = MIB(1) };
+    struct db *db = NULL;
+    Directory__LeaseResponse *m;
+
+    (void)state;
+    CHECK(db_open_memory(&db) == 0 && accounts_migrate(db, NULL) == 0);
+    two_boxes(db, &a);
+    m = lease(db, &a, BOX_A, 0, 0, 1000, 500, false);
+    CHECK(!m->limited && m->leased == 1000); /* no limit: what is used is on the books, no more */
+    CHECK(!resolve(db, &a, "a@example.test")->limited);
+    limit(db, &a, DIRECTORY__LEASE_SCOPE__KIND__ACCOUNT, "default", true, MIB(1));
+    m = lease(db, &a, BOX_A, 0, 1000, 1000, 500, false);
+    CHECK(m->limited && m->leased == 1500 + (MIB(1) - 1500) / 8);
+    account(db, &a, m->leased, 1000);
+    CHECK(lease(db, &a, BOX_A, 0, 1000, 1000, 500, false)->leased == m->leased); /* repeated: the same */
+    account(db, &a, m->leased, 1000);
+    m = lease(db, &a, BOX_B, 7, 0, 0, MIB(1), false);
+    CHECK(m->leased == 0 && !m->never && m->n_unused == 1); /* refused, and told who could give */
+    CHECK(lease(db, &a, BOX_B, 7, 0, 0, MIB(1) + 1, false)->never);
+    CHECK(resolve(db, &a, "b@example.test")->limit == MIB(1));
+    lease(db, &a, BOX_A, 0, 1000, 1000, 0, false); /* gives back */
+    account(db, &a, 1000, 1000);
+    CHECK(resolve(db, &a, "b@example.test")->room == MIB(1) - 1000);
+    m = lease(db, &a, BOX_B, 7, 0, 0, MIB(1) - 1000, false);
+    CHECK(m->leased == MIB(1) - 1000 && resolve(db, &a, "b@example.test")->room == MIB(1) - 1000);
+    CHECK(resolve(db, &a, "a@example.test")->room == 0);
+    m = lease(db, &a, BOX_B, 0, 0, 100, 0, true); /* drained: the temporary part is gone */
+    CHECK(m->n_scopes == 1 && m->scopes[0]->taken == 1100);
+    account(db, &a, 1100, 1100);
+    limit(db, &a, DIRECTORY__LEASE_SCOPE__KIND__ALIAS, "b@example.test", true, 50);
+    m = lease(db, &a, BOX_B, 0, 100, 100, 1, false);
+    CHECK(m->leased == 100 && m->n_scopes == 2); /* over already: keeps what it uses, gets no more */
+    limit(db, &a, DIRECTORY__LEASE_SCOPE__KIND__ALIAS, "b@example.test", false, 0);
+    limit(db, &a, DIRECTORY__LEASE_SCOPE__KIND__DOMAIN, "example.test", true, 0);
+    CHECK(resolve(db, &a, "b@example.test")->limited && resolve(db, &a, "b@example.test")->room == 0);
+    db_close(&db);
+    arena_release(&a);
+}
+
+static void test_accounts(void **state)
+{
+    Directory__AccountRequest q = DIRECTORY__ACCOUNT_REQUEST__INIT;
+    Directory__AliasRequest gone = DIRECTORY__ALIAS_REQUEST__INIT;
+    struct arena a = { .max = MIB(1) };
+    struct db *db = NULL;
+
+    (void)state;
+    CHECK(db_open_memory(&db) == 0 && accounts_migrate(db, NULL) == 0);
+    two_boxes(db, &a);
+    lease(db, &a, BOX_A, 0, 0, 1000, 0, false);
+    lease(db, &a, BOX_B, 0, 0, 200, 0, false);
+    account(db, &a, 1200, 1200);
+    q.name = str_pb(STR("acme"));
+    CHECK(ask(db, &a, DIRECTORY__OP__ACCOUNT_ADD, &q.base, NULL) == 0);
+    CHECK(ask(db, &a, DIRECTORY__OP__ACCOUNT_ADD, &q.base, NULL) == E_EXISTS);
+    q.member = str_pb(STR("b@example.test"));
+    CHECK(ask(db, &a, DIRECTORY__OP__ACCOUNT_GIVE, &q.base, NULL) == 0);
+    account(db, &a, 1000, 1000);
+    CHECK(ask(db, &a, DIRECTORY__OP__ACCOUNT_REMOVE, &q.base, NULL) == E_BUSY);
+    q.member = str_pb(STR("example.test"));
+    CHECK(ask(db, &a, DIRECTORY__OP__ACCOUNT_GIVE, &q.base, NULL) == 0);
+    account(db, &a, 0, 0);
+    q.name = str_pb(STR("default"));
+    CHECK(ask(db, &a, DIRECTORY__OP__ACCOUNT_GIVE, &q.base, NULL) == 0); /* b stays where it was put */
+    account(db, &a, 1000, 1000);
+    CHECK(ask(db, &a, DIRECTORY__OP__ACCOUNT_REMOVE, &q.base, NULL) == E_DENIED);
+    q.name = str_pb(STR("no name"));
+    CHECK(ask(db, &a, DIRECTORY__OP__ACCOUNT_ADD, &q.base, NULL) == E_SYNTAX);
+    gone.address = str_pb(STR("a@example.test"));
+    CHECK(ask(db, &a, DIRECTORY__OP__ALIAS_REMOVE, &gone.base, NULL) == 0);
+    account(db, &a, 0, 0);
+    db_close(&db);
+    arena_release(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +405,8 @@ int main(void)
         cmocka_unit_test(test_life_of_an_alias),
         cmocka_unit_test(test_lists_page),
         cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_leases),
+        cmocka_unit_test(test_accounts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

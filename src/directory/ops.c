@@ -3,9 +3,9 @@
 #include "lib/base/errors.h"
 #include "lib/rpc/rpc.h"
 #include "lib/smtp/path.h"
+#include "src/directory/leases.h"
 
-/* A message of its kind in the arena, initialised. */
-static void *message_new(struct arena *a, const ProtobufCMessageDescriptor *d)
+void *directory_message(struct arena *a, const ProtobufCMessageDescriptor *d)
 {
     ProtobufCMessage *m = arena_alloc(a, d->sizeof_message);
 
@@ -22,7 +22,7 @@ static int answer(struct directory_answer *out, void *message)
 
 static int answer_empty(struct arena *a, struct directory_answer *out)
 {
-    return answer(out, message_new(a, &directory__empty__descriptor));
+    return answer(out, directory_message(a, &directory__empty__descriptor));
 }
 
 static int states_of(struct arena *a, const struct account *acc, ProtobufCBinaryData **out)
@@ -36,7 +36,7 @@ static int states_of(struct arena *a, const struct account *acc, ProtobufCBinary
 
 static int alias_message(struct arena *a, const struct account *acc, Directory__Alias **out)
 {
-    Directory__Alias *m = message_new(a, &directory__alias__descriptor);
+    Directory__Alias *m = directory_message(a, &directory__alias__descriptor);
 
     if (!m || states_of(a, acc, &m->key_states) < 0)
         return E_NOMEM;
@@ -45,6 +45,8 @@ static int alias_message(struct arena *a, const struct account *acc, Directory__
     m->address = str_pb(acc->address);
     m->mailbox_id = str_pb(acc->mailbox_id);
     m->created_ms = acc->created_ms;
+    if (!(m->quota = directory_quota(a, &acc->quota)))
+        return E_NOMEM;
     *out = m;
     return 0;
 }
@@ -62,7 +64,7 @@ static int answer_alias(struct arena *a, const struct account *acc, struct direc
 static int run_status(struct db *db, struct arena *a, const void *request UNUSED,
                       struct directory_answer *out)
 {
-    Directory__StatusResponse *m = message_new(a, &directory__status_response__descriptor);
+    Directory__StatusResponse *m = directory_message(a, &directory__status_response__descriptor);
     int r = m ? accounts_count(db, &m->domains, &m->aliases) : E_NOMEM;
 
     return r < 0 ? r : answer(out, m);
@@ -104,9 +106,10 @@ static int resolve_missing(struct db *db, struct str domain, Directory__ResolveR
 static int run_resolve(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
 {
     const Directory__ResolveRequest *q = request;
-    Directory__ResolveResponse *m = message_new(a, &directory__resolve_response__descriptor);
+    Directory__ResolveResponse *m = directory_message(a, &directory__resolve_response__descriptor);
     struct account acc = { .alias_id = 0 };
     struct address addr = { .domain = STR_NONE };
+    struct lease_room room;
     int r;
 
     if (!m)
@@ -132,7 +135,12 @@ static int run_resolve(struct db *db, struct arena *a, const void *request, stru
     m->mailbox_id = str_pb(acc.mailbox_id);
     m->result = acc.mailbox_id.n ? DIRECTORY__RESOLVE_RESPONSE__RESULT__OK
                                  : DIRECTORY__RESOLVE_RESPONSE__RESULT__NOT_READY;
-    if (acc.mailbox_id.n)
+    if ((r = lease_room(db, acc.alias_id, &room)) < 0)
+        return r;
+    m->limited = room.limited;
+    m->room = room.room;
+    m->limit = room.limit;
+    if (acc.mailbox_id.n && !room.limited) /* how much is left changes without our being told */
         out->cache_as = resolve_cache_key(a, request);
     return answer(out, m);
 }
@@ -140,7 +148,7 @@ static int run_resolve(struct db *db, struct arena *a, const void *request, stru
 static int run_domain_list(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
 {
     const Directory__ListRequest *q = request;
-    Directory__DomainListResponse *m = message_new(a, &directory__domain_list_response__descriptor);
+    Directory__DomainListResponse *m = directory_message(a, &directory__domain_list_response__descriptor);
     struct domain_row *rows = NULL;
     bool more = false;
     size_t n = 0;
@@ -151,11 +159,13 @@ static int run_domain_list(struct db *db, struct arena *a, const void *request, 
     if (!(m->domains = ARENA_ARRAY(a, n + 1, Directory__Domain *)))
         return E_NOMEM;
     for (size_t i = 0; i < n; i++) {
-        if (!(m->domains[i] = message_new(a, &directory__domain__descriptor)))
+        if (!(m->domains[i] = directory_message(a, &directory__domain__descriptor)))
             return E_NOMEM;
         m->domains[i]->domain = str_pb(rows[i].name);
         m->domains[i]->created_ms = rows[i].created_ms;
         m->domains[i]->aliases = rows[i].aliases;
+        if (!(m->domains[i]->quota = directory_quota(a, &rows[i].quota)))
+            return E_NOMEM;
     }
     m->n_domains = n;
     m->more = more;
@@ -165,7 +175,7 @@ static int run_domain_list(struct db *db, struct arena *a, const void *request, 
 static int run_alias_list(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
 {
     const Directory__ListRequest *q = request;
-    Directory__AliasListResponse *m = message_new(a, &directory__alias_list_response__descriptor);
+    Directory__AliasListResponse *m = directory_message(a, &directory__alias_list_response__descriptor);
     struct address after;
     struct account *rows = NULL;
     struct str domain = STR_NONE;
@@ -316,6 +326,18 @@ const struct directory_op *directory_op_of(uint32_t op)
                                              run_commit, true },
         [DIRECTORY__OP__MAILBOX_BIND] = { "mailbox_bind", &directory__bind_request__descriptor, run_bind,
                                           true },
+        [DIRECTORY__OP__LEASE] = { "lease", &directory__lease_request__descriptor, directory_run_lease,
+                                   false },
+        [DIRECTORY__OP__LIMIT_SET] = { "limit_set", &directory__limit_request__descriptor,
+                                       directory_run_limit, true, true },
+        [DIRECTORY__OP__ACCOUNT_ADD] = { "account_add", &directory__account_request__descriptor,
+                                         directory_run_account_add, true },
+        [DIRECTORY__OP__ACCOUNT_LIST] = { "account_list", &directory__list_request__descriptor,
+                                          directory_run_account_list, false },
+        [DIRECTORY__OP__ACCOUNT_REMOVE] = { "account_remove", &directory__account_request__descriptor,
+                                            directory_run_account_remove, true },
+        [DIRECTORY__OP__ACCOUNT_GIVE] = { "account_give", &directory__account_request__descriptor,
+                                          directory_run_account_give, true, true },
     };
 
     return op < ARRAY_LEN(ops) && ops[op].run ? &ops[op] : NULL;

@@ -16,9 +16,24 @@ struct directory_op {
     const ProtobufCMessageDescriptor *request;
     int (*run)(struct db *db, struct arena *a, const void *request, struct directory_answer *out);
     bool changes;
+    bool limits; /* changes what the store was told of limits */
 };
 /* NULL for a number that is no operation. */
 const struct directory_op *directory_op_of(uint32_t op);
 /* What a ResolveRequest's answer is remembered under; empty when the address is none. */
 struct str resolve_cache_key(struct arena *a, const void *request);
+
+/* ---- for the files of this module ---- */
+/* A message of its kind in the arena, initialised; NULL. */
+void *directory_message(struct arena *a, const ProtobufCMessageDescriptor *d);
+Directory__Quota *directory_quota(struct arena *a, const struct quota *q);
+/* quota_ops.c */
+#define DIRECTORY_RUN(name) \
+    int name(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+DIRECTORY_RUN(directory_run_lease);
+DIRECTORY_RUN(directory_run_limit);
+DIRECTORY_RUN(directory_run_account_add);
+DIRECTORY_RUN(directory_run_account_list);
+DIRECTORY_RUN(directory_run_account_remove);
+DIRECTORY_RUN(directory_run_account_give);
 #endif

@@ -26,7 +26,9 @@ static void status_item(struct imap_conn *c, enum status_item item, const Store_
     case STATUS_APPENDLIMIT:
         resp_printf(&c->w, "%llu", (unsigned long long)c->srv->conf.max_message_bytes);
         break;
-    case STATUS_DELETED_STORAGE:
+    case STATUS_DELETED_STORAGE: /* RFC 9208 4.1.4: in units of 1024 octets */
+        resp_printf(&c->w, "%llu", (unsigned long long)(f->deleted_bytes + 1023) / 1024);
+        break;
     case STATUS_ITEMS: resp_z(&c->w, "0"); break;
     }
 }
@@ -349,8 +351,6 @@ int imap_cmd_status(struct imap_conn *c, struct args *a)
         return r == E_RANGE ? E_NOTFOUND : r;
     if (l->status & BIT(STATUS_HIGHESTMODSEQ))
         c->condstore = true; /* RFC 7162 3.1: it enables */
-    if (l->status & BIT(STATUS_DELETED_STORAGE))
-        return E_UNSUPPORTED;
     m.session = imap_session(c);
     m.name = str_pb(name);
     m.counts = true;

@@ -87,6 +87,7 @@ static void resolved(struct imap_conn *c, int status, struct str body)
     m.n_key_states = who->n_key_states;
     m.key_states = who->key_states;
     m.network = c->network;
+    m.limited = who->limited;
     if ((status = imap_ask_store(c, STORE__OP__ATTACH, &m.base, false, attached)) < 0)
         login_failed(c, status);
 }

@@ -273,6 +273,8 @@ void imap_continue(struct imap_conn *c)
         if (c->step) {
             if (c->step(c))
                 c->step = NULL;
+        } else if ((c->finishing || imap_idling(c)) && c->quota_percent) {
+            imap_tell_quota(c);
         } else if ((c->finishing || imap_idling(c)) && imap_updates_due(c)) {
             if (!imap_updates_step(c))
                 return;

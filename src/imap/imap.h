@@ -122,7 +122,8 @@ struct imap_conn {
     int64_t login_began_ms;
     unsigned logins_failed;
     bool login_wait;
-    struct view *view; /* of the selected folder */
+    uint32_t quota_percent; /* a limit is nearly reached, and this was not told yet; 0: nothing */
+    struct view *view;      /* of the selected folder */
     /* enabled, for the rest of the connection (RFC 7162): flags are told with MODSEQ; and what went as
      * VANISHED */
     bool condstore, qresync;
@@ -182,6 +183,10 @@ void imap_link_event(struct imap_server *s, struct rpc_link *l, uint32_t event, 
 MUST_CHECK int imap_session_set(struct imap_conn *c, struct str body);
 void imap_session_end(struct imap_conn *c);
 
+/* ---- cmd_quota.c ---- */
+/* "* NO [OVERQUOTA] …" when a limit is nearly reached (RFC 9208 4.3.1). */
+void imap_tell_quota(struct imap_conn *c);
+
 /* ---- updates.c ---- */
 bool imap_updates_due(const struct imap_conn *c);
 /* Write some, or ask for them. 1: go on at once, 0: wait for an answer. */
@@ -210,6 +215,7 @@ imap_cmd_fn imap_cmd_append, imap_cmd_authenticate, imap_cmd_cancelupdate, imap_
     imap_cmd_noop, imap_cmd_rename, imap_cmd_search, imap_cmd_select, imap_cmd_sort, imap_cmd_starttls,
     imap_cmd_thread, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe, imap_cmd_unauthenticate,
     imap_cmd_unselect, imap_cmd_unsubscribe;
+imap_cmd_fn imap_cmd_getquota, imap_cmd_getquotaroot;
 void imap_sasl_line(struct imap_conn *c, struct str line);
 void imap_idle_line(struct imap_conn *c, struct str line);
 void imap_login_timer(struct imap_conn *c);

@@ -249,6 +249,20 @@ static void renewed(struct imap_server *s, struct str body)
     arena_release(&a);
 }
 
+static void quota_step(struct imap_server *s, struct str body)
+{
+    struct arena a = { .max = KIB(4) };
+    Store__QuotaStepEvent *m = RPC_UNPACK(&a, body, store__quota_step_event);
+    struct imap_conn *c = m ? conn_of(s, pb_str(m->session)) : NULL;
+
+    if (c) {
+        c->quota_percent = m->percent;
+        if (imap_idling(c))
+            imap_continue(c);
+    }
+    arena_release(&a);
+}
+
 void imap_link_event(struct imap_server *s, struct rpc_link *l, uint32_t event, struct str body)
 {
     if (l != s->store)
@@ -259,4 +273,6 @@ void imap_link_event(struct imap_server *s, struct rpc_link *l, uint32_t event, 
         ended(s, body);
     else if (event == STORE__EVENT__SESSION_RENEWED)
         renewed(s, body);
+    else if (event == STORE__EVENT__QUOTA_STEP)
+        quota_step(s, body);
 }

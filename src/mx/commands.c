@@ -37,6 +37,8 @@ static const struct smtp_reply
     no_relay = { 550, "5.7.1", "That domain is not ours: no relaying" },
     no_ready = { 450, "4.2.1", "That mailbox is not ready yet, try later" },
     no_later = { 451, "4.3.0", "Temporary trouble on our side, try later" },
+    no_room = { 452, "4.2.2", "That mailbox is full, try later" },
+    no_fit = { 552, "5.2.2", "That message is larger than all that mailbox may hold" },
     no_guessing = { 421, "4.7.0", "Too many unknown recipients, closing" };
 
 static void cmd_hello(struct mx_session *s, const struct smtp_command *c)
@@ -146,7 +148,11 @@ void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, 
     case MX_NOT_READY: mx_say(s, &no_ready); return;
     case MX_FOUND: break;
     }
-    if (mx_message_add(&s->m, &s->arena, &s->pending, box) < 0)
+    if (box->limited && s->m.size_declared > box->limit)
+        mx_say(s, &no_fit); /* for ever: nothing that is removed there would help */
+    else if (box->limited && (box->room == 0 || s->m.size_declared > box->room))
+        mx_say(s, &no_room);
+    else if (mx_message_add(&s->m, &s->arena, &s->pending, box) < 0)
         mx_say(s, &no_later);
     else
         mx_say(s, &say_rcpt_ok);

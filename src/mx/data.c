@@ -283,14 +283,18 @@ void mx_session_staged(struct mx_session *s, int status, uint64_t bytes)
 
 void mx_session_delivered(struct mx_session *s, int status, struct str queue_id, uint32_t duplicates)
 {
-    static const struct smtp_reply full = { 452, "4.2.2", "A mailbox is full, try later" };
+    static const struct smtp_reply full = { 452, "4.2.2", "A mailbox is full, try later" },
+                                   no_fit = { 552, "5.2.2", "Larger than all that mailbox may hold" };
     CLEANUP(buf_release) struct buf text = { .max = 200 };
 
     if (s->state != MX_ST_STORING)
         return;
     if (status < 0) { /* whatever it was, the sender keeps the message and comes again */
         log_event(LOG_WARN, "mx.deliver_failed", F_Z("id", s->m.id), F_ERR(status));
-        refuse_message(s, status == E_QUOTA ? &full : &say_later, error_name(status));
+        const struct smtp_reply *no = status == E_QUOTA || status == E_TOO_BIG ? &full : &say_later;
+
+        /* Among several recipients some have it by now: "never" would tell them all the same. */
+        refuse_message(s, status == E_TOO_BIG && s->m.nrcpt == 1 ? &no_fit : no, error_name(status));
         return;
     }
     log_event(LOG_INFO, "mx.accepted", F_Z("id", s->m.id), F_STR("queue_id", queue_id),

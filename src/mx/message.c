@@ -55,6 +55,7 @@ int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path
         return E_NOMEM;
     if ((e = mx_path_dup(a, path, &r->path)) < 0)
         return e;
+    r->mailbox.limited = box->limited;
     r->mailbox.id = arena_dup(a, box->id);
     r->mailbox.address = arena_dup(a, box->address);
     if (!r->mailbox.id.p || !r->mailbox.address.p)

@@ -18,6 +18,8 @@ struct mx_mailbox {
     struct str id, address;
     struct str key_states[MX_KEY_STATES_MAX];
     size_t nkey_states;
+    bool limited;         /* by a quota: then */
+    uint64_t room, limit; /* bytes that may still come, as far as is known; what can never fit */
 };
 
 struct mx_recipient {

@@ -74,6 +74,9 @@ static int mailbox_of(const Directory__ResolveResponse *m, struct mx_mailbox *bo
     if (m->mailbox_id.len != MAILBOX_ID || m->n_key_states > MX_KEY_STATES_MAX || m->address.len == 0)
         return E_BUG;
     *box = (struct mx_mailbox){ .id = pb_str(m->mailbox_id), .address = pb_str(m->address) };
+    box->limited = m->limited;
+    box->room = m->room;
+    box->limit = m->limit;
     for (size_t i = 0; i < m->n_key_states; i++) {
         if (m->key_states[i].len > MX_KEY_STATE_MAX || m->key_states[i].len == 0)
             return E_BUG;
@@ -207,6 +210,7 @@ static int recipient_fill(struct arena *a, const struct mx_message *m, const str
     out->mailbox_id = str_pb(r->mailbox.id);
     out->address = str_pb(r->mailbox.address);
     out->prepend = str_pb(prepend);
+    out->limited = r->mailbox.limited;
     out->n_key_states = r->mailbox.nkey_states;
     out->key_states = ARENA_ARRAY(a, r->mailbox.nkey_states + 1, ProtobufCBinaryData);
     if (!out->key_states)

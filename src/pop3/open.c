@@ -189,6 +189,7 @@ static void resolved(void *ctx, int status, struct str body)
     q.n_key_states = who->n_key_states;
     q.key_states = who->key_states;
     q.network = c->s.network;
+    q.limited = who->limited;
     if ((status = ask(c, ROLE_STORE, STORE__OP__ATTACH, &q.base, attached)) < 0)
         failed(c, status);
 }

@@ -103,9 +103,16 @@ static int box_take(struct actor *a, bool open)
     int r = handle_take(store.handles, &a->writer, open ? box_open_again : NULL, a);
 
     a->box = a->writer.box;
+    if (a->box && a->lane_hint)
+        mailbox_quota_hint(a->box);
     if (r == 0)
         noting_box_check(a);
     return r < 0 ? r : 0;
+}
+
+int actor_box_open(struct actor *a)
+{
+    return a->box ? 0 : box_take(a, true);
 }
 
 /* After it. What it left may be closed from here on, by any thread. */
@@ -118,7 +125,11 @@ static void box_give(struct actor *a)
 
 void actor_handle_closing(struct handle *h)
 {
-    if (!h->reader)
+    struct actor *a = h->reader ? NULL : CONTAINER_OF(h, struct actor, writer);
+
+    if (a && mailbox_quota_get(h->box, &a->quota_seen) < 0)
+        a->quota_seen.folders = 0;
+    if (a)
         noting_box_of(CONTAINER_OF(h, struct actor, writer), h->box);
 }
 
@@ -256,6 +267,17 @@ static void wal_tell(struct job *j)
         j->wal_frames = a->wal_frames = frames;
 }
 
+/* Where a limit presses, room that was made is reported: others wait for it. */
+static void quota_look(struct group *g, struct job *first)
+{
+    struct quota_count q;
+
+    if (!g->a->lane_limited || mailbox_quota_get(g->a->box, &q) < 0)
+        return;
+    first->shrunk = q.used < g->a->quota_used;
+    g->a->quota_used = q.used;
+}
+
 static void group_run(struct work_job *w)
 {
     struct job *first = job_of(w);
@@ -276,6 +298,7 @@ static void group_run(struct work_job *w)
         if (!g.open)
             tempbox_close(&g.a->temp); /* opened anew by the next one */
     } else if (g.open) {
+        quota_look(&g, ears);
         ears->nchanges = mailbox_changes_take(g.a->box, ears->changes, ARRAY_LEN(ears->changes));
         wal_tell(ears);
     }
@@ -408,6 +431,12 @@ static void lru_use(struct actor *a)
         lru_close(store.temp_lru);
 }
 
+void actor_temp_used(struct actor *a)
+{
+    if (a->state == ACTOR_CLOSED)
+        lru_use(a);
+}
+
 void actor_temps_close(void)
 {
     while (store.temp_lru)
@@ -470,6 +499,8 @@ static void job_done(struct work_job *w)
         news_tell(a, j->changes, j->nchanges);
     else if (j->leader && (j->kind == JOB_WRITE || j->kind == JOB_DELIVER))
         news_forget(a);
+    if (j->leader && j->shrunk && a->lease.tight)
+        lease_report(a, true);
     a->written |= j->leader && j->kind != JOB_READ && j->nchanges;
     index_want(a, j->leader && j->kind != JOB_READ && j->nchanges);
     if (j->kind == JOB_DELIVER && j->leader && a->state == ACTOR_CLOSED)
@@ -522,7 +553,7 @@ int actor_submit(struct actor *a, struct job *j)
 
     j->actor = a;
     j->work = (struct work_job){ .run = groups(&j->work) ? group_run : alone_run, .done = job_done };
-    j->leader = false;
+    j->leader = j->shrunk = false;
     j->nchanges = 0;
     j->wal_frames = 0;
     if (j->kind == JOB_READ) {

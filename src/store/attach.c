@@ -119,6 +119,7 @@ static void attach_finish(struct attach *t, uint16_t slot)
     }
     attach_answer(t, s);
     attach_free(t);
+    lease_tell(a);
 }
 
 void attach_flush(struct actor *a, int r)
@@ -166,6 +167,7 @@ struct opening {
     struct keyfile *kf;
     struct keyfile_keys keys;
     uint32_t generation; /* whose key opened it */
+    bool limited;
 };
 
 static int seeds_take(struct actor *a, const struct keyfile *kf, const struct keyfile_keys *keys)
@@ -204,6 +206,8 @@ static int open_run(struct job *j, struct mailbox *box UNUSED)
     r = keybox_open(&store.files, o->kf, &o->keys, &opt, &a->box, &o->generation);
     if (r == 0)
         handle_adopt(store.handles, &a->writer, a->box);
+    if (r == 0)
+        lease_lane_open(a, o->limited);
     if (r < 0)
         actor_log("store.open_failed", a, r, &e);
     if (why.n)
@@ -237,6 +241,7 @@ static void open_done(struct job *j)
         a->generation = o->generation;
         a->state = ACTOR_OPEN;
         a->cared_ms = 0;
+        a->lease.drained = false;
         store.open_mailboxes++;
         attach_wait_drain(a);
         drain_start(a);
@@ -264,6 +269,7 @@ static void actor_open(struct actor *a, struct attach *t)
         o->kf = t->kf;
         t->kf = NULL;
         o->keys = t->keys;
+        o->limited = !t->again && t->m->limited;
         o->job = (struct job){ .kind = JOB_BARE, .run = open_run, .done = open_done };
         a->state = ACTOR_OPENING;
         if ((r = actor_submit(a, &o->job)) == 0)
@@ -283,11 +289,16 @@ static void actor_open(struct actor *a, struct attach *t)
 
 struct closing {
     struct job job;
+    struct quota_count last;
+    bool known;
 };
 
 static int close_run(struct job *j, struct mailbox *box UNUSED)
 {
+    struct closing *c = CONTAINER_OF(j, struct closing, job);
+
     care_at_close(j->actor);
+    c->known = lease_lane_close(j->actor, &c->last);
     return actor_lane_close(j->actor);
 }
 
@@ -298,6 +309,8 @@ static void close_done(struct job *j)
 
     if (j->status < 0)
         actor_log("store.close_failed", a, j->status, NULL);
+    if (c->known)
+        lease_closed(a, &c->last);
     free(c);
     secret_free(store.slab, a->data_key);
     a->data_key = NULL;

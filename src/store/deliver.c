@@ -24,6 +24,8 @@ struct rcpt {
     struct bytes_cat message;
     struct parsed parsed;
     bool is_parsed, duplicate, sealed;
+    struct lease_wait wait; /* for a larger lease; need: set in the lane with E_QUOTA */
+    unsigned tries;
     struct actor *actor; /* a reference */
 };
 
@@ -43,7 +45,9 @@ struct deliver {
 static int rcpt_insert(struct rcpt *r, struct mailbox *box)
 {
     CLEANUP(buf_release) struct buf ignored = { .max = KIB(64) };
-    struct placement at = { .folder = STR("INBOX"), .internal_ms = r->d->m->received_ms };
+    struct placement at = { .folder = STR("INBOX"),
+                            .internal_ms = r->d->m->received_ms,
+                            .limited = r->m->limited };
     Store__AppendResponse out = STORE__APPEND_RESPONSE__INIT;
     struct str op = str_of(r->operation, OPERATION_LEN), delivery = str_of(r->delivery, DELIVERY_ID_BYTES);
     struct email_in e;
@@ -59,8 +63,9 @@ static int rcpt_insert(struct rcpt *r, struct mailbox *box)
     if (!r->is_parsed)
         return WANT_PARSE;
     parsed_email(&r->parsed, &r->message.in, &e);
-    if ((s = mailbox_append(box, &e, &at, &out)) < 0 ||
-        (s = mailbox_operation_note(box, op, STORE__OP__DELIVER, STR(""))) < 0)
+    s = mailbox_append(box, &e, &at, &out);
+    r->wait.need = s == E_QUOTA ? mailbox_quota_short(box) : 0;
+    if (s < 0 || (s = mailbox_operation_note(box, op, STORE__OP__DELIVER, STR(""))) < 0)
         return s;
     return r->d->m->has_message_id ? mailbox_delivery_note(box, delivery) : 0;
 }
@@ -95,6 +100,24 @@ static int public_key_ready(struct rcpt *r)
     return best < 0 ? best : 0;
 }
 
+/* Room for it under the lease of the temporary mailbox? What is there already needs none. */
+static int temp_admit(struct rcpt *r, const struct temp_record *rec)
+{
+    struct actor *a = r->job.actor;
+    struct quota_count q;
+    int s = tempbox_known(a->temp, rec);
+
+    r->wait.need = 0;
+    if (s != 0 || !r->m->limited)
+        return s < 0 ? s : 0;
+    if ((s = tempbox_quota_get(a->temp, &q)) < 0)
+        return s;
+    if (q.used + r->message.in.bytes <= q.leased)
+        return 0;
+    r->wait.need = r->message.in.bytes;
+    return E_QUOTA;
+}
+
 static int rcpt_seal(struct rcpt *r)
 {
     struct actor *a = r->job.actor;
@@ -114,6 +137,8 @@ static int rcpt_seal(struct rcpt *r)
                               : s; /* E_CORRUPT here is not the temporary file's: its group may go on */
     }
     memcpy(rec.delivery, r->delivery, sizeof rec.delivery);
+    if ((s = temp_admit(r, &rec)) < 0)
+        return s;
     s = tempbox_add(a->temp, a->public_key, a->public_generation, &rec, &r->message.in);
     r->duplicate = s > 0;
     r->sealed = true;
@@ -165,6 +190,7 @@ static void rcpt_end(struct rcpt *r, int status)
 
     parsed_release(&r->parsed);
     d->running--;
+    store.over_quota += status == E_QUOTA;
     if (status < 0)
         d->status = status; /* the others are still made: a repeat finds them, and doubles none */
     else if (r->duplicate)
@@ -179,13 +205,29 @@ static void rcpt_end(struct rcpt *r, int status)
 static void rcpt_submit(struct rcpt *r);
 static void rcpt_parse(struct rcpt *r);
 
+static void rcpt_leased(struct lease_wait *w, int status)
+{
+    struct rcpt *r = CONTAINER_OF(w, struct rcpt, wait);
+
+    if (status < 0) {
+        rcpt_end(r, status);
+        return;
+    }
+    if (!r->actor->lease.limited)
+        r->m->limited = false; /* the limit has gone since the directory was asked for the alias */
+    rcpt_submit(r);
+}
+
 static void rcpt_done(struct job *j)
 {
     struct rcpt *r = CONTAINER_OF(j, struct rcpt, job);
 
-    if (j->status == WANT_PARSE)
+    if (j->status == WANT_PARSE) {
         rcpt_parse(r);
-    else
+    } else if (j->status == E_QUOTA && r->wait.need && r->tries++ < LEASE_TRIES_MAX) {
+        r->wait.done = rcpt_leased;
+        lease_want(r->actor, &r->wait);
+    } else
         rcpt_end(r, j->status);
 }
 
@@ -333,6 +375,8 @@ struct append {
     struct actor *actor;
     struct parsed parsed;
     Store__AppendResponse resp;
+    struct lease_wait wait;
+    unsigned tries;
 };
 
 static int append_repeat(struct append *p, struct mailbox *box, struct str op)
@@ -372,7 +416,9 @@ static int append_run(struct job *j, struct mailbox *box)
     if (!p->staged)
         return E_GONE;
     parsed_email(&p->parsed, &p->staged->in, &e);
-    if ((r = mailbox_append(box, &e, &at, &p->resp)) < 0 || !op.n)
+    r = mailbox_append(box, &e, &at, &p->resp);
+    p->wait.need = r == E_QUOTA ? mailbox_quota_short(box) : 0;
+    if (r < 0 || !op.n)
         return r;
     n = store__append_response__get_packed_size(&p->resp);
     if (n > sizeof packed)
@@ -381,8 +427,11 @@ static int append_run(struct job *j, struct mailbox *box)
     return mailbox_operation_note(box, op, STORE__OP__APPEND, str_of(packed, n));
 }
 
+static void append_parsed(void *ctx, int status);
+
 static void append_end(struct append *p, int status)
 {
+    store.over_quota += status == E_QUOTA;
     parsed_release(&p->parsed);
     if (p->staged && status == 0)
         staged_forget(p->staged);
@@ -393,9 +442,21 @@ static void append_end(struct append *p, int status)
     free(p);
 }
 
+static void append_leased(struct lease_wait *w, int status)
+{
+    append_parsed(CONTAINER_OF(w, struct append, wait), status == E_TOO_BIG ? E_QUOTA : status);
+}
+
 static void append_done(struct job *j)
 {
-    append_end(CONTAINER_OF(j, struct append, job), j->status);
+    struct append *p = CONTAINER_OF(j, struct append, job);
+
+    if (j->status != E_QUOTA || !p->wait.need || p->tries++ >= LEASE_TRIES_MAX) {
+        append_end(p, j->status);
+        return;
+    }
+    p->wait.done = append_leased;
+    lease_want(p->actor, &p->wait);
 }
 
 static void append_parsed(void *ctx, int status)

@@ -48,6 +48,7 @@ struct drain {
     struct drain_file now;
     size_t written;
     bool first_read;
+    uint64_t kept; /* records that stay, in all files */
     int status;
     struct timer again;
 };
@@ -77,12 +78,15 @@ static void drain_free(struct drain *d)
 static void drain_end(struct drain *d)
 {
     struct actor *a = d->actor;
-    bool all = d->finished;
+    bool all = d->finished, kept = d->kept > 0;
 
     drain_free(d);
     a->drain = NULL;
     a->draining = false;
     attach_flush(a, 0);
+    a->lease.drained = all && !kept;
+    if (a->state == ACTOR_OPEN)
+        lease_report(a, false);
     if (all && a->nseeds > 1)
         keys_tidy(a);
     if (!a->sessions)
@@ -175,6 +179,7 @@ static int file_finish(struct drain *d, struct mailbox *box)
 {
     int r;
 
+    d->kept += d->now.kept;
     if (!d->now.kept)
         noting_temp_done(d->actor);
     r = drain_finish(box, &d->actor->temp, &d->now);

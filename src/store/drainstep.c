@@ -44,7 +44,7 @@ static int item_known(struct mailbox *box, const struct drain_item *it)
 
 static int item_write(struct mailbox *box, const struct drain_item *it)
 {
-    struct placement at = { .folder = STR("INBOX"), .internal_ms = it->rec.received_ms };
+    struct placement at = { .folder = STR("INBOX"), .internal_ms = it->rec.received_ms, .accepted = true };
     struct str op = str_of(it->rec.operation, sizeof it->rec.operation);
     Store__AppendResponse out = STORE__APPEND_RESPONSE__INIT;
     int r = item_known(box, it);

@@ -1,6 +1,7 @@
 /* src/store/folder.c: folders by name. Names are UTF-8 with '/' between levels; a parent may be a name
  * only (RFC 9051 6.3.4: "\NonExistent"), which has no row and is found while listing. */
 #include "src/store/mailbox_private.h"
+#include "src/store/quota.h"
 
 #define FOLDER_COLUMNS \
     "id, uidvalidity, uidnext, modseq, first_recent_uid, special_use, messages, bytes, vanished_floor, unseen, deleted"
@@ -190,7 +191,7 @@ static int fill_counts(struct mailbox *box, const struct folder *f, Store__Folde
     out->unseen = (uint32_t)f->unseen;
     out->deleted = (uint32_t)f->deleted;
     out->recent = (uint32_t)uidset_count(recent.v, recent.n);
-    return r;
+    return r < 0 || !f->deleted ? r : mailbox_quota_deleted(box, f->id, &out->deleted_bytes);
 }
 
 static int fill_folder(struct mailbox *box, struct arena *a, const struct folder *f, struct str name,

@@ -16,7 +16,9 @@ static const struct {
 /* UIDVALIDITY begins at the time, so that a mailbox made again after a loss does not repeat one. */
 static int meta_insert(struct mailbox *box, const struct mailbox_meta *m)
 {
-    static const char sql[] = "INSERT INTO meta VALUES (1, ?1, ?2, ?3, ?4, 0, ?5)";
+    static const char sql[] =
+        "INSERT INTO meta (one, mailbox_id, generation, key_state, uidvalidity, changes, "
+        "created) VALUES (1, ?1, ?2, ?3, ?4, 0, ?5)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     char now[CLOCK_ISO_LEN + 1];
     int64_t ms = clock_wall_ms();

@@ -152,14 +152,16 @@ struct placement {
     char **keywords;
     size_t nkeywords;
     int64_t internal_ms;
+    bool accepted; /* it was counted already, where it waited: no limit refuses it */
+    bool limited;  /* the mailbox is known to have a limit */
 };
-/* (w) E_NOTFOUND: no such folder; E_LIMIT; E_FULL: UIDs ran out. */
+/* (w) E_NOTFOUND: no such folder; E_LIMIT; E_FULL: UIDs ran out; E_QUOTA (quota.h). */
 MUST_CHECK int mailbox_append(struct mailbox *box, const struct email_in *e, const struct placement *at,
                               Store__AppendResponse *out);
 /* (w) */
 MUST_CHECK int mailbox_flag_store(struct mailbox *box, struct arena *a, const Store__FlagStoreRequest *q,
                                   Store__FlagStoreResponse *out);
-/* (w) */
+/* (w) E_QUOTA (quota.h): never for a move. */
 MUST_CHECK int mailbox_copy(struct mailbox *box, struct arena *a, const Store__CopyRequest *q,
                             Store__CopyResponse *out);
 /* (w) */

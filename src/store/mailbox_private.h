@@ -29,6 +29,8 @@ struct mailbox {
     size_t nclaims;
     int64_t pruned_ms; /* monotonic; when old operations were last removed */
     bool reader;
+    uint64_t quota_short; /* what the last refusal wanted (quota.h) */
+    bool quota_hint;      /* limited, whatever meta says */
 };
 
 /* What a folder's row says. */

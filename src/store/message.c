@@ -2,6 +2,7 @@
  * batches: rows are read, the statement is given back, then they are written. Each batch has a modseq
  * of its own, so that SYNC can stop between two of them (no group of one modseq is larger). */
 #include "src/store/mailbox_private.h"
+#include "src/store/quota.h"
 
 #define BATCH 500u
 
@@ -137,6 +138,10 @@ int mailbox_append(struct mailbox *box, const struct email_in *e, const struct p
     memcpy(row.internal, internal, sizeof row.internal);
     if ((r = keywords_check(at->keywords, at->nkeywords)) < 0 ||
         (r = folder_by_name(box, at->folder, &f)) < 0)
+        return r;
+    r = at->accepted ? mailbox_quota_move_in(box, row.bytes)
+                     : mailbox_quota_admit(box, row.bytes, 1, at->limited);
+    if (r < 0)
         return r;
     f.modseq++;
     if ((r = email_insert(box, e, &row.email_id)) < 0 || (r = message_insert(box, &f, &row, &uid)) < 0 ||
@@ -453,6 +458,7 @@ int mailbox_copy(struct mailbox *box, struct arena *a, const Store__CopyRequest 
     CLEANUP(uidset_release) struct uidset from_uids = { 0 }, to_uids = { 0 };
     struct batch *b = ARENA_NEW(a, struct batch);
     struct folder from, other, *to = &other;
+    uint64_t bytes = 0, messages = 0;
     uint32_t end;
     int r;
 
@@ -474,7 +480,11 @@ int mailbox_copy(struct mailbox *box, struct arena *a, const Store__CopyRequest 
             break;
         if ((r = copy_batch(box, from.id, to, b, &from_uids, &to_uids)) < 0)
             return r;
+        for (size_t i = 0; i < b->n; i++, messages++)
+            bytes += b->rows[i].bytes;
     }
+    if (r >= 0 && messages && !q->move) /* folder_update has not counted them yet */
+        r = mailbox_quota_admit(box, bytes, messages, false);
     if (r < 0 || (from_uids.n && (r = folder_update(box, to)) < 0))
         return r;
     if (q->move && from_uids.n &&

@@ -42,6 +42,9 @@ int op_status(struct rpc_req *q, struct str body UNUSED)
     r.file_bytes = files.bytes;
     r.files_opened = files.opened;
     r.files_given_back = files.closed_for_others;
+    r.lease_requests = store.lease_requests;
+    r.over_quota = store.over_quota;
+    r.quota_warnings = store.quota_warnings;
     rpc_reply(q, 0, &r.base, NULL);
     return 0;
 }
@@ -58,6 +61,8 @@ struct mailjob {
     void *req, *resp;
     uint8_t operation[OPERATION_LEN];
     bool has_operation;
+    struct lease_wait wait;
+    unsigned tries;
 };
 
 struct mail_op {
@@ -159,15 +164,30 @@ static int mail_run(struct job *j, struct mailbox *box)
     if (once && (r = answer_repeat(m, box)) != 0)
         return r < 0 ? r : 0;
     r = m->op->run(box, m);
+    m->wait.need = r == E_QUOTA ? mailbox_quota_short(box) : 0;
     return r == 0 && once ? answer_note(m, box) : r;
 }
 
 static void mail_end(struct mailjob *m, int status)
 {
+    store.over_quota += status == E_QUOTA;
     request_reply(m->q, status, status < 0 || !m->op->resp ? NULL : m->resp, NULL);
     arena_release(&m->arena);
     actor_unref(m->actor);
     free(m);
+}
+
+static void mail_done(struct job *j);
+
+static void mail_leased(struct lease_wait *w, int status)
+{
+    struct mailjob *m = CONTAINER_OF(w, struct mailjob, wait);
+
+    m->job = (struct job){ .kind = m->op->kind, .reader = m->op->reader, .run = mail_run, .done = mail_done };
+    if (status == 0)
+        status = actor_submit(m->actor, &m->job);
+    if (status < 0)
+        mail_end(m, status == E_CLOSED ? E_GONE : status == E_TOO_BIG ? E_QUOTA : status);
 }
 
 static void mail_done(struct job *j)
@@ -175,6 +195,11 @@ static void mail_done(struct job *j)
     struct mailjob *m = CONTAINER_OF(j, struct mailjob, job);
     struct session *s = session_find(str_of(m->session, SESSION_LEN));
 
+    if (j->status == E_QUOTA && m->wait.need && m->tries++ < LEASE_TRIES_MAX) {
+        m->wait.done = mail_leased;
+        lease_want(m->actor, &m->wait);
+        return;
+    }
     if (j->status == 0 && s && m->op->done)
         m->op->done(m, s);
     mail_end(m, j->status == E_CLOSED ? E_GONE : j->status);
@@ -527,6 +552,7 @@ static const struct rpc_op ops[] = {
     [STORE__OP__KEY_START_OVER] = { .run = op_key_start_over, .from = KEYS },
     [STORE__OP__KEY_ROTATE] = { .run = op_key_rotate, .from = KEYS },
     [STORE__OP__MAILDROP_LOCK] = { .run = op_maildrop_lock, .from = FROM(POP3), SESSION },
+    [STORE__OP__QUOTA] = { .run = op_quota, .from = CLIENTS, SESSION },
     [STORE__OP__MAILBOX_REMOVE] = { .run = op_mailbox_remove, .from = KEYS },
     [STORE__OP__MAILBOX_CHECK] = { .run = op_mailbox_check, .from = KEYS },
 };

@@ -54,6 +54,7 @@ static void notes_round(void)
     note_job = (struct work_job){ .run = note_run, .done = note_done };
     noting = work_submit(store.pool, &note_job) == 0;
     actor_boxes_note();
+    lease_report_old();
 }
 
 static int64_t sweep_ms(void)
@@ -198,6 +199,14 @@ static void store_stop(struct role *r UNUSED)
     store_stop_when_idle();
 }
 
+static void on_event(void *ctx UNUSED, struct rpc_link *l, uint32_t event, struct str body UNUSED)
+{
+    if (l == role_link(store.role, ROLE_DIRECTORY) && event == DIRECTORY__EVENT__LIMITS_CHANGED)
+        lease_limits_changed();
+}
+
+static const struct rpc_link_ops links = { .on_event = on_event };
+
 const struct role_def store_role = {
     .id = ROLE_STORE,
     .items = store_conf_items,
@@ -206,6 +215,7 @@ const struct role_def store_role = {
     .conf_bytes = sizeof store_conf,
     .service = &store_service,
     .asks = FROM(CONTENT) | FROM(DIRECTORY),
+    .links = &links,
     .init = store_init,
     .start = store_start,
     .stop = store_stop,

@@ -27,6 +27,7 @@
 #include "src/store/keybox.h"
 #include "src/store/mailbox.h"
 #include "src/store/notes.h"
+#include "src/store/quota.h"
 #include "src/store/tempbox.h"
 #include <pthread.h>
 
@@ -59,6 +60,7 @@ struct store {
     uint64_t staged_bytes, delivered_open, delivered_sealed, duplicates, drained;
     uint64_t checks, check_findings, retained, rotations;
     _Atomic uint64_t alarms; /* counted in lanes */
+    uint64_t lease_requests, over_quota, quota_warnings;
     struct staged_network *networks;
     struct timer sweep;
     struct actor *temp_lru, *temp_lru_last; /* with an open temporary mailbox, longest unused first */
@@ -97,6 +99,7 @@ struct job {
     bool leader;
     bool through; /* actor_hold does not hold it: it belongs to who holds */
     struct job *held_next;
+    bool shrunk; /* the mailbox uses less than before; on the first job of a group */
 };
 /* Takes a reference to the actor until done returns. 0, or E_BUSY (done is not called). */
 MUST_CHECK int actor_submit(struct actor *a, struct job *j);
@@ -118,6 +121,24 @@ struct verifier {
 struct seed {
     uint32_t generation;
     uint8_t *bytes; /* in the slab */
+};
+
+/* What a mailbox holds of its limits, and what it asks for (lease.c). The loop's. */
+struct lease_limit {
+    bool limited;
+    uint64_t limit, taken;
+};
+struct lease {
+    struct lease_trip *trip; /* one at a time: see, ask, note */
+    struct lease_wait *waits;
+    bool known, limited, tight; /* tight: the last request was refused, or a step was passed */
+    bool report, give;          /* wanted when the trip is over; give: what is not used */
+    bool drained;               /* open, and nothing waits in temporary mailboxes */
+    bool closed;                /* what `last` says of the mailbox itself is still to be reported */
+    struct quota_count last;    /* of the mailbox itself, when it was closed or last reported */
+    int64_t reported_ms;
+    uint32_t percent;             /* step that was passed last */
+    struct lease_limit limits[3]; /* account, domain, alias */
 };
 
 struct actor {
@@ -151,7 +172,12 @@ struct actor {
     struct keystate known;
     uint32_t public_generation;
     bool have_public;
+    uint64_t quota_used;           /* after the last group, while limited: tells shrinking */
+    struct quota_count quota_seen; /* when the file was given back; folders 0: not */
+    bool lane_hint;                /* limited, said the directory at login, and the file is not told yet */
+    bool lane_limited;
     /* The loop's: */
+    struct lease lease;
     bool written;      /* since it was noted (noting.c) */
     struct care *care; /* under way */
     int64_t
@@ -179,6 +205,8 @@ void actor_close_soon(struct actor *a);
 /* In the lane: wipe keys, close handles. */
 int actor_lane_close(struct actor *a);
 /* In the lane: log what failed, with its statement. */
+/* In the lane: open the mailbox's file, where it was given back; before the job ends it goes again. */
+MUST_CHECK int actor_box_open(struct actor *a);
 void actor_log(const char *event, const struct actor *a, int r, const struct db_error *e);
 
 /* ---- the text index follows (indexing.c) --------------------------------------------------------- */
@@ -226,6 +254,8 @@ void drain_start(struct actor *a);
 /* Logins that wait for the mailbox to open, or for the first batch: let them in (0), or fail them. */
 void attach_flush(struct actor *a, int r);
 void actor_temps_close(void);
+/* The temporary mailbox was opened by a job of its own: it is closed when nobody has used it for a while. */
+void actor_temp_used(struct actor *a);
 
 /* ---- sessions ---------------------------------------------------------------------------------- */
 
@@ -237,6 +267,7 @@ struct session {
     uint64_t selected;                      /* folder id, 0: none */
     uint64_t stands;                        /* modseq of the last answer it was given about it */
     bool read_only, told;                   /* told: of a change, and has not asked since */
+    uint32_t percent;                       /* QUOTA_STEP that it was told of */
     struct session *next, **prev;           /* of the actor */
     struct session *peer_next, **peer_prev; /* of the peer */
 };
@@ -256,6 +287,35 @@ void session_end(struct session *s); /* closes the mailbox after the last one */
 uint32_t sessions_end_all(struct actor *a, uint16_t slot, Store__SessionEndedEvent__Why why);
 int session_guard(struct rpc_req *q, struct str body);
 void session_ticket(const struct session *s, uint8_t out[TICKET_BYTES]);
+
+/* ---- quotas: leases from the directory (lease.c) ------------------------------------------------- */
+
+/* Someone who was refused with E_QUOTA in the lane and could be helped by a larger lease. */
+struct lease_wait {
+    struct lease_wait *next;
+    uint64_t need; /* bytes beyond what is used; 0: only wants to know what the limits are */
+    /* Once, on the loop (from inside lease_want when nothing can be asked). 0: try again; E_QUOTA: a limit is reached;
+     * E_TOO_BIG: larger than a whole limit; E_UNAVAIL: the directory does not answer. */
+    void (*done)(struct lease_wait *w, int status);
+};
+#define LEASE_TRIES_MAX 20u /* each time somebody else was faster */
+void lease_want(struct actor *a, struct lease_wait *w);
+/* Tell the directory what is used, and learn what the limits are; give: return what is not used. */
+void lease_report(struct actor *a, bool give);
+/* In the lane, when it has been opened; limited: so the directory said at login. */
+void lease_lane_open(struct actor *a, bool limited);
+/* In the lane, before the mailbox closes: what is not used is given back, *out is what remains. False: not
+ * known, since its file was closed long ago. */
+bool lease_lane_close(struct actor *a, struct quota_count *out);
+/* The mailbox was closed. */
+void lease_closed(struct actor *a, const struct quota_count *last);
+/* The directory says that limits were changed: every open mailbox asks. */
+void lease_limits_changed(void);
+/* QUOTA_STEP to sessions that were not told yet. */
+void lease_tell(struct actor *a);
+/* Open mailboxes whose last report is old. */
+void lease_report_old(void);
+int op_quota(struct rpc_req *q, struct str body);
 
 /* ---- bytes on their way in (staging.c) --------------------------------------------------------- */
 

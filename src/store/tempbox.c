@@ -27,13 +27,16 @@ struct tempbox {
     struct sealed_opened opened;
     struct idmap seen; /* of operations and deliveries: the record they are of, see is_there */
     bool seen_all;
+    bool counted; /* then these are right */
+    uint64_t used_bytes, used_messages;
 };
 
 /* ---- the file --------------------------------------------------------------------------------- */
 
 static int meta_fill(struct tempbox *t)
 {
-    static const char sql[] = "INSERT OR IGNORE INTO meta VALUES (1, ?1, ?2, ?3, 0)";
+    static const char sql[] = "INSERT OR IGNORE INTO meta (one, mailbox_id, generation, chain, last_seq) "
+                              "VALUES (1, ?1, ?2, ?3, 0)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     uint8_t link[SEALED_LINK_BYTES];
     int r = stmt_get(t->db, sql, &st);
@@ -190,8 +193,10 @@ int tempbox_commit(struct tempbox *t)
 void tempbox_rollback(struct tempbox *t)
 {
     sealed_shared_release(&t->shared);
-    if (t->txn.db)
+    if (t->txn.db) {
         seen_forget(t);
+        t->counted = false;
+    }
     savepoint_end(&t->step);
     txn_end(&t->txn);
 }
@@ -208,8 +213,10 @@ int tempbox_step_keep(struct tempbox *t)
 
 void tempbox_step_undo(struct tempbox *t)
 {
-    if (t->step.db)
+    if (t->step.db) {
         seen_forget(t);
+        t->counted = false;
+    }
     savepoint_end(&t->step);
 }
 
@@ -424,6 +431,8 @@ int tempbox_add(struct tempbox *t, const uint8_t pk[XWING_PUBLIC_BYTES], uint32_
     le64_put(head, (uint64_t)rec.received_ms);
     if ((r = record_insert(t, &rec, header, link, message->bytes)) < 0 || (r = seen_note(t, &rec)) < 0)
         return r;
+    t->used_bytes += message->bytes;
+    t->used_messages++;
     return seal_rows(t, &s, rec.seq, bytes_cat_init(&whole, str_of(head, sizeof head), message));
 }
 
@@ -600,6 +609,7 @@ int tempbox_delete(struct tempbox *t, uint64_t seq)
     uint64_t last = 0;
     int r = last_of(t, &last, link);
 
+    t->counted = false;
     if (r == 0 && last == seq)
         r = last_set(t, seq, link); /* the chain goes on from here */
     if (r < 0)
@@ -617,4 +627,22 @@ int tempbox_count(struct tempbox *t, uint64_t *out)
 
     *out = (uint64_t)n;
     return r;
+}
+
+int tempbox_used(struct tempbox *t, uint64_t *bytes_out, uint64_t *messages_out)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r;
+
+    if (!t->counted) {
+        if ((r = stmt_get(t->db, "SELECT coalesce(sum(bytes), 0), count(*) FROM record", &st)) < 0 ||
+            (r = stmt_step(st)) < 0)
+            return r;
+        t->used_bytes = stmt_u64(st, 0);
+        t->used_messages = stmt_u64(st, 1);
+        t->counted = true;
+    }
+    *bytes_out = t->used_bytes;
+    *messages_out = t->used_messages;
+    return 0;
 }

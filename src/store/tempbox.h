@@ -67,4 +67,6 @@ MUST_CHECK int tempbox_link(struct tempbox *t, uint64_t seq, uint8_t link_out[SE
 /* In a transaction. */
 MUST_CHECK int tempbox_delete(struct tempbox *t, uint64_t seq);
 MUST_CHECK int tempbox_count(struct tempbox *t, uint64_t *out);
+/* Bytes of all messages that are there, and how many they are: summed once, then kept in memory. */
+MUST_CHECK int tempbox_used(struct tempbox *t, uint64_t *bytes_out, uint64_t *messages_out);
 #endif
