@@ -1,5 +1,5 @@
 # SEARCH X-REGEX (doc/search.md)                                                                 mail s1 s2 s3 s4
-C: a SEARCH X-REGEX SUBJECT "^the .*eng[a-z]+"   S: * SEARCH … | a OK
+C: a SEARCH X-REGEX SUBJECT "^anal.*eng[a-z]+"   S: * SEARCH 1 | a OK
 C: b SEARCH X-REGEX X-NONE "."                S: * SEARCH | b OK
 C: c SEARCH X-REGEX TEXT "^(a+)+$"            S: * SEARCH | c OK
 C: d SEARCH NOT X-REGEX TEXT "^(a+)+$"        S: * SEARCH 1 2 3 4 | d OK
