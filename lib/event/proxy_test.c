@@ -113,7 +113,7 @@ static void through_gate(const char *from, struct str header)
     socklen_t len = sizeof a;
     int ls = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
         client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
-    struct proxy_gate *g;
+    struct proxy_gate *g = NULL;
     struct timer end;
 
     memset(&got, 0, sizeof got);

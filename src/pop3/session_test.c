@@ -236,8 +236,8 @@ static void do_deleted_none(struct world *w)
 }
 static void do_deleted_1_3(struct world *w)
 {
-    uint32_t *v;
-    size_t n;
+    uint32_t *v = NULL;
+    size_t n = 0;
 
     CHECK(w->commits_done == 1 && maildrop_deleted(&w->s.drop, &v, &n) == 0);
     CHECK(n == 4 && v[0] == 11 && v[1] == 11 && v[2] == 13 && v[3] == 13);
