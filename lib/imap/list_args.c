@@ -1,5 +1,6 @@
 #include "lib/imap/list_args.h"
 #include "lib/base/errors.h"
+#include "lib/imap/metadata_args.h"
 #include "lib/imap/status_items.h"
 
 struct option {
@@ -13,10 +14,9 @@ static const struct option selections[] = {
     { "RECURSIVEMATCH", LIST_RECURSIVEMATCH },
 };
 static const struct option returns[] = {
-    { "SUBSCRIBED", LIST_RETURN_SUBSCRIBED },
-    { "CHILDREN", LIST_RETURN_CHILDREN },
-    { "SPECIAL-USE", LIST_RETURN_SPECIAL_USE },
-    { "STATUS", LIST_RETURN_STATUS },
+    { "SUBSCRIBED", LIST_RETURN_SUBSCRIBED },   { "CHILDREN", LIST_RETURN_CHILDREN },
+    { "SPECIAL-USE", LIST_RETURN_SPECIAL_USE }, { "STATUS", LIST_RETURN_STATUS },
+    { "METADATA", LIST_RETURN_METADATA },
 };
 
 static int option(struct args *a, const struct option *v, size_t n, uint32_t *bits, const char *expected)
@@ -98,6 +98,9 @@ static int parse_returns(struct args *a, struct list_args *l)
         if ((r = option(a, returns, ARRAY_LEN(returns), &l->returns, "a return option")) < 0)
             return r;
         if (r == LIST_RETURN_STATUS && ((r = args_sp(a)) < 0 || (r = status_items_parse(a, &l->status)) < 0))
+            return r;
+        if (r == LIST_RETURN_METADATA &&
+            ((r = args_sp(a)) < 0 || (r = metadata_entries_parse(a, false, &l->entries, &l->nentries)) < 0))
             return r;
         if (args_peek(a) != ')' && (r = args_sp(a)) < 0)
             return r;

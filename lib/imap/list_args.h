@@ -18,16 +18,19 @@ enum list_return {
     LIST_RETURN_SUBSCRIBED = BIT(0),
     LIST_RETURN_CHILDREN = BIT(1),
     LIST_RETURN_SPECIAL_USE = BIT(2),
-    LIST_RETURN_STATUS = BIT(3), /* RFC 5819 2 */
+    LIST_RETURN_STATUS = BIT(3),   /* RFC 5819 2 */
+    LIST_RETURN_METADATA = BIT(4), /* RFC 9590 3 */
 };
 
 struct list_args {
     const struct str *patterns; /* the reference is a prefix of each (RFC 9051 6.3.9.1 leaves it to us) */
     size_t npatterns;
-    uint32_t select, returns; /* bits */
-    uint32_t status;          /* bits of enum status_item */
-    bool extended;            /* the client knows what RFC 5258 adds to the response */
-    bool separator;           /* LIST "" "": only the separator is asked for (RFC 9051 6.3.9) */
+    uint32_t select, returns;  /* bits */
+    uint32_t status;           /* bits of enum status_item */
+    const struct str *entries; /* METADATA */
+    size_t nentries;
+    bool extended;  /* the client knows what RFC 5258 adds to the response */
+    bool separator; /* LIST "" "": only the separator is asked for (RFC 9051 6.3.9) */
 };
 
 /* From the space behind LIST to the end of the command; strings in the arena. E_SYNTAX, also for options that

@@ -1,5 +1,6 @@
 /* src/imap/cmd_basic.c: commands that need nobody else. */
 #include "src/imap/imap.h"
+#include "src/imap/news.h"
 
 int imap_cmd_capability(struct imap_conn *c, struct args *a)
 {
@@ -137,17 +138,44 @@ static bool enable_qresync(struct imap_conn *c)
     return news;
 }
 
+/* RFC 9051 6.3.1, appendix A. */
+static bool enable_rev2(struct imap_conn *c)
+{
+    bool news = !c->rev2;
+
+    c->rev2 = c->w.utf8 = true;
+    return news;
+}
+
+/* RFC 9755 3. */
+static bool enable_utf8(struct imap_conn *c)
+{
+    bool news = !c->utf8_accept;
+
+    c->utf8_accept = c->w.utf8 = true;
+    return news;
+}
+
+static bool enable_metadata(struct imap_conn *c)
+{
+    bool news = !c->metadata;
+
+    c->metadata = true;
+    return news;
+}
+
 static const struct {
     const char *name;
     bool (*enable)(struct imap_conn *c); /* false: it was on already */
 } enables[] = {
-    { "CONDSTORE", enable_condstore },
-    { "QRESYNC", enable_qresync },
+    { "CONDSTORE", enable_condstore }, { "QRESYNC", enable_qresync }, { "METADATA", enable_metadata },
+    { "UTF8=ACCEPT", enable_utf8 },    { "IMAP4rev2", enable_rev2 },
 };
 
 /* RFC 5161 3.1: unknown names are ignored, and 3.2: what was enabled before is not named again. */
 int imap_cmd_enable(struct imap_conn *c, struct args *a)
 {
+    bool was = c->metadata;
     uint32_t named = 0;
     struct str name;
     int r;
@@ -164,6 +192,8 @@ int imap_cmd_enable(struct imap_conn *c, struct args *a)
         if ((named & BIT(i)) && enables[i].enable(c))
             resp_printf(&c->w, " %s", enables[i].name);
     resp_crlf(&c->w);
+    if (c->metadata && !was) /* RFC 5464 4.1: the store tells whoever asks */
+        return imap_news_watch(c, imap_done_plain);
     return imap_ok(c, "Completed");
 }
 

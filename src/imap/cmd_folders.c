@@ -1,5 +1,6 @@
 /* src/imap/cmd_folders.c: CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 6.3.4 to 6.3.8). */
 #include "src/imap/imap.h"
+#include "src/imap/oldname.h"
 #include "src/imap/special_use.h"
 
 static int one_name(struct args *a, struct str *out)
@@ -33,9 +34,15 @@ static int use(struct args *a, Store__SpecialUse *out)
     return args_char(a, ')', "the end of the parameters");
 }
 
+/* The names of CREATE and RENAME, where the client's were not in our form. */
+struct names {
+    struct str name, given;
+};
+
 /* RFC 8474 4.2: the tagged OK has MAILBOXID. */
 static void created(struct imap_conn *c, int status, struct str body)
 {
+    const struct names *n = c->step_data;
     Store__FoldersResponse *m = NULL;
     char code[64];
 
@@ -45,6 +52,8 @@ static void created(struct imap_conn *c, int status, struct str body)
         imap_fail_status(c, status);
         return;
     }
+    if (n->given.p) /* RFC 9051 6.3.4 */
+        oldname_list(c, "", n->name, n->given);
     snprintf(code, sizeof code, "MAILBOXID (%.*s)", STR_ARG(pb_str(m->folders[0]->object_id)));
     imap_ok_code(c, code, "Completed");
 }
@@ -52,13 +61,17 @@ static void created(struct imap_conn *c, int status, struct str body)
 int imap_cmd_create(struct imap_conn *c, struct args *a)
 {
     Store__FolderRequest m = STORE__FOLDER_REQUEST__INIT;
-    struct str name;
+    struct names *n = ARENA_NEW(&c->arena, struct names);
     int r;
 
-    if ((r = one_name(a, &name)) < 0 || (r = use(a, &m.special_use)) < 0 || (r = args_end(a)) < 0)
+    if (!n)
+        return E_NOMEM;
+    c->step_data = n;
+    if ((r = args_sp(a)) < 0 || (r = oldname_mailbox(a, &n->name, &n->given)) < 0 ||
+        (r = use(a, &m.special_use)) < 0 || (r = args_end(a)) < 0)
         return r == E_UNSUPPORTED ? imap_no(c, "USEATTR", "No such use") : r;
     m.session = imap_session(c);
-    m.name = str_pb(name);
+    m.name = str_pb(n->name);
     return imap_ask_store(c, STORE__OP__FOLDER_CREATE, &m.base, true, created);
 }
 
@@ -77,18 +90,35 @@ int imap_cmd_delete(struct imap_conn *c, struct args *a)
     return imap_ask_store(c, STORE__OP__FOLDER_DELETE, &m.base, true, imap_done_plain);
 }
 
+/* RFC 9051 6.3.6: when either name was not in our form, the new one is told, with the old one as it was given. */
+static void renamed(struct imap_conn *c, int status, struct str body)
+{
+    const struct names *n = c->step_data;
+
+    if (status == 0 && n->given.p)
+        oldname_list(c, "", n->name, n->given);
+    imap_done_plain(c, status, body);
+}
+
 int imap_cmd_rename(struct imap_conn *c, struct args *a)
 {
     Store__RenameRequest m = STORE__RENAME_REQUEST__INIT;
-    struct str from, to;
+    struct names *n = ARENA_NEW(&c->arena, struct names);
+    struct str from, from_given, to_given;
     int r;
 
-    if ((r = one_name(a, &from)) < 0 || (r = one_name(a, &to)) < 0 || (r = args_end(a)) < 0)
+    if (!n)
+        return E_NOMEM;
+    c->step_data = n;
+    if ((r = args_sp(a)) < 0 || (r = oldname_mailbox(a, &from, &from_given)) < 0 || (r = args_sp(a)) < 0 ||
+        (r = oldname_mailbox(a, &n->name, &to_given)) < 0 || (r = args_end(a)) < 0)
         return r;
+    if (from_given.p || to_given.p)
+        n->given = from_given.p ? from_given : from;
     m.session = imap_session(c);
     m.from = str_pb(from);
-    m.to = str_pb(to);
-    return imap_ask_store(c, STORE__OP__FOLDER_RENAME, &m.base, true, imap_done_plain);
+    m.to = str_pb(n->name);
+    return imap_ask_store(c, STORE__OP__FOLDER_RENAME, &m.base, true, renamed);
 }
 
 static int subscribe(struct imap_conn *c, struct args *a, bool on)

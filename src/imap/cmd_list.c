@@ -4,6 +4,7 @@
 #include "lib/imap/list_args.h"
 #include "lib/imap/mboxname.h"
 #include "lib/imap/status_items.h"
+#include "src/imap/metadata.h"
 #include "src/imap/special_use.h"
 
 static void status_item(struct imap_conn *c, enum status_item item, const Store__Folder *f)
@@ -178,7 +179,7 @@ static void list_entry(struct imap_conn *c, const struct list *l, const struct e
 {
     const Store__Folder *f = e->folder;
     const char *use = f ? special_use_name(f->special_use) : NULL,
-               *none = l->args.extended ? "\\NonExistent " : "\\Noselect ";
+               *none = l->args.extended || c->rev2 ? "\\NonExistent " : "\\Noselect ";
     bool subscribed = f && f->subscribed &&
                       ((l->args.select & LIST_SUBSCRIBED) || (l->args.returns & LIST_RETURN_SUBSCRIBED));
     bool children = f ? f->has_children : false;
@@ -193,6 +194,8 @@ static void list_entry(struct imap_conn *c, const struct list *l, const struct e
     resp_crlf(&c->w);
     if ((l->args.returns & LIST_RETURN_STATUS) && e->selected && exists(f)) /* RFC 5819 2 */
         status_line(c, l->args.status, f);
+    if ((l->args.returns & LIST_RETURN_METADATA) && e->selected && exists(f)) /* RFC 9590 3 */
+        metadata_write(c, e->name, f->annotations, f->n_annotations, UINT64_MAX);
 }
 
 /* As far as the client reads: with STATUS a listing may be long. */
@@ -272,12 +275,16 @@ static void listed_lsub(struct imap_conn *c, int status, struct str body)
     imap_ok(c, "Completed");
 }
 
-static int ask_folders(struct imap_conn *c, bool counts, imap_done_fn *done)
+static int ask_folders(struct imap_conn *c, const struct list_args *l, imap_done_fn *done)
 {
+    int r;
     Store__FoldersRequest m = STORE__FOLDERS_REQUEST__INIT;
 
     m.session = imap_session(c);
-    m.counts = counts;
+    m.counts = l->returns & LIST_RETURN_STATUS;
+    if ((r = metadata_pack(&c->arena, l->entries, l->nentries, &m.annotations)) < 0)
+        return r;
+    m.n_annotations = l->nentries;
     return imap_ask_store(c, STORE__OP__FOLDERS, &m.base, false, done);
 }
 
@@ -297,7 +304,7 @@ int imap_cmd_list(struct imap_conn *c, struct args *a)
         resp_z(&c->w, "* LIST (\\Noselect) \"/\" \"\"\r\n");
         return imap_ok(c, "Completed");
     }
-    return ask_folders(c, l->args.returns & LIST_RETURN_STATUS, listed);
+    return ask_folders(c, &l->args, listed);
 }
 
 int imap_cmd_lsub(struct imap_conn *c, struct args *a)
@@ -314,7 +321,7 @@ int imap_cmd_lsub(struct imap_conn *c, struct args *a)
         return args_fail(a, "the end of the command");
     if (r == E_RANGE)
         return imap_ok(c, "No mailbox can match");
-    return ask_folders(c, false, listed_lsub);
+    return ask_folders(c, &l->args, listed_lsub);
 }
 
 /* ---- STATUS ---- */

@@ -270,6 +270,10 @@ int imap_cmd_search(struct imap_conn *c, struct args *a)
         return E_NOMEM;
     if ((r = args_sp(a)) < 0 || (r = search_program_parse(a, &view, &e->program)) < 0)
         return r;
+    if (c->rev2 && !e->program.has_return) { /* RFC 9051 6.4.4 */
+        e->program.has_return = true;
+        e->program.returns = SEARCH_RETURN_ALL;
+    }
     if (!esearch_check(c, &e->program))
         return 0;
     if (!(m.key = esearch_key(c, &e->program))) /* first: "$" may stand in what is saved as "$" */

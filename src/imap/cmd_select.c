@@ -1,9 +1,12 @@
 /* src/imap/cmd_select.c: SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 6.3.1 to 6.4.2). */
+#include "src/imap/oldname.h"
 #include "src/imap/qresync.h"
+#include "src/imap/special_use.h"
 
 struct select {
     bool read_only;
     struct qresync qresync;
+    struct str given; /* the name, as the client has it */
 };
 
 static struct view *view_new(const Store__SelectResponse *m, bool read_only)
@@ -53,7 +56,7 @@ static void tell_selected(struct imap_conn *c, const Store__SelectResponse *m)
     tell_flags(c, m, v->read_only);
     view_new_keywords(v, m->keywords, m->n_keywords);
     imap_tell_exists(c);
-    if (unseen)
+    if (unseen && !c->rev2) /* deprecated by RFC 9051 */
         resp_printf(&c->w, "* OK [UNSEEN %u] First unseen\r\n", unseen);
     resp_printf(&c->w, "* OK [UIDVALIDITY %u] Valid\r\n* OK [UIDNEXT %u] Next\r\n", v->uidvalidity,
                 m->folder->uidnext);
@@ -61,6 +64,17 @@ static void tell_selected(struct imap_conn *c, const Store__SelectResponse *m)
                 (unsigned long long)v->modseq); /* RFC 7162 3.1.2.1 */
     resp_printf(&c->w, "* OK [MAILBOXID (%.*s)] Forever\r\n",
                 STR_ARG(pb_str(m->folder->object_id))); /* RFC 8474 4.1 */
+}
+
+/* RFC 9051 6.3.2: what has been opened, by its name. */
+static void tell_name(struct imap_conn *c, const Store__SelectResponse *m, struct str given)
+{
+    const char *use = special_use_name(m->folder->special_use);
+    char attributes[40];
+
+    snprintf(attributes, sizeof attributes, "%s%s", use ? "\\" : "", use ? use : "");
+    if (c->rev2 || given.p)
+        oldname_list(c, attributes, pb_str(m->folder->name), given);
 }
 
 static void selected(struct imap_conn *c, int status, struct str body)
@@ -78,6 +92,7 @@ static void selected(struct imap_conn *c, int status, struct str body)
     } else {
         imap_enter(c, IMAP_ST_SELECTED);
         tell_selected(c, m);
+        tell_name(c, m, s->given);
         /* RFC 7162 3.2.5.1: of another UIDVALIDITY the client knows nothing */
         if (!s->qresync.given || s->qresync.uidvalidity != c->view->uidvalidity)
             imap_ok_code(c, code, "Selected");
@@ -98,7 +113,7 @@ static int select_folder(struct imap_conn *c, struct args *a, bool read_only)
         return E_NOMEM;
     if ((r = args_sp(a)) < 0)
         return r;
-    if ((r = args_mailbox(a, &name)) == 0 && (r = qresync_parse(c, a, &s->qresync)) == 0)
+    if ((r = oldname_mailbox(a, &name, &s->given)) == 0 && (r = qresync_parse(c, a, &s->qresync)) == 0)
         r = args_end(a);
     if (r == E_SYNTAX)
         return r;

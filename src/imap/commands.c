@@ -35,8 +35,10 @@ static const struct imap_cmd {
     { "FETCH", imap_cmd_fetch, IN(SELECTED), CMD_SEQNUM | CMD_UID },
     { "GETQUOTA", imap_cmd_getquota, AUTHED, 0 },
     { "GETQUOTAROOT", imap_cmd_getquotaroot, AUTHED, 0 },
+    { "GETMETADATA", imap_cmd_getmetadata, AUTHED, 0 },
     { "ID", imap_cmd_id, ANY, 0 },
     { "IDLE", imap_cmd_idle, AUTHED, 0 },
+    { "LANGUAGE", imap_cmd_language, ANY, 0 },
     { "LIST", imap_cmd_list, AUTHED, 0 },
     { "LOGIN", imap_cmd_login, IN(NOT_AUTH), CMD_TLS },
     { "LOGOUT", imap_cmd_logout, ANY, 0 },
@@ -48,6 +50,7 @@ static const struct imap_cmd {
     { "SEARCH", imap_cmd_search, IN(SELECTED), CMD_SEQNUM | CMD_UID },
     { "SELECT", imap_cmd_select, AUTHED, 0 },
     { "SORT", imap_cmd_sort, IN(SELECTED), CMD_SEQNUM | CMD_UID },
+    { "SETMETADATA", imap_cmd_setmetadata, AUTHED, 0 },
     { "STARTTLS", imap_cmd_starttls, IN(NOT_AUTH), 0 },
     { "STATUS", imap_cmd_status, AUTHED, 0 },
     { "STORE", imap_cmd_store, IN(SELECTED), CMD_SEQNUM | CMD_UID | CMD_WRITE },
@@ -90,13 +93,17 @@ static const char *const capabilities[] = {
     "SEARCHRES",
     "WITHIN",
     "PARTIAL",
+    "METADATA",
+    "LIST-METADATA",
+    "UTF8=ACCEPT",
+    "I18NLEVEL=1",
     "X-REGEX",
     "UNAUTHENTICATE",
 };
 
 const char *imap_capabilities(const struct imap_conn *c)
 {
-    static const char always[] = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE";
+    static const char always[] = "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE LANGUAGE";
     static char text[2048]; /* good until the next call */
     int n;
 

@@ -4,6 +4,7 @@
  * happens next: it is called after every answer of the store, whenever output drains, and after every
  * command, and does as much as it can. */
 #include "src/imap/imap.h"
+#include "src/imap/news.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include <arpa/inet.h>
@@ -49,7 +50,9 @@ static void logged_out(struct imap_conn *c)
     conn_limits_set(c->io, &limits_before_login);
     limits_begin(c);
     c->arena.max = KIB(16);
-    c->condstore = c->qresync = c->w.utf8 = false;
+    c->condstore = c->qresync = c->metadata = c->w.utf8 = false;
+    c->rev2 = c->utf8_accept = false;
+    imap_news_clear(c);
 }
 
 void imap_enter(struct imap_conn *c, enum imap_state next)
@@ -446,6 +449,7 @@ static void on_close(void *ctx, int why UNUSED)
     imap_session_end(c);
     uidranges_release(&c->saved);
     view_free(&c->view);
+    imap_news_clear(c);
     timer_release(&c->timer);
     timer_release(&c->ask.timer);
     cmdline_release(&c->in);

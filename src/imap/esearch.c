@@ -49,6 +49,10 @@ void esearch_forget(struct imap_conn *c, const struct search_program *p)
 int esearch_check(struct imap_conn *c, const struct search_program *p)
 {
     c->condstore |= p->modseq;
+    if (c->utf8_accept && p->charset.p) { /* RFC 9755 3: it is UTF-8 already */
+        imap_bad(c, "With UTF8=ACCEPT no charset is named");
+        return 0;
+    }
     if (charset_known(p->charset))
         return 1;
     esearch_forget(c, p);

@@ -127,6 +127,10 @@ struct imap_conn {
     /* enabled, for the rest of the connection (RFC 7162): flags are told with MODSEQ; and what went as
      * VANISHED */
     bool condstore, qresync;
+    bool rev2, utf8_accept; /* RFC 9051, RFC 9755; either sets w.utf8 */
+    bool metadata;          /* RFC 5464 4.1: others' changes of annotations are told */
+    struct news_item *news; /* not told yet */
+    size_t nnews;
     struct uidranges saved; /* "$": UIDs of the selected folder (RFC 5182) */
 };
 
@@ -215,6 +219,7 @@ imap_cmd_fn imap_cmd_append, imap_cmd_authenticate, imap_cmd_cancelupdate, imap_
     imap_cmd_noop, imap_cmd_rename, imap_cmd_search, imap_cmd_select, imap_cmd_sort, imap_cmd_starttls,
     imap_cmd_thread, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe, imap_cmd_unauthenticate,
     imap_cmd_unselect, imap_cmd_unsubscribe;
+imap_cmd_fn imap_cmd_language, imap_cmd_getmetadata, imap_cmd_setmetadata;
 imap_cmd_fn imap_cmd_getquota, imap_cmd_getquotaroot;
 void imap_sasl_line(struct imap_conn *c, struct str line);
 void imap_idle_line(struct imap_conn *c, struct str line);

@@ -211,7 +211,7 @@ static void test_before_login(void **state UNUSED)
 {
     dialogue(
         "a CAPABILITY\r\n",
-        "* CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE LOGINDISABLED\r\na OK That is all for now\r\n");
+        "* CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE LANGUAGE LOGINDISABLED\r\na OK That is all for now\r\n");
     dialogue("b LOGIN joe@example.test right\r\n", "b NO [PRIVACYREQUIRED] Start TLS first\r\n");
     dialogue("c SELECT INBOX\r\n", "c BAD Log in first\r\n");
     dialogue("d NOOP x\r\n", "d BAD Expected the end of the command at character 7\r\n");

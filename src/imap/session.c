@@ -3,6 +3,7 @@
  * A session belongs to the store and is ours by its ticket. When the store's connection comes up anew,
  * every session is attached again before any request that waited goes out (doc/contract.md). */
 #include "src/imap/imap.h"
+#include "src/imap/news.h"
 #include "lib/base/log.h"
 
 static uint64_t session_key(const void *id)
@@ -122,6 +123,8 @@ static void reattached(void *ctx, int status, struct str body)
         status = imap_session_set(c, body);
     if (c && status == 0) {
         c->held = c->sync_failed = false;
+        if (c->metadata && imap_news_watch(c, NULL) < 0)
+            log_event(LOG_WARN, "imap.watch", F_ERR(E_NOMEM));
         if (c->view)
             c->view->stale = true;
     } else if (c && !(status == E_CLOSED && r->counted)) { /* else the store died again; on_up comes again */
@@ -217,6 +220,20 @@ static void changed(struct imap_server *s, struct str body)
     arena_release(&a);
 }
 
+static void news(struct imap_server *s, struct str body)
+{
+    struct arena a = { .max = KIB(256) };
+    Store__NewsEvent *m = RPC_UNPACK(&a, body, store__news_event);
+    struct imap_conn *c = m ? conn_of(s, pb_str(m->session)) : NULL;
+
+    if (c && !c->closing) {
+        imap_news_event(c, body);
+        if (imap_idling(c))
+            imap_continue(c);
+    }
+    arena_release(&a);
+}
+
 static void ended(struct imap_server *s, struct str body)
 {
     struct arena a = { .max = KIB(4) };
@@ -269,6 +286,8 @@ void imap_link_event(struct imap_server *s, struct rpc_link *l, uint32_t event, 
         return;
     if (event == STORE__EVENT__CHANGED)
         changed(s, body);
+    else if (event == STORE__EVENT__NEWS)
+        news(s, body);
     else if (event == STORE__EVENT__SESSION_ENDED)
         ended(s, body);
     else if (event == STORE__EVENT__SESSION_RENEWED)

@@ -5,6 +5,7 @@
  * (SYNC) and written at once, so nothing piles up for a client that does not listen. What vanished but
  * must not be told yet (RFC 9051 7.5.1) waits as ranges in the view. */
 #include "src/imap/imap.h"
+#include "src/imap/news.h"
 
 #define EXPUNGES_AT_ONCE 500
 #define ROWS_AT_ONCE     500
@@ -13,6 +14,8 @@ bool imap_updates_due(const struct imap_conn *c)
 {
     const struct view *v = c->view;
 
+    if (imap_news_due(c))
+        return true;
     if (!v || c->state != IMAP_ST_SELECTED)
         return false;
     return c->sync.call || (v->stale && !c->sync_failed) || (v->vanished.n && !c->hold_expunges);
@@ -20,8 +23,9 @@ bool imap_updates_due(const struct imap_conn *c)
 
 void imap_tell_exists(struct imap_conn *c)
 {
-    resp_printf(&c->w, "* %u EXISTS\r\n* %u RECENT\r\n", uidranges_count(&c->view->uids),
-                uidranges_count(&c->view->recent));
+    resp_printf(&c->w, "* %u EXISTS\r\n", uidranges_count(&c->view->uids));
+    if (!c->rev2)
+        resp_printf(&c->w, "* %u RECENT\r\n", uidranges_count(&c->view->recent));
 }
 
 void imap_write_flags(struct imap_conn *c, const Store__Row *row)
@@ -29,7 +33,7 @@ void imap_write_flags(struct imap_conn *c, const Store__Row *row)
     uint32_t system = row->flags & IMAP_FLAGS_SETTABLE;
     const char *sep = "";
 
-    if (uidranges_has(&c->view->recent, row->uid))
+    if (!c->rev2 && uidranges_has(&c->view->recent, row->uid))
         system |= IMAP_FLAG_RECENT;
     resp_z(&c->w, "(");
     for (uint32_t bit = 1; bit <= IMAP_FLAG_RECENT; bit <<= 1) {
@@ -52,7 +56,7 @@ void imap_tell_flags(struct imap_conn *c, const Store__Row *row, bool with_uid)
     if (!seq || uidranges_has(&c->view->vanished, row->uid))
         return;
     resp_printf(&c->w, "* %u FETCH (", seq);
-    if (with_uid || c->qresync)
+    if (with_uid || c->qresync || c->rev2) /* RFC 9051 7.5.2 */
         resp_printf(&c->w, "UID %u ", row->uid);
     resp_z(&c->w, "FLAGS ");
     imap_write_flags(c, row);
@@ -226,6 +230,10 @@ int imap_updates_step(struct imap_conn *c)
 {
     Store__SyncRequest m = STORE__SYNC_REQUEST__INIT;
 
+    if (c->sync.call)
+        return 0;
+    if (imap_news_due(c))
+        return imap_news_step(c);
     if (c->view->vanished.n && !c->hold_expunges) {
         if (tell_expunges(c) < 0)
             imap_bye(c, NULL, "Out of memory");

@@ -300,6 +300,7 @@ static void group_run(struct work_job *w)
     } else if (g.open) {
         quota_look(&g, ears);
         ears->nchanges = mailbox_changes_take(g.a->box, ears->changes, ARRAY_LEN(ears->changes));
+        ears->happenings = mailbox_happenings_take(g.a->box);
         wal_tell(ears);
     }
     ears->leader = true;
@@ -501,6 +502,10 @@ static void job_done(struct work_job *w)
         news_forget(a);
     if (j->leader && j->shrunk && a->lease.tight)
         lease_report(a, true);
+    if (j->leader && (j->nchanges || j->happenings))
+        watch_tell(a, j);
+    happenings_free(j->happenings);
+    j->happenings = NULL;
     a->written |= j->leader && j->kind != JOB_READ && j->nchanges;
     index_want(a, j->leader && j->kind != JOB_READ && j->nchanges);
     if (j->kind == JOB_DELIVER && j->leader && a->state == ACTOR_CLOSED)
@@ -555,6 +560,7 @@ int actor_submit(struct actor *a, struct job *j)
     j->work = (struct work_job){ .run = groups(&j->work) ? group_run : alone_run, .done = job_done };
     j->leader = j->shrunk = false;
     j->nchanges = 0;
+    j->happenings = NULL;
     j->wal_frames = 0;
     if (j->kind == JOB_READ) {
         if (a->state != ACTOR_OPEN)

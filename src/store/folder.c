@@ -373,18 +373,50 @@ static int list_one(struct mailbox *box, struct arena *a, struct str name, bool 
     return 0;
 }
 
+static int list_by_id(struct mailbox *box, struct arena *a, uint64_t id, bool counts,
+                      Store__FoldersResponse *out)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    struct str name;
+    int r = stmt_get(box->db, "SELECT name FROM folder WHERE id = ?1", &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, id);
+    if ((r = stmt_step(st)) <= 0)
+        return r < 0 ? r : E_NOTFOUND;
+    name = arena_dup(a, stmt_str(st, 0));
+    return name.p ? list_one(box, a, name, counts, out) : E_NOMEM;
+}
+
+static int list_annotations(struct mailbox *box, struct arena *a, const Store__FoldersRequest *q,
+                            Store__FoldersResponse *out)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < out->n_folders && r >= 0; i++)
+        if (out->folders[i]->id)
+            r = metadata_read(box, a, out->folders[i]->id, q->annotations, q->n_annotations, 0,
+                              &out->folders[i]->n_annotations, &out->folders[i]->annotations);
+    return r;
+}
+
 int mailbox_folders(struct mailbox *box, struct arena *a, const Store__FoldersRequest *q,
                     Store__FoldersResponse *out)
 {
     size_t cap = 0;
     int r;
 
+    if (q->folder_id)
+        return list_by_id(box, a, q->folder_id, q->counts, out);
     if (q->name.len)
         return list_one(box, a, pb_str(q->name), q->counts, out);
     if ((r = list_rows(box, a, q->counts, out, &cap)) < 0 || (r = list_subscribed(box, a, out, &cap)) < 0)
         return r;
     list_join(out);
-    return list_has_children(box, a, out);
+    if ((r = list_has_children(box, a, out)) < 0)
+        return r;
+    return q->n_annotations ? list_annotations(box, a, q, out) : 0;
 }
 
 /* ---- changes ---------------------------------------------------------------------------------- */
@@ -431,7 +463,8 @@ int folder_make(struct mailbox *box, struct str name, int special_use, bool sub)
     stmt_bind_blob(st, 2, str_of(object_id, sizeof object_id));
     stmt_bind_u64(st, 3, uidvalidity);
     stmt_bind_i64(st, 4, special_use);
-    if ((r = stmt_run(st)) < 0)
+    if ((r = stmt_run(st)) < 0 ||
+        (r = happening_note(box, STORE__NEWS_EVENT__KIND__CREATED, name, STR(""), NULL)) < 0)
         return r;
     return sub ? subscribe(box, name, true) : 0;
 }
@@ -498,7 +531,9 @@ int mailbox_folder_delete(struct mailbox *box, const Store__FolderRequest *q)
     if ((r = stmt_run(st)) < 0)
         return r;
     change_note(box, f.id, f.modseq + 1);
-    return 0;
+    if ((r = metadata_drop(box, f.id)) < 0)
+        return r;
+    return happening_note(box, STORE__NEWS_EVENT__KIND__REMOVED, pb_str(q->name), STR(""), NULL);
 }
 
 /* A folder's row under another name. */
@@ -554,9 +589,11 @@ static int rename_inbox(struct mailbox *box, const struct folder *inbox, struct 
     CLEANUP(arena_release) struct arena a = { .max = MIB(8) };
     Store__CopyRequest q = STORE__COPY_REQUEST__INIT;
     Store__CopyResponse ignored = STORE__COPY_RESPONSE__INIT;
+    struct folder made;
     int r;
 
-    if ((r = folder_make(box, to, 0, false)) < 0 || (r = gap_uids(box, inbox, 1, &uids)) < 0)
+    if ((r = folder_make(box, to, 0, false)) < 0 || (r = folder_by_name(box, to, &made)) < 0 ||
+        (r = metadata_copy(box, inbox->id, made.id)) < 0 || (r = gap_uids(box, inbox, 1, &uids)) < 0)
         return r;
     q.folder_id = inbox->id;
     q.uid_ranges = uids.v;
@@ -590,7 +627,8 @@ int mailbox_folder_rename(struct mailbox *box, const Store__RenameRequest *q)
         return E_NOTFOUND;
     if (r == 0 && (r = name_set(box, f.id, to)) < 0)
         return r;
-    if ((r = parents_make(box, to)) < 0)
+    if ((r = parents_make(box, to)) < 0 ||
+        (r = happening_note(box, STORE__NEWS_EVENT__KIND__RENAMED, to, from, NULL)) < 0)
         return r;
     return kids ? rename_children(box, &a, from, to) : 0;
 }
@@ -599,5 +637,7 @@ int mailbox_subscribe(struct mailbox *box, const Store__SubscribeRequest *q)
 {
     int r = name_check(pb_str(q->name));
 
-    return r < 0 ? r : subscribe(box, pb_str(q->name), q->subscribed);
+    if (r < 0 || (r = subscribe(box, pb_str(q->name), q->subscribed)) < 0)
+        return r;
+    return happening_note(box, STORE__NEWS_EVENT__KIND__SUBSCRIBED, pb_str(q->name), STR(""), NULL);
 }

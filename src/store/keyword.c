@@ -26,6 +26,21 @@ int keywords_check(char *const *names, size_t n)
     return 0;
 }
 
+/* Registered keywords (RFC 5788, RFC 8457, RFC 9051 2.3.2) are kept as they are registered, however the first client
+ * wrote them. */
+static struct str spelling(struct str name)
+{
+    static const char *const registered[] = {
+        "$Forwarded", "$Important", "$Junk",          "$MDNSent",
+        "$NotJunk",   "$Phishing",  "$SubmitPending", "$Submitted",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(registered); i++)
+        if (str_ieq_z(name, registered[i]))
+            return str_from(registered[i]);
+    return name;
+}
+
 static int keyword_make(struct mailbox *box, struct str name, int64_t *id_out)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
@@ -38,7 +53,7 @@ static int keyword_make(struct mailbox *box, struct str name, int64_t *id_out)
         return E_LIMIT;
     if ((r = stmt_get(box->db, "INSERT INTO keyword (name) VALUES (?1)", &st)) < 0)
         return r;
-    stmt_bind_str(st, 1, name);
+    stmt_bind_str(st, 1, spelling(name));
     if ((r = stmt_run(st)) < 0)
         return r;
     *id_out = db_last_rowid(box->db);

@@ -49,6 +49,7 @@ static int fill_new(struct mailbox *box, const struct mailbox_meta *m)
             return r;
     r = mailbox_commit(box);
     mailbox_changes_take(box, NULL, 0);
+    happenings_free(mailbox_happenings_take(box));
     return r;
 }
 
@@ -253,12 +254,15 @@ void mailbox_rollback(struct mailbox *box)
     savepoint_end(&box->step);
     txn_end(&box->txn);
     box->nchanges = 0;
+    happenings_undo(box, 0);
 }
 
 int mailbox_step_begin(struct mailbox *box)
 {
     assert(box->txn.db);
     box->nchanges_step = box->nchanges;
+    box->nhappenings_step = box->nhappenings;
+    mailbox_by(box, NULL);
     return savepoint_begin(&box->step, box->db);
 }
 
@@ -271,6 +275,7 @@ void mailbox_step_undo(struct mailbox *box)
 {
     savepoint_end(&box->step);
     box->nchanges = size_min(box->nchanges, box->nchanges_step);
+    happenings_undo(box, box->nhappenings_step);
 }
 
 size_t mailbox_changes_take(struct mailbox *box, struct mailbox_change *out, size_t max)

@@ -18,6 +18,7 @@
 #include "lib/rpc/pb.h"
 #include "proto/store.pb-c.h"
 #include "src/store/bytes.h"
+#include "src/store/happening.h"
 #include "src/store/uidset.h"
 
 #define MAILBOX_ID_LEN          12u
@@ -26,6 +27,11 @@
 #define MAILBOX_LEVELS_MAX      32u
 #define MAILBOX_KEYWORDS_MAX    1000u  /* different ones in a mailbox */
 #define MAILBOX_VANISHED_MAX    10000u /* rows of the change log of a folder */
+#define METADATA_NAME_MAX       255u
+#define METADATA_VALUE_MAX      KIB(64) /* RFC 5464 4.1: at least 1024 bytes, at least 10 entries */
+#define METADATA_ENTRIES_MAX    100u    /* of one folder, and of the server */
+#define METADATA_ALL_MAX        10000u  /* of a mailbox */
+#define METADATA_BYTES_MAX      MIB(4)  /* names and values; fits one answer */
 #define MAILBOX_SYNC_ROWS_MAX   5000u
 #define MAILBOX_STRUCTURE_MAX   MIB(1)
 #define MAILBOX_OPERATION_MS    (60 * 60 * 1000)
@@ -94,10 +100,16 @@ void mailbox_step_undo(struct mailbox *box);
 
 /* Folders that changed since the last take, each once: for events after the commit. Returns how many
  * were written to out (at most max; the rest is forgotten, and *all_out set). */
+#define MAILBOX_CHANGES_MAX 64u
 struct mailbox_change {
     uint64_t folder_id, modseq;
 };
 size_t mailbox_changes_take(struct mailbox *box, struct mailbox_change *out, size_t max);
+
+/* Who does what comes next (zeros: nobody), and what happened since the last take besides changes of messages.
+ * The caller frees it. */
+void mailbox_by(struct mailbox *box, const uint8_t session[HAPPENING_BY_LEN]);
+struct happening *mailbox_happenings_take(struct mailbox *box);
 
 /* ---- folders ---------------------------------------------------------------------------------- */
 
@@ -114,6 +126,11 @@ MUST_CHECK int mailbox_folder_rename(struct mailbox *box, const Store__RenameReq
 MUST_CHECK int mailbox_subscribe(struct mailbox *box, const Store__SubscribeRequest *q);
 MUST_CHECK int mailbox_select(struct mailbox *box, struct arena *a, const Store__SelectRequest *q,
                               Store__SelectResponse *out);
+/* Annotations (RFC 5464). E_NOTFOUND. */
+MUST_CHECK int mailbox_metadata_get(struct mailbox *box, struct arena *a, const Store__MetadataGetRequest *q,
+                                    Store__MetadataGetResponse *out);
+/* (w) E_TOO_BIG: a value; E_LIMIT: too many, or too much together; E_RANGE: not a name. */
+MUST_CHECK int mailbox_metadata_set(struct mailbox *box, const Store__MetadataSetRequest *q);
 /* What happened since. claim_recent: \Recent of what is new goes to this session. */
 MUST_CHECK int mailbox_sync(struct mailbox *box, struct arena *a, const Store__SyncRequest *q,
                             bool claim_recent, Store__SyncResponse *out);

@@ -7,7 +7,7 @@
 #include "src/store/mailbox.h"
 #include <assert.h>
 
-#define CHANGES_MAX 64u
+#define CHANGES_MAX MAILBOX_CHANGES_MAX
 #define CLAIMS_MAX  64u
 #define ROW_SHIFT   16 /* id of a chunk's row = email id << 16 | number */
 #define ROWS_MAX    65535u
@@ -31,6 +31,9 @@ struct mailbox {
     bool reader;
     uint64_t quota_short; /* what the last refusal wanted (quota.h) */
     bool quota_hint;      /* limited, whatever meta says */
+    struct happening *happenings; /* the last stands first */
+    size_t nhappenings, nhappenings_step;
+    uint8_t by[HAPPENING_BY_LEN];
 };
 
 /* What a folder's row says. */
@@ -66,6 +69,18 @@ MUST_CHECK int thread_find(struct mailbox *box, const struct email_in *e, const 
                            uint8_t thread[12]);
 /* (w) What SORT and THREAD need of it. */
 MUST_CHECK int sort_insert(struct mailbox *box, int64_t email_id, const struct email_in *e);
+
+/* (w) Note what is told to who watches; *out, when not NULL: to add to it, NULL when it was one too many. */
+MUST_CHECK int happening_note(struct mailbox *box, Store__NewsEvent__Kind kind, struct str name,
+                              struct str old_name, struct happening **out);
+void happenings_undo(struct mailbox *box, size_t to);
+
+MUST_CHECK int metadata_read(struct mailbox *box, struct arena *a, uint64_t folder_id,
+                             const ProtobufCBinaryData *entries, size_t n, uint32_t depth, size_t *n_out,
+                             Store__Annotation ***out);
+/* (w) */
+MUST_CHECK int metadata_drop(struct mailbox *box, uint64_t folder_id);
+MUST_CHECK int metadata_copy(struct mailbox *box, uint64_t from, uint64_t to);
 
 /* (w) Store an email; *id_out its row. */
 MUST_CHECK int email_insert(struct mailbox *box, const struct email_in *e, int64_t *id_out);

@@ -87,6 +87,8 @@ RUN(run_subscribe, mailbox_subscribe(box, m->req))
 RUN(run_select, mailbox_select(box, &m->arena, m->req, m->resp))
 RUN(run_copy, mailbox_copy(box, &m->arena, m->req, m->resp))
 RUN(run_expunge, mailbox_expunge(box, &m->arena, m->req, m->resp))
+RUN(run_metadata_get, mailbox_metadata_get(box, &m->arena, m->req, m->resp))
+RUN(run_metadata_set, mailbox_metadata_set(box, m->req))
 RUN(run_vanished, mailbox_vanished(box, &m->arena, m->req, m->resp))
 
 static void select_done(struct mailjob *m, struct session *s)
@@ -115,6 +117,9 @@ static const struct mail_op mail_ops[] = {
                             select_done },
     [STORE__OP__COPY] = { D(copy_request), D(copy_response), run_copy, JOB_WRITE, 0, true, NULL },
     [STORE__OP__EXPUNGE] = { D(expunge_request), D(expunge_response), run_expunge, JOB_WRITE, 0, true, NULL },
+    [STORE__OP__METADATA_GET] = { D(metadata_get_request), D(metadata_get_response), run_metadata_get,
+                                  JOB_ALONE, 0, false, NULL },
+    [STORE__OP__METADATA_SET] = { D(metadata_set_request), NULL, run_metadata_set, JOB_WRITE, 0, true, NULL },
     [STORE__OP__VANISHED] = { D(vanished_request), D(vanished_response), run_vanished, JOB_READ, READER_FETCH,
                               false, NULL },
 };
@@ -163,6 +168,8 @@ static int mail_run(struct job *j, struct mailbox *box)
         return E_CLOSED;
     if (once && (r = answer_repeat(m, box)) != 0)
         return r < 0 ? r : 0;
+    if (j->kind == JOB_WRITE)
+        mailbox_by(box, m->session);
     r = m->op->run(box, m);
     m->wait.need = r == E_QUOTA ? mailbox_quota_short(box) : 0;
     return r == 0 && once ? answer_note(m, box) : r;
@@ -538,6 +545,9 @@ static const struct rpc_op ops[] = {
     [STORE__OP__EXPUNGE] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__SORT] = { .run = op_sort, .from = CLIENTS, .flags = RPC_DOWN, SESSION },
     [STORE__OP__THREAD] = { .run = op_thread, .from = CLIENTS, .flags = RPC_DOWN, SESSION },
+    [STORE__OP__METADATA_GET] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__METADATA_SET] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__WATCH] = { .run = op_watch, .from = CLIENTS, SESSION },
     [STORE__OP__VANISHED] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__SEARCH] = { .run = op_search, .from = CLIENTS, SESSION },
     [STORE__OP__STAGE] = { .run = op_stage,

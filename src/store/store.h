@@ -93,7 +93,9 @@ struct job {
     int (*run)(struct job *j, struct mailbox *box);
     void (*done)(struct job *j); /* on the loop; status is final: committed and synced, or nothing happened */
     int status;
-    struct mailbox_change changes[8]; /* what the group's commit changed; on the job that hears of it first */
+    struct happening *happenings; /* the same */
+    struct mailbox_change
+        changes[MAILBOX_CHANGES_MAX]; /* what the group's commit changed; on the job that hears of it first */
     size_t nchanges;
     uint32_t wal_frames; /* that the commit left; as `changes` */
     bool leader;
@@ -200,6 +202,8 @@ struct actor *actor_get(const void *id);
 struct actor *actor_find(const void *id); /* without; NULL */
 void actor_ref(struct actor *a);
 void actor_unref(struct actor *a);
+/* What a commit brought, to those that watch (watch.c). */
+void watch_tell(struct actor *a, const struct job *j);
 /* The last session is gone, or everything must end: close when nothing needs it. */
 void actor_close_soon(struct actor *a);
 /* In the lane: wipe keys, close handles. */
@@ -266,6 +270,7 @@ struct session {
     uint16_t slot;
     uint64_t selected;                      /* folder id, 0: none */
     uint64_t stands;                        /* modseq of the last answer it was given about it */
+    uint32_t watch;                         /* Watch bits */
     bool read_only, told;                   /* told: of a change, and has not asked since */
     uint32_t percent;                       /* QUOTA_STEP that it was told of */
     struct session *next, **prev;           /* of the actor */
@@ -358,6 +363,7 @@ int op_status(struct rpc_req *q, struct str body);
 int op_attach(struct rpc_req *q, struct str body);
 int op_reattach(struct rpc_req *q, struct str body);
 int op_detach(struct rpc_req *q, struct str body);
+int op_watch(struct rpc_req *q, struct str body);
 int op_unselect(struct rpc_req *q, struct str body);
 int op_mail(struct rpc_req *q, struct str body); /* everything that mail_ops has a row for */
 int op_fetch(struct rpc_req *q, struct str body);
