@@ -21,7 +21,7 @@ const struct conf_item store_conf_items[STORE_CONF_ITEMS] = {
         "Largest message kept, whoever sends it. What SMTP announces is mx.max_message."),
     ROW("store.temporary_handles", temp_handles, 1, 10000, 256, "files",
         "Temporary mailboxes kept open between deliveries."),
-    ROW("store.drain_batch", drain_batch, 1, 1000, 32, "messages",
+    ROW("store.drain_batch", drain_batch, 1, 1000, 64, "messages",
         "Messages that waited for a closed mailbox and come in with one transaction."),
     ROW("store.login_queue", derive_queue, 1, 10000, 32, "logins",
         "Logins with a person's own password that may wait for their turn (each costs 64 MiB and a fifth of a second)."),

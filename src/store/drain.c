@@ -1,13 +1,13 @@
 /* src/store/drain.c: what came while the mailbox was closed comes in, in order of arrival and in
- * batches, beside everything else the lane does. A batch is unsealed in the lane, parsed by content,
- * written, and only then deleted from the temporary mailbox (drainstep.h): a crash anywhere in between
- * repeats nothing and loses nothing.
+ * batches, beside everything else the lane does. A batch is read in the lane, unsealed by workers, parsed
+ * by content, written, and only then deleted from the temporary mailbox (drainstep.h): a crash anywhere in
+ * between repeats nothing and loses nothing.
  *
  * Mail that arrives meanwhile goes to the open mailbox directly and may get an earlier UID than what
  * still waits: its INTERNALDATE tells when it came.
  *
- * Two batches take turns: while content parses one, the lane writes or unseals the other. One job of
- * ours is in the lane at a time. */
+ * Two batches take turns: while one is unsealed and parsed, the lane writes or reads the other. One job
+ * of ours is in the lane at a time. */
 #include "src/store/drainstep.h"
 #include "src/store/store.h"
 
@@ -17,21 +17,35 @@
 #define FILES_MAX       64u
 #define AGAIN_MS        1000
 #define FIRST_BATCH     8u /* who logs in waits for it, and then for one batch at most */
+#define OPENERS         4u
+#define OPENER_MIN      4u /* records worth a worker: those that share a secret lie together */
 
 struct item {
-    struct staged *staged; /* NULL: could not be opened */
+    struct staged *staged;      /* NULL: could not be opened */
+    struct temp_sealed *sealed; /* still to be opened; NULL: it is */
     struct parsed parsed;
     struct batch *batch;
+    int status; /* E_CORRUPT: it stays where it is */
 };
 
-enum batch_state { BATCH_EMPTY, BATCH_READING, BATCH_PARSING, BATCH_PARSED, BATCH_WRITING };
+enum batch_state { BATCH_EMPTY, BATCH_READING, BATCH_OPENING, BATCH_PARSING, BATCH_PARSED, BATCH_WRITING };
+
+/* A worker's share of a batch. */
+struct opener {
+    struct work_job work;
+    struct batch *batch;
+    size_t from, to;
+};
 
 struct batch {
     struct drain *drain;
     enum batch_state state;
     struct item *items;
     struct drain_item *steps; /* of the items */
-    size_t n, parse_at, parsing;
+    size_t n, parse_at, parsing, opening;
+    struct opener openers[OPENERS];
+    struct seed seeds[SEEDS_MAX]; /* copies in the slab: the actor's go when it is closed */
+    size_t nseeds;
 };
 
 struct drain {
@@ -53,13 +67,29 @@ struct drain {
     struct timer again;
 };
 
+static void seeds_release(struct batch *b)
+{
+    while (b->nseeds)
+        secret_free(store.slab, b->seeds[--b->nseeds].bytes);
+}
+
+static void sealed_drop(struct item *it)
+{
+    if (it->sealed)
+        temp_sealed_release(it->sealed);
+    free(it->sealed);
+    it->sealed = NULL;
+}
+
 static void batch_release(struct batch *b)
 {
     for (size_t i = 0; i < b->n; i++) {
         parsed_release(&b->items[i].parsed);
+        sealed_drop(&b->items[i]);
         if (b->items[i].staged)
             staged_unref(b->items[i].staged);
     }
+    seeds_release(b);
     b->n = b->parse_at = b->parsing = 0;
     b->state = BATCH_EMPTY;
 }
@@ -104,6 +134,29 @@ static const uint8_t *seed_of(const struct actor *a, uint32_t generation)
     return NULL;
 }
 
+static const uint8_t *seed_of_batch(const struct batch *b, uint32_t generation)
+{
+    for (size_t i = 0; i < b->nseeds; i++)
+        if (b->seeds[i].generation == generation)
+            return b->seeds[i].bytes;
+    return NULL;
+}
+
+/* For whoever opens its records outside the lane. False: there is no room, the lane opens them. */
+static bool seed_lend(struct batch *b, uint32_t generation, const uint8_t seed[XWING_SEED_BYTES])
+{
+    struct seed *s = &b->seeds[b->nseeds];
+
+    if (seed_of_batch(b, generation))
+        return true;
+    if (b->nseeds == SEEDS_MAX || !(s->bytes = secret_alloc(store.slab)))
+        return false;
+    memcpy(s->bytes, seed, XWING_SEED_BYTES);
+    s->generation = generation;
+    b->nseeds++;
+    return true;
+}
+
 static int item_read(struct actor *a, struct item *it, const struct temp_record *rec)
 {
     uint32_t generation = 0;
@@ -120,6 +173,11 @@ static int item_read(struct actor *a, struct item *it, const struct temp_record 
         return E_CORRUPT;
     if (!(it->staged = staged_new(rec->bytes)))
         return E_NOMEM;
+    if (rec->bytes <= TEMP_SEALED_MAX && seed_lend(it->batch, generation, seed)) {
+        if (!(it->sealed = calloc(1, sizeof *it->sealed)))
+            return E_NOMEM;
+        return tempbox_take(a->temp, rec, it->sealed);
+    }
     r = tempbox_unseal(a->temp, rec, seed, it->staged->spool);
     it->staged->in.bytes = spool_size(it->staged->spool);
     return r;
@@ -162,6 +220,7 @@ static int file_read(struct drain *d)
         r = item_read(d->actor, it, &step->rec);
         if (r == E_CORRUPT) { /* it stays where it is, for an operator to look at */
             log_event(LOG_ALARM, "store.sealed_record_unreadable", F_U64("seq", step->rec.seq));
+            sealed_drop(it);
             if (it->staged)
                 staged_unref(it->staged);
             d->now.kept++;
@@ -225,26 +284,48 @@ static int read_run(struct job *j, struct mailbox *box)
 
 /* ---- writing it (lane) -------------------------------------------------------------------------- */
 
+/* The steps of what could be opened, in order; the rest is kept, and counted before anything is written:
+ * what is behind it must not count as drained. */
+static size_t steps_make(struct drain *d, struct batch *b)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < b->n; i++) {
+        struct item *it = &b->items[i];
+
+        if (it->status < 0) {
+            log_event(LOG_ALARM, "store.sealed_record_unreadable", F_U64("seq", b->steps[i].rec.seq));
+            d->now.kept++;
+            continue;
+        }
+        b->steps[n].rec = b->steps[i].rec;
+        parsed_email(&it->parsed, &it->staged->in, &b->steps[n++].email);
+    }
+    return n;
+}
+
 static int write_run(struct job *j, struct mailbox *box)
 {
     struct drain *d = CONTAINER_OF(j, struct drain, job);
     struct batch *b = d->batch;
+    size_t n;
     int r;
 
     if (!box)
         return E_CLOSED;
-    for (size_t i = 0; i < b->n; i++)
-        parsed_email(&b->items[i].parsed, &b->items[i].staged->in, &b->steps[i].email);
-    if ((r = checkpoint_in_lane(d->actor)) < 0 || (r = drain_write(box, &d->now, b->steps, b->n)) < 0)
-        return r;
     d->written = 0;
-    for (size_t i = 0; i < b->n; i++) {
+    n = steps_make(d, b);
+    if (n == 0)
+        return 0;
+    if ((r = checkpoint_in_lane(d->actor)) < 0 || (r = drain_write(box, &d->now, b->steps, n)) < 0)
+        return r;
+    for (size_t i = 0; i < n; i++) {
         d->written += b->steps[i].status == 0;
         if (b->steps[i].status < 0)
             log_event(LOG_ALARM, "store.drain_refused", F_ERR(b->steps[i].status),
                       F_U64("seq", b->steps[i].rec.seq));
     }
-    return (r = file_open(d, box)) < 0 ? r : drain_delete(d->actor->temp, b->steps, b->n);
+    return (r = file_open(d, box)) < 0 ? r : drain_delete(d->actor->temp, b->steps, n);
 }
 
 /* ---- the loop's side ---------------------------------------------------------------------------- */
@@ -263,7 +344,8 @@ static void drain_later(struct drain *d)
     struct actor *a = d->actor;
     int r = d->status;
 
-    if (d->in_lane || d->batches[0].parsing || d->batches[1].parsing)
+    if (d->in_lane || d->batches[0].parsing || d->batches[1].parsing || d->batches[0].opening ||
+        d->batches[1].opening)
         return;
     for (size_t i = 0; i < ARRAY_LEN(d->batches); i++)
         batch_release(&d->batches[i]);
@@ -302,6 +384,8 @@ static void parse_more(struct batch *b)
         struct item *it = &b->items[b->parse_at++];
         int r;
 
+        if (it->status < 0)
+            continue;
         b->parsing++;
         r = parse_message(&it->staged->in, spool_on_disk(it->staged->spool), &it->parsed, item_parsed, it);
         if (r < 0) {
@@ -314,6 +398,67 @@ static void parse_more(struct batch *b)
     drain_step(d);
 }
 
+/* ---- unsealing (workers) ------------------------------------------------------------------------ */
+
+static void open_run(struct work_job *w)
+{
+    struct opener *o = CONTAINER_OF(w, struct opener, work);
+    struct sealed_opened last = { 0 };
+
+    for (size_t i = o->from; i < o->to; i++) {
+        struct item *it = &o->batch->items[i];
+
+        if (!it->sealed)
+            continue;
+        it->status = temp_sealed_open(it->sealed, seed_of_batch(o->batch, it->sealed->context.key_generation),
+                                      &last, it->staged->spool);
+        it->staged->in.bytes = spool_size(it->staged->spool);
+        sealed_drop(it);
+    }
+    bytes_wipe(&last, sizeof last);
+}
+
+static void open_end(struct batch *b)
+{
+    if (--b->opening)
+        return;
+    seeds_release(b);
+    for (size_t i = 0; i < b->n; i++)
+        if (b->items[i].status < 0 && b->items[i].status != E_CORRUPT)
+            b->drain->status = b->items[i].status;
+    b->state = BATCH_PARSING;
+    parse_more(b);
+}
+
+static void open_done(struct work_job *w)
+{
+    open_end(CONTAINER_OF(w, struct opener, work)->batch);
+}
+
+/* In shares of neighbours: who was sealed together shares the costly step. */
+static void batch_open(struct batch *b)
+{
+    size_t shares = size_min(OPENERS, b->n / OPENER_MIN + 1), share = (b->n + shares - 1) / shares;
+
+    b->state = BATCH_OPENING;
+    b->opening = 1;
+    for (size_t i = 0; i * share < b->n; i++) {
+        struct opener *o = &b->openers[i];
+        int r;
+
+        *o = (struct opener){ .work = { .run = open_run, .done = open_done },
+                              .batch = b,
+                              .from = i * share,
+                              .to = size_min((i + 1) * share, b->n) };
+        b->opening++;
+        if ((r = work_submit(store.pool, &o->work)) < 0) {
+            b->opening--;
+            b->drain->status = r;
+        }
+    }
+    open_end(b);
+}
+
 /* ---- the lane's jobs ---------------------------------------------------------------------------- */
 
 static void read_done(struct job *j)
@@ -324,11 +469,12 @@ static void read_done(struct job *j)
     d->in_lane = false;
     if (j->status < 0)
         d->status = j->status;
-    b->state = b->n && d->status == 0 ? BATCH_PARSING : BATCH_EMPTY;
-    if (b->state == BATCH_PARSING)
-        parse_more(b);
-    else
-        drain_step(d);
+    if (b->n && d->status == 0) {
+        batch_open(b);
+        return;
+    }
+    b->state = BATCH_EMPTY;
+    drain_step(d);
 }
 
 static void write_done(struct job *j)

@@ -1,14 +1,15 @@
 /* src/store/indexing.c: the index follows the deliveries. An open mailbox whose index may be behind is
- * on a list; once the writer's lane has nothing else to do, batches run one after the other until
- * nothing waits. A lane that is never idle gives them a share all the same. Waiting a little first makes
- * one batch, one sync, of what comes together. */
+ * on a list; once nothing came for a while, batches run one after the other until nothing waits. A
+ * mailbox that is never quiet gives them a share all the same, a small one: whoever searches meanwhile
+ * finds what is not indexed yet by reading it, whoever delivers or drains is not kept waiting for it. */
 #include "src/store/store.h"
 #include "src/store/index.h"
 
-#define TICK_MS   250
-#define SETTLE_MS 1500 /* after the first change, before the first batch */
-#define PATIENCE  4    /* ticks of a busy lane between two batches */
-#define BATCH_MS  30
+#define TICK_MS        250
+#define SETTLE_MS      1500 /* after the last change, before the first batch */
+#define PATIENCE       8    /* ticks between two batches of a mailbox that is never quiet */
+#define DRAIN_PATIENCE 40   /* the same while old mail comes in: it ends some day */
+#define BATCH_MS       30
 
 static struct {
     struct timer tick;
@@ -56,6 +57,11 @@ static void unlist(struct actor *a)
 
 static bool submit(struct actor *a);
 
+static bool quiet(const struct actor *a, int64_t now)
+{
+    return !a->draining && now - a->index_changed_ms >= SETTLE_MS && work_lane_idle(a->lane);
+}
+
 static void index_done(struct job *j)
 {
     struct actor *a = j->actor;
@@ -65,7 +71,7 @@ static void index_done(struct job *j)
     a->indexing = false;
     a->index_ticks = 0;
     if (r > 0 && a->state == ACTOR_OPEN && !store.stopping) {
-        if (work_lane_idle(a->lane))
+        if (quiet(a, clock_mono_ms()))
             submit(a);
         return;
     }
@@ -96,9 +102,7 @@ static void look_at(struct actor *a, int64_t now)
         unlist(a);
         return;
     }
-    if (now - a->index_since_ms < SETTLE_MS)
-        return;
-    if (work_lane_idle(a->lane) || ++a->index_ticks >= PATIENCE)
+    if (quiet(a, now) || ++a->index_ticks >= (a->draining ? DRAIN_PATIENCE : PATIENCE))
         submit(a);
 }
 
@@ -117,6 +121,8 @@ static void tick(struct timer *t)
 void index_want(struct actor *a, bool changed)
 {
     a->index_behind |= changed;
+    if (changed)
+        a->index_changed_ms = clock_mono_ms();
     if (!a->index_behind || a->index_listed || a->state != ACTOR_OPEN || store.stopping)
         return;
     if (!indexing.ready && timer_init(&indexing.tick, store.loop, tick) < 0)
@@ -124,7 +130,6 @@ void index_want(struct actor *a, bool changed)
     indexing.ready = true;
     a->index_listed = true;
     a->index_ticks = 0;
-    a->index_since_ms = clock_mono_ms();
     a->index_next = indexing.list;
     indexing.list = a;
     actor_ref(a);

@@ -194,7 +194,7 @@ struct actor {
     struct actor *index_next; /* indexing.c */
     bool index_behind, index_listed, indexing;
     int index_ticks;
-    int64_t index_since_ms;
+    int64_t index_changed_ms; /* by the last commit that brought something */
 };
 
 /* Never NULL but for want of memory; with a reference. */

@@ -535,8 +535,10 @@ struct unseal {
     struct buf plain;
 };
 
-static int unseal_row(struct unseal *u, struct str row)
+static int unseal_row(void *ctx, struct str row)
 {
+    struct unseal *u = ctx;
+
     while (row.n) {
         struct str chunk = str_slice(row, 0, SEALED_FULL), out;
         size_t skip;
@@ -555,40 +557,91 @@ static int unseal_row(struct unseal *u, struct str row)
     return 0;
 }
 
-static int unseal_rows(struct tempbox *t, uint64_t seq, struct unseal *u)
+/* Each row of a record to `take`. */
+static int rows_each(struct tempbox *t, uint64_t seq, int (*take)(void *ctx, struct str row), void *ctx)
 {
     static const char sql[] = "SELECT data FROM record_data WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(t->db, sql, &st);
+    int r = stmt_get(t->db, sql, &st), e;
 
     if (r < 0)
         return r;
     stmt_bind_u64(st, 1, seq << ROW_SHIFT);
     stmt_bind_u64(st, 2, seq << ROW_SHIFT | UINT16_MAX);
     while ((r = stmt_step(st)) > 0)
-        if ((r = unseal_row(u, stmt_str(st, 0))) < 0)
-            return r;
-    return r < 0 ? r : sealed_complete(&u->s) ? 0 : E_CORRUPT;
+        if ((e = take(ctx, stmt_str(st, 0))) < 0)
+            return e;
+    return r;
+}
+
+static int context_read(struct tempbox *t, const struct temp_record *rec, uint8_t header[SEALED_HEADER_BYTES],
+                        struct sealed_context *out)
+{
+    uint8_t link[SEALED_LINK_BYTES];
+    uint32_t generation;
+    int r;
+
+    if ((r = header_of(t, rec->seq, header, link)) < 0 ||
+        (r = sealed_key_generation(str_of(header, SEALED_HEADER_BYTES), &generation)) < 0)
+        return r;
+    context_of(t, rec, generation, out);
+    return 0;
 }
 
 int tempbox_unseal(struct tempbox *t, const struct temp_record *rec, const uint8_t seed[XWING_SEED_BYTES],
                    struct spool *to)
 {
     struct unseal u = { .to = to, .skip = HEAD_BYTES, .plain = { .max = SEALED_CHUNK_MAX } };
-    uint8_t header[SEALED_HEADER_BYTES], link[SEALED_LINK_BYTES];
+    uint8_t header[SEALED_HEADER_BYTES];
     struct sealed_context c;
-    uint32_t generation;
     int r;
 
-    if ((r = header_of(t, rec->seq, header, link)) < 0 ||
-        (r = sealed_key_generation(str_of(header, sizeof header), &generation)) < 0)
+    if ((r = context_read(t, rec, header, &c)) < 0)
         return r;
-    context_of(t, rec, generation, &c);
-    if ((r = sealed_open_next(&u.s, seed, &c, str_of(header, sizeof header), &t->opened)) == 0)
-        r = unseal_rows(t, rec->seq, &u);
+    if ((r = sealed_open_next(&u.s, seed, &c, str_of(header, sizeof header), &t->opened)) == 0 &&
+        (r = rows_each(t, rec->seq, unseal_row, &u)) == 0 && !sealed_complete(&u.s))
+        r = E_CORRUPT;
     sealed_release(&u.s);
     buf_release(&u.plain);
     return r;
+}
+
+static int take_row(void *ctx, struct str row)
+{
+    return buf_puts(ctx, row);
+}
+
+int tempbox_take(struct tempbox *t, const struct temp_record *rec, struct temp_sealed *out)
+{
+    int r;
+
+    if (rec->bytes > TEMP_SEALED_MAX)
+        return E_TOO_BIG;
+    out->chunks.max =
+        TEMP_SEALED_MAX + HEAD_BYTES + (TEMP_SEALED_MAX / SEALED_CHUNK_MAX + 2) * SEALED_OVERHEAD_BYTES;
+    if ((r = context_read(t, rec, out->header, &out->context)) < 0)
+        return r;
+    r = rows_each(t, rec->seq, take_row, &out->chunks);
+    return r == E_LIMIT ? E_CORRUPT : r; /* more than the record says */
+}
+
+int temp_sealed_open(const struct temp_sealed *s, const uint8_t seed[XWING_SEED_BYTES],
+                     struct sealed_opened *last, struct spool *to)
+{
+    struct unseal u = { .to = to, .skip = HEAD_BYTES, .plain = { .max = SEALED_CHUNK_MAX } };
+    int r = sealed_open_next(&u.s, seed, &s->context, str_of(s->header, sizeof s->header), last);
+
+    if (r == 0 && (r = unseal_row(&u, buf_str(&s->chunks))) == 0 && !sealed_complete(&u.s))
+        r = E_CORRUPT;
+    sealed_release(&u.s);
+    buf_release(&u.plain);
+    return r;
+}
+
+void temp_sealed_release(struct temp_sealed *s)
+{
+    buf_release(&s->chunks);
+    bytes_wipe(s, sizeof *s);
 }
 
 static int delete_range(struct tempbox *t, const char *sql, uint64_t a, uint64_t b)

@@ -58,6 +58,19 @@ MUST_CHECK int tempbox_key_generation(struct tempbox *t, uint64_t seq, uint32_t 
 /* Open it: the message is appended to `to`. E_CORRUPT: not what was put there. */
 MUST_CHECK int tempbox_unseal(struct tempbox *t, const struct temp_record *rec,
                               const uint8_t seed[XWING_SEED_BYTES], struct spool *to);
+/* The same in two steps, for one that fits into memory: taken out as it is in the lane that owns the file,
+ * opened by any thread. Zeros before; E_TOO_BIG: more than TEMP_SEALED_MAX. */
+#define TEMP_SEALED_MAX KIB(192)
+struct temp_sealed {
+    struct sealed_context context;
+    uint8_t header[SEALED_HEADER_BYTES];
+    struct buf chunks;
+};
+MUST_CHECK int tempbox_take(struct tempbox *t, const struct temp_record *rec, struct temp_sealed *out);
+/* last: as sealed_open_next. `to` has all of it, or is of no use. */
+MUST_CHECK int temp_sealed_open(const struct temp_sealed *s, const uint8_t seed[XWING_SEED_BYTES],
+                                struct sealed_opened *last, struct spool *to);
+void temp_sealed_release(struct temp_sealed *s);
 /* Does the chain hold from the record before to this one? E_CORRUPT: one was taken out or changed. */
 MUST_CHECK int tempbox_verify(struct tempbox *t, uint64_t seq);
 /* The last record that was ever added (0: none) and the chain behind it. */

@@ -55,6 +55,33 @@ static int add(struct tempbox *t, uint8_t number, bool has_delivery, struct str 
     return r;
 }
 
+/* In two steps, as the drain does. */
+static int open_apart(struct tempbox *t, const struct temp_record *rec, struct spool *to)
+{
+    struct sealed_opened last = { 0 };
+    struct temp_sealed s = { 0 };
+    int r = tempbox_take(t, rec, &s);
+
+    if (r == 0)
+        r = temp_sealed_open(&s, seed, &last, to);
+    temp_sealed_release(&s);
+    return r;
+}
+
+static void expect_apart(struct tempbox *t, const struct temp_record *rec, struct str text)
+{
+    CLEANUP(buf_release) struct buf got = { .max = MIB(8) };
+    struct spool *s = NULL;
+    int r;
+
+    CHECK(spool_new(files.dir, MIB(8), &s) == 0);
+    r = open_apart(t, rec, s);
+    CHECK(r == (text.n > TEMP_SEALED_MAX ? E_TOO_BIG : 0));
+    CHECK(r < 0 || (spool_size(s) == text.n && buf_reserve(&got, text.n + 1) &&
+                    spool_read(s, 0, got.p, text.n) == 0 && memcmp(got.p, text.p, text.n) == 0));
+    spool_free(&s);
+}
+
 static void expect(struct tempbox *t, uint64_t after, uint64_t seq, struct str text)
 {
     CLEANUP(buf_release) struct buf got = { .max = MIB(8) };
@@ -70,6 +97,7 @@ static void expect(struct tempbox *t, uint64_t after, uint64_t seq, struct str t
     CHECK(buf_reserve(&got, text.n + 1) && spool_read(s, 0, got.p, text.n) == 0);
     CHECK(memcmp(got.p, text.p, text.n) == 0);
     spool_free(&s);
+    expect_apart(t, &rec, text);
 }
 
 static void test_sizes(void **state)
@@ -146,8 +174,14 @@ static void test_tampering(void **state)
           0);
     CHECK(spool_new(files.dir, MIB(1), &s) == 0);
     CHECK(tempbox_next(t, 3, &rec) == 1 && tempbox_unseal(t, &rec, seed, s) == E_CORRUPT);
+    CHECK(open_apart(t, &rec, s) == E_CORRUPT);
+    CHECK(tempbox_next(t, 0, &rec) == 1);
+    rec.bytes = 1;
+    rec.delivery[0] ^= 1;
+    CHECK(open_apart(t, &rec, s) == E_CORRUPT); /* not what it was bound to */
     CHECK(db_run(tempbox_db(t), "DELETE FROM record_data WHERE id >> 16 = 3") == 0);
     CHECK(tempbox_next(t, 2, &rec) == 1 && tempbox_unseal(t, &rec, seed, s) == E_CORRUPT);
+    CHECK(open_apart(t, &rec, s) == E_CORRUPT);
     spool_free(&s);
     CHECK(tempbox_close(&t) == 0);
 }
