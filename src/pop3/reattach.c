@@ -142,20 +142,39 @@ void reattach_all(struct pop3_server *srv, struct rpc_link *l)
         rpc_link_ready(l);
 }
 
-void reattach_event(struct pop3_server *srv, uint32_t event, struct str body)
+static void ended(struct pop3_server *srv, struct str body)
 {
     CLEANUP(arena_release) struct arena a = { .max = KIB(4) };
-    Store__SessionEndedEvent *m;
-    struct pop3_client *c;
+    Store__SessionEndedEvent *m = RPC_UNPACK(&a, body, store__session_ended_event);
+    struct pop3_client *c = m ? client_of(srv, pb_str(m->session)) : NULL;
 
-    if (event != STORE__EVENT__SESSION_ENDED) /* CHANGED: a maildrop stays as it was at login */
-        return;
-    m = RPC_UNPACK(&a, body, store__session_ended_event);
-    c = m ? client_of(srv, pb_str(m->session)) : NULL;
     if (!c)
         return;
     client_session_forget(c);
     pop3_session_end(&c->s, m->why == STORE__SESSION_ENDED_EVENT__WHY__REVOKED
                                 ? "-ERR [AUTH] The password has been revoked"
                                 : "-ERR [SYS/TEMP] The mailbox has been closed");
+}
+
+/* The mailbox has another data key: the old ticket opens nothing any more. */
+static void renewed(struct pop3_server *srv, struct str body)
+{
+    CLEANUP(arena_release) struct arena a = { .max = KIB(16) };
+    Store__SessionRenewedEvent *m = RPC_UNPACK(&a, body, store__session_renewed_event);
+    struct pop3_client *c = m ? client_of(srv, pb_str(m->session)) : NULL;
+
+    if (!c)
+        return;
+    buf_clear(&c->ticket);
+    if (buf_puts(&c->ticket, pb_str(m->ticket)) < 0)
+        buf_clear(&c->ticket); /* when the store restarts the session ends */
+}
+
+void reattach_event(struct pop3_server *srv, uint32_t event, struct str body)
+{
+    if (event == STORE__EVENT__SESSION_ENDED)
+        ended(srv, body);
+    else if (event == STORE__EVENT__SESSION_RENEWED)
+        renewed(srv, body);
+    /* CHANGED: a maildrop stays as it was at login */
 }
