@@ -3,6 +3,7 @@
  * stage with its own buffer, so that no stage can grow without bound. */
 #include "lib/mime/text.h"
 #include "lib/mime/header.h"
+#include "lib/mime/preview.h"
 #include "lib/mime/word.h"
 
 #define STEP      KIB(1)  /* input of one run through the stages */
@@ -15,13 +16,16 @@ static void fail(struct mime_text *t, int r)
         t->error = r;
 }
 
+/* A space at the end stays: it is none when its line ends there. */
 static void flush(struct mime_text *t)
 {
-    if (t->error >= 0 && t->out.n) {
-        t->bytes += t->out.n;
-        fail(t, t->sink(t->user, buf_str(&t->out)));
+    size_t n = t->out.n - (t->out.n && t->out.p[t->out.n - 1] == ' ');
+
+    if (t->error >= 0 && n) {
+        t->bytes += n;
+        fail(t, t->sink(t->user, str_of(t->out.p, n)));
     }
-    buf_clear(&t->out);
+    buf_drop(&t->out, n);
 }
 
 static void put(struct mime_text *t, struct str s)
@@ -36,6 +40,8 @@ static void put(struct mime_text *t, struct str s)
 static void fold_end(struct mime_text *t)
 {
     fail(t, mime_fold_finish(&t->fold, &t->out));
+    if (t->out.n && t->out.p[t->out.n - 1] == ' ')
+        t->out.n--;
     put(t, STR("\n"));
 }
 
@@ -154,6 +160,8 @@ static void on_body_begin(void *user, const struct mime_part *p)
     if (!t->active)
         return;
     t->html = mime_part_is(p, "text", "html");
+    t->leading = !t->preview.n && !str_ieq_z(p->disposition, "attachment") &&
+                 (t->html || mime_part_is(p, "text", "plain"));
     t->strip = (struct mime_html){ 0 };
     t->fold = (struct mime_fold){ .space = true }; /* white space that begins a text is none */
     mime_decoder_init(&t->decoder, mime_encoding_of(p->encoding));
@@ -205,6 +213,8 @@ static void stages(struct mime_text *t, bool last)
             fail(t, mime_html_finish(&t->strip, &t->plain));
     }
     put_folded(t, buf_str(text));
+    if (t->leading && t->error >= 0)
+        fail(t, buf_puts(&t->lead, str_slice(buf_str(text), 0, t->lead.max - t->lead.n)));
     buf_clear(&t->decoded);
 }
 
@@ -231,7 +241,10 @@ static void on_part_end(void *user, const struct mime_part *p)
     stages(t, true);
     fold_end(t);
     mime_charset_release(&t->charset);
-    t->active = false;
+    if (t->leading && t->error >= 0)
+        fail(t, mime_preview_make(buf_str(&t->lead), &t->preview));
+    buf_clear(&t->lead);
+    t->active = t->leading = false;
 }
 
 int mime_text_init(struct mime_text *t, struct arena *a, mime_text_sink *sink, void *user)
@@ -245,6 +258,8 @@ int mime_text_init(struct mime_text *t, struct arena *a, mime_text_sink *sink, v
 
     *t = (struct mime_text){ .sink = sink, .user = user };
     t->field.max = t->references.max = MIME_TEXT_FIELD_MAX;
+    t->lead.max = MIME_PREVIEW_LEAD_MAX;
+    t->preview.max = MIME_PREVIEW_BYTES_MAX;
     t->decoded.max = t->utf8.max = t->plain.max = t->out.max = STAGE_MAX;
     return mime_scan_init(&t->scan, a, &hooks);
 }
@@ -264,7 +279,8 @@ int mime_text_finish(struct mime_text *t, struct mime_part **root_out)
 
 void mime_text_release(struct mime_text *t)
 {
-    struct buf *all[] = { &t->field, &t->decoded, &t->utf8, &t->plain, &t->out, &t->references };
+    struct buf *all[] = { &t->field, &t->decoded,    &t->utf8, &t->plain,
+                          &t->out,   &t->references, &t->lead, &t->preview };
 
     if (t->active)
         mime_charset_release(&t->charset);
@@ -276,4 +292,9 @@ void mime_text_release(struct mime_text *t)
 struct str mime_text_references(const struct mime_text *t)
 {
     return buf_str(&t->references);
+}
+
+struct str mime_text_preview(const struct mime_text *t)
+{
+    return buf_str(&t->preview);
 }

@@ -8,6 +8,9 @@
  *   name: value LF        every field of an enclosed message's header, and
  *   text LF               every text part (HTML as its text).
  *
+ * No line begins or ends with white space. Beside it the first text that says something is made a
+ * preview (preview.h), as it is written and not folded.
+ *
  * Memory is bounded whatever comes, the length of the text is not. Messages that are themselves
  * encoded (which RFC 2046 5.2.1 forbids) are not looked into. */
 #ifndef LIB_MIME_TEXT_H
@@ -33,12 +36,12 @@ struct mime_text {
     void *user;
     int error;
     uint64_t bytes, header_bytes;
-    bool active, html, continued, in_field, mid_line;
+    bool active, html, leading, continued, in_field, mid_line;
     struct mime_decoder decoder;
     struct mime_charset charset;
     struct mime_html strip;
     struct mime_fold fold;
-    struct buf field, decoded, utf8, plain, out, references;
+    struct buf field, decoded, utf8, plain, out, references, lead, preview;
 };
 
 MUST_CHECK int mime_text_init(struct mime_text *t, struct arena *a, mime_text_sink *sink, void *user);
@@ -50,4 +53,6 @@ void mime_text_release(struct mime_text *t);
 /* The value of the message's References field, as it came (at most MIME_TEXT_FIELD_MAX); valid until
  * release. */
 struct str mime_text_references(const struct mime_text *t);
+/* After finish: what to show of the message (preview.h); empty when it has no text. Valid until release. */
+struct str mime_text_preview(const struct mime_text *t);
 #endif

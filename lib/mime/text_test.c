@@ -32,18 +32,18 @@ static const struct {
     size_t header;
 } cases[] = {
     { "plain", "Subject: Hello\r\n World\r\nX-Y : Z\r\n\r\nSome  TEXT\r\nmore\r\n",
-      "subject: hello world\nx-y: z\nsome text more \n", 28 },
+      "subject: hello world\nx-y: z\nsome text more\n", 28 },
     { "words", "Subject: =?iso-8859-1?Q?Gr=FC=DFe?=\n\nx", "subject: gru\xcc\x88sse\nx\n", 18 },
     { "base64 latin1",
       "Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: base64\n\n6Q==",
       "content-type: text/plain; charset=iso-8859-1\ncontent-transfer-encoding: base64\ne\xcc\x81\n", 79 },
     { "html",
       "Content-Type: text/html\n\n<p>One&nbsp;two<br>x<b>y</b><script>no</script><!-- no --> &lt;z&#x41;</p>",
-      "content-type: text/html\none two xy <za \n", 24 },
+      "content-type: text/html\none two xy <za\n", 24 },
     { "parts",
       "Content-Type: multipart/mixed; boundary=b\n\npreamble\n--b\n\nA b\n--b\nContent-Type: image/gif; name=\"=?utf-8?q?X=C3=A9.gif?=\"\n\nR0lG\n"
       "--b\nContent-Type: message/rfc822\n\nSubject: In\n\nbody\n--b--\nepilogue",
-      "content-type: multipart/mixed; boundary=b\na b \nfilename: xe\xcc\x81.gif\nsubject: in\nbody \n", 42 },
+      "content-type: multipart/mixed; boundary=b\na b\nfilename: xe\xcc\x81.gif\nsubject: in\nbody\n", 42 },
     { "header only", "Subject: x", "subject: x\n", 11 },
 };
 

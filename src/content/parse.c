@@ -135,6 +135,7 @@ static void answer(struct parse *p)
         if (mime_message_id_next(&message_id, &first))
             out.message_id = str_pb(first);
     }
+    out.preview = str_pb(mime_text_preview(&p->text));
     out.references = ids;
     out.n_references = references_of(p, root->envelope, ids);
     out.in_reply_to = replies;

@@ -105,8 +105,9 @@ static void plan(struct fetch *f, bool read_only)
         whole += need == NEED_WHOLE;
         range += need == NEED_RANGE;
         f->set_seen |= !i->peek && !read_only;
-        f->want |=
-            (wants_structure(i) ? STORE__WANT__STRUCTURE : 0) | (wants_meta(i) ? STORE__WANT__META : 0);
+        f->want |= (wants_structure(i) ? STORE__WANT__STRUCTURE : 0) |
+                   (wants_meta(i) ? STORE__WANT__META : 0) |
+                   (i->kind == FETCH_PREVIEW ? STORE__WANT__PREVIEW : 0);
     }
     f->piecewise = range || whole > 1 || (whole && header);
     if (f->piecewise)
@@ -136,6 +137,17 @@ static void write_structure(struct imap_conn *c, const struct fetch *f, enum fet
                  : mime_imap_body(f->root, kind == FETCH_BODYSTRUCTURE, c->w.utf8, &c->out);
 }
 
+/* RFC 8970 3.2: who does not ask lazily is never told NIL. */
+static void write_preview(struct imap_conn *c, const struct fetch *f)
+{
+    const struct fetch_item *i = &f->items.v[f->item];
+
+    if (f->row->no_preview && i->lazy)
+        resp_z(&c->w, "NIL");
+    else
+        resp_string(&c->w, pb_str(f->row->preview));
+}
+
 static void write_value(struct imap_conn *c, const struct fetch *f, enum fetch_kind kind)
 {
     const Store__Row *row = f->row;
@@ -153,6 +165,7 @@ static void write_value(struct imap_conn *c, const struct fetch *f, enum fetch_k
         else
             resp_z(&c->w, "NIL");
         return;
+    case FETCH_PREVIEW: write_preview(c, f); return;
     case FETCH_SAVEDATE: resp_date_time(&c->w, row->saved_ms); return;
     case FETCH_ENVELOPE:
     case FETCH_BODYSTRUCTURE:
@@ -704,13 +717,6 @@ static int complete_items(struct imap_conn *c, struct fetch *f)
     return 0;
 }
 
-static const char *not_offered(const struct fetch_items *f)
-{
-    if (fetch_items_have(f, FETCH_PREVIEW))
-        return "PREVIEW is not offered";
-    return NULL;
-}
-
 static struct fetch *fetch_new(struct imap_conn *c)
 {
     struct fetch *f = ARENA_NEW(&c->arena, struct fetch);
@@ -807,8 +813,6 @@ int imap_cmd_fetch(struct imap_conn *c, struct args *a)
     if ((r = args_set_text(&set, &text)) < 0 || (r = imap_pick(c, a, &f->todo)) < 0 || (r = args_sp(a)) < 0 ||
         (r = fetch_items_parse(a, &f->items)) < 0)
         return r;
-    if (not_offered(&f->items))
-        return imap_bad(c, not_offered(&f->items));
     if (f->items.has_changedsince && f->items.changedsince == 0)
         return imap_bad(c, "CHANGEDSINCE wants a mod-sequence above zero");
     if (f->items.vanished && !(c->uid && c->qresync && f->items.has_changedsince))

@@ -80,6 +80,7 @@ static const char *const capabilities[] = {
     "CONDSTORE",
     "QRESYNC",
     "OBJECTID",
+    "PREVIEW",
     "QUOTA",
     "QUOTA=RES-STORAGE",
     "QUOTA=RES-MESSAGE",

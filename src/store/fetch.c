@@ -123,10 +123,22 @@ static void row_range(struct fetch *f, struct stmt *st, Store__Row *row)
     row->data_bytes = n;
 }
 
+static int row_preview(struct mailbox *box, struct stmt *st, struct buf *text, Store__Row *row)
+{
+    int r = email_preview(box, stmt_i64(st, COL_EMAIL), text);
+
+    if (r < 0)
+        return r;
+    row->preview = str_pb(buf_str(text));
+    row->no_preview = r == 0;
+    return 0;
+}
+
 static int row_put(struct mailbox *box, struct fetch *f, struct stmt *st, struct buf *out)
 {
     CLEANUP(arena_release) struct arena a = { .max = MIB(1) };
-    CLEANUP(buf_release) struct buf structure = { .max = MAILBOX_STRUCTURE_MAX };
+    CLEANUP(buf_release)
+    struct buf structure = { .max = MAILBOX_STRUCTURE_MAX }, preview = { .max = KIB(4) };
     Store__Row row = STORE__ROW__INIT;
     size_t n;
     void *p;
@@ -144,6 +156,8 @@ static int row_put(struct mailbox *box, struct fetch *f, struct stmt *st, struct
             return r;
         row.structure = str_pb(buf_str(&structure));
     }
+    if (f->want & STORE__WANT__PREVIEW && (r = row_preview(box, st, &preview, &row)) < 0)
+        return r;
     row_range(f, st, &row);
     n = store__row__get_packed_size(&row);
     if ((r = record_head(out, RECORD_ROW, n)) < 0)

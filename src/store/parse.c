@@ -8,6 +8,7 @@
 #define DEADLINE_MS    60000
 #define TEXT_MAX       GIB(2)
 #define REFERENCES_MAX 128u
+#define PREVIEW_MAX    1024u /* 256 characters */
 
 struct parse {
     const struct bytes_in *message;
@@ -313,6 +314,7 @@ void parsed_email(const struct parsed *p, const struct bytes_in *message, struct
         .in_reply_to = p->in_reply_to,
         .nin_reply_to = m->n_in_reply_to,
         .subject_base = pb_str(m->subject_base),
+        .preview = m->preview.len && m->preview.len <= PREVIEW_MAX ? pb_str(m->preview) : STR(""),
     };
     if (m->sort)
         out->sort = (struct sort_in){ pb_str(m->sort->subject),
