@@ -47,7 +47,7 @@ struct actor *actor_get(const void *id)
     memcpy(a->id, id, MAILBOX_ID_LEN);
     a->lane = work_lane_new(store.pool);
     for (size_t i = 0; i < READERS && a->lane; i++)
-        a->readers[i] = work_lane_new(i == READER_SEARCH ? store.search_pool : store.read_pool);
+        a->readers[i] = work_lane_new(i == READER_FETCH ? store.read_pool : store.search_pool);
     if (!a->lane || !a->readers[READERS - 1] || idmap_put(&store.actors, id_key(id), a) < 0) {
         actor_free(a);
         return NULL;

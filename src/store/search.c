@@ -108,14 +108,27 @@ int search_new(const Store__SearchRequest *q, struct search **out)
     if (!s)
         return E_NOMEM;
     *s = (struct search){ .q = q, .folder_id = q->folder_id, .arena = { .max = ARENA_MAX } };
-    s->reader.head.max = HEADERS_MAX;
-    s->reader.body.max = REGEX_BODY_MAX + CHUNK_BYTES_MAX;
+    for (size_t i = 0; i < SEARCH_SHARES; i++) {
+        s->share[i].reader.head.max = HEADERS_MAX;
+        s->share[i].reader.body.max = REGEX_BODY_MAX + CHUNK_BYTES_MAX;
+    }
+    pthread_mutex_init(&s->lock, NULL);
     if ((r = node_new(s, q->key, 0, &s->root)) < 0) {
         search_free(&s);
         return r;
     }
     *out = s;
     return 0;
+}
+
+static void share_release(struct share *h)
+{
+    uidset_release(&h->found);
+    stmt_release(&h->reader.st);
+    chunk_decoder_release(&h->reader.decoder);
+    buf_release(&h->reader.head);
+    buf_release(&h->reader.body);
+    buf_release(&h->reader.trimmed);
 }
 
 void search_free(struct search **sp)
@@ -130,10 +143,9 @@ void search_free(struct search **sp)
     uidset_release(&s->tail);
     uidset_release(&s->found);
     uidset_release(&s->open);
-    stmt_release(&s->reader.st);
-    chunk_decoder_release(&s->reader.decoder);
-    buf_release(&s->reader.head);
-    buf_release(&s->reader.body);
+    for (size_t i = 0; i < SEARCH_SHARES; i++)
+        share_release(&s->share[i]);
+    pthread_mutex_destroy(&s->lock);
     arena_release(&s->arena);
     free(s);
 }
@@ -145,7 +157,11 @@ void search_stop(struct search *s)
 
 uint64_t search_decided(const struct search *s)
 {
-    return s->decided;
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < SEARCH_SHARES; i++)
+        n += s->share[i].decided;
+    return n;
 }
 
 /* ---- slices ----------------------------------------------------------------------------------- */
@@ -199,33 +215,45 @@ static uint32_t next_open(struct search *s)
     return 0;
 }
 
-static int decide_one(struct search *s, struct mailbox *box, uint32_t uid)
-{
-    struct subject m = { .uid = uid };
-    int r = node_decide(s, box, s->root, &m);
-
-    s->decided++;
-    return r > 0 ? uidset_push(&s->found, uid, uid) : r;
-}
-
-static int decide(struct search *s, struct mailbox *box, int64_t until_ms)
+/* 0: nothing is left. */
+static size_t share_take(struct search *s, struct share *h)
 {
     uint32_t uid;
+
+    h->n = h->at = 0;
+    pthread_mutex_lock(&s->lock);
+    while (h->n < SHARE_UIDS && (uid = next_open(s)) != 0)
+        h->uids[h->n++] = uid;
+    pthread_mutex_unlock(&s->lock);
+    return h->n;
+}
+
+static int decide_one(struct search *s, struct share *h, struct mailbox *box, uint32_t uid)
+{
+    struct subject m = { .reader = &h->reader, .uid = uid };
+    int r = node_decide(s, box, s->root, &m);
+
+    h->decided++;
+    return r > 0 ? uidset_push(&h->found, uid, uid) : r;
+}
+
+static int decide(struct search *s, struct share *h, struct mailbox *box, int64_t until_ms)
+{
     int r = 0;
 
-    while ((uid = next_open(s)) != 0) {
+    while (h->at < h->n || share_take(s, h)) {
         if (atomic_load_explicit(&s->stop, memory_order_relaxed))
             return E_CANCELED;
-        if ((r = decide_one(s, box, uid)) < 0)
+        if ((r = decide_one(s, h, box, h->uids[h->at])) < 0)
             return r;
+        h->at++;
         if (clock_mono_ms() >= until_ms)
             return 1;
     }
-    uidset_normalize(&s->found);
     return 0;
 }
 
-int search_step(struct search *s, struct mailbox *box, int64_t budget_ms)
+static int share_step(struct search *s, struct share *h, struct mailbox *box, int64_t budget_ms)
 {
     CLEANUP(txn_end) struct txn snapshot = { 0 };
     int64_t until = clock_mono_ms() + budget_ms;
@@ -235,10 +263,31 @@ int search_step(struct search *s, struct mailbox *box, int64_t budget_ms)
         return r;
     if (!s->planned && (r = plan(s, box)) < 0)
         return r;
-    r = decide(s, box, until);
-    stmt_release(&s->reader.st); /* the snapshot ends here, and the next handle may be another */
-    s->reader.email_id = 0;
+    r = decide(s, h, box, until);
+    stmt_release(&h->reader.st); /* the snapshot ends here, and the next handle may be another */
+    h->reader.email_id = 0;
     return r;
+}
+
+int search_step(struct search *s, struct mailbox *box, int64_t budget_ms)
+{
+    return share_step(s, &s->share[0], box, budget_ms);
+}
+
+int search_help(struct search *s, struct mailbox *box, int64_t budget_ms)
+{
+    return s->planned ? share_step(s, &s->share[1], box, budget_ms) : E_BUG;
+}
+
+uint64_t search_left(const struct search *s)
+{
+    uint64_t n = 0;
+
+    for (size_t i = s->at; i < s->open.n; i += 2)
+        n += s->open.v[i + 1] - (i == s->at && s->next > s->open.v[i] ? s->next : s->open.v[i]) + 1;
+    for (size_t i = 0; i < SEARCH_SHARES; i++)
+        n += s->share[i].n - s->share[i].at;
+    return n;
 }
 
 /* ---- the answer ------------------------------------------------------------------------------- */
@@ -263,8 +312,18 @@ static int highest_modseq(struct search *s, struct mailbox *box, uint64_t *out)
 
 int search_answer(struct search *s, struct mailbox *box, struct arena *a, Store__SearchResponse *out)
 {
-    int r = highest_modseq(s, box, &out->highest_modseq);
+    int r = 0;
 
+    for (size_t i = 0; i < SEARCH_SHARES; i++) {
+        const struct uidset *part = &s->share[i].found;
+
+        for (size_t k = 0; k + 1 < part->n; k += 2)
+            if ((r = uidset_push(&s->found, part->v[k], part->v[k + 1])) < 0)
+                return r;
+        uidset_release(&s->share[i].found);
+    }
+    uidset_normalize(&s->found);
+    r = highest_modseq(s, box, &out->highest_modseq);
     return r < 0 ? r : uidset_export(&s->found, a, &out->uid_ranges, &out->n_uid_ranges);
 }
 

@@ -15,6 +15,8 @@
 #define SEARCH_DEPTH_MAX  32u
 #define SEARCH_NEEDLE_MAX KIB(8)
 
+#define SEARCH_SHARES 2u /* threads at one search */
+
 struct search; /* opaque */
 
 /* The request is borrowed until the release. E_SYNTAX, E_LIMIT, E_NOMEM. */
@@ -22,9 +24,14 @@ MUST_CHECK int search_new(const Store__SearchRequest *q, struct search **out);
 /* A while of work: 1 when there is more to do, 0 when it is done. Blocks for little more than budget_ms,
  * but for planning. E_CANCELED after search_stop. */
 MUST_CHECK int search_step(struct search *s, struct mailbox *box, int64_t budget_ms);
+/* The same for the message texts that are left, by another thread, on another handle, at the same time
+ * as steps; once a step has returned 1. 0: no more is to be begun. */
+MUST_CHECK int search_help(struct search *s, struct mailbox *box, int64_t budget_ms);
+/* Once a step has returned 1, and between steps and helps: so many messages are still to be looked at. */
+uint64_t search_left(const struct search *s);
 /* Any thread: the next step, or the one under way, ends with E_CANCELED. */
 void search_stop(struct search *s);
-/* After it is done. */
+/* After it is done, and who helped too. */
 MUST_CHECK int search_answer(struct search *s, struct mailbox *box, struct arena *a,
                              Store__SearchResponse *out);
 /* How many messages had their text looked at: for tests and benches. */

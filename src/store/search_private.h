@@ -5,9 +5,11 @@
 #include "src/store/search.h"
 #include "src/store/searchset.h"
 #include "lib/regex/re2.h"
+#include <pthread.h>
 #include <stdatomic.h>
 
 #define HEADERS_MAX    MIB(4) /* header lines of one message that are searched */
+#define SHARE_UIDS     32u
 #define REGEX_BODY_MAX MIB(4) /* of a body, for regular expressions */
 
 /* A key of the tree. Children stand in the order in which they are planned and decided: the cheapest
@@ -39,16 +41,26 @@ struct reader {
     struct mailbox *box;
     struct stmt *st; /* open on its rows */
     struct chunk_decoder decoder;
-    struct buf head, body;
+    struct buf head, body, trimmed;
     int64_t email_id;
     bool on_row, have_head, have_body, body_whole;
 };
 
 /* A message that is being decided. */
 struct subject {
+    struct reader *reader;
     uint32_t uid, flags;
     uint64_t modseq, bytes;
     int64_t email_id, internal_ms, saved_ms;
+};
+
+/* One thread's share of what is open: it takes some messages at a time. */
+struct share {
+    struct reader reader;
+    uint32_t uids[SHARE_UIDS];
+    size_t n, at;
+    struct uidset found;
+    uint64_t decided;
 };
 
 struct search {
@@ -63,10 +75,10 @@ struct search {
     struct uidset all;  /* every message of the folder */
     struct uidset tail; /* those whose text no index knows */
     struct uidset found, open;
-    size_t at;     /* in `open`: the range that is next */
-    uint32_t next; /* in that range; 0: its begin */
-    uint64_t decided;
-    struct reader reader;
+    pthread_mutex_t lock; /* over the next two */
+    size_t at;            /* in `open`: the range that is next */
+    uint32_t next;        /* in that range; 0: its begin */
+    struct share share[SEARCH_SHARES];
 };
 
 int64_t iso_ms(struct str iso);
@@ -77,10 +89,15 @@ MUST_CHECK int search_all(struct search *s, struct mailbox *box, const struct ui
 MUST_CHECK int node_plan(struct search *s, struct mailbox *box, struct node *n, const struct uidset *bound);
 /* searchtext.c: 1, 0. The message is one that planning left open. */
 MUST_CHECK int node_decide(struct search *s, struct mailbox *box, struct node *n, struct subject *m);
-/* searchindex.c: messages whose text may match; *exact_out: those that are not of the tail do. 0: the
- * index cannot say, 1: it did. */
+/* searchindex.c: messages whose text may match, as the index says. */
+struct candidates {
+    struct uidset uids;
+    bool exact; /* these do match */
+    bool some;  /* of others (few) nothing is known; only with `exact` */
+};
+/* 0: the index cannot say, 1: it did. */
 MUST_CHECK int index_candidates(struct search *s, struct mailbox *box, const struct node *n,
-                                struct uidset *out, bool *exact_out);
+                                struct candidates *out);
 MUST_CHECK int index_tail(struct search *s, struct mailbox *box, const struct uidset **out);
 
 /* A field of REGEX that is more than one. */

@@ -14,6 +14,7 @@
 #define TRIGRAMS_MAX 16u        /* of one needle: more find nothing more, and each costs reading its list */
 #define EMAIL_ID_MAX (1u << 28) /* beyond it (32 MiB of bits) the index is not asked */
 #define POLL_ROWS    1024u
+#define ENOUGH_ROWS  (16u * POLL_ROWS)
 
 static void idbits_release(struct idbits *b)
 {
@@ -232,8 +233,38 @@ static int ask_terms(struct search *s, struct mailbox *box, struct str expr, str
     return ids_collect(s, st, out);
 }
 
-/* One or two letters: [needle, the next of its length) of the terms. */
-static int ask_prefix(struct search *s, struct mailbox *box, struct str needle, struct idbits *out)
+/* Few enough emails are not found that a look at their texts costs less than reading on. */
+static int nearly_all(struct mailbox *box, const struct idbits *found, int64_t *emails)
+{
+    int r = *emails ? 0 : db_get_i64(box->db, "SELECT count(*) FROM email", emails);
+
+    return r < 0 ? r : *emails - (int64_t)found->count <= *emails / 64;
+}
+
+/* The emails of terms that begin with a letter that is nearly everywhere: reading ends when nearly all are
+ * found, not after the last term. 1: it did. */
+static int prefix_collect(struct search *s, struct mailbox *box, struct stmt *st, struct idbits *out)
+{
+    unsigned n = 0;
+    int64_t emails = 0;
+    int r;
+
+    while ((r = stmt_step(st)) > 0) {
+        if ((r = idbits_set(out, stmt_i64(st, 0))) < 0)
+            return r;
+        if (++n % POLL_ROWS)
+            continue;
+        if (atomic_load_explicit(&s->stop, memory_order_relaxed))
+            return E_CANCELED;
+        if (n % ENOUGH_ROWS == 0 && (r = nearly_all(box, out, &emails)) != 0)
+            return r;
+    }
+    return r;
+}
+
+/* One or two letters: [needle, the next of its length) of the terms. 1: some were left out. */
+static int ask_prefix(struct search *s, struct mailbox *box, struct str needle, bool exact,
+                      struct idbits *out)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
     char end[16];
@@ -247,7 +278,7 @@ static int ask_prefix(struct search *s, struct mailbox *box, struct str needle, 
     end[needle.n - 1]++; /* no letter ends with 0x7F or 0xBF + 1 */
     stmt_bind_str(st, 1, needle);
     stmt_bind_str(st, 2, str_of(end, needle.n));
-    return ids_collect(s, st, out);
+    return exact ? prefix_collect(s, box, st, out) : ids_collect(s, st, out);
 }
 
 /* What stands in every match; and the field's name. */
@@ -265,8 +296,7 @@ static int regex_terms(const struct node *n, struct buf *expr)
     return name_terms(buf_str(&n->name), expr);
 }
 
-int index_candidates(struct search *s, struct mailbox *box, const struct node *n, struct uidset *out,
-                     bool *exact_out)
+int index_candidates(struct search *s, struct mailbox *box, const struct node *n, struct candidates *out)
 {
     CLEANUP(buf_release) struct buf expr = { .max = KIB(64) };
     CLEANUP(idbits_release) struct idbits ids = { 0 };
@@ -275,7 +305,7 @@ int index_candidates(struct search *s, struct mailbox *box, const struct node *n
     size_t letters = char_count(needle);
     int r = n->regex ? regex_terms(n, &expr) : needle_terms(needle, &expr);
 
-    *exact_out = n->k->type == STORE__SEARCH_KEY__TYPE__TEXT && letters <= 3 && !is_odd(needle);
+    out->exact = n->k->type == STORE__SEARCH_KEY__TYPE__TEXT && letters <= 3 && !is_odd(needle);
     if (r >= 0 && header)
         r = name_terms(buf_str(&n->name), &expr);
     if (r < 0)
@@ -283,11 +313,12 @@ int index_candidates(struct search *s, struct mailbox *box, const struct node *n
     if (expr.n)
         r = ask_terms(s, box, buf_str(&expr), &ids);
     else if (!header && letters && !is_odd(needle))
-        r = ask_prefix(s, box, needle, &ids);
+        r = ask_prefix(s, box, needle, out->exact, &ids);
     else
         return 0;
     if (r < 0)
         return r == E_LIMIT ? 0 : r;
-    r = uids_of(s, box, &ids, out);
+    out->some = r > 0;
+    r = uids_of(s, box, &ids, &out->uids);
     return r < 0 ? r : 1;
 }

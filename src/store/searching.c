@@ -4,18 +4,29 @@
 #include "src/store/store.h"
 #include "src/store/search.h"
 
-#define SLICE_MS  20
-#define SEARCH_MS INT64_C(60000)
-#define ARENA_MAX MIB(64)
+#define SLICE_MS   20
+#define SEARCH_MS  INT64_C(60000)
+#define ARENA_MAX  MIB(64)
+#define HELP_TEXTS 300u /* so many texts are worth a second thread */
+
+/* One lane's share: its slices, one after the other. */
+struct part {
+    struct job job;
+    struct searching *of;
+    unsigned reader;
+    bool running;
+};
 
 struct searching {
-    struct job job;
+    struct part part[SEARCH_SHARES];
     struct rpc_req *q;
     struct actor *actor;
     struct search *search;
     struct arena arena;
     Store__SearchResponse resp;
     int64_t until_ms;
+    bool helped, answering;
+    int status; /* the first that is not good */
 };
 
 static void searching_end(struct searching *s, int status)
@@ -30,38 +41,73 @@ static void searching_end(struct searching *s, int status)
 
 static int slice_run(struct job *j, struct mailbox *box)
 {
-    struct searching *s = CONTAINER_OF(j, struct searching, job);
-    int r = search_step(s->search, box, SLICE_MS);
+    struct part *p = CONTAINER_OF(j, struct part, job);
+    struct searching *s = p->of;
+    int r = 0;
 
-    if (r == 0)
-        r = search_answer(s->search, box, &s->arena, &s->resp);
-    return r;
+    if (p->reader == READER_HELPER)
+        return search_help(s->search, box, SLICE_MS);
+    if (!s->answering && (r = search_step(s->search, box, SLICE_MS)) == 0 && s->helped)
+        return 0; /* the helper may have some still */
+    return r ? r : search_answer(s->search, box, &s->arena, &s->resp);
 }
 
 static void slice_done(struct job *j);
 
-static void go_on(struct searching *s)
+static int part_go_on(struct part *p)
 {
     int r;
 
-    s->job = (struct job){ .kind = JOB_READ, .reader = READER_SEARCH, .run = slice_run, .done = slice_done };
-    if ((r = actor_submit(s->actor, &s->job)) < 0)
-        searching_end(s, r);
+    p->job = (struct job){ .kind = JOB_READ, .reader = p->reader, .run = slice_run, .done = slice_done };
+    r = actor_submit(p->of->actor, &p->job);
+    p->running = r >= 0;
+    return r;
+}
+
+/* No part runs: the answer, or the end. */
+static void searching_turn(struct searching *s)
+{
+    if (s->status == 0 && s->helped && !s->answering) {
+        s->answering = true;
+        s->status = part_go_on(&s->part[0]);
+        if (s->status == 0)
+            return;
+    }
+    searching_end(s, s->status);
+}
+
+/* A second thread for what is left. That there is none is no error: the first does it all. */
+static void help(struct searching *s)
+{
+    if (s->helped || store_conf.search_workers < SEARCH_SHARES || search_left(s->search) < HELP_TEXTS)
+        return;
+    s->helped = part_go_on(&s->part[1]) >= 0;
 }
 
 static void slice_done(struct job *j)
 {
-    struct searching *s = CONTAINER_OF(j, struct searching, job);
+    struct part *p = CONTAINER_OF(j, struct part, job);
+    struct searching *s = p->of;
     int r = j->status;
 
+    p->running = false;
     if (r > 0 && clock_mono_ms() > s->until_ms)
         r = E_TIMEOUT;
     if (r == E_CANCELED && !rpc_req_cancelled(s->q))
         r = E_UNAVAIL; /* cut, so that the -wal could begin anew (checkpoint.c) */
-    if (r > 0)
-        go_on(s);
-    else
-        searching_end(s, r);
+    if (r > 0 && s->status == 0) {
+        if (p == &s->part[0])
+            help(s);
+        r = part_go_on(p);
+    }
+    if (r < 0 && s->status == 0) {
+        s->status = r;
+        search_stop(s->search);
+    }
+    for (size_t i = 0; i < SEARCH_SHARES; i++)
+        if (s->part[i].running)
+            return;
+    searching_turn(s);
 }
 
 static void cancelled(void *ctx)
@@ -94,6 +140,9 @@ int op_search(struct rpc_req *q, struct str body)
     actor_ref(s->actor);
     request_begin();
     rpc_req_on_cancel(q, cancelled, s);
-    go_on(s);
+    for (unsigned i = 0; i < SEARCH_SHARES; i++)
+        s->part[i] = (struct part){ .of = s, .reader = i ? READER_HELPER : READER_SEARCH };
+    if ((r = part_go_on(&s->part[0])) < 0)
+        searching_end(s, r);
     return 0;
 }

@@ -223,24 +223,40 @@ static int plan_uids(struct search *s, struct mailbox *box, struct node *n, cons
     return set_and(bound, &given, &n->yes);
 }
 
+/* The index is the answer, but for the tail and for what it did not look at. */
+static int plan_exact(struct search *s, struct mailbox *box, struct node *n, const struct uidset *bound,
+                      struct candidates *got)
+{
+    const struct uidset *unknown;
+    int r = got->some ? bound_or_all(s, box, bound, &unknown) : index_tail(s, box, &unknown);
+    bool some = got->some;
+
+    if (r < 0 || (r = certain(n, bound, &got->uids)) < 0)
+        return r;
+    if (some)
+        return set_minus(unknown, &n->yes, &n->maybe);
+    return bound ? set_and(unknown, bound, &n->maybe) : set_copy(unknown, &n->maybe);
+}
+
+static void candidates_release(struct candidates *c)
+{
+    uidset_release(&c->uids);
+}
+
 static int plan_text(struct search *s, struct mailbox *box, struct node *n, const struct uidset *bound)
 {
-    CLEANUP(uidset_release) struct uidset got = { 0 }, all = { 0 };
+    CLEANUP(candidates_release) struct candidates got = { 0 };
+    CLEANUP(uidset_release) struct uidset all = { 0 };
     const struct uidset *tail;
-    bool exact = false;
     int known = 0, r;
 
     if (n->needle.n == 0 && (n->k->type == T(BODY) || n->k->type == T(TEXT)))
         return all_certain(s, box, n, bound);
-    if ((known = index_candidates(s, box, n, &got, &exact)) <= 0)
+    if ((known = index_candidates(s, box, n, &got)) <= 0)
         return known < 0 ? known : all_maybe(s, box, n, bound);
-    if ((r = index_tail(s, box, &tail)) < 0)
-        return r;
-    if (exact)
-        return (r = certain(n, bound, &got)) < 0 ? r
-               : bound                           ? set_and(tail, bound, &n->maybe)
-                                                 : set_copy(tail, &n->maybe);
-    if ((r = set_or(&got, tail, &all)) < 0)
+    if (got.exact)
+        return plan_exact(s, box, n, bound, &got);
+    if ((r = index_tail(s, box, &tail)) < 0 || (r = set_or(&got.uids, tail, &all)) < 0)
         return r;
     if (bound)
         return set_and(&all, bound, &n->maybe);

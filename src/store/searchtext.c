@@ -170,6 +170,24 @@ static struct str without_end(const struct buf *b)
     return str_of(b->p, b->n && b->p[b->n - 1] == '\n' ? b->n - 1 : b->n);
 }
 
+/* Do its lines match? Texts of old have a space before the end of a line, which is none to `$`. */
+static int lines_match(struct reader *t, const struct node *n, const struct buf *text)
+{
+    struct str rest = without_end(text), line;
+    int r = 0;
+
+    if (!rest.n || (!memmem(rest.p, rest.n, " \n", 2) && rest.p[rest.n - 1] != ' '))
+        return matches(n, rest);
+    buf_clear(&t->trimmed);
+    t->trimmed.max = text->max;
+    while (str_cut(rest, '\n', &line, &rest) && r >= 0)
+        if ((r = buf_puts(&t->trimmed, str_trim(line))) >= 0)
+            r = buf_putc(&t->trimmed, '\n');
+    if (r >= 0)
+        r = buf_puts(&t->trimmed, str_trim(line));
+    return r < 0 ? r : matches(n, buf_str(&t->trimmed));
+}
+
 static int regex_field(struct reader *t, const struct node *n)
 {
     struct str rest = buf_str(&t->head), line, field, value, name = buf_str(&n->name);
@@ -178,7 +196,7 @@ static int regex_field(struct reader *t, const struct node *n)
         str_cut(rest, '\n', &line, &rest);
         if (line.n <= name.n || !str_cut(line, ':', &field, &value) || !str_eq(field, name))
             continue;
-        if (matches(n, value.n && value.p[0] == ' ' ? str_skip(value, 1) : value))
+        if (matches(n, str_trim(value)))
             return 1;
     }
     return 0;
@@ -192,27 +210,28 @@ static int decide_regex(struct reader *t, const struct node *n)
 
     if (r < 0 || !(text || body || str_eq_z(name, "header")))
         return r < 0 ? r : regex_field(t, n);
-    if (!body && matches(n, without_end(&t->head)))
-        return 1;
+    if (!body && (r = lines_match(t, n, &t->head)) != 0)
+        return r;
     if (!body && !text)
         return 0;
-    return (r = reader_body(t)) < 0 ? r : matches(n, without_end(&t->body));
+    return (r = reader_body(t)) < 0 ? r : lines_match(t, n, &t->body);
 }
 
-static int decide_text(struct search *s, struct mailbox *box, const struct node *n, const struct subject *m)
+static int decide_text(struct mailbox *box, const struct node *n, const struct subject *m)
 {
     struct str needle = buf_str(&n->needle);
-    int r = reader_open(&s->reader, box, m->email_id);
+    struct reader *t = m->reader;
+    int r = reader_open(t, box, m->email_id);
 
     if (r < 0)
         return r;
     if (n->k->type == T(HEADER))
-        return header_has(&s->reader, buf_str(&n->name), needle);
+        return header_has(t, buf_str(&n->name), needle);
     if (n->regex)
-        return decide_regex(&s->reader, n);
+        return decide_regex(t, n);
     if (!needle.n)
         return 1;
-    return n->k->type == T(TEXT) ? text_has(&s->reader, needle) : body_has(&s->reader, needle);
+    return n->k->type == T(TEXT) ? text_has(t, needle) : body_has(t, needle);
 }
 
 /* ---- what other tables say -------------------------------------------------------------------- */
@@ -324,7 +343,7 @@ static int decide_leaf(struct search *s, struct mailbox *box, struct node *n, st
     case T(HEADER):
     case T(BODY):
     case T(REGEX):
-    case T(TEXT): return decide_text(s, box, n, m);
+    case T(TEXT): return decide_text(box, n, m);
     case T(SENT_FROM):
     case T(SENT_BEFORE): return decide_sent(box, n, m);
     case T(KEYWORD): return decide_keyword(s, box, n, m);

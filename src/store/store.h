@@ -35,9 +35,10 @@
 #define STAGING_LEN    16u
 #define OPERATION_LEN  RPC_OPERATION_LEN
 #define SEEDS_MAX      KEYFILE_MAILBOX_KEYS_MAX
-#define READERS        2u /* lanes with a handle of their own: FETCH, SEARCH */
+#define READERS        3u /* lanes with a handle of their own: FETCH, SEARCH, and a second for long searches */
 #define READER_FETCH   0u
 #define READER_SEARCH  1u
+#define READER_HELPER  2u
 #define GROUP_JOBS_MAX 64u
 #define GROUP_MS_MAX   20
 
