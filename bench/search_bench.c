@@ -449,6 +449,7 @@ int main(int argc, char **argv)
     cpu = index_all();
     after = pages_of(box);
     must(mailbox_open(path, key, &o, NULL, &reader), "open");
+    must(mailbox_open(path, key, &o, NULL, &helper), "open");
     printf(
         "{ \"messages\": %llu, \"raw_mb\": %.1f, \"text_mb\": %.1f, \"file_mb\": %.1f, \"index_mb\": %.1f, "
         "\"index_share\": %.2f, \"index_cpu_ms\": %.3f, \"cases\": [\n",
@@ -460,6 +461,7 @@ int main(int argc, char **argv)
             run_case(i, rounds, argc > 4 || i + 1 == ARRAY_LEN(cases));
     printf("] }\n");
     mailbox_close(&reader);
+    mailbox_close(&helper);
     mailbox_close(&box);
     mail_maker_release(&maker);
     return 0;
