@@ -397,6 +397,81 @@ static void test_accounts(void **state)
     arena_release(&a);
 }
 
+/* ---- leases, whatever is lost on the way ---- */
+
+/* Files of mailboxes as the store has them; what a crash takes is what was not written there. */
+struct model_file {
+    uint64_t used, leased;
+};
+
+static void model_write(struct model_file *f, uint64_t bytes)
+{
+    if (f->used + bytes <= f->leased)
+        f->used += bytes;
+}
+
+/* One trip of src/store/lease.c, given up at a random place. */
+static void model_trip(struct db *db, struct arena *a, const char *box, struct model_file *f, uint64_t need,
+                       unsigned luck)
+{
+    Directory__LeaseResponse *m;
+
+    if (need == 0)
+        f->leased = f->used; /* gives back: in the file first */
+    if (luck % 7 == 0)
+        return; /* not sent */
+    m = lease(db, a, box, 0, f->leased, f->used, need, false);
+    if (luck % 5 == 0)
+        return; /* the answer was lost, or the store before it noted it */
+    f->leased = m->leased;
+}
+
+static void test_leases_lost(void **state)
+{
+    static const char *const boxes[] = { BOX_A, BOX_B };
+    const uint64_t most = 100000;
+    struct model_file files[2] = { { 0 } };
+    struct db *db = NULL;
+    uint32_t x = 2463534242;
+
+    (void)state;
+    CHECK(db_open_memory(&db) == 0 && accounts_migrate(db, NULL) == 0);
+    for (int i = 0; i < 4000; i++) {
+        struct arena a = { .max = MIB(1) };
+        struct model_file *f;
+        uint64_t bytes;
+
+        x ^= x << 13, x ^= x >> 17, x ^= x << 5;
+        if (i == 0) {
+            two_boxes(db, &a);
+            limit(db, &a, DIRECTORY__LEASE_SCOPE__KIND__ACCOUNT, "default", true, most);
+        }
+        f = &files[x & 1];
+        bytes = (x >> 8) % 9000;
+        if (x % 11 < 5)
+            model_write(f, bytes);
+        else if (x % 11 < 7)
+            f->used -= f->used < bytes ? f->used : bytes;
+        else
+            model_trip(db, &a, boxes[x & 1], f, x % 11 == 10 ? 0 : bytes + 1, x >> 16);
+        CHECK(files[0].used + files[1].used <= most && files[0].leased + files[1].leased <= most);
+        arena_release(&a);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct arena a = { .max = MIB(1) };
+
+        model_trip(db, &a, boxes[i], &files[i], 0, 1);
+        arena_release(&a);
+    }
+    {
+        struct arena a = { .max = MIB(1) };
+
+        account(db, &a, files[0].used + files[1].used, files[0].used + files[1].used);
+        arena_release(&a);
+    }
+    db_close(&db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_cache),
         cmocka_unit_test(test_leases),
         cmocka_unit_test(test_accounts),
+        cmocka_unit_test(test_leases_lost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

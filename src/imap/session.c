@@ -33,6 +33,7 @@ int imap_session_set(struct imap_conn *c, struct str body)
 
     if (r == 0) {
         forget(c);
+        c->quota_percent = 0;
         memcpy(c->session, m->session.data, sizeof c->session);
         buf_clear(&c->ticket);
         r = buf_puts(&c->ticket, pb_str(m->ticket));

@@ -114,6 +114,10 @@ static void world_answers(struct world *w)
 
         if (str_starts(buf_str(&w->address), STR("nobody@")))
             found = MX_NO_ALIAS;
+        box.limited =
+            str_starts(buf_str(&w->address), STR("full@")) || str_starts(buf_str(&w->address), STR("small@"));
+        box.room = str_starts(buf_str(&w->address), STR("small@")) ? 500 : 0;
+        box.limit = 1000;
         w->resolving = false;
         mx_session_resolved(&w->s, w->resolve_status, found, &box);
     }
@@ -179,8 +183,9 @@ static void send_raw(struct world *w, struct str s, bool crlf)
 static const struct verb {
     const char *name;
     int status;
-} statuses[] = { { "busy", E_BUSY },   { "closed", E_CLOSED }, { "quota", E_QUOTA }, { "timeout", E_TIMEOUT },
-                 { "big", E_TOO_BIG }, { "denied", E_DENIED }, { "nomem", E_NOMEM }, { "ok", 0 } };
+} statuses[] = { { "busy", E_BUSY },      { "closed", E_CLOSED },   { "quota", E_QUOTA },
+                 { "toobig", E_TOO_BIG }, { "timeout", E_TIMEOUT }, { "big", E_TOO_BIG },
+                 { "denied", E_DENIED },  { "nomem", E_NOMEM },     { "ok", 0 } };
 
 static int status_of(struct str name)
 {
@@ -377,6 +382,14 @@ static const struct {
     { "commit fails", HELLO MAIL RCPT "!deliver timeout\n" DATA
                                       "C: hi\nC: .\nS: 451 4.3.0*\n!deliver ok\n" NEXT "!stored 1\n" },
     { "commit denied", HELLO MAIL RCPT "!deliver denied\n" DATA "C: hi\nC: .\nS: 451 4.3.0*\n" },
+    { "RCPT: no room, too little, never enough", HELLO MAIL
+      "C: RCPT TO:<full@example.test>\nS: 452 4.2.2*\nC: RCPT TO:<small@example.test>\nS: 250*\n"
+      "C: RSET\nS: 250*\nC: MAIL FROM:<a@example.net> SIZE=500\nS: 250*\n"
+      "C: RCPT TO:<small@example.test>\nS: 250*\nC: RSET\nS: 250*\n"
+      "C: MAIL FROM:<a@example.net> SIZE=501\nS: 250*\nC: RCPT TO:<small@example.test>\nS: 452 4.2.2*\n"
+      "C: RSET\nS: 250*\nC: MAIL FROM:<a@example.net> SIZE=1001\nS: 250*\n"
+      "C: RCPT TO:<small@example.test>\nS: 552 5.2.2*\n" RCPT DATA "C: hi\nC: .\nS: 250*\n" },
+    { "never fits, one recipient", HELLO MAIL RCPT "!deliver toobig\n" DATA "C: hi\nC: .\nS: 552 5.2.2*\n" },
     { "mailbox full", HELLO MAIL RCPT "!deliver quota\n" DATA "C: hi\nC: .\nS: 452 4.2.2*\n" },
     { "250 only after commit", HELLO MAIL RCPT DATA
       "!hold\nC: hi\nC: .\nC: QUIT\n!silence\n!waits\n!release\nS: 250*\nS: 221*\n!stored 1\n" },

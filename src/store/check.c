@@ -32,6 +32,11 @@ static const struct question {
       "(SELECT count(*) FROM message m WHERE m.folder_id = f.id) AS n, "
       "(SELECT coalesce(sum(m.bytes), 0) FROM message m WHERE m.folder_id = f.id) AS b FROM folder f) "
       "WHERE messages <> n OR bytes <> b" },
+    { "quota",
+      "SELECT format('meta says %d bytes, %d messages and %d folders, the folders %d, %d and %d', quota_used, "
+      "quota_messages, quota_folders, b, n, f) FROM meta, (SELECT coalesce(sum(bytes), 0) AS b, "
+      "coalesce(sum(messages), 0) AS n, count(*) AS f FROM folder) "
+      "WHERE quota_used <> b OR quota_messages <> n OR quota_folders <> f" },
     { "sizes",
       "SELECT format('message %d in folder %d says %d bytes, its email %d', m.uid, m.folder_id, m.bytes, "
       "e.bytes) FROM message m JOIN email e ON e.id = m.email_id WHERE m.bytes <> e.bytes" },

@@ -14,6 +14,7 @@
 //   clear           no TLS: state raw
 //   mx N, imap N    client N talks to the MX, after EHLO; to IMAP, with INBOX selected
 // Under pop3 "selected" means logged in; "+OK" alone and "-ERR" match by their beginning.
+//   limit SIZE      what the mailbox may hold
 //   others N        so many more aliases: $OTHER1, $OTHER2…
 //   whole           also under --bytes the lines go in one piece: what is tested is that they do
 // C: and S: are client 1; C*100: and S*100: stand for a hundred of them, \# for their number. What follows S: are the
@@ -48,12 +49,13 @@ async function find(dir) {
 
 function settings(line) {
   const text = /\s{3,}(\S.*)$/.exec(line)?.[1] ?? '';
-  const set = { clients: 1, messages: 0, mail: [], state: 'selected', clear: false, mx: 0, imap: 0, others: 0, whole: false };
+  const set = { clients: 1, messages: 0, mail: [], state: 'selected', clear: false, mx: 0, imap: 0, others: 0, limit: '', whole: false };
   for (const part of text.split(',').map((p) => p.trim()).filter(Boolean)) {
     const [name, ...values] = part.split(/\s+/);
     if (!(name in set)) throw new Error(`line 1: unknown setting ${name}`);
     if (name === 'mail') set.mail = values;
     else if (name === 'state') [set.state] = values;
+    else if (name === 'limit') [set.limit] = values;
     else if (name === 'clear' || name === 'whole') set[name] = true;
     else set[name] = Number(values[0]);
   }
@@ -210,6 +212,7 @@ async function run(service, file) {
   for (let i = 1; i <= set.others; i += 10)
     (await Promise.all(Array.from({ length: Math.min(10, set.others - i + 1) }, () => service.alias())))
       .forEach((a, k) => { vars[`OTHER${i + k}`] = a.address; });
+  if (set.limit) await service.ctl(['alias', 'limit', alias.address, set.limit]);
   await prepare(service, alias, set);
   const conns = [];
   try {

@@ -94,6 +94,7 @@ static void test_damage(void **state)
           "a row of message (0) names one of folder that is not there" },
         { "counts", "UPDATE folder SET messages = 9 WHERE name = 'INBOX'",
           "folder 1 says 9 messages and 3391 bytes, has 3 and 3391" },
+        { "quota", "UPDATE meta SET quota_used = quota_used + 1", NULL },
         { "sizes", "UPDATE message SET bytes = bytes + 1 WHERE uid = 2 AND folder_id = 1", NULL },
         { "uids", "UPDATE folder SET uidnext = 2 WHERE name = 'INBOX'",
           "folder 1 gives UID 2 next and has 3" },
