@@ -1,5 +1,6 @@
 #include "lib/base/work.h"
 #include "lib/base/errors.h"
+#include "lib/base/wipe_stack.h"
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -85,19 +86,37 @@ static void lane_turn(struct work_pool *p, struct work_lane *l)
     }
 }
 
+/* The next job, or NULL at the end. What the former ones left on this stack is wiped before waiting. */
+static struct work_job *next_locked(struct work_pool *p)
+{
+    bool clean = false;
+    struct work_job *job;
+
+    while (!(job = list_pop(&p->ready)) && !p->stopping) {
+        if (clean) {
+            pthread_cond_wait(&p->more, &p->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&p->lock);
+        wipe_stack();
+        pthread_mutex_lock(&p->lock);
+        clean = true;
+    }
+    return job;
+}
+
 static void *worker(void *ctx)
 {
     struct work_pool *p = ctx;
 
+    wipe_stack_init();
     pthread_setname_np(pthread_self(), p->name);
     if (p->nice_level)
         setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), p->nice_level);
     pthread_mutex_lock(&p->lock);
     for (;;) {
-        struct work_job *job;
+        struct work_job *job = next_locked(p);
 
-        while (!(job = list_pop(&p->ready)) && !p->stopping)
-            pthread_cond_wait(&p->more, &p->lock);
         if (!job)
             break;
         if (!job->run) { /* a lane's wake-up */

@@ -1,12 +1,22 @@
 #include "lib/event/loop.h"
 #include "lib/base/errors.h"
+#include "lib/base/wipe_stack.h"
 #include <event2/event.h>
+
+#define WIPE_AFTER_MS 50
 
 struct loop {
     struct event_base *base;
+    struct timer wipe;
+    bool wipe_due;
     struct watch *pools[8];
     size_t npools;
 };
+
+static void wipe_is_due(struct timer *t)
+{
+    CONTAINER_OF(t, struct loop, wipe)->wipe_due = true;
+}
 
 struct loop *loop_new(void)
 {
@@ -20,7 +30,7 @@ struct loop *loop_new(void)
     }
     if (cfg)
         event_config_free(cfg);
-    if (l && !l->base)
+    if (l && (!l->base || timer_init(&l->wipe, l, wipe_is_due) < 0))
         loop_free(&l);
     return l;
 }
@@ -36,14 +46,25 @@ void loop_free(struct loop **lp)
         watch_release(l->pools[i]);
         free(l->pools[i]);
     }
+    timer_release(&l->wipe);
     if (l->base)
         event_base_free(l->base);
     free(l);
 }
 
+/* Round by round, to wipe the stack below every handler soon after they have run: not after each round,
+ * which under load would cost more than it is worth. */
 void loop_run(struct loop *l)
 {
-    event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
+    wipe_stack_init();
+    while (event_base_loop(l->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY) == 0 &&
+           !event_base_got_break(l->base)) {
+        if (l->wipe_due)
+            wipe_stack();
+        else if (!timer_is_set(&l->wipe))
+            timer_set(&l->wipe, WIPE_AFTER_MS);
+        l->wipe_due = false;
+    }
 }
 
 void loop_stop(struct loop *l)

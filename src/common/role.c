@@ -5,6 +5,7 @@
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/base/wipe_stack.h"
 #include "lib/sandbox/sandbox.h"
 #include "src/common/boot.h"
 #include <assert.h>
@@ -402,6 +403,7 @@ int role_main(int argc, char **argv)
     umask(077);
     fcntl(BOOT_FD, F_SETFD, FD_CLOEXEC);
     quiet_signals();
+    wipe_stack_init();
     sandbox_no_dumps();
     sandbox_drop_rights((powers_of(r.def->id) & SANDBOX_FILES) != 0);
     /* Libraries read their configuration now: later there are no files. */

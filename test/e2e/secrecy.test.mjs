@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, rm, open } from 'node:fs/promises';
 import path from 'node:path';
-import { Service, build, until } from '../lib/service.mjs';
+import { Service, build, dial, until } from '../lib/service.mjs';
 
 const RUN = 16;
 const words = 'harbour lantern orchard copper meadow violet thunder marble cinnamon glacier saffron willow ember quartz'.split(' ');
@@ -41,7 +41,7 @@ const runs = new Runs();
 const aliases = [];
 
 before(async () => {
-  service = await Service.start();
+  service = await Service.start({ pop3: true });
   for (const name of ['confidential.reader', 'another.secret.person']) aliases.push(await service.alias(name));
   letters.forEach((l, i) => {
     for (const line of l.toString('latin1').split('\r\n')) runs.add(`letter ${i}`, Buffer.from(line, 'latin1'));
@@ -60,10 +60,27 @@ before(async () => {
   await service.kill('store');
   await until('the session to live again', 10000, () => imap.cmd('NOOP', { ms: 8000 }).then(() => true, () => false));
   await imap.logout();
+  await fetched(aliases[0], 5);
   for (const l of letters) await service.deliver(aliases[1].address, l, 'correspondent.unusual@example.net');
   runs.add('a folder name', Buffer.from('A folder with a telling name'));
 });
 after(() => service?.stop());
+
+// Over POP3: the first `n` messages whole, one of them deleted.
+async function fetched(alias, n) {
+  const io = await dial(service.ports.pop3s, { secure: true });
+  const cmd = async (line) => { await io.write(`${line}\r\n`); assert.match(await io.line(30000), /^\+OK/, line.slice(0, 4)); };
+  await io.line();
+  await cmd(`USER ${alias.address}`);
+  await cmd(`PASS ${alias.password}`);
+  for (let i = 1; i <= n; i++) {
+    await cmd(`RETR ${i}`);
+    while (await io.line() !== '.');
+  }
+  await cmd('DELE 1');
+  await cmd('QUIT');
+  io.end();
+}
 
 async function* files(dir) {
   for (const e of await readdir(dir, { withFileTypes: true })) {
@@ -116,8 +133,10 @@ test('no memory does after the last detach', async (t) => {
   if (process.getuid() !== 0) { t.skip('reading memory of others needs root'); return; }
   if (process.env.LETTERLOCK_BUILD?.includes('asan')) { t.skip('ASan keeps freed memory as it was, on purpose'); return; }
   await until('the mailbox to be closed', 10000, async () => (await service.status()).store?.open_mailboxes === 0);
-  for (const role of ['store', 'content', 'directory', 'imap', 'mx']) {
-    for (const pid of await service.pids(role)) {
+  for (const role of ['store', 'content', 'directory', 'imap', 'pop3', 'mx']) {
+    const pids = await service.pids(role);
+    assert.ok(pids.length > 0, role);
+    for (const pid of pids) {
       const hit = await memory(pid, (role === 'directory') ? (h) => h.name === 'an address' : () => false);
       assert.equal(hit && `${role}[${pid}] ${hit.map}: ${hit.name}: ${hit.run}`, null);
     }
