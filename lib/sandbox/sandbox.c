@@ -17,7 +17,7 @@ void sandbox_no_dumps(void)
 }
 
 /* By the raw call: it is one, and libcap would be a library for it. */
-void sandbox_drop_rights(bool files)
+static void keep_rights(uint32_t rights)
 {
     struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
@@ -25,8 +25,17 @@ void sandbox_drop_rights(bool files)
 
     if (SANDBOX_RELAXED || geteuid() != 0)
         return;
-    if (files)
-        data[0].effective = data[0].permitted = 1u << CAP_DAC_OVERRIDE;
+    data[0].effective = data[0].permitted = rights;
     r = syscall(SYS_capset, &head, data);
     (void)r; /* less than all is allowed to everybody */
+}
+
+void sandbox_drop_rights(bool files)
+{
+    keep_rights(files ? BIT(CAP_DAC_OVERRIDE) : 0);
+}
+
+void sandbox_drop_rights_but_starting(void)
+{
+    keep_rights(BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_KILL) | BIT(CAP_DAC_OVERRIDE));
 }

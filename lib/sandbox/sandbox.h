@@ -38,6 +38,8 @@ void sandbox_no_dumps(void);
 /* Of the rights of root a role keeps none, but with `files` the one to open files that another user left in
  * its folder. Nothing for who is not root. Before threads are started. */
 void sandbox_drop_rights(bool files);
+/* What a supervisor started as root needs from here on: to start roles as other users and to end them. */
+void sandbox_drop_rights_but_starting(void);
 
 /* From here on this thread and what it starts open only files beneath the n folders (descriptors), bind
  * and connect no TCP port and signal nobody outside. Call before starting threads. 0; E_UNSUPPORTED where

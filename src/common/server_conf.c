@@ -26,6 +26,15 @@ const struct conf_item server_conf_items[] = {
     { "server.user", CONF_STR, AT(user), .max = 32,
       .help =
           "User that the roles run as when the service is started as root. Empty: the user who starts it." },
+    { "store.user", CONF_STR, AT(store_user), .max = 32,
+      .help = "User of this role, when the service is started as root. Empty: server.user. Its group is that "
+              "of the data folder." },
+    { "directory.user", CONF_STR, AT(directory_user), .max = 32,
+      .help = "User of this role. Other than store.user: then neither reads the other's files." },
+    { "content.user", CONF_STR, AT(content_user), .max = 32, .help = "User of this role." },
+    { "imap.user", CONF_STR, AT(imap_user), .max = 32, .help = "User of this role." },
+    { "pop3.user", CONF_STR, AT(pop3_user), .max = 32, .help = "User of this role." },
+    { "mx.user", CONF_STR, AT(mx_user), .max = 32, .help = "User of this role." },
     { "server.sandbox", CONF_ENUM, AT(sandbox), .sdef = "auto", .choices = "auto|require|off",
       .help =
           "auto: say it loudly where the kernel lacks seccomp or Landlock; require: refuse to start there." },

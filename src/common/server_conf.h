@@ -8,6 +8,7 @@
 
 struct server_conf {
     const char *hostname, *data_dir, *run_dir, *key_file, *tls_cert, *tls_key, *user;
+    const char *store_user, *directory_user, *content_user, *imap_user, *pop3_user, *mx_user; /* "": `user` */
     uint32_t sandbox, log_level;
     uint64_t imap_workers, pop3_workers, mx_workers, content_workers, restart_max_ms;
     struct conf_addrs imap_listen, imap_tls_listen, pop3_listen, pop3_tls_listen, mx_listen;

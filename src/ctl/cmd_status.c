@@ -55,8 +55,8 @@ static void print_role(const json_t *one)
 
     snprintf(name, sizeof name, "%s/%lld", json_string_value(json_object_get(one, "name")),
              number(one, "instance"));
-    printf("%-12s %8lld %-9s %8lld  %s\n", name, number(one, "pid"), state, number(one, "restarts"),
-           confined);
+    printf("%-12s %-10s %8lld %-9s %8lld  %s\n", name, json_string_value(json_object_get(one, "user")),
+           number(one, "pid"), state, number(one, "restarts"), confined);
 }
 
 static void print_store(const json_t *store)
@@ -81,6 +81,23 @@ static void print_store(const json_t *store)
            number(store, "quota_warnings"), number(store, "lease_requests"));
 }
 
+static const char *user_at(const json_t *roles, size_t i)
+{
+    return json_string_value(json_object_get(json_array_get(roles, i), "user"));
+}
+
+/* Loud about what separates less than it could: roles of one user could do each other's what the sandbox lets them. */
+static void print_shared(const json_t *roles)
+{
+    bool one = true;
+
+    for (size_t i = 1; i < json_array_size(roles); i++)
+        one = one && strcmp(user_at(roles, 0), user_at(roles, i)) == 0;
+    printf(
+        one ? "All roles share one user (start as root with store.user, imap.user, ... set to change that).\n"
+            : "Some roles share a user (store.user, directory.user, imap.user, ... give each its own).\n");
+}
+
 static void print_status(const json_t *j)
 {
     const json_t *one;
@@ -92,7 +109,7 @@ static void print_status(const json_t *j)
            : yes(j, "ready")  ? "ready"
                               : "starting",
            (double)number(j, "uptime_ms") / 1000.0);
-    printf("%-12s %8s %-9s %8s  %s\n", "role", "process", "state", "restarts", "confined by");
+    printf("%-12s %-10s %8s %-9s %8s  %s\n", "role", "user", "process", "state", "restarts", "confined by");
     for (i = 0; (one = json_array_get(json_object_get(j, "roles"), i)); i++)
         print_role(one);
     for (i = 0; (one = json_array_get(json_object_get(j, "listeners"), i)); i++)
@@ -100,7 +117,7 @@ static void print_status(const json_t *j)
                json_string_value(json_object_get(one, "address")));
     print_store(json_object_get(j, "store"));
     if (!yes(j, "own_users"))
-        printf("All roles share one user (start as root with server.user set to change that).\n");
+        print_shared(json_object_get(j, "roles"));
     if (!yes(j, "tls"))
         printf("No certificate: TLS is off, and IMAP takes no passwords.\n");
 }

@@ -8,7 +8,6 @@
 #include "src/supervisor/super.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -39,20 +38,10 @@ static bool speaks_tls(enum role_id id)
 
 /* ---- after fork: only calls that are safe there ---- */
 
-static int drop_user(const struct super *s)
+static _Noreturn void become(const struct super *s, enum role_id role, const char *instance, int control)
 {
-    if (s->uid == (uid_t)-1)
-        return 0;
-    return setgroups(0, NULL) < 0 || setresgid(s->gid, s->gid, s->gid) < 0 ||
-                   setresuid(s->uid, s->uid, s->uid) < 0
-               ? -1
-               : 0;
-}
-
-static _Noreturn void become(const struct super *s, const char *name, const char *instance, int control)
-{
-    char *argv[] = { (char *)(uintptr_t) "letterlock", (char *)(uintptr_t) "role", (char *)(uintptr_t)name,
-                     (char *)(uintptr_t)instance, NULL };
+    char *argv[] = { (char *)(uintptr_t) "letterlock", (char *)(uintptr_t) "role",
+                     (char *)(uintptr_t)role_name(role), (char *)(uintptr_t)instance, NULL };
     /* A fresh environment. UTC: no time zone file is ever looked for. */
     char *env[] = { (char *)(uintptr_t) "TZ=UTC0", NULL, NULL };
     int null = open("/dev/null", O_RDONLY);
@@ -62,7 +51,7 @@ static _Noreturn void become(const struct super *s, const char *name, const char
         env[1] = getenv("ASAN_OPTIONS") - strlen("ASAN_OPTIONS=");
     sigemptyset(&none);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0 ||
-        drop_user(s) < 0)
+        users_become(s, role) < 0)
         _exit(EX_OSERR);
     /* After the change of user, which clears it. The role asks again, and looks at its parent. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -212,7 +201,7 @@ int super_spawn(struct super *s, struct child *c)
     snprintf(instance, sizeof instance, "%u", c->instance);
     c->pid = fork();
     if (c->pid == 0)
-        become(s, role_name(c->def->id), instance, pair[1]);
+        become(s, c->def->id, instance, pair[1]);
     close(pair[1]);
     if (c->pid < 0) {
         r = error_from_errno(errno);

@@ -10,7 +10,6 @@
 #include "src/supervisor/super.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -26,6 +25,8 @@ static int read_key_file(const struct super *s, const char *path, struct buf *te
 
     if (stat(path, &st) == 0 && (st.st_mode & 077) && S_ISREG(st.st_mode) && path == s->c->server.key_file)
         return super_fail(EX_CONFIG, "%s: readable by others, expected mode 0600", path);
+    if (path == s->c->server.key_file && stat(path, &st) == 0 && users_own_file(s, st.st_uid))
+        return super_fail(EX_CONFIG, "%s: belongs to a user that a role runs as; it is for root only", path);
     if ((r = file_read(AT_FDCWD, path, text)) < 0)
         return super_fail(r == E_NOTFOUND ? EX_NOINPUT : EX_IOERR, "%s: server key: %s", path, error_text(r));
     return 0;
@@ -64,15 +65,17 @@ struct outcome {
     char at[ROTATION_PATH_MAX];
 };
 
+static const enum role_id owners[ROTATION_PARTS] = {
+    [ROTATION_DIRECTORY] = ROLE_DIRECTORY, [ROTATION_STORE] = ROLE_STORE
+};
+
 static _Noreturn void step_run(const struct super *s, struct rotation *rot, rotation_step *step,
                                enum rotation_part part, int to)
 {
     struct outcome out = { .status = E_DENIED };
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (fchdir(s->data_dir) == 0 &&
-        (s->uid == (uid_t)-1 || (setgroups(0, NULL) == 0 && setresgid(s->gid, s->gid, s->gid) == 0 &&
-                                 setresuid(s->uid, s->uid, s->uid) == 0))) {
+    if (fchdir(s->data_dir) == 0 && users_become(s, owners[part]) == 0) {
         sandbox_no_dumps(); /* the change of user turned them on */
         out.status = step(rot, part);
         out.count = rot->count;
@@ -193,7 +196,8 @@ static int check_owner(const struct super *s)
 {
     struct stat st;
 
-    if (geteuid() != 0 || s->uid != (uid_t)-1 || fstat(s->data_dir, &st) < 0 || st.st_uid == 0)
+    if (geteuid() != 0 || s->users[ROLE_STORE].uid != (uid_t)-1 || fstat(s->data_dir, &st) < 0 ||
+        st.st_uid == 0)
         return 0;
     return super_fail(EX_NOPERM, "%s belongs to another user: run this as that user, or set server.user",
                       s->c->server.data_dir);

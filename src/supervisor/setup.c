@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -172,39 +171,6 @@ static int listen_unix(struct super *s, const char *name, int *fd_out)
     return 0;
 }
 
-/* SQLite opens by whole paths, so each folder above must let the roles' user through. */
-static bool reaches_data(const struct super *s)
-{
-    CLEANUP(fd_close) int fd = -1;
-    bool back;
-
-    if (setegid(s->gid) == 0 && seteuid(s->uid) == 0)
-        fd = open(s->c->server.data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    back = seteuid(0) == 0 && setegid(0) == 0;
-    return fd >= 0 && back;
-}
-
-static int find_user(struct super *s)
-{
-    const char *name = s->c->server.user, *folder = s->c->server.data_dir;
-    struct passwd *pw;
-
-    s->uid = (uid_t)-1;
-    if (!name[0] || geteuid() != 0)
-        return 0;
-    if (!(pw = getpwnam(name)))
-        return super_fail(EX_NOUSER, "server.user = %s: no such user", name);
-    s->uid = pw->pw_uid;
-    s->gid = pw->pw_gid;
-    if (fchown(s->data_dir, s->uid, s->gid) < 0 || fchmod(s->data_dir, 0700) < 0)
-        return super_fail(EX_NOPERM, "%s: %s", folder, strerror(errno));
-    if (!reaches_data(s))
-        return super_fail(EX_NOPERM,
-                          "server.user = %s cannot reach %s: a folder above it is closed to that user", name,
-                          folder);
-    return 0;
-}
-
 static int watch_signals(struct super *s)
 {
     sigset_t set;
@@ -227,7 +193,7 @@ int super_lock(struct super *s)
     s->store_ctl = s->directory_ctl = -1;
     if ((r = open_folder(s->c->server.data_dir, &s->data_dir)) != 0 || (r = take_lock(s)) != 0)
         return r;
-    return find_user(s);
+    return users_find(s);
 }
 
 int super_setup(struct super *s)

@@ -31,14 +31,16 @@ static int put_role(struct super *s, struct buf *b, const struct child *c, bool 
 {
     const char *mode = SANDBOX_RELAXED ? "relaxed" : s->c->server.sandbox == SANDBOX_OFF ? "off" : "on";
     bool up = c->state != CHILD_DOWN && c->state != CHILD_STOPPED;
+    char user[40];
 
-    return buf_printf(b,
-                      "%s{\"name\":\"%s\",\"instance\":%u,\"pid\":%d,\"state\":\"%s\",\"restarts\":%llu,"
-                      "\"uptime_ms\":%lld,\"sandbox\":\"%s\",\"seccomp\":%s,\"landlock_abi\":%u}",
-                      first ? "" : ",", role_name(c->def->id), c->instance, up ? (int)c->pid : 0,
-                      child_state_name(c->state), (unsigned long long)c->restarts,
-                      (long long)(up ? clock_mono_ms() - c->started_ms : 0), mode,
-                      c->last.seccomp ? "true" : "false", c->last.landlock_abi);
+    return buf_printf(
+        b,
+        "%s{\"name\":\"%s\",\"instance\":%u,\"user\":\"%s\",\"pid\":%d,\"state\":\"%s\","
+        "\"restarts\":%llu,\"uptime_ms\":%lld,\"sandbox\":\"%s\",\"seccomp\":%s,\"landlock_abi\":%u}",
+        first ? "" : ",", role_name(c->def->id), c->instance, users_name(s, c->def->id, user, sizeof user),
+        up ? (int)c->pid : 0, child_state_name(c->state), (unsigned long long)c->restarts,
+        (long long)(up ? clock_mono_ms() - c->started_ms : 0), mode, c->last.seccomp ? "true" : "false",
+        c->last.landlock_abi);
 }
 
 static int put_listener(struct buf *b, const struct super_listener *l, bool first)
@@ -51,6 +53,17 @@ static int put_listener(struct buf *b, const struct super_listener *l, bool firs
     return buf_putc(b, '}');
 }
 
+/* Has every kind of role a user of its own? */
+static bool own_users(const struct super *s)
+{
+    for (size_t i = 0; i < s->nchildren; i++)
+        for (size_t k = 0; k < i; k++)
+            if (s->children[i].def != s->children[k].def &&
+                users_share(s, s->children[i].def->id, s->children[k].def->id))
+                return false;
+    return true;
+}
+
 static int put_status(struct super *s, struct buf *b)
 {
     int r = buf_printf(b,
@@ -58,8 +71,8 @@ static int put_status(struct super *s, struct buf *b)
                        "\"uptime_ms\":%lld,\"own_users\":%s,\"tls\":%s,\"hostname\":",
                        LETTERLOCK_VERSION, (int)getpid(), s->mode == SUPERVISE_SERVICE ? "serve" : "command",
                        s->ready ? "true" : "false", s->stopping ? "true" : "false",
-                       (long long)(clock_wall_ms() - s->began_wall_ms),
-                       s->uid != (uid_t)-1 ? "true" : "false", s->tls_cert.n ? "true" : "false");
+                       (long long)(clock_wall_ms() - s->began_wall_ms), own_users(s) ? "true" : "false",
+                       s->tls_cert.n ? "true" : "false");
 
     if (r < 0 || (r = put_json_str(b, s->c->server.hostname)) < 0 || (r = buf_putz(b, ",\"config\":")) < 0 ||
         (r = put_json_str(b, s->c->path)) < 0 || (r = buf_putz(b, ",\"data_dir\":")) < 0 ||

@@ -35,6 +35,12 @@ struct super_listener {
     const char *key, *text;
 };
 
+struct super_user {
+    uid_t uid; /* (uid_t)-1: as we do */
+    gid_t gid;
+    gid_t shared_gid; /* besides: of the data folder, for who has files there and does not own it; or -1 */
+};
+
 struct super {
     const struct config *c;
     enum supervisor_mode mode;
@@ -48,8 +54,7 @@ struct super {
     size_t nchildren;
     bool stopping, hurry, ready;
     int64_t stop_deadline_ms, began_wall_ms;
-    uid_t uid; /* roles run as; (uid_t)-1: as we do */
-    gid_t gid;
+    struct super_user users[ROLE_COUNT];
 };
 
 /* setup.c: everything before the first role. 0 or a sysexits code, said on standard error. */
@@ -57,6 +62,17 @@ int super_setup(struct super *s);
 /* The first of it: the folder, its lock, the user of the roles. */
 int super_lock(struct super *s);
 void super_release(struct super *s);
+
+/* users.c: who each role runs as, from the configuration; gives the data folder and what is in it to them.
+ * 0 or a sysexits code, said on standard error. Nothing unless we are root. */
+int users_find(struct super *s);
+/* After fork, for good; 0 or -1. Only calls that are safe there. */
+MUST_CHECK int users_become(const struct super *s, enum role_id role);
+bool users_share(const struct super *s, enum role_id a, enum role_id b);
+/* Does some role run as `uid`, which is not root? */
+bool users_own_file(const struct super *s, uid_t uid);
+/* For people; returns `out`. Not after fork. */
+const char *users_name(const struct super *s, enum role_id role, char *out, size_t n);
 
 /* keys.c: the server key of this folder becomes s->subkeys; a rotation that was cut short is ended first.
  * 0 or a sysexits code, said on standard error. */

@@ -259,6 +259,7 @@ int supervisor_run(const struct config *c, enum supervisor_mode mode, int ready_
                                : (enum log_level)c->server.log_level);
     sandbox_no_dumps();
     if ((r = super_setup(&s)) == 0) {
+        sandbox_drop_rights_but_starting();
         choose_children(&s);
         while (!s.stopping || any_left(&s, false)) {
             start_due(&s);

@@ -1,0 +1,231 @@
+/* src/supervisor/users.c: who the roles run as, and that each one's files are its own.
+ *
+ * With one user for all, the data folder is that user's, 0700. Where store and directory have users of
+ * their own it is root's, 01770 with the store's group: both may make files there, and neither may read,
+ * rename or remove the other's (files are 0600, and the folder is sticky). */
+#include "lib/base/errors.h"
+#include "lib/base/file.h"
+#include "src/supervisor/super.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define DEPTH_MAX 8 /* mailboxes/ab/file is 3 */
+
+static const struct {
+    enum role_id role;
+    const char *key;
+    size_t at; /* in struct server_conf */
+} rows[] = {
+    { ROLE_STORE, "store.user", offsetof(struct server_conf, store_user) },
+    { ROLE_DIRECTORY, "directory.user", offsetof(struct server_conf, directory_user) },
+    { ROLE_CONTENT, "content.user", offsetof(struct server_conf, content_user) },
+    { ROLE_IMAP, "imap.user", offsetof(struct server_conf, imap_user) },
+    { ROLE_POP3, "pop3.user", offsetof(struct server_conf, pop3_user) },
+    { ROLE_MX, "mx.user", offsetof(struct server_conf, mx_user) },
+};
+
+static const char *text_at(const struct server_conf *v, size_t at)
+{
+    return *(const char *const *)(const void *)((const char *)v + at);
+}
+
+/* ---- finding them ---- */
+
+static int find_one(struct super_user *u, const char *key, const char *name)
+{
+    const struct passwd *pw = getpwnam(name);
+
+    if (!pw)
+        return super_fail(EX_NOUSER, "%s = %s: no such user", key, name);
+    *u = (struct super_user){ .uid = pw->pw_uid, .gid = pw->pw_gid, .shared_gid = (gid_t)-1 };
+    return 0;
+}
+
+static int find_all(struct super *s)
+{
+    const struct server_conf *v = &s->c->server;
+    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(s->users); i++)
+        s->users[i] = (struct super_user){ (uid_t)-1, (gid_t)-1, (gid_t)-1 };
+    if (geteuid() != 0)
+        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(rows) && r == 0; i++) {
+        const char *own = text_at(v, rows[i].at);
+
+        if (own[0] || v->user[0])
+            r = find_one(&s->users[rows[i].role], own[0] ? rows[i].key : "server.user",
+                         own[0] ? own : v->user);
+    }
+    return r;
+}
+
+static uid_t uid_of(const struct super *s, enum role_id role)
+{
+    return s->users[role].uid == (uid_t)-1 ? geteuid() : s->users[role].uid;
+}
+
+bool users_share(const struct super *s, enum role_id a, enum role_id b)
+{
+    return uid_of(s, a) == uid_of(s, b);
+}
+
+bool users_own_file(const struct super *s, uid_t uid)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        found |= s->users[rows[i].role].uid == uid;
+    return found && uid != 0;
+}
+
+const char *users_name(const struct super *s, enum role_id role, char *out, size_t n)
+{
+    const struct passwd *pw = getpwuid(uid_of(s, role));
+
+    if (pw)
+        snprintf(out, n, "%s", pw->pw_name);
+    else
+        snprintf(out, n, "%u", (unsigned)uid_of(s, role));
+    return out;
+}
+
+int users_become(const struct super *s, enum role_id role)
+{
+    const struct super_user *u = &s->users[role];
+    bool more = u->shared_gid != (gid_t)-1;
+
+    if (u->uid == (uid_t)-1)
+        return 0;
+    return setgroups(more ? 1 : 0, more ? &u->shared_gid : NULL) < 0 ||
+                   setresgid(u->gid, u->gid, u->gid) < 0 || setresuid(u->uid, u->uid, u->uid) < 0
+               ? -1
+               : 0;
+}
+
+/* ---- their files ---- */
+
+/* A file that two names lead to could be anybody's: left as it is, its role will say so. */
+static int give(int dir, const char *name, const struct stat *st, const struct super_user *to)
+{
+    if (st->st_uid == to->uid && st->st_gid == to->gid)
+        return 0;
+    if (!S_ISDIR(st->st_mode) && (!S_ISREG(st->st_mode) || st->st_nlink != 1))
+        return 0;
+    return fchownat(dir, name, to->uid, to->gid, AT_SYMLINK_NOFOLLOW) < 0 ? error_from_errno(errno) : 0;
+}
+
+/* What is inside first: a folder that belongs to `to` has been done, so a crash is made good by the next start. */
+static int give_tree(int dir, const char *name, const struct super_user *to, int depth)
+{
+    struct stat st;
+    int fd, r = 0;
+    const struct dirent *e;
+    DIR *d;
+
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : error_from_errno(errno);
+    if (!S_ISDIR(st.st_mode) || (st.st_uid == to->uid && st.st_gid == to->gid))
+        return give(dir, name, &st, to);
+    if (depth == DEPTH_MAX)
+        return E_LIMIT;
+    fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || !(d = fdopendir(fd))) {
+        r = error_from_errno(errno);
+        fd_close(&fd);
+        return r;
+    }
+    while (r == 0 && (e = readdir(d)))
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            r = give_tree(fd, e->d_name, to, depth + 1);
+    closedir(d);
+    return r < 0 ? r : give(dir, name, &st, to);
+}
+
+/* The supervisor's own stay as they are; directory.sqlite and what SQLite puts beside it; the store's are the rest. */
+static const struct super_user *owner_of(const struct super *s, const char *name)
+{
+    static const char *const ours[] = { ".", "lock", "server-key." }; /* beginnings */
+
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+        if (strncmp(name, ours[i], strlen(ours[i])) == 0)
+            return NULL;
+    return &s->users[strncmp(name, "directory.", strlen("directory.")) == 0 ? ROLE_DIRECTORY : ROLE_STORE];
+}
+
+static int give_all(const struct super *s)
+{
+    int fd = openat(s->data_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *e;
+
+    if (!d) {
+        r = error_from_errno(errno);
+        fd_close(&fd);
+        return r;
+    }
+    while (r == 0 && (e = readdir(d))) {
+        const struct super_user *to = owner_of(s, e->d_name);
+        struct super_user root = { 0, 0, (gid_t)-1 };
+
+        if (to)
+            r = give_tree(fd, e->d_name, to->uid == (uid_t)-1 ? &root : to, 0);
+    }
+    closedir(d);
+    return r;
+}
+
+static int give_folder(struct super *s)
+{
+    const struct super_user *store = &s->users[ROLE_STORE], *directory = &s->users[ROLE_DIRECTORY];
+    bool one = users_share(s, ROLE_STORE, ROLE_DIRECTORY);
+    uid_t owner = one ? uid_of(s, ROLE_STORE) : 0;
+    gid_t group = store->uid != (uid_t)-1 ? store->gid : 0;
+
+    if (!one && directory->uid != (uid_t)-1)
+        s->users[ROLE_DIRECTORY].shared_gid = group;
+    return fchown(s->data_dir, owner, group) < 0 || fchmod(s->data_dir, one ? 0700 : 01770) < 0
+               ? error_from_errno(errno)
+               : 0;
+}
+
+/* SQLite opens by whole paths, so each folder above must let the role's user through. */
+static bool reaches_data(const struct super *s, enum role_id role)
+{
+    const struct super_user *u = &s->users[role];
+    CLEANUP(fd_close) int fd = -1;
+    gid_t none = 0;
+    bool back;
+
+    if (u->uid == (uid_t)-1)
+        return true;
+    if (setgroups(u->shared_gid != (gid_t)-1 ? 1 : 0, &u->shared_gid) == 0 && setegid(u->gid) == 0 &&
+        seteuid(u->uid) == 0)
+        fd = open(s->c->server.data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    back = seteuid(0) == 0 && setegid(0) == 0 && setgroups(1, &none) == 0;
+    return fd >= 0 && back;
+}
+
+int users_find(struct super *s)
+{
+    static const enum role_id with_files[] = { ROLE_STORE, ROLE_DIRECTORY };
+    const char *folder = s->c->server.data_dir;
+    char name[40];
+    int r = find_all(s);
+
+    if (r != 0 || (s->users[ROLE_STORE].uid == (uid_t)-1 && s->users[ROLE_DIRECTORY].uid == (uid_t)-1))
+        return r;
+    if ((r = give_all(s)) < 0 || (r = give_folder(s)) < 0)
+        return super_fail(EX_NOPERM, "%s: %s", folder, error_text(r));
+    for (size_t i = 0; i < ARRAY_LEN(with_files); i++)
+        if (!reaches_data(s, with_files[i]))
+            return super_fail(EX_NOPERM, "user %s cannot reach %s: a folder above it is closed to that user",
+                              users_name(s, with_files[i], name, sizeof name), folder);
+    return 0;
+}
