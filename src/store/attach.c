@@ -189,6 +189,30 @@ static int seeds_take(struct actor *a, const struct keyfile *kf, const struct ke
     return 0;
 }
 
+/* `.keys` was read before the lane's turn came, and what ran in it since (mailbox keys forgotten, a password
+ * changed) may have written another one: that one counts, when it holds the same data key and slot. */
+static int settle_again(struct actor *a, struct opening *o)
+{
+    const uint8_t *key = o->generation == o->keys.generation ? o->keys.data_key : o->keys.next_key;
+    CLEANUP(keyfile_free) struct keyfile *kf = NULL;
+    struct keyfile_keys keys = { 0 };
+    int r;
+
+    if ((r = keys_load(&store.files, a->id, &kf)) < 0 ||
+        (r = keyfile_open_key(kf, o->generation, key, o->keys.slot, &keys)) < 0)
+        return r;
+    if ((r = keybox_settle(a->box, kf, o->generation, role_subkey(store.role, SUBKEY_KEYSTATE_MAC))) < 0) {
+        keyfile_keys_release(&keys);
+        return r;
+    }
+    keyfile_keys_release(&o->keys);
+    keyfile_free(&o->kf);
+    o->keys = keys;
+    o->kf = kf;
+    kf = NULL;
+    return 0;
+}
+
 static int open_run(struct job *j, struct mailbox *box UNUSED)
 {
     struct opening *o = CONTAINER_OF(j, struct opening, job);
@@ -213,8 +237,10 @@ static int open_run(struct job *j, struct mailbox *box UNUSED)
     if (why.n)
         log_event(r < 0 ? LOG_ERROR : LOG_WARN, r < 0 ? "store.schema" : "store.schema_mended",
                   F_STR("why", buf_str(&why)));
-    if (r == 0 &&
-        (r = keybox_settle(a->box, o->kf, o->generation, role_subkey(store.role, SUBKEY_KEYSTATE_MAC))) < 0)
+    if (r == 0 && (r = keybox_settle(a->box, o->kf, o->generation,
+                                     role_subkey(store.role, SUBKEY_KEYSTATE_MAC))) == E_STALE)
+        r = settle_again(a, o) < 0 ? E_STALE : 0;
+    if (a->box && r < 0)
         log_event(LOG_ALARM, "store.keys_older_than_mailbox", F_ERR(r));
     if (r >= 0)
         noting_box_check(a);

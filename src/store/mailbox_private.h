@@ -29,8 +29,8 @@ struct mailbox {
     size_t nclaims;
     int64_t pruned_ms; /* monotonic; when old operations were last removed */
     bool reader;
-    uint64_t quota_short; /* what the last refusal wanted (quota.h) */
-    bool quota_hint;      /* limited, whatever meta says */
+    uint64_t quota_short;         /* what the last refusal wanted (quota.h) */
+    bool quota_hint;              /* limited, whatever meta says */
     struct happening *happenings; /* the last stands first */
     size_t nhappenings, nhappenings_step;
     uint8_t by[HAPPENING_BY_LEN];
