@@ -1,6 +1,7 @@
 #include "src/store/check.h"
 #include "lib/mime/structure.h"
 #include "src/store/mailbox_private.h"
+#include "src/store/words.h"
 #include <stdio.h>
 
 PRINTF_LIKE(3, 4) static void found(struct check *c, const char *what, const char *fmt, ...)
@@ -89,6 +90,8 @@ static const struct question leftovers[] = {
       "SELECT id FROM email_raw b WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = b.id >> 16)" },
     { "text rows without an email",
       "SELECT id FROM email_text t WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = t.id >> 16)" },
+    { "words without an email",
+      "SELECT id FROM email_words w WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = w.id >> 16)" },
 };
 
 static int leftovers_count(struct mailbox *box, const struct question *q, struct check *c)
@@ -150,7 +153,7 @@ static int step_pages(struct mailbox *box, struct check *c)
     static const char next[] =
         "SELECT rowid, name FROM sqlite_schema WHERE type = 'table' AND rowid > ?1 "
         "AND name NOT IN ('email_body', 'email_head', 'email_raw', 'email_text', 'email_top', "
-        "'part_row') "
+        "'email_words', 'part_row') "
         "ORDER BY rowid LIMIT 1";
     CLEANUP(buf_release) struct buf name = { .max = KIB(4) };
     CLEANUP(stmt_release) struct stmt *st = NULL;
@@ -237,13 +240,25 @@ static int step_emails(struct mailbox *box, struct check *c)
     return (r = structure_check(box, c->cursor, bytes, header, c)) < 0 ? r : 1;
 }
 
+/* Read all rows of an email's text; at most `rows` of them into `out`. */
+static int text_read(struct mailbox *box, int64_t email_id, size_t rows, struct buf *out)
+{
+    CLEANUP(words_release) struct words w = { 0 };
+    int r = words_open(&w, box, email_id);
+
+    for (; r >= 0 && w.on_row && rows; rows--) {
+        buf_clear(out);
+        if ((r = words_take(&w, out)) >= 0)
+            r = words_next(&w);
+    }
+    return r < 0 ? r : 0;
+}
+
 static int step_texts(struct mailbox *box, struct check *c)
 {
-    static const char next[] =
-        "SELECT id, codec, bytes, data FROM email_text WHERE id > ?1 ORDER BY id LIMIT 1";
     CLEANUP(buf_release) struct buf text = { .max = CHUNK_BYTES_MAX };
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, next, &st);
+    int r = stmt_get(box->db, "SELECT id FROM email WHERE id > ?1 ORDER BY id LIMIT 1", &st);
 
     if (r < 0)
         return r;
@@ -251,11 +266,11 @@ static int step_texts(struct mailbox *box, struct check *c)
     if ((r = stmt_step(st)) <= 0)
         return r;
     c->cursor = stmt_i64(st, 0);
-    r = chunk_decode(stmt_i64(st, 1), stmt_str(st, 3), (size_t)stmt_u64(st, 2), &text);
+    r = text_read(box, c->cursor, SIZE_MAX, &text);
     if (r < 0 && !is_damage(r))
         return r;
     if (r < 0)
-        found(c, "text", "row %lld cannot be read", (long long)c->cursor);
+        found(c, "text", "the text of email %lld cannot be read", (long long)c->cursor);
     return 1;
 }
 
@@ -292,18 +307,11 @@ static struct str trigram_at(struct str text, size_t at)
 /* Its first row of text: are trigrams from here and there in the index? */
 static int index_check(struct mailbox *box, int64_t email_id, struct check *c)
 {
-    static const char sql[] = "SELECT codec, bytes, data FROM email_text WHERE id = ?1";
     CLEANUP(buf_release) struct buf text = { .max = CHUNK_BYTES_MAX };
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, sql, &st);
+    int r = text_read(box, email_id, 1, &text);
 
     if (r < 0)
-        return r;
-    stmt_bind_i64(st, 1, email_id << ROW_SHIFT);
-    if ((r = stmt_step(st)) <= 0)
-        return r;
-    if (chunk_decode(stmt_i64(st, 0), stmt_str(st, 2), (size_t)stmt_u64(st, 1), &text) < 0)
-        return 0; /* found elsewhere */
+        return is_damage(r) ? 0 : r; /* found elsewhere */
     for (size_t i = 0; i < 3; i++) {
         struct str t = trigram_at(buf_str(&text), text.n * i / 3);
 
@@ -428,7 +436,8 @@ int mailbox_sweep(struct mailbox *box, size_t max)
 {
     static const char *const drops[] = { NULL, "DELETE FROM email_body WHERE id = ?1",
                                          "DELETE FROM email_raw WHERE id = ?1",
-                                         "DELETE FROM email_text WHERE id = ?1" };
+                                         "DELETE FROM email_text WHERE id = ?1",
+                                         "DELETE FROM email_words WHERE id = ?1" };
     int64_t *ids = calloc(max, sizeof *ids);
     int swept = 0, r = ids ? 0 : E_NOMEM;
 

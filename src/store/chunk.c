@@ -1,12 +1,16 @@
 #include "src/store/chunk.h"
 #include "lib/base/errors.h"
 #include "src/store/dictionary.h"
+#include <lz4.h>
 #include <pthread.h>
 #include <sys/types.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
 #define LEVEL       3
+#define LEVEL_LIKE  1
+#define MATCH_LIKE  7 /* what text and its source have in common is long */
+#define LZ4_INPUT_MAX KIB(32)
 #define WORTH_BYTES 64u     /* smaller inputs cost more as a frame than they save */
 #define PROBE_BYTES KIB(16) /* of a large input: tells base64 and pictures from text */
 #define DICTIONARY_INPUT_MAX \
@@ -133,7 +137,7 @@ static size_t worth(size_t n)
     return n - n / 8;
 }
 
-/* 1 when `out` is a frame, 0 when it does not pay. p: room for twice the input. */
+/* `out` is a frame, or stays as it is when that does not pay. p: room for twice the input. */
 static int frame_make(struct context *x, struct str in, bool dictionary, char *p, struct chunk *out)
 {
     ssize_t n;
@@ -155,9 +159,10 @@ static int frame_make(struct context *x, struct str in, bool dictionary, char *p
     return 0;
 }
 
-static int encode(struct str in, bool dictionary, struct buf *scratch, struct chunk *out)
+int chunk_encode(struct str in, struct buf *scratch, struct chunk *out)
 {
     CLEANUP(context_give) struct context x = { 0 };
+    bool dictionary = in.n <= DICTIONARY_INPUT_MAX;
     char *p;
     int r;
 
@@ -170,14 +175,158 @@ static int encode(struct str in, bool dictionary, struct buf *scratch, struct ch
     return (r = context_take(&x)) < 0 ? r : frame_make(&x, in, dictionary, p, out);
 }
 
-int chunk_encode(struct str in, struct buf *scratch, struct chunk *out)
+int chunk_encode_letter(struct str in, struct buf *scratch, struct chunk *out)
 {
-    return encode(in, in.n <= DICTIONARY_INPUT_MAX, scratch, out);
+    char *p;
+    int n;
+
+    if (in.n < WORTH_BYTES || in.n > LZ4_INPUT_MAX)
+        return chunk_encode(in, scratch, out);
+    buf_clear(scratch);
+    if (!(p = buf_reserve(scratch, 2 * in.n)))
+        return E_NOMEM;
+    n = LZ4_compress_default(in.p, p, (int)in.n, (int)worth(in.n));
+    if (n <= 0 || LZ4_decompress_safe(p, p + in.n, n, (int)in.n) != (int)in.n ||
+        memcmp(p + in.n, in.p, in.n) != 0)
+        return chunk_encode(in, scratch, out);
+    *out = (struct chunk){ .codec = CHUNK_LZ4, .data = { p, (size_t)n } };
+    return 0;
 }
 
-int chunk_encode_plain(struct str in, struct buf *scratch, struct chunk *out)
+/* ---- text that is like another ------------------------------------------------------------------ */
+
+#ifdef __clang__
+#define VECTORS /* at -O2 already */
+#else
+#define VECTORS __attribute__((optimize("O3")))
+#endif
+
+VECTORS static void lower_copy(char *restrict to, const char *restrict from, size_t n)
 {
-    return encode(in, false, scratch, out);
+    for (size_t i = 0; i < n; i++)
+        to[i] = (char)(from[i] + ((unsigned char)(from[i] - 'A') < 26 ? 'a' - 'A' : 0));
+}
+
+static int hex_of(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* One line without its end; quoted-printable undone where it looks like that. Returns where `to` ends, and
+ * *soft: the next line belongs to this one. Nothing depends on what it does but that it never changes: it
+ * is part of the codec. */
+static char *like_line(char *to, struct str line, bool *soft)
+{
+    const char *eq;
+
+    *soft = false;
+    while (line.n && (eq = memchr(line.p, '=', line.n))) {
+        size_t n = (size_t)(eq - line.p);
+        int hi = line.n - n > 2 ? hex_of(eq[1]) : -1, lo = hi >= 0 ? hex_of(eq[2]) : -1;
+
+        lower_copy(to, line.p, n);
+        to += n;
+        line = str_skip(line, n + (lo >= 0 ? 3 : 1));
+        *soft = line.n == 0 && lo < 0;
+        if (lo >= 0)
+            *to++ = (char)(hi << 4 | lo);
+        else if (!*soft)
+            *to++ = '=';
+    }
+    lower_copy(to, line.p ? line.p : "", line.n);
+    return to + line.n;
+}
+
+/* `like` as zstd gets it; out: cleared. */
+static int like_fold(struct str like, struct buf *out)
+{
+    char *begin = buf_reserve(out, like.n + 1), *to = begin;
+    struct str line;
+    bool soft;
+
+    if (!begin)
+        return E_NOMEM;
+    while (like.n) {
+        const char *end = memchr(like.p, '\n', like.n);
+
+        line = str_slice(like, 0, end ? (size_t)(end - like.p) : like.n);
+        like = str_skip(like, line.n + (end != NULL));
+        if (line.n && line.p[line.n - 1] == '\r')
+            line.n--;
+        to = like_line(to, line, &soft);
+        if (end && !soft)
+            *to++ = ' ';
+    }
+    out->n = (size_t)(to - begin);
+    return 0;
+}
+
+static int expand_like(ZSTD_DCtx *d, struct str data, struct str like, void *out, size_t n)
+{
+    size_t got = ZSTD_DCtx_refPrefix(d, like.p, like.n);
+
+    if (!ZSTD_isError(got))
+        got = ZSTD_decompressDCtx(d, out, n, data.p, data.n);
+    if (ZSTD_isError(got) && ZSTD_getErrorCode(got) == ZSTD_error_memory_allocation)
+        return E_NOMEM;
+    return got == n ? 0 : E_CORRUPT;
+}
+
+/* As frame_make. */
+static int frame_make_like(struct context *x, struct str in, struct str like, char *p, struct chunk *out)
+{
+    size_t n = ZSTD_CCtx_refPrefix(x->c, like.p, like.n);
+    int r;
+
+    ZSTD_CCtx_setParameter(x->c, ZSTD_c_compressionLevel, LEVEL_LIKE);
+    ZSTD_CCtx_setParameter(x->c, ZSTD_c_minMatch, MATCH_LIKE);
+    if (!ZSTD_isError(n))
+        n = ZSTD_compress2(x->c, p, worth(in.n), in.p, in.n);
+    ZSTD_CCtx_reset(x->c, ZSTD_reset_session_and_parameters);
+    if (!context_settle(x->c))
+        return E_BUG;
+    if (ZSTD_isError(n))
+        return ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation ? E_NOMEM : 0;
+    r = expand_like(x->d, (struct str){ p, n }, like, p + in.n, in.n);
+    if (r == E_NOMEM || (r == 0 && memcmp(p + in.n, in.p, in.n) != 0))
+        return r;
+    if (r == 0)
+        *out = (struct chunk){ .codec = CHUNK_LIKE, .data = { p, n } };
+    return 0;
+}
+
+int chunk_encode_like(struct str in, struct str like, struct buf *scratch, struct chunk *out)
+{
+    CLEANUP(context_give) struct context x = { 0 };
+    CLEANUP(buf_release) struct buf folded = { .max = CHUNK_BYTES_MAX + 1 };
+    char *p;
+    int r;
+
+    if (in.n < WORTH_BYTES || like.n < WORTH_BYTES)
+        return chunk_encode(in, scratch, out);
+    *out = (struct chunk){ .codec = CHUNK_RAW, .data = in };
+    buf_clear(scratch);
+    if (!(p = buf_reserve(scratch, 2 * in.n)))
+        return E_NOMEM;
+    if ((r = like_fold(like, &folded)) < 0 || (r = context_take(&x)) < 0)
+        return r;
+    return frame_make_like(&x, in, buf_str(&folded), p, out);
+}
+
+/* ---- decoding ----------------------------------------------------------------------------------- */
+
+static int decode_lz4(struct str data, size_t bytes, struct buf *out)
+{
+    char *p = bytes <= LZ4_INPUT_MAX ? buf_reserve(out, bytes) : NULL;
+
+    if (bytes > LZ4_INPUT_MAX || data.n > LZ4_INPUT_MAX)
+        return E_CORRUPT;
+    if (!p)
+        return E_NOMEM;
+    if (LZ4_decompress_safe(data.p, p, (int)data.n, (int)bytes) != (int)bytes)
+        return E_CORRUPT;
+    out->n += bytes;
+    return 0;
 }
 
 static int decode(ZSTD_DCtx *d, int64_t codec, struct str data, size_t bytes, struct buf *out)
@@ -197,6 +346,8 @@ int chunk_decode(int64_t codec, struct str data, size_t bytes, struct buf *out)
 
     if (codec == CHUNK_RAW)
         return data.n == bytes ? buf_puts(out, data) : E_CORRUPT;
+    if (codec == CHUNK_LZ4)
+        return decode_lz4(data, bytes, out);
     if (codec != CHUNK_ZSTD && codec != CHUNK_MAIL_1)
         return E_VERSION;
     return (r = context_take(&x)) < 0 ? r : decode(x.d, codec, data, bytes, out);
@@ -209,6 +360,25 @@ int chunk_decode_with(struct chunk_decoder *k, int64_t codec, struct str data, s
     if (!k->d && !(k->d = ZSTD_createDCtx()))
         return E_NOMEM;
     return decode(k->d, codec, data, bytes, out);
+}
+
+int chunk_decode_like(struct chunk_decoder *k, struct str data, size_t bytes, struct str like, struct buf *out)
+{
+    CLEANUP(buf_release) struct buf folded = { .max = CHUNK_BYTES_MAX + 1 };
+    void *p;
+    int r;
+
+    if (!k->d && !(k->d = ZSTD_createDCtx()))
+        return E_NOMEM;
+    if (like.n > CHUNK_BYTES_MAX)
+        return E_CORRUPT;
+    if ((r = like_fold(like, &folded)) < 0)
+        return r;
+    if (!(p = buf_reserve(out, bytes)))
+        return E_NOMEM;
+    if ((r = expand_like(k->d, data, buf_str(&folded), p, bytes)) == 0)
+        out->n += bytes;
+    return r;
 }
 
 void chunk_decoder_release(struct chunk_decoder *k)

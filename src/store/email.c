@@ -8,27 +8,62 @@
 
 /* ---- writing ---------------------------------------------------------------------------------- */
 
-static int row_insert(struct mailbox *box, const char *sql, int64_t id, int part, struct str in,
-                      struct buf *scratch)
+static int row_insert(struct mailbox *box, const char *sql, int64_t id, const struct ready_row *row)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    struct chunk c;
-    int r = part < 0 ? chunk_encode(in, scratch, &c) : chunk_encode_plain(in, scratch, &c);
+    int r = stmt_get(box->db, sql, &st);
 
-    if (r < 0 || (r = stmt_get(box->db, sql, &st)) < 0)
+    if (r < 0)
+        return r;
+    stmt_bind_i64(st, 1, id);
+    stmt_bind_i64(st, 2, row->codec);
+    stmt_bind_u64(st, 3, row->bytes);
+    stmt_bind_blob(st, 4, buf_str(&row->data));
+    return stmt_run(st);
+}
+
+/* What is made, or a piece of what is too long to be ready. */
+static int words_insert(struct mailbox *box, int64_t id, int part, const struct ready_row *row, struct str data)
+{
+    static const char sql[] = "INSERT INTO email_words VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_i64(st, 1, id);
+    stmt_bind_i64(st, 2, part);
+    stmt_bind_i64(st, 3, row->codec);
+    stmt_bind_u64(st, 4, row->bytes);
+    stmt_bind_u64(st, 5, row->like_bytes);
+    stmt_bind_blob(st, 6, data);
+    return stmt_run(st);
+}
+
+/* A piece of what is too long to be ready: raw bytes (part -1) or text. */
+static int piece_insert(struct mailbox *box, int part, int64_t id, struct str in, struct buf *scratch)
+{
+    static const char raw[] = "INSERT INTO email_raw VALUES (?1, ?2, ?3, ?4)";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    struct chunk c;
+    int r = part < 0 ? chunk_encode_letter(in, scratch, &c) : chunk_encode(in, scratch, &c);
+
+    if (r < 0)
+        return r;
+    if (part >= 0)
+        return words_insert(box, id, part, &(struct ready_row){ .codec = c.codec, .bytes = in.n }, c.data);
+    if ((r = stmt_get(box->db, raw, &st)) < 0)
         return r;
     stmt_bind_i64(st, 1, id);
     stmt_bind_i64(st, 2, c.codec);
     stmt_bind_u64(st, 3, in.n);
     stmt_bind_blob(st, 4, c.data);
-    if (part >= 0)
-        stmt_bind_i64(st, 5, part);
     return stmt_run(st);
 }
 
-/* [from, to) of `in` as rows of `sql`, numbered from *row. */
-static int rows_insert(struct mailbox *box, const char *sql, int part, int64_t email_id,
-                       const struct bytes_in *in, uint64_t from, uint64_t to, uint32_t *row)
+/* [from, to) of `in` as rows, numbered from *row. */
+static int rows_insert(struct mailbox *box, int part, int64_t email_id, const struct bytes_in *in, uint64_t from,
+                       uint64_t to, uint32_t *row)
 {
     CLEANUP(buf_release)
     struct buf piece = { .max = CHUNK_BYTES_MAX }, scratch = { .max = CHUNK_SCRATCH_MAX };
@@ -44,7 +79,7 @@ static int rows_insert(struct mailbox *box, const char *sql, int part, int64_t e
         if (!(p = buf_reserve(&piece, n)))
             return E_NOMEM;
         if ((r = bytes_read(in, from, p, n)) < 0 ||
-            (r = row_insert(box, sql, (email_id << ROW_SHIFT) | *row, part, str_of(p, n), &scratch)) < 0)
+            (r = piece_insert(box, part, (email_id << ROW_SHIFT) | *row, str_of(p, n), &scratch)) < 0)
             return r;
         from += n;
         (*row)++;
@@ -52,36 +87,25 @@ static int rows_insert(struct mailbox *box, const char *sql, int part, int64_t e
     return 0;
 }
 
-/* Structure and head in one frame: the one says again much of what stands in the other. */
-static int top_insert(struct mailbox *box, int64_t id, const struct email_in *e, size_t head_bytes)
+static int top_insert(struct mailbox *box, int64_t id, const struct email_in *e, const struct email_ready *y)
 {
     static const char sql[] = "INSERT INTO email_top VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    CLEANUP(buf_release)
-    struct buf top = { .max = MAILBOX_STRUCTURE_MAX + CHUNK_BYTES_MAX + 1 },
-               scratch = { .max = CHUNK_SCRATCH_MAX };
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    struct chunk c;
-    char *p = buf_reserve(&top, e->structure.n + head_bytes + 1);
-    int r;
+    int r = stmt_get(box->db, sql, &st);
 
-    if (!p)
-        return E_NOMEM;
-    memcpy(p, e->structure.n ? e->structure.p : "", e->structure.n);
-    top.n = e->structure.n + head_bytes;
-    if ((r = bytes_read(e->message, 0, p + e->structure.n, head_bytes)) < 0 ||
-        (r = chunk_encode(buf_str(&top), &scratch, &c)) < 0 || (r = stmt_get(box->db, sql, &st)) < 0)
+    if (r < 0)
         return r;
     stmt_bind_i64(st, 1, id);
-    stmt_bind_i64(st, 2, c.codec);
+    stmt_bind_i64(st, 2, y->top.codec);
     stmt_bind_u64(st, 3, e->structure.n);
-    stmt_bind_u64(st, 4, top.n);
-    stmt_bind_blob(st, 5, c.data);
+    stmt_bind_u64(st, 4, y->top.bytes);
+    stmt_bind_blob(st, 5, buf_str(&y->top.data));
     stmt_bind_str_or_null(st, 6, e->preview);
     return stmt_run(st);
 }
 
-static int email_row_insert(struct mailbox *box, const struct email_in *e, size_t head_bytes, struct str map,
-                            int64_t *id_out)
+static int email_row_insert(struct mailbox *box, const struct email_in *e, const struct email_ready *y,
+                            struct str map, int64_t *id_out)
 {
     static const char sql[] =
         "INSERT INTO email (object_id, thread_id, bytes, header_bytes, head_bytes, sent, "
@@ -99,7 +123,7 @@ static int email_row_insert(struct mailbox *box, const struct email_in *e, size_
     stmt_bind_blob(st, 2, str_of(thread, 12));
     stmt_bind_u64(st, 3, e->message->bytes);
     stmt_bind_u64(st, 4, e->header_bytes);
-    stmt_bind_u64(st, 5, head_bytes);
+    stmt_bind_u64(st, 5, y->head_bytes);
     stmt_bind_str_or_null(st, 6, e->has_sent ? str_of(sent, CLOCK_ISO_LEN) : STR_NONE);
     stmt_bind_str_or_null(st, 7, e->message_id.n ? e->message_id : STR_NONE);
     stmt_bind_i64(st, 8, e->sent_zone_min > -1440 && e->sent_zone_min < 1440 ? e->sent_zone_min : 0);
@@ -110,34 +134,61 @@ static int email_row_insert(struct mailbox *box, const struct email_in *e, size_
     return 0;
 }
 
-int email_insert(struct mailbox *box, const struct email_in *e, int64_t *id_out)
+static int raw_insert(struct mailbox *box, int64_t id, const struct email_in *e, const struct email_ready *y,
+                      struct str map)
 {
-    static const char raw_sql[] = "INSERT INTO email_raw (id, codec, bytes, data) VALUES (?1, ?2, ?3, ?4)";
-    static const char text_sql[] =
-        "INSERT INTO email_text (id, codec, bytes, data, part) VALUES (?1, ?2, ?3, ?4, ?5)";
-    CLEANUP(buf_release) struct buf map = { .max = PART_MAP_MAX };
-    uint64_t text_bytes = e->text ? e->text->bytes : 0;
-    uint32_t raw_row = 0, text_row = 0;
+    static const char sql[] = "INSERT INTO email_raw VALUES (?1, ?2, ?3, ?4)";
+    uint32_t row = 0;
     struct bytes_raw raw;
-    size_t head_bytes;
+    int r = bytes_raw_init(&raw, e->message, y->head_bytes, map);
+
+    if (r < 0)
+        return r;
+    if (map.n == 0 && y->raw.bytes) /* all of it */
+        return y->raw.bytes == raw.in.bytes ? row_insert(box, sql, id << ROW_SHIFT, &y->raw) : E_BUG;
+    return rows_insert(box, -1, id, &raw.in, 0, raw.in.bytes, &row);
+}
+
+/* One part of the text, [from, to) of it. */
+static int text_insert(struct mailbox *box, int64_t id, int part, const struct ready_row *ready,
+                       const struct bytes_in *text, uint64_t from, uint64_t to, uint32_t *row)
+{
+    if (ready->bytes == 0)
+        return rows_insert(box, part, id, text, from, to, row);
+    return words_insert(box, (id << ROW_SHIFT) | (*row)++, part, ready, buf_str(&ready->data));
+}
+
+static int texts_insert(struct mailbox *box, int64_t id, const struct email_in *e, const struct email_ready *y)
+{
+    uint64_t bytes = e->text ? e->text->bytes : 0;
+    uint32_t row = 0;
+    int r = text_insert(box, id, 0, &y->lines, e->text, 0, e->text_header_bytes, &row);
+
+    return r < 0 ? r : text_insert(box, id, 1, &y->words, e->text, e->text_header_bytes, bytes, &row);
+}
+
+static int ready_insert(struct mailbox *box, const struct email_in *e, const struct email_ready *y, int64_t *id_out)
+{
+    CLEANUP(buf_release) struct buf map = { .max = PART_MAP_MAX };
     int64_t id = 0;
     int r;
 
-    if (e->structure.n > MAILBOX_STRUCTURE_MAX || e->header_bytes > e->message->bytes ||
-        e->text_header_bytes > text_bytes)
-        return E_RANGE;
-    head_bytes = (size_t)(e->header_bytes < CHUNK_BYTES_MAX ? e->header_bytes : CHUNK_BYTES_MAX);
-    if ((r = parts_store(box, e->message, head_bytes, e->structure, &map)) < 0 ||
-        (r = bytes_raw_init(&raw, e->message, head_bytes, buf_str(&map))) < 0 ||
-        (r = email_row_insert(box, e, head_bytes, buf_str(&map), &id)) < 0 ||
-        (r = sort_insert(box, id, e)) < 0 || (r = top_insert(box, id, e, head_bytes)) < 0 ||
-        (r = rows_insert(box, raw_sql, -1, id, &raw.in, 0, raw.in.bytes, &raw_row)) < 0 ||
-        (r = rows_insert(box, text_sql, 0, id, e->text, 0, e->text_header_bytes, &text_row)) < 0 ||
-        (r = rows_insert(box, text_sql, 1, id, e->text, e->text_header_bytes, text_bytes, &text_row)) < 0 ||
-        (r = index_note(box, id)) < 0)
+    if ((r = parts_store(box, e->message, y->head_bytes, e->structure, &map)) < 0 ||
+        (r = email_row_insert(box, e, y, buf_str(&map), &id)) < 0 || (r = sort_insert(box, id, e)) < 0 ||
+        (r = top_insert(box, id, e, y)) < 0 || (r = raw_insert(box, id, e, y, buf_str(&map))) < 0 ||
+        (r = texts_insert(box, id, e, y)) < 0 || (r = index_note(box, id)) < 0)
         return r;
     *id_out = id;
     return 0;
+}
+
+int email_insert(struct mailbox *box, const struct email_in *e, int64_t *id_out)
+{
+    CLEANUP(email_ready_release) struct email_ready own = { 0 };
+    bool ready = e->ready && e->ready->top.bytes;
+    int r = ready ? 0 : email_prepare(e, &own);
+
+    return r < 0 ? r : ready_insert(box, e, ready ? e->ready : &own, id_out);
 }
 
 /* ---- removing --------------------------------------------------------------------------------- */
@@ -173,7 +224,8 @@ int email_drop_unused(struct mailbox *box, int64_t id)
     static const char in_use[] = "SELECT 1 FROM message WHERE email_id = ?1 AND ?2 = ?2 LIMIT 1";
     static const char *const rows[] = { "DELETE FROM email_raw WHERE id BETWEEN ?1 AND ?2",
                                         "DELETE FROM email_body WHERE id BETWEEN ?1 AND ?2",
-                                        "DELETE FROM email_text WHERE id BETWEEN ?1 AND ?2" };
+                                        "DELETE FROM email_text WHERE id BETWEEN ?1 AND ?2",
+                                        "DELETE FROM email_words WHERE id BETWEEN ?1 AND ?2" };
     static const char refs[] =
         "DELETE FROM thread_ref WHERE thread_id = (SELECT thread_id FROM email WHERE id = ?1) "
         "AND NOT EXISTS (SELECT 1 FROM email e WHERE e.thread_id = thread_ref.thread_id "
@@ -220,6 +272,16 @@ static int layout_read(struct mailbox *box, int64_t id, struct layout *out)
     out->old = stmt_is_null(st, 1);
     out->map.max = PART_MAP_MAX;
     return buf_puts(&out->map, stmt_str(st, 1));
+}
+
+int email_head_bytes(struct mailbox *box, int64_t id, uint64_t *out)
+{
+    CLEANUP(layout_release) struct layout l = { 0 };
+    int r = layout_read(box, id, &l);
+
+    if (r == 0)
+        *out = l.head_bytes;
+    return r;
 }
 
 /* Structure and head of an email, decoded; *structure_bytes_out is where the head begins. 0: it is old. */

@@ -1,5 +1,6 @@
 #include "src/store/index.h"
 #include "src/store/mailbox_private.h"
+#include "src/store/words.h"
 
 static int run_one(struct mailbox *box, const char *sql, int64_t id)
 {
@@ -39,13 +40,13 @@ int mailbox_index_waiting(struct mailbox *box, uint64_t *n_out)
 
 struct batch {
     struct mailbox *box;
-    struct chunk_decoder decoder;
+    struct words words;
     struct buf part[2]; /* header lines, body */
 };
 
 static void batch_release(struct batch *b)
 {
-    chunk_decoder_release(&b->decoder);
+    words_release(&b->words);
     buf_release(&b->part[0]);
     buf_release(&b->part[1]);
 }
@@ -53,28 +54,19 @@ static void batch_release(struct batch *b)
 /* Its text into b->part. 1; 0 when it is too long. */
 static int text_read(struct batch *b, int64_t email_id)
 {
-    static const char sql[] =
-        "SELECT part, codec, bytes, data FROM email_text WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    int64_t first = email_id * (INT64_C(1) << ROW_SHIFT);
-    int r = stmt_get(b->box->db, sql, &st);
+    struct words *w = &b->words;
+    int r = words_open(w, b->box, email_id);
 
-    if (r < 0)
-        return r;
     buf_clear(&b->part[0]);
     buf_clear(&b->part[1]);
-    stmt_bind_i64(st, 1, first);
-    stmt_bind_i64(st, 2, first + ROWS_MAX);
-    while ((r = stmt_step(st)) > 0) {
-        size_t bytes = (size_t)stmt_u64(st, 2);
-
-        if (b->part[0].n + b->part[1].n + bytes > INDEX_TEXT_MAX)
+    for (; r >= 0 && w->on_row; r = r < 0 ? r : words_next(w)) {
+        if (b->part[0].n + b->part[1].n + w->bytes > INDEX_TEXT_MAX) {
+            words_close(w);
             return 0;
-        r = chunk_decode_with(&b->decoder, stmt_i64(st, 1), stmt_str(st, 3), bytes,
-                              &b->part[stmt_i64(st, 0) != 0]);
-        if (r < 0)
-            return r;
+        }
+        r = words_take(w, &b->part[w->part != 0]);
     }
+    words_close(w);
     return r < 0 ? r : 1;
 }
 

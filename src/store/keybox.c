@@ -110,6 +110,7 @@ static int copy_compare(struct pair *p)
         "SELECT count(*) FROM email_head",
         "SELECT count(*) FROM email_body",
         "SELECT count(*) FROM email_text",
+        "SELECT count(*) FROM email_words",
         "SELECT count(*) FROM email_top",
         "SELECT count(*) FROM email_raw",
         "SELECT count(*) + coalesce(sum(refs + bytes), 0) FROM part",

@@ -141,6 +141,19 @@ MUST_CHECK int mailbox_vanished(struct mailbox *box, struct arena *a, const Stor
 
 /* ---- messages --------------------------------------------------------------------------------- */
 
+/* What can be done of storing a message without its mailbox: compressed, and read back. Rows that are too long
+ * for it are left to the mailbox's writer (bytes 0). */
+struct ready_row {
+    int codec;
+    size_t bytes;      /* before it was compressed */
+    size_t like_bytes; /* of the message that it is compressed behind */
+    struct buf data;
+};
+struct email_ready {
+    size_t head_bytes; /* of the header block in `top` */
+    struct ready_row top, raw, lines, words;
+};
+
 /* A message to be stored, with what `content` said of it. All borrowed. */
 struct email_in {
     const struct bytes_in *message; /* prepended fields and the bytes as received */
@@ -161,7 +174,12 @@ struct email_in {
         struct str subject, from, to, cc, display_from, display_to;
         bool reply;
     } sort;
+    const struct email_ready *ready; /* of this very message, or NULL */
 };
+/* Any thread; reads e->message and e->text. Compression is half the work of an append: do it here, and the
+ * mailbox's lane has the other half. At most 2 MiB. E_RANGE, E_NOMEM: nothing to release. */
+MUST_CHECK int email_prepare(const struct email_in *e, struct email_ready *out);
+void email_ready_release(struct email_ready *y);
 /* Where it goes. */
 struct placement {
     struct str folder; /* name */

@@ -86,6 +86,8 @@ MUST_CHECK int metadata_copy(struct mailbox *box, uint64_t from, uint64_t to);
 MUST_CHECK int email_insert(struct mailbox *box, const struct email_in *e, int64_t *id_out);
 /* (w) Remove it when no message is left that refers to it. */
 MUST_CHECK int email_drop_unused(struct mailbox *box, int64_t id);
+/* How much of the message stands in email_top (or email_head). E_GONE. */
+MUST_CHECK int email_head_bytes(struct mailbox *box, int64_t id, uint64_t *out);
 /* Append [at, at + n) of the whole message to out; n at most CHUNK_BYTES_MAX. E_GONE. */
 MUST_CHECK int email_read(struct mailbox *box, int64_t id, uint64_t at, size_t n, struct buf *out);
 /* Structure, appended. */

@@ -301,8 +301,7 @@ int parts_store(struct mailbox *box, const struct bytes_in *message, uint64_t he
     while (r == 0 && n < PART_SEGMENTS_MAX && part_leaf_next(&structure, &leaf) > 0) {
         struct segment seg = { 0 };
 
-        if (leaf.start < at || leaf.end > message->bytes ||
-            leaf.end - leaf.start < (leaf.base64 ? PART_BASE64_MIN : PART_RAW_MIN))
+        if (leaf.start < at || leaf.end > message->bytes || !part_wanted(&leaf))
             continue; /* small, or not where a leaf can lie: it is as raw as all the rest */
         s.start = leaf.start;
         s.end = leaf.end;

@@ -15,6 +15,11 @@
 #define PART_BASE64_MIN KIB(1)
 #define PART_RAW_MIN    KIB(16)
 
+static inline bool part_wanted(const struct part_leaf *leaf)
+{
+    return leaf->end - leaf->start >= (leaf->base64 ? PART_BASE64_MIN : PART_RAW_MIN);
+}
+
 /* (w) Every leaf of the structure that is worth it becomes a part, or one reference more to it; what the
  * structure claims is checked against the message, behind `head` bytes. The map goes to `map`. */
 MUST_CHECK int parts_store(struct mailbox *box, const struct bytes_in *message, uint64_t head,

@@ -124,8 +124,7 @@ int search_new(const Store__SearchRequest *q, struct search **out)
 static void share_release(struct share *h)
 {
     uidset_release(&h->found);
-    stmt_release(&h->reader.st);
-    chunk_decoder_release(&h->reader.decoder);
+    words_release(&h->reader.words);
     buf_release(&h->reader.head);
     buf_release(&h->reader.body);
     buf_release(&h->reader.trimmed);
@@ -264,7 +263,7 @@ static int share_step(struct search *s, struct share *h, struct mailbox *box, in
     if (!s->planned && (r = plan(s, box)) < 0)
         return r;
     r = decide(s, h, box, until);
-    stmt_release(&h->reader.st); /* the snapshot ends here, and the next handle may be another */
+    words_close(&h->reader.words); /* the snapshot ends here, and the next handle may be another */
     h->reader.email_id = 0;
     return r;
 }

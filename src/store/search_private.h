@@ -3,6 +3,7 @@
 #define SRC_STORE_SEARCH_PRIVATE_H
 #include "src/store/mailbox_private.h"
 #include "src/store/search.h"
+#include "src/store/words.h"
 #include "src/store/searchset.h"
 #include "lib/regex/re2.h"
 #include <pthread.h>
@@ -39,11 +40,10 @@ struct idbits {
 /* The text of one email: its header lines whole, its body row by row. */
 struct reader {
     struct mailbox *box;
-    struct stmt *st; /* open on its rows */
-    struct chunk_decoder decoder;
+    struct words words; /* open on its rows */
     struct buf head, body, trimmed;
     int64_t email_id;
-    bool on_row, have_head, have_body, body_whole;
+    bool have_head, have_body, body_whole;
 };
 
 /* A message that is being decided. */

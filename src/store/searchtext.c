@@ -7,44 +7,23 @@
 
 /* ---- the text of an email --------------------------------------------------------------------- */
 
-static int reader_row(struct reader *t)
-{
-    int r = stmt_step(t->st);
-
-    t->on_row = r > 0;
-    return r;
-}
-
 static int reader_open(struct reader *t, struct mailbox *box, int64_t email_id)
 {
-    static const char sql[] =
-        "SELECT part, codec, bytes, data FROM email_text WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
-    int64_t first = email_id * (INT64_C(1) << ROW_SHIFT);
-    int r;
-
-    if (t->email_id == email_id && t->st)
+    if (t->email_id == email_id)
         return 0;
     t->box = box;
     t->email_id = email_id;
     t->have_head = t->have_body = t->body_whole = false;
     buf_clear(&t->head);
     buf_clear(&t->body);
-    if (t->st)
-        stmt_reset(t->st);
-    else if ((r = stmt_get(box->db, sql, &t->st)) < 0)
-        return r;
-    stmt_bind_i64(t->st, 1, first);
-    stmt_bind_i64(t->st, 2, first + ROWS_MAX);
-    return (r = reader_row(t)) < 0 ? r : 0;
+    return words_open(&t->words, box, email_id);
 }
 
 static int reader_decode(struct reader *t, struct buf *out)
 {
-    size_t bytes = (size_t)stmt_u64(t->st, 2);
-
-    if (bytes > out->max - out->n)
+    if (t->words.bytes > out->max - out->n)
         return 0; /* more header than anybody wrote by hand: what is beyond is not searched */
-    return chunk_decode_with(&t->decoder, stmt_i64(t->st, 1), stmt_str(t->st, 3), bytes, out);
+    return words_take(&t->words, out);
 }
 
 static int reader_again(struct reader *t);
@@ -53,9 +32,9 @@ static int reader_head(struct reader *t)
 {
     int r = !t->have_head && t->have_body ? reader_again(t) : 0;
 
-    while (!t->have_head && t->on_row && stmt_i64(t->st, 0) == 0 && r >= 0)
+    while (!t->have_head && t->words.on_row && t->words.part == 0 && r >= 0)
         if ((r = reader_decode(t, &t->head)) >= 0)
-            r = reader_row(t);
+            r = words_next(&t->words);
     t->have_head = r >= 0;
     return r < 0 ? r : 0;
 }
@@ -74,8 +53,8 @@ static int reader_skip(struct reader *t)
 {
     int r = 0;
 
-    while (t->on_row && stmt_i64(t->st, 0) == 0 && r >= 0)
-        r = reader_row(t);
+    while (t->words.on_row && t->words.part == 0 && r >= 0)
+        r = words_next(&t->words);
     return r < 0 ? r : 0;
 }
 
@@ -91,14 +70,14 @@ static int body_has(struct reader *t, struct str needle)
     if ((r = reader_skip(t)) < 0)
         return r;
     t->have_body = t->body_whole = true;
-    while (t->on_row) {
+    while (t->words.on_row) {
         if (t->body.n >= needle.n) {
             buf_drop(&t->body, t->body.n - (needle.n - 1));
             t->body_whole = false;
         }
-        if ((r = reader_decode(t, &t->body)) < 0 || (r = reader_row(t)) < 0)
+        if ((r = reader_decode(t, &t->body)) < 0 || (r = words_next(&t->words)) < 0)
             return r;
-        t->body_whole = t->body_whole && !t->on_row;
+        t->body_whole = t->body_whole && !t->words.on_row;
         if (memmem(t->body.p, t->body.n, needle.p, needle.n))
             return 1;
     }
@@ -152,10 +131,10 @@ static int reader_body(struct reader *t)
     if (r < 0 || t->have_body || (r = reader_skip(t)) < 0)
         return r < 0 ? r : 0;
     t->have_body = true;
-    while (t->on_row && t->body.n < REGEX_BODY_MAX && r >= 0)
+    while (t->words.on_row && t->body.n < REGEX_BODY_MAX && r >= 0)
         if ((r = reader_decode(t, &t->body)) >= 0)
-            r = reader_row(t);
-    t->body_whole = !t->on_row;
+            r = words_next(&t->words);
+    t->body_whole = !t->words.on_row;
     return r < 0 ? r : 0;
 }
 

@@ -83,7 +83,8 @@ static int64_t rows(void)
 
     LAW(db_get_i64(mailbox_db(box),
                    "SELECT (SELECT count(*) FROM part) + (SELECT count(*) FROM part_row) + (SELECT count(*) "
-                   "FROM email_raw) + (SELECT count(*) FROM email_top) + (SELECT count(*) FROM email)",
+                   "FROM email_raw) + (SELECT count(*) FROM email_top) + (SELECT count(*) FROM email) + "
+                   "(SELECT count(*) FROM email_words)",
                    &n) == 0);
     return n;
 }

@@ -112,16 +112,18 @@ static void test_damage(void **state)
         { "parts", "UPDATE part SET hash = zeroblob(32) WHERE id = 1", "1 are not what their hash says" },
         { "parts", "DELETE FROM part WHERE id = 1", NULL },
         { "raw rows without an email", "INSERT INTO email_raw VALUES (99 << 16, 0, 1, x'00')", NULL },
-        { "text", "UPDATE email_text SET codec = 1, data = x'00'", NULL },
+        { "text", "UPDATE email_words SET codec = 1, data = x'00'", NULL },
+        { "text", "UPDATE email_words SET like_bytes = like_bytes - 1 WHERE codec = 4", NULL },
         { "index", "DELETE FROM search_index WHERE rowid = 1",
           "email 1 is neither in it nor waiting for it" },
         { "index",
-          "UPDATE email_text SET codec = 0, bytes = 9, data = CAST('zzqwxzzzz' AS BLOB) WHERE id >> 16 = 1",
+          "UPDATE email_words SET codec = 0, bytes = 9, data = CAST('zzqwxzzzz' AS BLOB) WHERE id >> 16 = 1",
           "the text of email 1 is not in it" },
         { "orphans", "DELETE FROM message WHERE folder_id = (SELECT id FROM folder WHERE name = 'Work/2026')",
           "1, the first is 4" },
         { "body rows without an email", "INSERT INTO email_body VALUES (99 << 16, 0, 1, x'00')", NULL },
         { "text rows without an email", "INSERT INTO email_text VALUES (99 << 16, 0, 0, 1, x'00')", NULL },
+        { "words without an email", "INSERT INTO email_words VALUES (99 << 16, 0, 0, 1, 0, x'00')", NULL },
     };
 
     (void)state;
@@ -179,11 +181,12 @@ static void test_sweep(void **state)
     spoil("DELETE FROM message WHERE folder_id = (SELECT id FROM folder WHERE name = 'Work/2026');"
           "UPDATE folder SET messages = 0, bytes = 0 WHERE name = 'Work/2026';"
           "INSERT INTO email_body VALUES (99 << 16, 0, 1, x'00');"
-          "INSERT INTO email_text VALUES (99 << 16, 0, 0, 1, x'00')");
+          "INSERT INTO email_text VALUES (99 << 16, 0, 0, 1, x'00');"
+          "INSERT INTO email_words VALUES (98 << 16, 0, 0, 1, 0, x'00')");
     run(true, 0);
-    CHECK(check.orphans == 3 && check.found == 3);
+    CHECK(check.orphans == 4 && check.found == 4);
     CHECK(mailbox_begin(box) == 0 && mailbox_sweep(box, 1) == 1 && mailbox_commit(box) == 0);
-    CHECK(mailbox_begin(box) == 0 && mailbox_sweep(box, 100) == 2 && mailbox_commit(box) == 0);
+    CHECK(mailbox_begin(box) == 0 && mailbox_sweep(box, 100) == 3 && mailbox_commit(box) == 0);
     CHECK(mailbox_begin(box) == 0 && mailbox_sweep(box, 100) == 0 && mailbox_commit(box) == 0);
     run(true, 0);
     CHECK(check.found == 0);

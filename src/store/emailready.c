@@ -1,0 +1,123 @@
+/* src/store/emailready.c: the rows of an email as they will stand, made before its mailbox is asked: by a
+ * worker of its own, beside others, while the mailbox's one writer commits what came before. */
+#include "src/store/mailbox_private.h"
+#include "src/store/part.h"
+
+static void row_release(struct ready_row *row)
+{
+    buf_release(&row->data);
+    *row = (struct ready_row){ 0 };
+}
+
+void email_ready_release(struct email_ready *y)
+{
+    row_release(&y->top);
+    row_release(&y->raw);
+    row_release(&y->lines);
+    row_release(&y->words);
+    *y = (struct email_ready){ 0 };
+}
+
+static int row_keep(struct ready_row *row, const struct chunk *c, size_t bytes)
+{
+    int r;
+
+    row->data.max = MAILBOX_STRUCTURE_MAX + CHUNK_BYTES_MAX;
+    if ((r = buf_puts(&row->data, c->data)) < 0)
+        return r;
+    row->codec = c->codec;
+    row->bytes = bytes;
+    return 0;
+}
+
+static int take(const struct bytes_in *in, uint64_t at, size_t n, struct buf *out)
+{
+    void *p = buf_reserve(out, n + 1);
+    int r = p ? bytes_read(in, at, p, n) : E_NOMEM;
+
+    if (r == 0)
+        out->n += n;
+    return r;
+}
+
+/* Structure and head in one frame: the one says again much of what stands in the other. The text's header
+ * lines say nearly nothing else. */
+static int top_make(const struct email_in *e, struct email_ready *y, struct buf *scratch)
+{
+    CLEANUP(buf_release) struct buf top = { .max = MAILBOX_STRUCTURE_MAX + CHUNK_BYTES_MAX + 1 };
+    CLEANUP(buf_release) struct buf lines = { .max = CHUNK_BYTES_MAX + 1 };
+    uint64_t n = e->text_header_bytes <= CHUNK_BYTES_MAX ? e->text_header_bytes : 0;
+    struct chunk c;
+    int r;
+
+    if ((r = buf_puts(&top, e->structure)) < 0 || (r = take(e->message, 0, y->head_bytes, &top)) < 0 ||
+        (r = chunk_encode(buf_str(&top), scratch, &c)) < 0 || (r = row_keep(&y->top, &c, top.n)) < 0 || n == 0)
+        return r;
+    if ((r = take(e->text, 0, (size_t)n, &lines)) < 0 ||
+        (r = chunk_encode_like(buf_str(&lines), str_skip(buf_str(&top), e->structure.n), scratch, &c)) < 0)
+        return r;
+    y->lines.like_bytes = c.codec == CHUNK_LIKE ? y->head_bytes : 0;
+    return row_keep(&y->lines, &c, lines.n);
+}
+
+/* How much of the message behind the head is text, or said to be; large leaves: some may become parts. */
+static size_t like_find(const struct email_in *e, uint64_t head, bool *large)
+{
+    struct str structure = e->structure;
+    struct part_leaf leaf;
+    uint64_t end = head;
+
+    *large = false;
+    while (part_leaf_next(&structure, &leaf) > 0) {
+        if (leaf.start < head || leaf.end > e->message->bytes)
+            continue;
+        *large |= part_wanted(&leaf);
+        if (!leaf.base64 && leaf.end > end && leaf.end - head <= CHUNK_BYTES_MAX)
+            end = leaf.end;
+    }
+    return (size_t)(end - head);
+}
+
+static int body_make(const struct email_in *e, struct email_ready *y, struct buf *scratch)
+{
+    CLEANUP(buf_release) struct buf rest = { .max = CHUNK_BYTES_MAX + 1 }, text = { .max = CHUNK_BYTES_MAX + 1 };
+    uint64_t left = e->message->bytes - y->head_bytes,
+             words = e->text ? e->text->bytes - e->text_header_bytes : 0;
+    bool large, whole;
+    struct chunk c;
+    size_t like;
+    int r;
+
+    like = like_find(e, y->head_bytes, &large);
+    whole = left && left <= CHUNK_BYTES_MAX && !large;
+    if (words == 0 || words > CHUNK_BYTES_MAX)
+        words = like = 0;
+    if ((r = take(e->message, y->head_bytes, whole ? (size_t)left : like, &rest)) < 0)
+        return r;
+    if (whole && ((r = chunk_encode_letter(buf_str(&rest), scratch, &c)) < 0 ||
+                  (r = row_keep(&y->raw, &c, rest.n)) < 0))
+        return r;
+    if (!words || (r = take(e->text, e->text_header_bytes, (size_t)words, &text)) < 0)
+        return words ? r : 0;
+    rest.n = like;
+    if ((r = chunk_encode_like(buf_str(&text), buf_str(&rest), scratch, &c)) < 0)
+        return r;
+    y->words.like_bytes = c.codec == CHUNK_LIKE ? like : 0;
+    return row_keep(&y->words, &c, text.n);
+}
+
+int email_prepare(const struct email_in *e, struct email_ready *out)
+{
+    CLEANUP(buf_release) struct buf scratch = { .max = CHUNK_SCRATCH_MAX };
+    uint64_t text_bytes = e->text ? e->text->bytes : 0;
+    int r;
+
+    *out = (struct email_ready){ 0 };
+    if (e->structure.n > MAILBOX_STRUCTURE_MAX || e->header_bytes > e->message->bytes ||
+        e->text_header_bytes > text_bytes)
+        return E_RANGE;
+    out->head_bytes = (size_t)(e->header_bytes < CHUNK_BYTES_MAX ? e->header_bytes : CHUNK_BYTES_MAX);
+    if ((r = top_make(e, out, &scratch)) < 0 || (r = body_make(e, out, &scratch)) < 0)
+        email_ready_release(out);
+    return r < 0 ? r : 0;
+}
