@@ -7,12 +7,12 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#define LEVEL       3
-#define LEVEL_LIKE  1
-#define MATCH_LIKE  7 /* what text and its source have in common is long */
+#define LEVEL         3
+#define LEVEL_LIKE    1
+#define MATCH_LIKE    7 /* what text and its source have in common is long */
 #define LZ4_INPUT_MAX KIB(32)
-#define WORTH_BYTES 64u     /* smaller inputs cost more as a frame than they save */
-#define PROBE_BYTES KIB(16) /* of a large input: tells base64 and pictures from text */
+#define WORTH_BYTES   64u     /* smaller inputs cost more as a frame than they save */
+#define PROBE_BYTES   KIB(16) /* of a large input: tells base64 and pictures from text */
 #define DICTIONARY_INPUT_MAX \
     KIB(8)          /* above, an input is its own best dictionary: 0.3 % of disk for 0.3 ms a letter */
 #define IDLE_MAX 4u /* contexts of each kind kept, some 1 MiB each */
@@ -362,7 +362,8 @@ int chunk_decode_with(struct chunk_decoder *k, int64_t codec, struct str data, s
     return decode(k->d, codec, data, bytes, out);
 }
 
-int chunk_decode_like(struct chunk_decoder *k, struct str data, size_t bytes, struct str like, struct buf *out)
+int chunk_decode_like(struct chunk_decoder *k, struct str data, size_t bytes, struct str like,
+                      struct buf *out)
 {
     CLEANUP(buf_release) struct buf folded = { .max = CHUNK_BYTES_MAX + 1 };
     void *p;

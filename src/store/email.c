@@ -23,7 +23,8 @@ static int row_insert(struct mailbox *box, const char *sql, int64_t id, const st
 }
 
 /* What is made, or a piece of what is too long to be ready. */
-static int words_insert(struct mailbox *box, int64_t id, int part, const struct ready_row *row, struct str data)
+static int words_insert(struct mailbox *box, int64_t id, int part, const struct ready_row *row,
+                        struct str data)
 {
     static const char sql[] = "INSERT INTO email_words VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
@@ -62,8 +63,8 @@ static int piece_insert(struct mailbox *box, int part, int64_t id, struct str in
 }
 
 /* [from, to) of `in` as rows, numbered from *row. */
-static int rows_insert(struct mailbox *box, int part, int64_t email_id, const struct bytes_in *in, uint64_t from,
-                       uint64_t to, uint32_t *row)
+static int rows_insert(struct mailbox *box, int part, int64_t email_id, const struct bytes_in *in,
+                       uint64_t from, uint64_t to, uint32_t *row)
 {
     CLEANUP(buf_release)
     struct buf piece = { .max = CHUNK_BYTES_MAX }, scratch = { .max = CHUNK_SCRATCH_MAX };
@@ -158,7 +159,8 @@ static int text_insert(struct mailbox *box, int64_t id, int part, const struct r
     return words_insert(box, (id << ROW_SHIFT) | (*row)++, part, ready, buf_str(&ready->data));
 }
 
-static int texts_insert(struct mailbox *box, int64_t id, const struct email_in *e, const struct email_ready *y)
+static int texts_insert(struct mailbox *box, int64_t id, const struct email_in *e,
+                        const struct email_ready *y)
 {
     uint64_t bytes = e->text ? e->text->bytes : 0;
     uint32_t row = 0;
@@ -167,7 +169,8 @@ static int texts_insert(struct mailbox *box, int64_t id, const struct email_in *
     return r < 0 ? r : text_insert(box, id, 1, &y->words, e->text, e->text_header_bytes, bytes, &row);
 }
 
-static int ready_insert(struct mailbox *box, const struct email_in *e, const struct email_ready *y, int64_t *id_out)
+static int ready_insert(struct mailbox *box, const struct email_in *e, const struct email_ready *y,
+                        int64_t *id_out)
 {
     CLEANUP(buf_release) struct buf map = { .max = PART_MAP_MAX };
     int64_t id = 0;

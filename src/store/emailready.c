@@ -51,7 +51,8 @@ static int top_make(const struct email_in *e, struct email_ready *y, struct buf 
     int r;
 
     if ((r = buf_puts(&top, e->structure)) < 0 || (r = take(e->message, 0, y->head_bytes, &top)) < 0 ||
-        (r = chunk_encode(buf_str(&top), scratch, &c)) < 0 || (r = row_keep(&y->top, &c, top.n)) < 0 || n == 0)
+        (r = chunk_encode(buf_str(&top), scratch, &c)) < 0 || (r = row_keep(&y->top, &c, top.n)) < 0 ||
+        n == 0)
         return r;
     if ((r = take(e->text, 0, (size_t)n, &lines)) < 0 ||
         (r = chunk_encode_like(buf_str(&lines), str_skip(buf_str(&top), e->structure.n), scratch, &c)) < 0)
@@ -80,7 +81,8 @@ static size_t like_find(const struct email_in *e, uint64_t head, bool *large)
 
 static int body_make(const struct email_in *e, struct email_ready *y, struct buf *scratch)
 {
-    CLEANUP(buf_release) struct buf rest = { .max = CHUNK_BYTES_MAX + 1 }, text = { .max = CHUNK_BYTES_MAX + 1 };
+    CLEANUP(buf_release)
+    struct buf rest = { .max = CHUNK_BYTES_MAX + 1 }, text = { .max = CHUNK_BYTES_MAX + 1 };
     uint64_t left = e->message->bytes - y->head_bytes,
              words = e->text ? e->text->bytes - e->text_header_bytes : 0;
     bool large, whole;

@@ -700,7 +700,8 @@ static void test_chunk_like(void **state)
         STR("Dear Anna,\r\nthe QUICK brown fox =E2=82=AC jumps o=\r\nver the lazy dog, again and again.\r\nYours"),
         STR("====\r\n=\r\n=A\r\n=4\n\r\r\n\n=C3=A4 and seventy more bytes, so that it is worth a frame, at last ="),
     };
-    struct str in = STR("dear anna, the quick brown fox \xE2\x82\xAC jumps over the lazy dog, again and again. yours");
+    struct str in =
+        STR("dear anna, the quick brown fox \xE2\x82\xAC jumps over the lazy dog, again and again. yours");
     CLEANUP(buf_release) struct buf scratch = { .max = CHUNK_SCRATCH_MAX }, out = { .max = KIB(1) };
     CLEANUP(chunk_decoder_release) struct chunk_decoder k = { 0 };
     struct chunk c;
@@ -713,7 +714,8 @@ static void test_chunk_like(void **state)
         if (c.codec != CHUNK_LIKE)
             continue;
         CHECK(chunk_decode(c.codec, c.data, in.n, &out) == E_VERSION);
-        CHECK(chunk_decode_like(&k, c.data, in.n, likes[1 - i], &out) == E_CORRUPT || !str_eq(buf_str(&out), in));
+        CHECK(chunk_decode_like(&k, c.data, in.n, likes[1 - i], &out) == E_CORRUPT ||
+              !str_eq(buf_str(&out), in));
         buf_clear(&out);
         CHECK(chunk_decode_like(&k, c.data, in.n, likes[i], &out) == 0 && str_eq(buf_str(&out), in));
     }
@@ -722,7 +724,8 @@ static void test_chunk_like(void **state)
     for (int i = 0; i < 8; i++)
         CHECK(buf_puts(&out, STR("again and again the fox jumps; ")) == 0);
     CHECK(chunk_encode_letter(buf_str(&out), &scratch, &c) == 0 && c.codec == CHUNK_LZ4);
-    CHECK(chunk_decode(c.codec, c.data, 248, &out) == 0 && out.n == 496 && memcmp(out.p, out.p + 248, 248) == 0);
+    CHECK(chunk_decode(c.codec, c.data, 248, &out) == 0 && out.n == 496 &&
+          memcmp(out.p, out.p + 248, 248) == 0);
     CHECK(chunk_decode(c.codec, c.data, 247, &out) == E_CORRUPT);
     CHECK(chunk_decode(c.codec, c.data, 249, &out) == E_CORRUPT);
 }
