@@ -13,9 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define T(name) STORE__SEARCH_KEY__TYPE__##name
+#define T(name)    STORE__SEARCH_KEY__TYPE__##name
 #define HELP_TEXTS 300u /* as src/store/searching.c */
-#define DAY_MS  INT64_C(86400000)
+#define DAY_MS     INT64_C(86400000)
 
 static const uint8_t key[DB_KEY_BYTES] = { 1, 2, 3, 4 };
 static struct mail_maker maker;
