@@ -288,11 +288,12 @@ int lease_room(struct db *db, uint64_t alias_id, struct lease_room *out)
 int limit_set(struct db *db, enum limit_kind kind, struct str name, const struct address *addr, bool limited,
               uint64_t limit)
 {
+    static const char alias[] = "UPDATE alias SET limit_bytes = ?2 WHERE local = ?1 "
+                                "AND domain_id = (SELECT id FROM domain WHERE name = ?3)";
     static const char *const sql[LIMIT_KINDS] = {
         [LIMIT_ACCOUNT] = "UPDATE account SET limit_bytes = ?2 WHERE name = ?1",
         [LIMIT_DOMAIN] = "UPDATE domain SET limit_bytes = ?2 WHERE name = ?1",
-        [LIMIT_ALIAS] = "UPDATE alias SET limit_bytes = ?2 WHERE local = ?1 "
-                        "AND domain_id = (SELECT id FROM domain WHERE name = ?3)",
+        [LIMIT_ALIAS] = alias,
     };
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = kind < LIMIT_KINDS ? stmt_get(db, sql[kind], &st) : E_SYNTAX;

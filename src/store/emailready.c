@@ -25,7 +25,7 @@ static int row_keep(struct ready_row *row, const struct chunk *c, size_t bytes)
     row->data.max = MAILBOX_STRUCTURE_MAX + CHUNK_BYTES_MAX;
     if ((r = buf_puts(&row->data, c->data)) < 0)
         return r;
-    row->codec = c->codec;
+    row->codec = (int)c->codec;
     row->bytes = bytes;
     return 0;
 }

@@ -64,7 +64,7 @@ static int body_has(struct reader *t, struct str needle)
     int r;
 
     if (t->have_body && t->body_whole)
-        return memmem(t->body.p, t->body.n, needle.p, needle.n) != NULL;
+        return t->body.n && memmem(t->body.p, t->body.n, needle.p, needle.n) != NULL;
     if (t->have_body && (r = reader_again(t)) < 0) /* another key left it in the middle of a long body */
         return r;
     if ((r = reader_skip(t)) < 0)

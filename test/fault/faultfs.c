@@ -294,7 +294,8 @@ static void image_room(struct image *im, size_t n)
 static void image_cut(struct image *im, size_t n)
 {
     image_room(im, n);
-    memset(im->p + n, 0, im->cap - n);
+    if (im->cap > n)
+        memset(im->p + n, 0, im->cap - n);
     for (size_t s = (n + SECTOR - 1) / SECTOR; s < im->cap / SECTOR; s++)
         im->stopped[s] = false;
     im->n = n;
