@@ -52,7 +52,8 @@ static int piece_insert(struct mailbox *box, int part, int64_t id, struct str in
     if (r < 0)
         return r;
     if (part >= 0)
-        return words_insert(box, id, part, &(struct ready_row){ .codec = (int)c.codec, .bytes = in.n }, c.data);
+        return words_insert(box, id, part, &(struct ready_row){ .codec = (int)c.codec, .bytes = in.n },
+                            c.data);
     if ((r = stmt_get(box->db, raw, &st)) < 0)
         return r;
     stmt_bind_i64(st, 1, id);
