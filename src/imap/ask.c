@@ -39,7 +39,7 @@ static int ask(struct imap_ask *a, struct imap_conn *c, struct rpc_link *link, c
 /* A store that does not know the session would take the request for an attack. */
 static bool can_ask(const struct imap_conn *c, uint32_t op)
 {
-    return op == STORE__OP__ATTACH || (c->has_session && !c->held);
+    return op == STORE__OP__ATTACH || (c->session.is_held && !c->held);
 }
 
 int imap_ask_store(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body, bool changes,

@@ -251,7 +251,7 @@ int imap_cmd_append(struct imap_conn *c, struct args *a)
         return imap_no(c, "CANNOT", "The message is empty");
     if (parsed.literal.n > c->srv->conf.max_message_bytes)
         return E_TOO_BIG;
-    if (!c->has_session || c->held)
+    if (!c->session.is_held || c->held)
         return E_UNAVAIL;
     if (!(p = malloc(sizeof *p)))
         return E_NOMEM;

@@ -456,7 +456,7 @@ static void on_close(void *ctx, int why UNUSED)
     arena_release(&c->arena);
     buf_release(&c->out);
     buf_release(&c->final);
-    buf_release(&c->ticket);
+    buf_release(&c->session.text);
     *c->prev = c->next;
     if (c->next)
         c->next->prev = c->prev;
@@ -532,7 +532,7 @@ void imap_accept(struct imap_server *s, int fd, const struct sockaddr *peer, soc
     c->arena.max = KIB(16);
     c->out.max = IMAP_OUT_MAX;
     c->w.out = &c->out;
-    c->ticket.max = KIB(4);
+    c->session.text.max = TICKET_MAX;
     name_network(peer, c->network, sizeof c->network);
     c->io = conn_new(s->loop, fd, &limits_before_login, &ops, c);
     if (!c->io) {

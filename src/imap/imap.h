@@ -10,7 +10,6 @@
  * Three lifetimes: the process, the connection, the command (c->arena, reset after the tagged reply). */
 #ifndef SRC_IMAP_IMAP_H
 #define SRC_IMAP_IMAP_H
-#include "lib/base/idmap.h"
 #include "lib/base/netset.h"
 #include "lib/event/conn.h"
 #include "lib/imap/args.h"
@@ -20,6 +19,7 @@
 #include "proto/directory.pb-c.h"
 #include "proto/store.pb-c.h"
 #include "src/common/peers.h"
+#include "src/common/ticket.h"
 #include "src/imap/view.h"
 
 #define IMAP_ASK_MS  30000   /* patience with store and directory: then NO [UNAVAILABLE] */
@@ -41,8 +41,8 @@ struct imap_server {
     struct imap_conf conf;
     struct peers *peers;     /* connections of each network; NULL: not counted */
     struct imap_conn *conns; /* all of them */
-    struct idmap sessions;   /* those with a session, by the beginning of its id, which is random */
-    size_t nconns, reattaching;
+    struct ticket_book sessions;
+    size_t nconns;
     bool stopping;
     void (*on_empty)(void *ctx); /* stopping, and the last connection is gone; may be NULL */
     void *ctx;
@@ -108,13 +108,11 @@ struct imap_conn {
     unsigned bad;          /* BADs in a row */
 
     /* the session */
-    char session[16];
-    bool has_session;               /* it is ours, as long as the ticket is good */
+    struct ticket session;
     bool attached;                  /* the store knows it now */
     bool held;                      /* it could not be attached again yet: timer tries */
     bool starttls;                  /* the go-ahead has been said */
     bool compress, compress_begins; /* RFC 4978; the latter until the OK has been written */
-    struct buf ticket;
     char network[64];
     struct peer_network counted; /* in srv->peers, when is_counted */
     bool is_counted;
@@ -175,7 +173,7 @@ void imap_ask_cancel(struct imap_ask *a);
 void imap_done_plain(struct imap_conn *c, int status, struct str body);
 static inline ProtobufCBinaryData imap_session(struct imap_conn *c)
 {
-    return str_pb(str_of(c->session, sizeof c->session));
+    return ticket_session(&c->session);
 }
 
 /* ---- session.c ---- */
@@ -185,6 +183,13 @@ void imap_reattach_timer(struct imap_conn *c);
 void imap_link_event(struct imap_server *s, struct rpc_link *l, uint32_t event, struct str body);
 /* Take the answer of ATTACH or REATTACH. */
 MUST_CHECK int imap_session_set(struct imap_conn *c, struct str body);
+/* For ticket_book.on_return; IMAP_SESSIONS begins a server's. */
+bool imap_session_back(struct ticket_book *b, struct ticket *t, struct str session, int status,
+                       bool is_awaited, struct rpc_link *l);
+#define IMAP_SESSIONS                                              \
+    {                                                              \
+        .patience_ms = IMAP_ASK_MS, .on_return = imap_session_back \
+    }
 void imap_session_end(struct imap_conn *c);
 
 /* ---- cmd_quota.c ---- */

@@ -128,6 +128,7 @@ static int setup(void **state UNUSED)
     log_init("imap", LOG_ALARM);
     w.loop = loop_new();
     w.srv = (struct imap_server){ .loop = w.loop,
+                                  .sessions = IMAP_SESSIONS,
                                   .hostname = STR("test"),
                                   .conf = { MIB(60), 1800000, 60000, 100 } };
     CHECK(timer_init(&w.late, w.loop, too_late) == 0);

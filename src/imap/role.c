@@ -54,6 +54,7 @@ static int init(struct role *r)
     if (!s)
         return E_NOMEM;
     s->loop = role_loop(r);
+    s->sessions = (struct ticket_book)IMAP_SESSIONS;
     s->conf = conf;
     s->tls = role_tls(r);
     s->hostname = role_hostname(r);

@@ -1,48 +1,34 @@
 /* src/imap/session.c
  *
- * A session belongs to the store and is ours by its ticket. When the store's connection comes up anew,
- * every session is attached again before any request that waited goes out (doc/contract.md). */
+ * What becomes of a connection with its session (src/common/ticket.h), and what the store tells of itself. */
 #include "src/imap/imap.h"
 #include "src/imap/news.h"
 #include "lib/base/log.h"
 
-static uint64_t session_key(const void *id)
+static struct imap_conn *conn_of(struct ticket *t)
 {
-    uint64_t k;
+    return t ? CONTAINER_OF(t, struct imap_conn, session) : NULL;
+}
 
-    memcpy(&k, id, sizeof k);
-    return k ? k : 1;
+static struct imap_conn *holder(struct imap_server *s, struct str session)
+{
+    return conn_of(ticket_find(&s->sessions, session));
 }
 
 static void forget(struct imap_conn *c)
 {
-    struct idmap *all = &c->srv->sessions;
-
-    if (c->has_session && idmap_get(all, session_key(c->session)) == c)
-        idmap_take(all, session_key(c->session));
-    if (all->n == 0)
-        idmap_release(all);
-    c->attached = c->has_session = false;
+    ticket_forget(&c->srv->sessions, &c->session);
+    c->attached = false;
 }
 
 int imap_session_set(struct imap_conn *c, struct str body)
 {
-    struct arena a = { .max = KIB(16) };
+    CLEANUP(arena_release) struct arena a = { .max = KIB(16) };
     Store__AttachResponse *m = RPC_UNPACK(&a, body, store__attach_response);
-    int r = m && m->session.len == sizeof c->session ? 0 : E_CORRUPT;
+    int r = m ? ticket_take(&c->srv->sessions, &c->session, m) : E_CORRUPT;
 
-    if (r == 0) {
-        forget(c);
-        c->quota_percent = 0;
-        memcpy(c->session, m->session.data, sizeof c->session);
-        buf_clear(&c->ticket);
-        r = buf_puts(&c->ticket, pb_str(m->ticket));
-    }
-    if (r == 0)
-        r = idmap_put(&c->srv->sessions, session_key(c->session), c);
-    if (r == 0)
-        c->attached = c->has_session = true;
-    arena_release(&a);
+    c->quota_percent = 0;
+    c->attached = c->session.is_held;
     return r;
 }
 
@@ -67,25 +53,9 @@ static void detach(struct imap_server *s, struct str session)
 void imap_session_end(struct imap_conn *c)
 {
     if (c->attached)
-        detach(c->srv, str_of(c->session, sizeof c->session));
+        detach(c->srv, str_of(c->session.session, sizeof c->session.session));
     forget(c);
-    explicit_bzero(c->session, sizeof c->session);
-}
-
-/* One session's way back. Kept apart from the connection, which may go while we wait. */
-struct reattach {
-    struct imap_server *srv;
-    struct rpc_link *link;
-    char session[16];
-    bool counted; /* others wait for this answer */
-};
-
-static struct imap_conn *conn_of(struct imap_server *s, struct str session)
-{
-    struct imap_conn *c =
-        session.n == sizeof c->session ? idmap_get(&s->sessions, session_key(session.p)) : NULL;
-
-    return c && str_eq(session, str_of(c->session, sizeof c->session)) ? c : NULL;
+    explicit_bzero(c->session.session, sizeof c->session.session);
 }
 
 /* The command that waits gets its NO; E_CANCELED tells those that end otherwise. */
@@ -114,60 +84,37 @@ static void give_up(struct imap_conn *c, int status)
     imap_bye(c, NULL, "The mailbox has been closed");
 }
 
-static void reattached(void *ctx, int status, struct str body)
+static void attached_again(struct imap_conn *c)
 {
-    struct reattach *r = ctx;
-    struct imap_server *s = r->srv;
-    struct imap_conn *c = conn_of(s, str_of(r->session, sizeof r->session));
-
-    if (c && status == 0)
-        status = imap_session_set(c, body);
-    if (c && status == 0) {
-        c->held = c->sync_failed = false;
-        if (c->metadata && imap_news_watch(c, NULL) < 0)
-            log_event(LOG_WARN, "imap.watch", F_ERR(E_NOMEM));
-        if (c->view)
-            c->view->stale = true;
-    } else if (c && !(status == E_CLOSED && r->counted)) { /* else the store died again; on_up comes again */
-        give_up(c, status);
-    } else if (!c && status == 0) {
-        detach(s, str_of(r->session, sizeof r->session)); /* the client has gone meanwhile */
-    }
-    if (r->counted && --s->reattaching == 0 && rpc_link_is_up(r->link))
-        rpc_link_ready(r->link);
-    if (c)
-        imap_continue(c); /* one that idles asks SYNC at once */
-    explicit_bzero(r, sizeof *r);
-    free(r);
+    c->attached = true;
+    c->quota_percent = 0;
+    c->held = c->sync_failed = false;
+    if (c->metadata && imap_news_watch(c, NULL) < 0)
+        log_event(LOG_WARN, "imap.watch", F_ERR(E_NOMEM));
+    if (c->view)
+        c->view->stale = true;
 }
 
-static int reattach(struct imap_conn *c, struct rpc_link *l, bool counted)
+bool imap_session_back(struct ticket_book *b, struct ticket *t, struct str session, int status,
+                       bool is_awaited, struct rpc_link *l UNUSED)
 {
-    Store__ReattachRequest m = STORE__REATTACH_REQUEST__INIT;
-    struct reattach *r = calloc(1, sizeof *r);
-    struct rpc_ask what = { .op = STORE__OP__REATTACH,
-                            .body = &m.base,
-                            .deadline_ms = IMAP_ASK_MS,
-                            .flags = counted ? RPC_URGENT : RPC_NO_REPEAT,
-                            .done = reattached,
-                            .ctx = r };
+    struct imap_conn *c = conn_of(t);
 
-    if (!r)
-        return E_NOMEM;
-    *r = (struct reattach){ .srv = c->srv, .link = l, .counted = counted };
-    memcpy(r->session, c->session, sizeof r->session);
-    m.ticket = str_pb(buf_str(&c->ticket));
-    if (!rpc_link_ask(l, &what)) {
-        free(r);
-        return E_NOMEM;
-    }
-    c->srv->reattaching += counted;
-    return 0;
+    if (c && status == 0)
+        attached_again(c);
+    else if (c &&
+             !(status == E_CLOSED && is_awaited)) /* else the store died again; imap_link_up comes again */
+        give_up(c, status);
+    else if (!c && status == 0)
+        detach(CONTAINER_OF(b, struct imap_server, sessions), session); /* the client has gone meanwhile */
+    if (c)
+        imap_continue(c); /* one that idles asks SYNC at once */
+    return true;
 }
 
 void imap_reattach_timer(struct imap_conn *c)
 {
-    if (c->held && reattach(c, c->srv->store, false) < 0)
+    if (c->held && ticket_return(&c->srv->sessions, &c->session, c->srv->store, false) < 0)
         timer_set(&c->timer, 1000);
 }
 
@@ -182,13 +129,13 @@ void imap_link_up(struct imap_server *s, struct rpc_link *l)
 {
     if (l == s->store) {
         for (struct imap_conn *c = s->conns; c; c = c->next) {
-            if (!c->has_session || c->closing)
+            if (!c->session.is_held || c->closing)
                 continue;
-            if (reattach(c, l, true) < 0)
+            if (ticket_return(&s->sessions, &c->session, l, true) < 0)
                 give_up(c, E_NOMEM);
         }
     }
-    if (l != s->store || s->reattaching == 0)
+    if (l != s->store || s->sessions.returning == 0)
         rpc_link_ready(l);
 }
 
@@ -215,9 +162,9 @@ static void changed(struct imap_server *s, struct str body)
     Store__ChangedEvent *m = RPC_UNPACK(&a, body, store__changed_event);
 
     if (m && m->session.len)
-        changed_one(conn_of(s, pb_str(m->session)), m, &a);
+        changed_one(holder(s, pb_str(m->session)), m, &a);
     for (size_t i = 0; m && i < m->n_sessions; i++)
-        changed_one(conn_of(s, pb_str(m->sessions[i])), m, &a);
+        changed_one(holder(s, pb_str(m->sessions[i])), m, &a);
     arena_release(&a);
 }
 
@@ -225,7 +172,7 @@ static void news(struct imap_server *s, struct str body)
 {
     struct arena a = { .max = KIB(256) };
     Store__NewsEvent *m = RPC_UNPACK(&a, body, store__news_event);
-    struct imap_conn *c = m ? conn_of(s, pb_str(m->session)) : NULL;
+    struct imap_conn *c = m ? holder(s, pb_str(m->session)) : NULL;
 
     if (c && !c->closing) {
         imap_news_event(c, body);
@@ -239,7 +186,7 @@ static void ended(struct imap_server *s, struct str body)
 {
     struct arena a = { .max = KIB(4) };
     Store__SessionEndedEvent *m = RPC_UNPACK(&a, body, store__session_ended_event);
-    struct imap_conn *c = m ? conn_of(s, pb_str(m->session)) : NULL;
+    struct imap_conn *c = m ? holder(s, pb_str(m->session)) : NULL;
 
     if (c) {
         forget(c);
@@ -252,26 +199,11 @@ static void ended(struct imap_server *s, struct str body)
     arena_release(&a);
 }
 
-/* The mailbox has another data key: the old ticket opens nothing any more. */
-static void renewed(struct imap_server *s, struct str body)
-{
-    struct arena a = { .max = KIB(16) };
-    Store__SessionRenewedEvent *m = RPC_UNPACK(&a, body, store__session_renewed_event);
-    struct imap_conn *c = m ? conn_of(s, pb_str(m->session)) : NULL;
-
-    if (c) {
-        buf_clear(&c->ticket);
-        if (buf_puts(&c->ticket, pb_str(m->ticket)) < 0)
-            buf_clear(&c->ticket); /* when the store restarts it logs in anew */
-    }
-    arena_release(&a);
-}
-
 static void quota_step(struct imap_server *s, struct str body)
 {
     struct arena a = { .max = KIB(4) };
     Store__QuotaStepEvent *m = RPC_UNPACK(&a, body, store__quota_step_event);
-    struct imap_conn *c = m ? conn_of(s, pb_str(m->session)) : NULL;
+    struct imap_conn *c = m ? holder(s, pb_str(m->session)) : NULL;
 
     if (c) {
         c->quota_percent = m->percent;
@@ -292,7 +224,7 @@ void imap_link_event(struct imap_server *s, struct rpc_link *l, uint32_t event, 
     else if (event == STORE__EVENT__SESSION_ENDED)
         ended(s, body);
     else if (event == STORE__EVENT__SESSION_RENEWED)
-        renewed(s, body);
+        ticket_renew(&s->sessions, body);
     else if (event == STORE__EVENT__QUOTA_STEP)
         quota_step(s, body);
 }

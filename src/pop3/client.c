@@ -135,7 +135,7 @@ static void client_closed(void *ctx, int why UNUSED)
     client_detach(c);
     pop3_session_release(&c->s);
     timer_release(&c->timer);
-    buf_release(&c->ticket);
+    buf_release(&c->session.text);
     free(c->ranges);
     if (c->is_counted)
         peers_give(srv->peers, &c->network);
@@ -177,7 +177,7 @@ static struct pop3_client *client_new(struct pop3_server *srv, int fd)
         return NULL;
     }
     c->server = srv;
-    c->ticket.max = KIB(4);
+    c->session.text.max = TICKET_MAX;
     c->conn = conn_new(role_loop(srv->role), fd, &limits, &client_ops, c);
     if (!c->conn) {
         timer_release(&c->timer);

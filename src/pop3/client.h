@@ -4,13 +4,13 @@
  * is open.c's, messages and deletion are transfer.c's, a store that begins anew is reattach.c's. */
 #ifndef SRC_POP3_CLIENT_H
 #define SRC_POP3_CLIENT_H
-#include "lib/base/idmap.h"
 #include "proto/directory.pb-c.h"
 #include "proto/store.pb-c.h"
 #include "src/common/peers.h"
 #include "src/common/records.h"
 #include "src/common/front.h"
 #include "src/common/role.h"
+#include "src/common/ticket.h"
 #include "src/pop3/session.h"
 
 #define POP3_ASK_MS      30000    /* patience with store and directory: then [SYS/TEMP] */
@@ -23,8 +23,8 @@ struct pop3_server {
     struct role *role;
     struct peers *peers;
     struct pop3_client *clients;
-    struct idmap sessions; /* those with a session, by the beginning of its id, which is random */
-    size_t nclients, reattaching;
+    struct ticket_book sessions;
+    size_t nclients;
     bool stopping;
 };
 
@@ -37,10 +37,7 @@ struct pop3_client {
     struct peer_network network;
     bool is_counted;       /* in server->peers */
     struct rpc_call *call; /* what is asked now */
-    /* the store's session */
-    char session[16];
-    bool has_session;
-    struct buf ticket;
+    struct ticket session;
     uint64_t inbox;        /* folder id */
     uint32_t *ranges;      /* of UIDs: the listing under way, or what is deleted */
     size_t nranges, range; /* range: the next of them, when they go in several requests */
@@ -58,7 +55,7 @@ void client_accept(struct pop3_server *srv, int fd, const struct sockaddr *peer,
 void client_go_on(struct pop3_client *c);
 static inline ProtobufCBinaryData client_session(struct pop3_client *c)
 {
-    return str_pb(str_of(c->session, sizeof c->session));
+    return ticket_session(&c->session);
 }
 
 /* open.c */
@@ -74,7 +71,9 @@ int client_commit(void *ctx);
 void client_credit(struct pop3_client *c);
 
 /* reattach.c */
-MUST_CHECK int client_session_set(struct pop3_client *c, const Store__AttachResponse *m);
+/* For ticket_book.on_return. */
+bool client_session_back(struct ticket_book *b, struct ticket *t, struct str session, int status,
+                         bool is_awaited, struct rpc_link *l);
 void client_session_forget(struct pop3_client *c);
 void reattach_all(struct pop3_server *srv, struct rpc_link *l);
 void reattach_event(struct pop3_server *srv, uint32_t event, struct str body);

@@ -159,7 +159,7 @@ static void attached(void *ctx, int status, struct str body)
     c->call = NULL;
     if (status == 0 && !(m = RPC_UNPACK(&a, body, store__attach_response)))
         status = E_CORRUPT;
-    if (status == 0 && (status = client_session_set(c, m)) == 0) {
+    if (status == 0 && (status = ticket_take(&c->server->sessions, &c->session, m)) == 0) {
         q.session = client_session(c);
         q.min_gap_ms = pop3_settings.login_delay_ms;
         status = ask(c, ROLE_STORE, STORE__OP__MAILDROP_LOCK, &q.base, locked);
@@ -220,7 +220,7 @@ void client_detach(struct pop3_client *c)
                             .deadline_ms = POP3_ASK_MS,
                             .done = nothing };
 
-    if (!c->has_session)
+    if (!c->session.is_held)
         return;
     m.session = client_session(c);
     if (rpc_link_is_up(role_link(c->server->role, ROLE_STORE)) &&

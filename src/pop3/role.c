@@ -46,6 +46,7 @@ static int init(struct role *r)
     if (!srv || !(srv->peers = peers_new()))
         return E_NOMEM; /* the process ends: the kernel frees */
     srv->role = r;
+    srv->sessions = (struct ticket_book){ .patience_ms = POP3_ASK_MS, .on_return = client_session_back };
     role_set_data(r, srv);
     raise_descriptors();
     return 0;

@@ -93,7 +93,7 @@ int client_fetch(void *ctx, uint32_t uid, bool set_seen)
                             .on_data = fetch_data,
                             .ctx = c };
 
-    if (!c->has_session)
+    if (!c->session.is_held)
         return E_UNAVAIL;
     records_init(&c->records);
     c->records.on_row = on_row;
@@ -204,7 +204,7 @@ int client_commit(void *ctx)
     Store__FoldersRequest q = STORE__FOLDERS_REQUEST__INIT;
     int r;
 
-    if (!c->has_session)
+    if (!c->session.is_held)
         return E_UNAVAIL;
     if ((r = maildrop_deleted(&c->s.drop, &c->ranges, &c->nranges)) < 0)
         return r;

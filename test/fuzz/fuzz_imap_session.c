@@ -84,7 +84,9 @@ static void start(void)
 
     log_init("imap", LOG_ALARM);
     w.loop = loop_new();
-    w.srv = (struct imap_server){ .loop = w.loop, .conf = { KIB(64), 1800000, 60000, 10 } };
+    w.srv = (struct imap_server){ .loop = w.loop,
+                                  .sessions = IMAP_SESSIONS,
+                                  .conf = { KIB(64), 1800000, 60000, 10 } };
     LAW(timer_init(&w.late, w.loop, too_late) == 0);
     fake_start(&w.store, w.loop, &w.srv);
     for (int i = 0; i < 3; i++)
