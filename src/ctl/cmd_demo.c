@@ -242,8 +242,9 @@ static void screen(const struct demo *d, size_t sent)
                ctl_program(), DEMO_ADDRESS, d->config_path);
     printf("\n  IMAP       %s with STARTTLS, %s with TLS (self-signed: %s/tls/cert.pem)\n",
            first_of(&v->imap_listen), tls, d->dir);
-    printf("  POP3       %s with STLS, %s with TLS\n", first_of(&v->pop3_listen),
-           first_of(&v->pop3_tls_listen));
+    if (v->pop3_listen.n > 0 || v->pop3_tls_listen.n > 0) /* a folder of an older demo has none */
+        printf("  POP3       %s with STLS, %s with TLS\n", first_of(&v->pop3_listen),
+               first_of(&v->pop3_tls_listen));
     printf("  SMTP       %s takes mail for *@%s that exists\n", first_of(&v->mx_listen), DEMO_DOMAIN);
     if (d->password[0])
         printf("  Samples    %zu messages were delivered\n", sent);

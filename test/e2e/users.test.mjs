@@ -81,10 +81,12 @@ test('files: store and directory own theirs, and mail goes in and out', { skip: 
   assert.equal(folder.gid, ids(users.store).gid);
   assert.equal(folder.mode & 0o7777, 0o1770);
   for (const [role, list] of [['store', ofStore()], ['directory', ofDirectory()]]) {
-    assert.ok(list.length > 0, role);
-    for (const f of list) {
-      assert.equal(statSync(f).uid, ids(users[role]).uid, f);
-      assert.equal(statSync(f).mode & 0o077, 0, f);
+    // a mailbox that closes takes its -wal and -shm away
+    const there = list.map((f) => [f, statSync(f, { throwIfNoEntry: false })]).filter(([, st]) => st);
+    assert.ok(there.length > 0, role);
+    for (const [f, st] of there) {
+      assert.equal(st.uid, ids(users[role]).uid, f);
+      assert.equal(st.mode & 0o077, 0, f);
     }
   }
 });
