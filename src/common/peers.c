@@ -79,6 +79,17 @@ void peer_network_text(const struct peer_network *n, char out[PEER_TEXT_MAX])
         snprintf(out, PEER_TEXT_MAX, "unknown");
 }
 
+void peer_penalty_text(const struct sockaddr *sa, char out[PEER_TEXT_MAX])
+{
+    struct peer_network n = peer_network_of(sa);
+
+    if (n.bits == 64) {
+        n.bits = 56;
+        n.addr[7] = 0;
+    }
+    peer_network_text(&n, out);
+}
+
 static struct entry **slot_of(struct peers *p, const struct peer_network *n)
 {
     uint64_t h = p->seed ^ n->bits;

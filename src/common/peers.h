@@ -26,6 +26,8 @@ bool peer_is_local(const struct sockaddr *sa);
 struct peer_network peer_network_of(const struct sockaddr *sa);
 /* "192.0.2.1", "2001:db8::1"; "unknown". */
 void peer_text(const struct sockaddr *sa, char out[PEER_TEXT_MAX]);
+/* "192.0.2.0/24", "2001:db8::/56": what bad logins are counted by, over all protocols. A customer has a /56. */
+void peer_penalty_text(const struct sockaddr *sa, char out[PEER_TEXT_MAX]);
 /* "192.0.2.0/24", "2001:db8::/64". */
 void peer_network_text(const struct peer_network *n, char out[PEER_TEXT_MAX]);
 #endif

@@ -53,6 +53,10 @@ static void login_failed(struct imap_conn *c, int status)
         return;
     }
     log_event(LOG_WARN, "imap.login_failed", F_ERR(status));
+    if (status == E_LIMIT) { /* the password was right */
+        imap_no(c, "LIMIT", "Too many connections to this mailbox at once");
+        return;
+    }
     imap_fail_status(c, status == E_BUG || status == E_CORRUPT ? status : E_UNAVAIL);
 }
 

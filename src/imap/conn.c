@@ -7,12 +7,11 @@
 #include "src/imap/news.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include <arpa/inet.h>
 #include <assert.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
-#define BAD_MAX 25u /* BADs in a row: this is no IMAP client */
+#define BAD_MAX         25u     /* BADs in a row: this is no IMAP client */
+#define LOGIN_BYTES_MAX KIB(64) /* before login: commands and literals, in all */
 
 static const struct conn_limits limits_before_login = { .in_max = KIB(8),
                                                         .out_max = KIB(32),
@@ -48,6 +47,7 @@ static void logged_in(struct imap_conn *c)
 static void logged_out(struct imap_conn *c)
 {
     conn_limits_set(c->io, &limits_before_login);
+    c->login_bytes = 0;
     limits_begin(c);
     c->arena.max = KIB(16);
     c->condstore = c->qresync = c->metadata = c->w.utf8 = false;
@@ -327,6 +327,16 @@ static void read_error(struct imap_conn *c, int error)
         imap_bye(c, NULL, "This does not look like IMAP");
 }
 
+/* Who is not logged in has little to say. What LOGIN itself brought is counted like the rest. */
+static void count_in(struct imap_conn *c, size_t n)
+{
+    if (c->state != IMAP_ST_NOT_AUTH || c->closing)
+        return;
+    c->login_bytes += n;
+    if (c->login_bytes > LOGIN_BYTES_MAX && !c->busy)
+        imap_bye(c, NULL, "Too much was said before login");
+}
+
 static void on_event(struct imap_conn *c, int event)
 {
     if (event < 0) {
@@ -384,6 +394,7 @@ static ssize_t on_data(void *ctx, struct str in)
         }
         on_event(c, cmdline_feed(&c->in, str_skip(in, at), &used));
         at += used;
+        count_in(c, used);
         if (c->starttls)
             start_tls(c, in.n - at);
     }
@@ -476,26 +487,6 @@ static const struct conn_ops ops = {
     .on_close = on_close,
 };
 
-/* The network that penalties are counted by: a /24 or a /56. */
-static void name_network(const struct sockaddr *peer, char *out, size_t cap)
-{
-    char text[INET6_ADDRSTRLEN] = "";
-
-    if (peer->sa_family == AF_INET) {
-        struct in_addr a = ((const struct sockaddr_in *)(const void *)peer)->sin_addr;
-
-        a.s_addr &= htonl(0xffffff00);
-        inet_ntop(AF_INET, &a, text, sizeof text);
-        snprintf(out, cap, "%s/24", text);
-    } else if (peer->sa_family == AF_INET6) {
-        struct in6_addr a = ((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
-
-        memset(&a.s6_addr[7], 0, 9);
-        inet_ntop(AF_INET6, &a, text, sizeof text);
-        snprintf(out, cap, "%s/56", text);
-    }
-}
-
 static void start(struct imap_conn *c, bool tls)
 {
     cmdline_init(&c->in, &cmdline_limits_before_login);
@@ -533,7 +524,7 @@ void imap_accept(struct imap_server *s, int fd, const struct sockaddr *peer, soc
     c->out.max = IMAP_OUT_MAX;
     c->w.out = &c->out;
     c->session.text.max = TICKET_MAX;
-    name_network(peer, c->network, sizeof c->network);
+    peer_penalty_text(peer, c->network);
     c->io = conn_new(s->loop, fd, &limits_before_login, &ops, c);
     if (!c->io) {
         timer_release(&c->timer);

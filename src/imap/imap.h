@@ -113,12 +113,13 @@ struct imap_conn {
     bool held;                      /* it could not be attached again yet: timer tries */
     bool starttls;                  /* the go-ahead has been said */
     bool compress, compress_begins; /* RFC 4978; the latter until the OK has been written */
-    char network[64];
+    char network[PEER_TEXT_MAX]; /* that bad logins are counted by */
     struct peer_network counted; /* in srv->peers, when is_counted */
     bool is_counted;
     struct timer timer; /* before login: all of it; LOGIN's answer */
     int64_t login_began_ms;
     unsigned logins_failed;
+    size_t login_bytes; /* read before login */
     bool login_wait;
     uint32_t quota_percent; /* a limit is nearly reached, and this was not told yet; 0: nothing */
     struct view *view;      /* of the selected folder */

@@ -27,6 +27,7 @@ static struct world {
     struct buf got;
     const char *until; /* stop the loop when `got` ends in it, or holds it as a line start */
     bool closed, read_slowly;
+    int rounds;
     size_t total, taken_max;
 } w;
 
@@ -95,6 +96,26 @@ static void settle(void)
     timer_release(&t);
 }
 
+static void settled(struct timer *t)
+{
+    if (++w.rounds < 8)
+        timer_set(t, 0);
+    else
+        loop_stop(w.loop);
+}
+
+/* Some rounds of the loop, on whatever clock. */
+static void settle_now(void)
+{
+    struct timer t;
+
+    w.rounds = 0;
+    CHECK(timer_init(&t, w.loop, settled) == 0);
+    timer_set(&t, 0);
+    loop_run(w.loop);
+    timer_release(&t);
+}
+
 static void say(const char *text, size_t n)
 {
     while (n) {
@@ -120,6 +141,19 @@ static void connect_client(void)
     CHECK(watch_init(&w.watch, w.loop, w.fd, readable) == 0);
     run("* OK ");
     buf_clear(&w.got);
+}
+
+/* Instead of the first one: its timers began on another clock. */
+static void reconnect(void)
+{
+    watch_release(&w.watch);
+    close(w.fd);
+    buf_release(&w.got);
+    timer_clear(&w.late);
+    for (int i = 0; i < 10 && w.srv.nconns; i++)
+        settle_now();
+    connect_client();
+    timer_clear(&w.late);
 }
 
 static int setup(void **state UNUSED)
@@ -400,6 +434,70 @@ static void test_idle(void **state UNUSED)
     run("a OK");
 }
 
+/* The loop's timers are real: the timeouts are made short instead. */
+static void ended(const char *bye)
+{
+    w.until = NULL;
+    timer_set(&w.late, 8000);
+    if (!w.closed)
+        loop_run(w.loop);
+    CHECK(w.closed && str_ends(buf_str(&w.got), str_from(bye)));
+}
+
+static const char too_long[] = "* BYE Too long without a word from you\r\n";
+
+static void test_silent_before_login(void **state UNUSED)
+{
+    w.srv.conf.login_timeout_ms = 50;
+    reconnect();
+    ended(too_long);
+}
+
+static void drip(struct timer *t)
+{
+    timer_set(t, 30);
+    if (!w.closed)
+        say("a NOOP\r\n", 8);
+}
+
+static void test_dripping_before_login(void **state UNUSED)
+{
+    struct timer t;
+
+    w.srv.conf.login_timeout_ms = 300;
+    reconnect();
+    CHECK(timer_init(&t, w.loop, drip) == 0);
+    timer_set(&t, 1);
+    ended("* BYE Too long without a login\r\n");
+    timer_release(&t);
+}
+
+static void test_silent_after_login(void **state UNUSED)
+{
+    w.srv.conf.login_timeout_ms = 5000;
+    w.srv.conf.idle_timeout_ms = 150;
+    reconnect();
+    secure();
+    login();
+    say("i IDLE\r\n", 8); /* in IDLE too */
+    ended(too_long);
+}
+
+static void test_much_before_login(void **state UNUSED)
+{
+    static const char noop[] = "a ID (\"name\" \"a name that is a good deal longer than it need be\")\r\n";
+
+    for (size_t n = 0; n < KIB(70) && !w.closed; n += sizeof noop - 1) {
+        say(noop, sizeof noop - 1);
+        settle_now();
+        if (n < KIB(63))
+            CHECK(!w.closed);
+    }
+    for (int i = 0; i < 100 && !w.closed; i++)
+        settle_now();
+    CHECK(w.closed && str_ends(buf_str(&w.got), STR("* BYE Too much was said before login\r\n")));
+}
+
 /* A store that cannot open the mailbox at once after its death: "try later", then all is well. */
 static void test_reattach_later(void **state UNUSED)
 {
@@ -512,13 +610,24 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_before_login),   T(test_wrong_password),
-        T(test_talk),           T(test_search_tree),
-        T(test_literals_wait),  T(test_updates),
-        T(test_idle),           T(test_large),
-        T(test_store_dies),     T(test_store_dies_piecewise),
-        T(test_append_large),   T(test_client_does_not_read),
-        T(test_reattach_later), T(test_revoked),
+        T(test_before_login),
+        T(test_wrong_password),
+        T(test_talk),
+        T(test_search_tree),
+        T(test_literals_wait),
+        T(test_updates),
+        T(test_idle),
+        T(test_large),
+        T(test_silent_before_login),
+        T(test_dripping_before_login),
+        T(test_silent_after_login),
+        T(test_much_before_login),
+        T(test_store_dies),
+        T(test_store_dies_piecewise),
+        T(test_append_large),
+        T(test_client_does_not_read),
+        T(test_reattach_later),
+        T(test_revoked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

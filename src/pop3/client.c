@@ -214,7 +214,7 @@ void client_accept(struct pop3_server *srv, int fd, const struct sockaddr *peer,
     srv->clients = c;
     srv->nclients++;
     conn_stall_ms(c->conn, STALL_MS);
-    peer_network_text(&network, c->s.network);
+    peer_penalty_text(peer, c->s.network);
     pop3_session_start(&c->s, &pop3_settings, &client_io, c, role_hostname(srv->role), certificate != NULL,
                        tls);
     if (tls && conn_start_tls(c->conn, certificate) < 0)

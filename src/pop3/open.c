@@ -157,6 +157,10 @@ static void attached(void *ctx, int status, struct str body)
     Store__AttachResponse *m = NULL;
 
     c->call = NULL;
+    if (status == E_LIMIT) {
+        opened(c, POP3_OPEN_CROWDED);
+        return;
+    }
     if (status == 0 && !(m = RPC_UNPACK(&a, body, store__attach_response)))
         status = E_CORRUPT;
     if (status == 0 && (status = ticket_take(&c->server->sessions, &c->session, m)) == 0) {

@@ -5,10 +5,11 @@
 #include "lib/pop3/command.h"
 #include <assert.h>
 
-#define ERRORS_MAX 20u  /* refused in a row: this is no POP3 client */
-#define LOGINS_MAX 5u   /* failures, then the connection ends */
-#define REFUSAL_MS 1500 /* from the command to its -ERR, whatever the reason */
-#define OUT_MAX    KIB(64)
+#define ERRORS_MAX      20u  /* refused in a row: this is no POP3 client */
+#define LOGINS_MAX      5u   /* failures, then the connection ends */
+#define REFUSAL_MS      1500 /* from the command to its -ERR, whatever the reason */
+#define OUT_MAX         KIB(64)
+#define LOGIN_BYTES_MAX KIB(64) /* before login, in all */
 
 #define TO(st) BIT(POP3_ST_##st)
 
@@ -185,6 +186,11 @@ size_t pop3_session_input(struct pop3_session *s, struct str in)
             return in.n;
         r = linereader_feed(&s->lines, str_skip(in, at), &used, &line);
         at += used;
+        if (s->state != POP3_ST_TRANSACTION && (s->login_bytes += used) > LOGIN_BYTES_MAX) {
+            pop3_say(s, "-ERR [SYS/PERM] Too much was said before login");
+            pop3_close(s);
+            return in.n;
+        }
         if (r < 0)
             bad_line(s, r);
         else if (r > 0 && s->state == POP3_ST_SASL)
@@ -223,6 +229,7 @@ static const struct {
     /* RFC 2449 8.1.2: the client may try the same password again. */
     { POP3_OPEN_IN_USE, "-ERR [IN-USE] Another session has this mailbox open over POP3" },
     { POP3_OPEN_TOO_SOON, "-ERR [LOGIN-DELAY] Please wait before you log in again" },
+    { POP3_OPEN_CROWDED, "-ERR [SYS/TEMP] Too many connections to this mailbox at once" },
     { POP3_OPEN_TOO_MANY, "-ERR [SYS/PERM] There are more messages than POP3 lists here; please use IMAP" },
     { POP3_OPEN_LATER, "-ERR [SYS/TEMP] Not available now, please try again later" },
 };

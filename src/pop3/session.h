@@ -41,6 +41,7 @@ enum pop3_opening {
     POP3_OPEN_IN_USE,   /* another session has the lock */
     POP3_OPEN_TOO_SOON, /* LOGIN-DELAY */
     POP3_OPEN_TOO_MANY, /* more messages than we list */
+    POP3_OPEN_CROWDED,  /* more sessions than an alias may have */
     POP3_OPEN_LATER,    /* a part of the service is down */
 };
 
@@ -71,6 +72,7 @@ struct pop3_session {
     struct str user;
     int64_t began_ms; /* the login at hand */
     unsigned errors, logins_failed;
+    size_t login_bytes; /* read before login */
     struct maildrop drop;
     struct stuff stuff;
     struct buf out;

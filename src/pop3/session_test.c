@@ -251,6 +251,18 @@ static void do_not_seen(struct world *w)
 {
     CHECK(!w->seen);
 }
+/* What counts as no error, 64 KB of it. */
+static void do_chatter(struct world *w)
+{
+    size_t n = 0;
+
+    for (; n < KIB(66) && w->s.state != POP3_ST_CLOSED; n += 16) {
+        buf_clear(&w->out);
+        w->out_read = 0;
+        (void)pop3_session_input(&w->s, STR("UTF8          \r\n"));
+    }
+    CHECK(n >= KIB(64) && n <= KIB(64) + 16);
+}
 static void do_end(struct world *w)
 {
     pop3_session_end(&w->s, "-ERR [SYS/TEMP] The server is going down");
@@ -261,6 +273,7 @@ static const struct {
     void (*run)(struct world *w);
 } deeds[] = {
     { "timeout", do_timeout },
+    { "chatter", do_chatter },
     { "tls", do_tls },
     { "gone", do_gone },
     { "here", do_here },
@@ -370,6 +383,7 @@ static const struct {
       "!not-seen\nC: TOP 1 99\nS: +OK*\n" LETTER_OUT "C: TOP 1\nS: -ERR The*\nC: TOP 9 1\nS: -ERR There*\n" },
     { "pipelined", LOGIN "c: RETR 1\\r\\nDELE 1\\r\\nDELE 3\\r\\nQUIT\\r\\n\nS: +OK 26 octets\n" LETTER_OUT
                          "S: +OK*\nS: +OK*\nS: +OK Bye*\n!gone\n!deleted-1-3\n" },
+    { "much before login", GREETING "!chatter\nS: -ERR [SYS/PERM] Too much was said before login\n!gone\n" },
     { "cut off: nothing is deleted", LOGIN "C: DELE 1\nS: +OK*\n!timeout\n!gone\n!silence\n!deleted-none\n" },
     { "removed by another session",
       LOGIN "!removed\nC: RETR 1\nS: -ERR Another session*\n!here\nC: NOOP\nS: +OK\n" },

@@ -3,9 +3,11 @@
  * one with a bounded queue, and networks that somebody logged in from lately have one to themselves. */
 #include "src/store/news.h"
 #include <assert.h>
+#include <sodium.h>
 
 #define FIRST_BATCH_MS 150
-#define DELAYED_MAX    1000u
+#define DELAYED_MAX    4000u
+#define FOLLOWING_MAX  4000u
 
 struct attach {
     struct rpc_req *q;
@@ -17,19 +19,35 @@ struct attach {
     uint32_t epoch;
     struct work_job work;
     struct timer timer; /* a penalty, or the first batch of what waits */
-    bool timed;
+    bool delayed;       /* its timer is a penalty */
+    struct attach *trying_next;
+    uint8_t mac[PWCACHE_BYTES];
+    struct attach *followers; /* the same password from the same network, meanwhile: linked by next */
+    bool follows;
     int status;
     struct keyfile *kf;
     struct keyfile_keys keys;
     uint8_t state[KEYSTATE_BYTES];
-    struct attach *next; /* in actor->waiting */
+    struct attach *next; /* in actor->waiting, or of those that follow */
 };
-static size_t delayed;
+static size_t ndelayed, nfollowing;
+
+static void trying_end(struct attach *t)
+{
+    struct attach **at = &t->actor->trying;
+
+    while (*at && *at != t)
+        at = &(*at)->trying_next;
+    if (*at)
+        *at = t->trying_next;
+}
 
 static void attach_free(struct attach *t)
 {
-    if (t->timed)
-        delayed--;
+    assert(!t->followers && !t->follows);
+    if (t->delayed)
+        ndelayed--;
+    trying_end(t);
     timer_release(&t->timer);
     keyfile_free(&t->kf);
     keyfile_keys_release(&t->keys);
@@ -104,9 +122,11 @@ static void attach_finish(struct attach *t, uint16_t slot)
     struct session *s;
     bool late = t->epoch != a->epoch || a->shut;
 
-    if (late || rpc_req_cancelled(t->q)) {
+    bool crowded = !t->again && a->nsessions >= store_conf.alias_connections;
+
+    if (late || crowded || rpc_req_cancelled(t->q)) {
         actor_ref(a);
-        attach_fail(t, late ? E_UNAVAIL : E_CANCELED);
+        attach_fail(t, late ? E_UNAVAIL : crowded ? E_LIMIT : E_CANCELED);
         actor_close_soon(a);
         actor_unref(a);
         return;
@@ -179,7 +199,7 @@ static int seeds_take(struct actor *a, const struct keyfile *kf, const struct ke
         int r;
 
         if (!p)
-            return E_LIMIT;
+            return E_NOMEM;
         if ((r = keyfile_mailbox_seed(kf, keys, generation, p)) < 0) {
             secret_free(store.slab, p);
             return r;
@@ -245,7 +265,7 @@ static int open_run(struct job *j, struct mailbox *box UNUSED)
     if (r >= 0)
         noting_box_check(a);
     if (r == 0 && (!(a->key = secret_alloc(store.slab))))
-        r = E_LIMIT;
+        r = E_NOMEM;
     if (r == 0) {
         memcpy(a->key, o->generation == o->keys.generation ? o->keys.data_key : o->keys.next_key, KEY_BYTES);
         r = seeds_take(a, o->kf, &o->keys);
@@ -290,7 +310,7 @@ static void actor_open(struct actor *a, struct attach *t)
     if (store.open_mailboxes >= store_conf.mailboxes_open || store.stopping)
         r = E_UNAVAIL;
     if (r == 0 && !(a->data_key = secret_alloc(store.slab)))
-        r = E_LIMIT;
+        r = E_NOMEM;
     if (r == 0) {
         o->kf = t->kf;
         t->kf = NULL;
@@ -399,25 +419,60 @@ static void attach_run(struct work_job *w)
     t->status = attach_try(t);
 }
 
+/* What the trial says of its network. */
+static void attach_judge(const struct attach *t)
+{
+    struct str network = t->again ? STR_NONE : str_from(t->m->network);
+
+    if (!t->again && t->status == 0)
+        penalty_good(store.penalties, network, t->actor->id, clock_mono_ms());
+    else if (!t->again && t->status != E_AUTH)
+        penalty_back(store.penalties, network, t->actor->id);
+}
+
+/* Those that follow learn what their leader did. */
+static void followers_end(struct attach *t, int status)
+{
+    struct actor *a = t->actor;
+
+    trying_end(t);
+    for (struct attach *f = t->followers, *next; f; f = next) {
+        next = f->next;
+        f->next = NULL;
+        nfollowing--;
+        f->follows = false;
+        f->keys.slot = t->keys.slot;
+        if (status < 0) {
+            attach_fail(f, status);
+        } else if (a->state == ACTOR_OPEN) {
+            attach_finish(f, f->keys.slot);
+        } else {
+            f->next = a->waiting;
+            a->waiting = f;
+        }
+    }
+    t->followers = NULL;
+}
+
 static void attach_ran(struct work_job *w)
 {
     struct attach *t = CONTAINER_OF(w, struct attach, work);
     struct actor *a = t->actor;
 
-    if (!t->again && (t->status == 0 || t->status == E_AUTH))
-        penalty_note(store.penalties, str_from(t->m->network), a->id, clock_mono_ms(), t->status == 0);
+    attach_judge(t);
     if (t->again && t->status == E_STALE)
         t->status = E_AUTH; /* the data key was changed since: log in anew */
     if (t->status == E_CORRUPT || t->status == E_STALE)
         log_event(LOG_ALARM, "store.keys_refused", F_ERR(t->status), F_U64("reattach", t->again));
     if (t->status == 0 && (t->epoch != a->epoch || a->shut))
         t->status = E_UNAVAIL; /* keys changed meanwhile: what we opened may be revoked */
+    if (!t->again && t->status == 0)
+        verifier_note(a, t->keys.slot, &t->password);
+    followers_end(t, t->status);
     if (t->status < 0) {
         attach_fail(t, t->status);
         return;
     }
-    if (!t->again)
-        verifier_note(a, t->keys.slot, &t->password);
     keystate_settle(t);
     if (a->state == ACTOR_OPEN) {
         attach_finish(t, t->keys.slot);
@@ -438,13 +493,50 @@ static void attach_submit(struct attach *t)
     if (slow)
         p = store.derive[penalty_known(store.penalties, str_from(t->m->network), clock_mono_ms())];
     t->work = (struct work_job){ .run = attach_run, .done = attach_ran };
-    if ((r = work_submit(p, &t->work)) < 0)
+    if ((r = work_submit(p, &t->work)) < 0) {
+        if (!t->again)
+            penalty_back(store.penalties, str_from(t->m->network), t->actor->id);
+        followers_end(t, E_UNAVAIL);
         attach_fail(t, E_UNAVAIL);
+    }
 }
 
+/* Whoever logged in already with these very bytes, while the mailbox stays open, costs no derivation. Only after the
+ * penalty: who guesses would ask here as often as he likes. */
+static bool attach_cached(struct attach *t)
+{
+    struct actor *a = t->actor;
+
+    if (a->state != ACTOR_OPEN || a->shut)
+        return false;
+    for (size_t i = 0; i < a->nverifiers; i++)
+        if (pwcache_match(store.boot_key, a->id, &t->password, a->verifiers[i].mac)) {
+            penalty_good(store.penalties, str_from(t->m->network), a->id, clock_mono_ms());
+            t->keys.slot = a->verifiers[i].slot;
+            followers_end(t, 0);
+            attach_finish(t, t->keys.slot);
+            return true;
+        }
+    return false;
+}
+
+static void attach_begin(struct attach *t)
+{
+    if (!attach_cached(t))
+        attach_submit(t);
+}
+
+/* Who hung up meanwhile costs no derivation, and stays counted. */
 static void penalty_over(struct timer *timer)
 {
-    attach_submit(CONTAINER_OF(timer, struct attach, timer));
+    struct attach *t = CONTAINER_OF(timer, struct attach, timer);
+
+    t->delayed = false;
+    ndelayed--;
+    if (rpc_req_cancelled(t->q) && !t->followers)
+        attach_fail(t, E_CANCELED);
+    else
+        attach_begin(t);
 }
 
 static struct attach *attach_new(struct rpc_req *q, const void *id)
@@ -462,26 +554,43 @@ static struct attach *attach_new(struct rpc_req *q, const void *id)
     return t;
 }
 
-/* Whoever logged in already with these very bytes, while the mailbox stays open, costs no derivation. */
-static bool attach_cached(struct attach *t)
+/* Several connections of one client log in side by side: what one of them learns is true of all. Neither a guess
+ * more, nor a derivation. */
+static bool attach_follow(struct attach *t)
 {
-    struct actor *a = t->actor;
-
-    if (a->state != ACTOR_OPEN || a->shut)
-        return false;
-    for (size_t i = 0; i < a->nverifiers; i++)
-        if (pwcache_match(store.boot_key, a->id, &t->password, a->verifiers[i].mac)) {
-            attach_finish(t, a->verifiers[i].slot);
+    pwcache_make(store.boot_key, t->actor->id, &t->password, t->mac);
+    for (struct attach *l = t->actor->trying; l; l = l->trying_next)
+        if (sodium_memcmp(l->mac, t->mac, sizeof t->mac) == 0 && strcmp(l->m->network, t->m->network) == 0) {
+            t->next = l->followers;
+            l->followers = t;
+            t->follows = true;
+            nfollowing++;
             return true;
         }
+    t->trying_next = t->actor->trying;
+    t->actor->trying = t;
     return false;
+}
+
+static void attach_penalize(struct attach *t)
+{
+    int64_t wait = penalty_take(store.penalties, str_from(t->m->network), t->actor->id, clock_mono_ms());
+
+    if (wait == 0) {
+        attach_begin(t);
+    } else if (wait < 0 || ndelayed >= DELAYED_MAX || timer_init(&t->timer, store.loop, penalty_over) < 0) {
+        attach_fail(t, E_UNAVAIL); /* what was taken stays counted: he comes too often */
+    } else {
+        t->delayed = true;
+        ndelayed++;
+        timer_set(&t->timer, wait);
+    }
 }
 
 int op_attach(struct rpc_req *q, struct str body)
 {
     Store__AttachRequest *m = RPC_UNPACK(rpc_req_arena(q), body, store__attach_request);
     struct attach *t;
-    int64_t wait;
     int r;
 
     if (!m || m->mailbox_id.len != MAILBOX_ID_LEN)
@@ -495,22 +604,14 @@ int op_attach(struct rpc_req *q, struct str body)
     explicit_bzero(m->password.data, m->password.len);
     request_begin();
     if (r < 0) { /* garbage in the shape of a generated one dies at its checksum */
-        penalty_note(store.penalties, str_from(m->network), t->actor->id, clock_mono_ms(), false);
+        penalty_bad(store.penalties, str_from(m->network), t->actor->id, clock_mono_ms());
         attach_fail(t, r == E_LIMIT ? E_AUTH : r);
         return 0;
     }
-    if (attach_cached(t))
-        return 0;
-    wait = penalty_ms(store.penalties, str_from(m->network), t->actor->id, clock_mono_ms());
-    if (wait == 0) {
-        attach_submit(t);
-    } else if (delayed >= DELAYED_MAX || timer_init(&t->timer, store.loop, penalty_over) < 0) {
+    if (nfollowing >= FOLLOWING_MAX)
         attach_fail(t, E_UNAVAIL);
-    } else {
-        t->timed = true;
-        delayed++;
-        timer_set(&t->timer, wait);
-    }
+    else if (!attach_follow(t))
+        attach_penalize(t);
     return 0;
 }
 

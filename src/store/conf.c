@@ -29,6 +29,8 @@ const struct conf_item store_conf_items[STORE_CONF_ITEMS] = {
         "How long a session may go on after the store was restarted without a new login."),
     ROW("store.open_mailboxes", mailboxes_open, 16, 1000000, 20000, "mailboxes",
         "Mailboxes attached at the same time; beyond, logins are told to come later."),
+    ROW("store.connections_per_alias", alias_connections, 1, 1000000, 60, "connections",
+        "Sessions of one alias at once, IMAP and POP3 together; one more is told so at its login."),
     ROW("store.note_interval", note_ms, 1000, 3600000, 60000, "ms",
         "So often it is noted, outside of the mailboxes, how far each is: an older file that comes back is an alarm."),
     ROW("store.check_interval", check_days, 0, 3650, 7, "days",

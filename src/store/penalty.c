@@ -1,6 +1,9 @@
 /* src/store/penalty.c: a bad login makes the next one from the same network to the same mailbox wait,
  * longer each time, before any derivation. Two small tables that forget what was longest unused in
- * its row: a flood from many networks pushes out other floods, and costs no memory. */
+ * its row: a flood from many networks pushes out other floods, and costs no memory.
+ *
+ * A login counts as failed from when it is let in until it is known better: who opens a thousand connections
+ * and guesses on all of them at once waits in one row, not a thousand times beside himself. */
 #include "src/store/store.h"
 #include "lib/base/rand.h"
 
@@ -10,8 +13,9 @@
 #define WAIT_MAX_MS 15000
 #define OWNER_MAX_MS \
     500 /* where its owner logged in from lately: one of his devices has an old password, or a neighbour guesses */
-#define FORGET_MS (15 * 60 * 1000)
-#define KNOWN_MS  (24 * 60 * 60 * (int64_t)1000)
+#define QUEUE_MAX_MS 20000 /* who would wait longer is told to come later: clients give up after 30 s */
+#define FORGET_MS    (15 * 60 * 1000)
+#define KNOWN_MS     (24 * 60 * 60 * (int64_t)1000)
 
 struct entry {
     uint64_t tag; /* 0: free */
@@ -65,38 +69,63 @@ static struct entry *entry_of(struct entry t[ROWS][WAYS], uint64_t tag, bool mak
     return oldest;
 }
 
-int64_t penalty_ms(const struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN],
-                   int64_t now_ms)
+static int64_t wait_after(uint32_t fails)
 {
-    struct penalties *t = (struct penalties *)(uintptr_t)p;
-    uint64_t tag = tag_of(p, network, id);
-    const struct entry *e = entry_of(t->bad, tag, false), *good;
-    int64_t wait;
+    int64_t wait = fails == 0 ? 0 : fails > 6 ? WAIT_MAX_MS : (int64_t)FIRST_MS << (fails - 1);
 
-    if (!e || !e->fails || now_ms - e->at_ms > FORGET_MS)
-        return 0;
-    wait = e->fails > 6 ? WAIT_MAX_MS : (int64_t)FIRST_MS << (e->fails - 1);
-    if (wait > WAIT_MAX_MS)
-        wait = WAIT_MAX_MS;
-    good = entry_of(t->good, tag, false);
-    if (good && now_ms - good->at_ms < KNOWN_MS && wait > OWNER_MAX_MS)
-        wait = OWNER_MAX_MS;
-    return e->at_ms + wait > now_ms ? e->at_ms + wait - now_ms : 0;
+    return wait < WAIT_MAX_MS ? wait : WAIT_MAX_MS;
 }
 
-void penalty_note(struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms,
-                  bool good)
+static bool forgotten(const struct entry *e, int64_t now_ms)
 {
-    struct entry *e = entry_of(p->bad, tag_of(p, network, id), !good);
+    return now_ms - e->at_ms > FORGET_MS;
+}
 
-    if (e) {
-        e->fails = good ? 0 : now_ms - e->at_ms > FORGET_MS ? 1 : e->fails + 1;
-        e->at_ms = now_ms;
-    }
-    if (good) {
-        entry_of(p->good, tag_of(p, network, NULL), true)->at_ms = now_ms;
-        entry_of(p->good, tag_of(p, network, id), true)->at_ms = now_ms;
-    }
+int64_t penalty_take(struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN],
+                     int64_t now_ms)
+{
+    uint64_t tag = tag_of(p, network, id);
+    struct entry *e = entry_of(p->bad, tag, true);
+    const struct entry *good = entry_of(p->good, tag, false);
+    int64_t at = now_ms;
+
+    if (forgotten(e, now_ms))
+        *e = (struct entry){ .tag = tag };
+    if (e->fails && e->at_ms + wait_after(e->fails) > now_ms)
+        at = e->at_ms + wait_after(e->fails);
+    if (good && now_ms - good->at_ms < KNOWN_MS && at > now_ms + OWNER_MAX_MS)
+        at = now_ms + OWNER_MAX_MS;
+    if (at - now_ms > QUEUE_MAX_MS)
+        return E_LIMIT;
+    e->fails++;
+    e->at_ms = at > e->at_ms ? at : e->at_ms;
+    return at - now_ms;
+}
+
+void penalty_back(struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN])
+{
+    struct entry *e = entry_of(p->bad, tag_of(p, network, id), false);
+
+    if (e && e->fails)
+        e->fails--;
+}
+
+void penalty_bad(struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms)
+{
+    struct entry *e = entry_of(p->bad, tag_of(p, network, id), true);
+
+    e->fails = forgotten(e, now_ms) ? 1 : e->fails + 1;
+    e->at_ms = now_ms > e->at_ms ? now_ms : e->at_ms;
+}
+
+void penalty_good(struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms)
+{
+    struct entry *e = entry_of(p->bad, tag_of(p, network, id), false);
+
+    if (e)
+        *e = (struct entry){ 0 };
+    entry_of(p->good, tag_of(p, network, NULL), true)->at_ms = now_ms;
+    entry_of(p->good, tag_of(p, network, id), true)->at_ms = now_ms;
 }
 
 bool penalty_known(const struct penalties *p, struct str network, int64_t now_ms)

@@ -29,6 +29,7 @@ struct session *session_new(struct actor *a, struct rpc_peer *p, uint16_t slot, 
     if (s->next)
         s->next->prev = &s->next;
     a->sessions = s;
+    a->nsessions++;
     s->peer_next = owner->sessions;
     s->peer_prev = &owner->sessions;
     if (s->peer_next)
@@ -64,6 +65,7 @@ void session_end(struct session *s)
     if (s->peer_next)
         s->peer_next->peer_prev = s->peer_prev;
     store.nsessions--;
+    a->nsessions--;
     if (a->maildrop == s)
         a->maildrop = NULL;
     free(s);

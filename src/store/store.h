@@ -151,7 +151,9 @@ struct actor {
     struct work_lane *lane, *readers[READERS];
     size_t reading; /* jobs on the readers' lanes */
     struct session *sessions;
+    size_t nsessions;
     struct session *maildrop; /* the POP3 session that has INBOX for itself; NULL: none */
+    struct attach *trying;    /* logins with a password that is being tried, or will be */
     struct attach *waiting;   /* logins that succeeded, until the mailbox is open */
     struct verifier verifiers[KEYFILE_SLOTS_MAX];
     size_t nverifiers;
@@ -397,11 +399,16 @@ void store_stop_when_idle(void);
 
 struct penalties *penalties_new(void);
 void penalties_free(struct penalties **p);
-/* Milliseconds that a login from `network` to this mailbox has to wait first. */
-int64_t penalty_ms(const struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN],
-                   int64_t now_ms);
-void penalty_note(struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms,
-                  bool good);
+/* A login from `network` to this mailbox wants to be tried: milliseconds that it has to wait first. It counts as a
+ * bad one from now on, until penalty_good or penalty_back. E_LIMIT: too many wait already; it is not counted. */
+int64_t penalty_take(struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN],
+                     int64_t now_ms);
+/* It was not tried after all. */
+void penalty_back(struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN]);
+/* One that was not taken, and need not be tried to know that it is bad. */
+void penalty_bad(struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms);
+/* It was right: whatever was counted is forgotten. */
+void penalty_good(struct penalties *p, struct str network, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms);
 /* Has anybody logged in from there lately? */
 bool penalty_known(const struct penalties *p, struct str network, int64_t now_ms);
 #endif

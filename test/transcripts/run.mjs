@@ -17,7 +17,8 @@
 //   limit SIZE      what the mailbox may hold
 //   others N        so many more aliases: $OTHER1, $OTHER2…
 //   whole           also under --bytes the lines go in one piece: what is tested is that they do
-// C: and S: are client 1; C*100: and S*100: stand for a hundred of them, \# for their number. What follows S: are the
+// C: and S: are client 1; C*100: and S*100: stand for a hundred of them, \# for their number;
+// C1..60: and S1..60: for sixty clients, one after the other. What follows S: are the
 // lines, in order, separated by " | " or on S: lines of their own. A tagged line and a numbered reply match
 // by their beginning, others whole; "…" inside a line matches anything, "…" alone any number of lines;
 // $name captures a word the first time and must equal it later. Lines that are not matched are an error.
@@ -68,16 +69,17 @@ function parse(text) {
   const steps = [];
   text.split('\n').forEach((raw, i) => {
     if (!raw.trim() || raw.startsWith('#')) return;
-    const pieces = raw.split(/(?:^|\s{2,})(?=[CS]\d*(?:\*\d+)?: ?)/).filter((p) => p.trim());
+    const pieces = raw.split(/(?:^|\s{2,})(?=[CS]\d*(?:\.\.\d+)?(?:\*\d+)?: ?)/).filter((p) => p.trim());
     for (const p of pieces) {
-      const m = /^([CS])(\d*)(?:\*(\d+))?: ?(.*)$/.exec(p.trimStart());
+      const m = /^([CS])(\d*)(?:\.\.(\d+))?(?:\*(\d+))?: ?(.*)$/.exec(p.trimStart());
       if (!m) throw new Error(`line ${i + 1}: not a C: or S: line`);
       const client = Number(m[2] || 1);
-      for (let n = 1; n <= Number(m[3] ?? 1); n++) {
-        const text = m[4].replace(/\\#/g, n);
-        if (m[1] === 'C') steps.push({ kind: 'C', client, text, line: i + 1 });
-        else for (const t of text.split(' | ')) steps.push({ kind: 'S', client, text: t.trim(), line: i + 1 });
-      }
+      for (let who = client; who <= Number(m[3] ?? client); who++)
+        for (let n = 1; n <= Number(m[4] ?? 1); n++) {
+          const text = m[5].replace(/\\#/g, n);
+          if (m[1] === 'C') steps.push({ kind: 'C', client: who, text, line: i + 1 });
+          else for (const t of text.split(' | ')) steps.push({ kind: 'S', client: who, text: t.trim(), line: i + 1 });
+        }
     }
   });
   return steps;
