@@ -8,7 +8,7 @@ static const struct {
     const char *name;
 } types[] = {
     { DNS_A, "A" },     { DNS_AAAA, "AAAA" },   { DNS_MX, "MX" },   { DNS_TXT, "TXT" },
-    { DNS_PTR, "PTR" }, { DNS_CNAME, "CNAME" }, { DNS_NS, "NS" },   { DNS_SOA, "SOA" },
+    { DNS_PTR, "PTR" }, { DNS_CNAME, "CNAME" }, { DNS_NS, "NS" },   
     { DNS_SRV, "SRV" }, { DNS_TLSA, "TLSA" },   { DNS_CAA, "CAA" },
 };
 

@@ -2,6 +2,7 @@
 #include "lib/base/errors.h"
 #include <idn2.h>
 #include <netinet/in.h>
+#include <sodium.h>
 
 #define LABEL_MAX 63u
 
@@ -157,6 +158,17 @@ int dns_name_text(const struct dns_name *n, struct arena *a, struct str *out)
 bool dns_name_eq(const struct dns_name *a, const struct dns_name *b)
 {
     return a->n == b->n && memcmp(a->wire, b->wire, a->n) == 0;
+}
+
+uint64_t dns_name_hash(const struct dns_name *n, uint16_t type, const uint8_t key[DNS_HASH_KEY])
+{
+    uint8_t in[DNS_WIRE_MAX + 2] = { (uint8_t)(type >> 8), (uint8_t)type }, h[crypto_shorthash_BYTES];
+    uint64_t v;
+
+    memcpy(in + 2, n->wire, n->n);
+    crypto_shorthash(h, in, n->n + 2u, key);
+    memcpy(&v, h, sizeof v);
+    return v;
 }
 
 bool dns_is_host(struct str s)

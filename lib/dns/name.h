@@ -22,6 +22,9 @@ MUST_CHECK int dns_name_print(const struct dns_name *n, struct buf *out);
 /* In the arena; E_NOMEM. */
 MUST_CHECK int dns_name_text(const struct dns_name *n, struct arena *a, struct str *out);
 bool dns_name_eq(const struct dns_name *a, const struct dns_name *b);
+/* For tables whose names strangers choose: SipHash under a random key. */
+#define DNS_HASH_KEY 16u
+uint64_t dns_name_hash(const struct dns_name *n, uint16_t type, const uint8_t key[DNS_HASH_KEY]);
 
 /* Letters, digits, hyphens and dots, as RFC 1123 2.1 wants a host's name: what may stand in a header or in
  * a command to another server. */
