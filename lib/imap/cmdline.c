@@ -65,6 +65,7 @@ static void skip_literal(struct cmdline *c, uint64_t n)
 void cmdline_stream_done(struct cmdline *c)
 {
     c->rest_at = c->text.n;
+    c->line_n = 0;
     c->state = CMDLINE_ST_LINE;
 }
 
@@ -117,18 +118,42 @@ struct str cmdline_tag(const struct cmdline *c)
     return str_of(c->text.p, n);
 }
 
-/* Is the literal whose head begins at `at` the message of an APPEND? It is, unless it stands where
- * the mailbox name belongs: "tag APPEND {5}". */
+/* What stands between the command's name and its mailbox: "", or for REPLACE the message's number and a
+ * space. False: none of the commands that bring messages. */
+static bool brings_messages(struct str *rest)
+{
+    ptrdiff_t sp;
+
+    if (str_istarts(*rest, STR("APPEND "))) {
+        *rest = str_skip(*rest, 7);
+        return true;
+    }
+    if (str_istarts(*rest, STR("UID ")))
+        *rest = str_skip(*rest, 4);
+    if (!str_istarts(*rest, STR("REPLACE ")))
+        return false;
+    *rest = str_skip(*rest, 8);
+    sp = str_chr(*rest, ' ');
+    *rest = str_skip(*rest, sp < 0 ? 0 : (size_t)sp + 1);
+    return sp > 0;
+}
+
+/* Is the literal whose head begins at `at` a message, or a piece of one? It is, unless it stands where
+ * the mailbox name belongs, "tag APPEND {5}", or a URL of CATENATE (RFC 4469). */
 static bool is_message_literal(const struct cmdline *c, size_t at)
 {
-    struct str rest = buf_str(&c->text);
-    struct str head = STR("APPEND ");
+    struct str text = buf_str(&c->text), rest = text, before = str_slice(text, 0, at);
     ptrdiff_t sp = str_chr(rest, ' ');
 
     if (sp < 0)
         return false;
     rest = str_skip(rest, (size_t)sp + 1);
-    return str_istarts(rest, head) && at > (size_t)sp + 1 + head.n;
+    if (!brings_messages(&rest) || at <= (size_t)(rest.p - text.p))
+        return false;
+    if (before.n < 5 || !str_ieq_z(str_skip(before, before.n - 4), "URL ") ||
+        (before.p[before.n - 5] != ' ' && before.p[before.n - 5] != '('))
+        return true;
+    return str_ifind(rest, STR("CATENATE (")) < 0; /* a mailbox may be called URL */
 }
 
 /* The command is wrong: tell once, swallow the rest of it. */

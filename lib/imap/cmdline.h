@@ -2,10 +2,10 @@
  *
  * From bytes of a client to whole commands (RFC 9051 2.2.1, 4.3). Takes any slice of input and keeps
  * a command with its literals in one piece, as it was sent and without the last CRLF, so that
- * lib/imap/args.h can walk over it. It says when "+ " must be sent, and stops at the message literal
- * of APPEND, whose bytes the role streams and nobody collects.
+ * lib/imap/args.h can walk over it. It says when "+ " must be sent, and stops at the message literals
+ * of APPEND and REPLACE, whose bytes the role streams and nobody collects.
  *
- * It knows lines, literals and limits; no command but APPEND, no connection. Memory is `text` alone,
+ * It knows lines, literals and limits; no command but APPEND and REPLACE, no connection. Memory is `text` alone,
  * bounded by the limits: what limits ask for is decided before anything is allocated.
  *
  * A command that breaks a rule is an error once; its remaining bytes (to the end of its line, with
@@ -17,7 +17,7 @@
 #include "lib/base/errors.h"
 
 struct cmdline_limits {
-    size_t line_max;    /* bytes of a command outside of its literals */
+    size_t line_max;    /* bytes of a command outside of its literals; anew behind each streamed one */
     size_t literal_max; /* of one collected literal */
     size_t total_max;   /* of a command, literals included */
 };
@@ -39,7 +39,7 @@ enum cmdline_event {
     CMDLINE_MORE,     /* everything was used; feed more */
     CMDLINE_CONTINUE, /* send "+ ", then feed on */
     CMDLINE_COMMAND,  /* `text` is a whole command; cmdline_next() when done with it */
-    CMDLINE_STREAM,   /* `text` ends in the head of APPEND's message literal; see below */
+    CMDLINE_STREAM,   /* `text` ends in the head of a message literal; see below */
     CMDLINE_LINE,     /* `text` is the line that cmdline_expect_line() asked for */
 };
 
@@ -84,7 +84,7 @@ void cmdline_expect_line(struct cmdline *c);
 
 /* After CMDLINE_STREAM one of these: the role has taken literal.n bytes itself (after sending "+ "
  * when literal.sync) and what follows is read on: the next event is CMDLINE_COMMAND, or _STREAM for
- * MULTIAPPEND (RFC 3502). */
+ * MULTIAPPEND (RFC 3502) and CATENATE (RFC 4469). */
 void cmdline_stream_done(struct cmdline *c);
 /* Or: the command has been answered with NO or BAD and the literal is not wanted. Up to `most` bytes of it
  * are swallowed; when it is larger, `must_close` is set. */

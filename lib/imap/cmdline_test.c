@@ -122,6 +122,39 @@ static void test_stream(void **state)
     CHECK(str_eq_z(buf_str(&out), "C<b NOOP>S(3)C<d NOOP>"));
 }
 
+/* RFC 4469, RFC 8508: which literals are messages, and which belong to the command. */
+static void test_which_stream(void **state UNUSED)
+{
+    static const struct {
+        const char *in;
+        int event;
+    } some[] = {
+        { "a APPEND {3}\r\n", CMDLINE_CONTINUE },
+        { "a APPEND x {3}\r\n", CMDLINE_STREAM },
+        { "a APPEND URL {3}\r\n", CMDLINE_STREAM },
+        { "a append x CATENATE (TEXT {3}\r\n", CMDLINE_STREAM },
+        { "a APPEND x CATENATE (URL {3}\r\n", CMDLINE_CONTINUE },
+        { "a APPEND x catenate (URL y url {3}\r\n", CMDLINE_CONTINUE },
+        { "a APPEND x CATENATE (CURL {3}\r\n", CMDLINE_STREAM },
+        { "a REPLACE 4 {3}\r\n", CMDLINE_CONTINUE },
+        { "a REPLACE {3}\r\n", CMDLINE_CONTINUE },
+        { "a replace 4 x {3}\r\n", CMDLINE_STREAM },
+        { "a UID REPLACE 4 x (\\Seen) {3}\r\n", CMDLINE_STREAM },
+        { "a UID APPEND x {3}\r\n", CMDLINE_CONTINUE },
+        { "a UID SEARCH x {3}\r\n", CMDLINE_CONTINUE },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(some); i++) {
+        CLEANUP(cmdline_release) struct cmdline c;
+        size_t used;
+
+        check_case = some[i].in;
+        cmdline_init(&c, &small);
+        CHECK(cmdline_feed(&c, str_from(some[i].in), &used) == some[i].event);
+    }
+    check_case = "";
+}
+
 static void test_raw_line(void **state)
 {
     CLEANUP(cmdline_release) struct cmdline c;
@@ -188,9 +221,9 @@ static void test_swallowing_ends(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cmdline),         cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_raw_line),        cmocka_unit_test(test_tag_and_close),
-        cmocka_unit_test(test_swallowing_ends),
+        cmocka_unit_test(test_cmdline),       cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_which_stream),  cmocka_unit_test(test_raw_line),
+        cmocka_unit_test(test_tag_and_close), cmocka_unit_test(test_swallowing_ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,7 +114,7 @@ static int section_part(struct args *a, struct fetch_section *s)
             break;
         if ((r = args_char(a, '.', "a section")) < 0)
             return r;
-        if (args_peek(a) == ']')
+        if (args_peek(a) == ']' || args_peek(a) < 0)
             return args_fail(a, "a section");
     }
     if (!(copy = ARENA_ARRAY(a->arena, n, uint32_t)))
@@ -149,6 +149,17 @@ static int section(struct args *a, bool parts_only, struct fetch_section *s)
     if (args_peek(a) != ']' && !parts_only && (r = section_text(a, s)) < 0)
         return r;
     return args_char(a, ']', "the end of the section");
+}
+
+int fetch_section_parse(struct args *a, struct fetch_section *out)
+{
+    struct fetch_section s = { .text = FETCH_TEXT_ALL };
+    int r = section_part(a, &s);
+
+    if (r < 0 || (args_peek(a) >= 0 && (r = section_text(a, &s)) < 0) || (r = args_end(a)) < 0)
+        return r;
+    *out = s;
+    return 0;
 }
 
 static int partial(struct args *a, struct fetch_item *item)

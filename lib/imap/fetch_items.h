@@ -71,6 +71,8 @@ struct fetch_items {
 /* A macro, one item or a list, and fetch modifiers, to the end of the command. Items named twice are
  * kept once. E_SYNTAX, E_LIMIT, E_NOMEM. */
 MUST_CHECK int fetch_items_parse(struct args *a, struct fetch_items *out);
+/* A section without its brackets ("1.2.MIME"), to the end: for URLs (RFC 5092). E_SYNTAX, E_LIMIT, E_NOMEM. */
+MUST_CHECK int fetch_section_parse(struct args *a, struct fetch_section *out);
 /* The name of an item in the response: "BODY[1.HEADER.FIELDS (Subject)]<0>" (RFC 9051 7.5.2: the
  * origin octet, no length). */
 void fetch_item_name(struct resp *w, const struct fetch_item *item);

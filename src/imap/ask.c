@@ -6,6 +6,7 @@ static void ask_over(struct imap_ask *a)
 {
     a->call = NULL;
     a->owed = 0;
+    a->hold = false;
     timer_clear(&a->timer);
 }
 
@@ -42,17 +43,23 @@ static bool can_ask(const struct imap_conn *c, uint32_t op)
     return op == STORE__OP__ATTACH || (c->session.is_held && !c->held);
 }
 
-int imap_ask_store(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body, bool changes,
-                   imap_done_fn *done)
+int imap_ask_store_for(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body, bool changes,
+                       int64_t deadline_ms, imap_done_fn *done)
 {
     struct rpc_ask what = { .op = op,
                             .body = body,
-                            .deadline_ms = IMAP_ASK_MS,
+                            .deadline_ms = deadline_ms,
                             .changes = changes,
                             .done = answered,
                             .ctx = &c->ask };
 
     return can_ask(c, op) ? ask(&c->ask, c, c->srv->store, &what, done) : E_UNAVAIL;
+}
+
+int imap_ask_store(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body, bool changes,
+                   imap_done_fn *done)
+{
+    return imap_ask_store_for(c, op, body, changes, IMAP_ASK_MS, done);
 }
 
 static void got_data(void *ctx, struct str data)

@@ -1,31 +1,22 @@
-/* src/imap/cmd_append.c: APPEND (RFC 9051 6.3.12), begin / data / commit.
+/* src/imap/cmd_append.c: APPEND (RFC 9051 6.3.12) with MULTIAPPEND (RFC 3502) and CATENATE (RFC 4469), and
+ * REPLACE (RFC 8508): begin / data / commit.
  *
- * The message is never held here: its bytes go on to the store's staging area as they come, no faster
- * than the store takes them. When the line behind it is complete too, one request commits it. */
-#include "src/imap/imap.h"
-#include "lib/base/clock.h"
-#include "lib/imap/flags.h"
+ * A message is never held here: its bytes go on to the store's staging area as they come, no faster
+ * than the store takes them. When the last line is complete one request commits all of them, or none.
+ *
+ * The command comes in segments: its text up to the head of a literal, the literal's bytes, the text behind
+ * them… append_go walks through a segment event by event and stops where it must wait: for a literal's
+ * bytes, for what a URL names, for the store. While it does no byte is read from the client. */
+#include "src/imap/append.h"
 
 #define UPLOAD_MS 7200000 /* a slow client; silence is the connection's idle limit */
-
-struct append {
-    struct imap_conn *c;
-    struct str to;
-    struct imap_flags flags;
-    int64_t date_ms;
-    bool has_date, nul, staged, line_done;
-    struct literal literal;
-    uint64_t left;
-    struct rpc_call *call; /* STAGE */
-    int status;            /* of STAGE, when `staged` */
-    char staging[16];
-};
+#define COMMIT_MS 300000  /* of several: each is parsed, and all of them are one transaction */
 
 static void nothing(void *ctx UNUSED, int status UNUSED, struct str body UNUSED)
 {
 }
 
-static void unstage(struct append *p)
+static void unstage(struct imap_conn *c, struct append_message *g)
 {
     Store__UnstageRequest m = STORE__UNSTAGE_REQUEST__INIT;
     struct rpc_ask what = { .op = STORE__OP__UNSTAGE,
@@ -34,8 +25,8 @@ static void unstage(struct append *p)
                             .deadline_ms = IMAP_ASK_MS,
                             .done = nothing };
 
-    m.staging = str_pb(str_of(p->staging, sizeof p->staging));
-    if (!rpc_link_ask(p->c->srv->store, &what))
+    m.staging = str_pb(str_of(g->staging, sizeof g->staging));
+    if (!rpc_link_ask(c->srv->store, &what))
         return; /* the store forgets it when it needs the room */
 }
 
@@ -43,22 +34,59 @@ static void append_release(struct imap_conn *c)
 {
     struct append *p = c->append;
 
+    catenate_release(p);
     if (p->call)
         rpc_call_cancel(p->call);
-    else if (p->staged && p->status == 0)
-        unstage(p);
+    for (struct append_message *g = p->first; g && !p->committed; g = g->next)
+        if (g->named)
+            unstage(c, g);
     free(p);
     c->append = NULL;
 }
 
+/* ---- the end ---- */
+
+void append_fail(struct append *p, int status)
+{
+    if (p->segment)
+        p->c->args = p->rest; /* for the BAD that says where */
+    if (status == E_RANGE)
+        imap_no(p->c, "TRYCREATE", "There is no such mailbox");
+    else
+        imap_fail_status(p->c, status == E_CLOSED ? E_UNAVAIL : status);
+}
+
+/* Of a client that never sees a UID vanish twice: ours went with the commit. */
+static int replaced(struct append *p, const Store__AppendResponse *m)
+{
+    struct imap_conn *c = p->c;
+    uint32_t gone[2] = { p->replaces, p->replaces };
+    char modseq[48];
+    int r;
+
+    /* RFC 8508 4.3: before the EXPUNGE, not in the tagged reply */
+    resp_printf(&c->w, "* OK [APPENDUID %u %u] Replacement message ready\r\n", m->uidvalidity, m->uid);
+    if ((r = imap_vanish(c, gone, 2)) < 0)
+        return r;
+    c->view->stale = true;
+    snprintf(modseq, sizeof modseq, "HIGHESTMODSEQ %llu", (unsigned long long)m->replaced_modseq);
+    return imap_ok_code(c, c->qresync ? modseq : NULL, "Replaced"); /* RFC 8508 4.5 */
+}
+
 static void committed(struct imap_conn *c, int status, struct str body)
 {
+    struct append *p = c->append;
     Store__AppendResponse *m = NULL;
-    char code[64];
+    char code[80];
 
-    c->append->status = E_GONE; /* whatever the answer: nothing is left to unstage */
+    p->committed = true; /* whatever the answer: nothing is left to unstage */
     if (status == E_NOTFOUND) {
         imap_no(c, "TRYCREATE", "There is no such mailbox");
+        return;
+    }
+    if (status == E_RANGE) {
+        c->view->stale = true;
+        imap_no(c, "EXPUNGEISSUED", "The message is not there any more"); /* RFC 5530 3 */
         return;
     }
     if (status == 0 && !(m = RPC_UNPACK(&c->arena, body, store__append_response)))
@@ -69,49 +97,81 @@ static void committed(struct imap_conn *c, int status, struct str body)
     }
     if (c->view && c->view->folder_id == m->folder_id)
         c->view->stale = true;
-    snprintf(code, sizeof code, "APPENDUID %u %u", m->uidvalidity, m->uid);
+    if (p->replace) {
+        if ((status = replaced(p, m)) < 0)
+            imap_fail_status(c, status);
+        return;
+    }
+    if (p->n == 1)
+        snprintf(code, sizeof code, "APPENDUID %u %u", m->uidvalidity, m->uid);
+    else /* RFC 3502: as many as there were messages */
+        snprintf(code, sizeof code, "APPENDUID %u %u:%u", m->uidvalidity, m->uid,
+                 m->uid + (uint32_t)p->n - 1);
     imap_ok_code(c, code, "Kept");
 }
 
-static int commit(struct imap_conn *c, struct append *p)
+static int keywords_of(struct arena *a, const struct imap_flags *f, size_t *n_out, char ***out)
 {
-    Store__AppendRequest m = STORE__APPEND_REQUEST__INIT;
-    char **keywords = ARENA_ARRAY(&c->arena, p->flags.nkeywords, char *);
+    char **v = ARENA_ARRAY(a, f->nkeywords, char *);
 
-    if (!keywords)
+    if (!v)
         return E_NOMEM;
-    for (size_t i = 0; i < p->flags.nkeywords; i++)
-        if (!(keywords[i] = arena_dupz(&c->arena, p->flags.keywords[i])))
+    for (size_t i = 0; i < f->nkeywords; i++)
+        if (!(v[i] = arena_dupz(a, f->keywords[i])))
             return E_NOMEM;
-    m.session = imap_session(c);
-    m.staging = str_pb(str_of(p->staging, sizeof p->staging));
-    m.to = str_pb(p->to);
-    m.flags = p->flags.system;
-    m.n_keywords = p->flags.nkeywords;
-    m.keywords = keywords;
-    m.has_date = p->has_date;
-    m.internal_date_ms = p->date_ms;
-    return imap_ask_store(c, STORE__OP__APPEND, &m.base, true, committed);
+    *n_out = f->nkeywords;
+    *out = v;
+    return 0;
 }
 
-/* Both halves are there: the bytes are staged, and the client's line is complete. */
-static void both(struct imap_conn *c)
+/* Those behind the first. */
+static int commit_more(struct append *p, Store__AppendRequest *m)
 {
-    struct append *p = c->append;
-    int r;
+    struct arena *a = &p->c->arena;
+    Store__AppendRequest__Message *v = ARENA_ARRAY(a, p->n, Store__AppendRequest__Message);
+    int r = 0;
 
-    if (!p->staged || !p->line_done)
-        return;
-    if (p->nul) { /* RFC 9051 4.3: a literal has no NUL; literal8 may */
-        imap_no(c, "CANNOT", "The message has a NUL byte: send it as literal8, ~{n}");
-        return;
+    m->more = ARENA_ARRAY(a, p->n, Store__AppendRequest__Message *);
+    if (!v || !m->more)
+        return E_NOMEM;
+    for (struct append_message *g = p->first->next; g && r == 0; g = g->next) {
+        Store__AppendRequest__Message *one = m->more[m->n_more] = &v[m->n_more];
+
+        store__append_request__message__init(one);
+        one->staging = str_pb(str_of(g->staging, sizeof g->staging));
+        one->flags = g->flags.system;
+        one->has_date = g->has_date;
+        one->internal_date_ms = g->date_ms;
+        r = keywords_of(a, &g->flags, &one->n_keywords, &one->keywords);
+        m->n_more++;
     }
-    r = p->status;
-    if (r == 0)
-        r = commit(c, p);
-    if (r < 0)
-        imap_fail_status(c, r == E_CLOSED || r == E_LIMIT ? E_UNAVAIL : r);
+    return r;
 }
+
+static int commit(struct append *p)
+{
+    struct imap_conn *c = p->c;
+    struct append_message *g = p->first;
+    Store__AppendRequest m = STORE__APPEND_REQUEST__INIT;
+    int r = keywords_of(&c->arena, &g->flags, &m.n_keywords, &m.keywords);
+
+    if (r < 0 || (r = commit_more(p, &m)) < 0)
+        return r;
+    m.session = imap_session(c);
+    m.staging = str_pb(str_of(g->staging, sizeof g->staging));
+    m.to = str_pb(p->to);
+    m.flags = g->flags.system;
+    m.has_date = g->has_date;
+    m.internal_date_ms = g->date_ms;
+    if (p->replace) {
+        m.replaces_folder_id = c->view->folder_id;
+        m.replaces_uid = p->replaces;
+    }
+    return imap_ask_store_for(c, STORE__OP__APPEND, &m.base, true, p->n > 1 ? COMMIT_MS : IMAP_ASK_MS,
+                              committed);
+}
+
+/* ---- one message's bytes ---- */
 
 static void staged(void *ctx, int status, struct str body)
 {
@@ -121,20 +181,21 @@ static void staged(void *ctx, int status, struct str body)
     Store__StageResponse *m;
 
     p->call = NULL;
-    p->staged = true;
     if (status == 0) {
         m = RPC_UNPACK(&a, body, store__stage_response);
-        status = m && m->staging.len == sizeof p->staging ? 0 : E_CORRUPT;
+        status = m && m->staging.len == sizeof p->last->staging ? 0 : E_CORRUPT;
         if (status == 0)
-            memcpy(p->staging, m->staging.data, sizeof p->staging);
-        if (status == 0 && m->bytes != p->literal.n)
+            memcpy(p->last->staging, m->staging.data, sizeof p->last->staging);
+        if (status == 0)
+            p->last->named = true;
+        if (status == 0 && m->bytes != p->last->bytes)
             status = E_BUG;
     }
-    p->status = status;
+    p->status = status == E_LIMIT || status == E_CLOSED ? E_UNAVAIL : status;
     arena_release(&a);
-    both(c);
     if (c->reading == IMAP_RD_APPEND)
         conn_resume(c->io); /* it failed early: the rest is swallowed */
+    append_go(p);
     imap_continue(c);
 }
 
@@ -142,8 +203,66 @@ static void on_room(void *ctx)
 {
     struct append *p = ctx;
 
-    if (p->c->reading == IMAP_RD_APPEND)
+    if (p->catenate)
+        catenate_room(p);
+    else if (p->c->reading == IMAP_RD_APPEND)
         conn_resume(p->c->io);
+}
+
+static int stage(struct append *p, uint64_t expected)
+{
+    struct imap_conn *c = p->c;
+    Store__StageRequest m = STORE__STAGE_REQUEST__INIT;
+    struct rpc_ask what = { .op = STORE__OP__STAGE,
+                            .body = &m.base,
+                            .deadline_ms = UPLOAD_MS,
+                            .upload = true,
+                            .done = staged,
+                            .on_room = on_room,
+                            .ctx = p };
+
+    if (!c->session.is_held || c->held)
+        return E_UNAVAIL;
+    m.bytes_max = c->srv->conf.max_message_bytes;
+    m.bytes_expected = expected;
+    m.network = c->network;
+    p->call = rpc_link_ask(c->srv->store, &what);
+    return p->call ? 0 : E_NOMEM;
+}
+
+/* So many more: of this message, and of all. */
+static int count(struct append *p, uint64_t bytes)
+{
+    uint64_t max = p->c->srv->conf.max_message_bytes;
+
+    if (bytes > max || p->last->bytes + bytes > max)
+        return E_TOO_BIG;
+    if (p->n > 1 && p->total + bytes > (max > APPEND_TOTAL_MAX ? max : APPEND_TOTAL_MAX))
+        return E_LIMIT;
+    p->last->bytes += bytes;
+    p->total += bytes;
+    return 0;
+}
+
+static int send_bytes(struct append *p, struct str bytes)
+{
+    if (!p->call)
+        return p->status < 0 ? p->status : E_UNAVAIL;
+    if (rpc_call_send(p->call, bytes) == 0)
+        return 0;
+    rpc_call_cancel(p->call);
+    p->call = NULL;
+    return p->status = E_UNAVAIL;
+}
+
+int append_send(struct append *p, struct str bytes, bool *full_out)
+{
+    int r = count(p, bytes.n);
+
+    if (r < 0 || (r = send_bytes(p, bytes)) < 0)
+        return r;
+    *full_out = rpc_call_room(p->call) == 0;
+    return 0;
 }
 
 size_t imap_append_data(struct imap_conn *c, struct str in)
@@ -161,58 +280,20 @@ size_t imap_append_data(struct imap_conn *c, struct str in)
         n = size_min(n, room);
         if (!p->literal.binary && !p->nul)
             p->nul = memchr(in.p, '\0', n) != NULL;
-        if (rpc_call_send(p->call, str_slice(in, 0, n)) < 0) {
-            rpc_call_cancel(p->call);
-            p->call = NULL;
-            p->staged = true;
+        if (send_bytes(p, str_slice(in, 0, n)) < 0)
             p->status = E_UNAVAIL;
-        }
     }
     p->left -= n;
     if (p->left == 0) {
-        if (p->call) {
-            rpc_call_hurry(p->call, IMAP_ASK_MS);
-            rpc_call_end(p->call);
-        }
         c->reading = IMAP_RD_COMMAND;
         cmdline_stream_done(&c->in);
     }
     return n;
 }
 
-void imap_append_line(struct imap_conn *c, bool another)
-{
-    c->busy = true;
-    if (another) {
-        c->refuse_literal = true;
-        imap_bad(c, "One message at a time: MULTIAPPEND is not offered");
-    } else if (c->in.text.n != c->in.rest_at) {
-        imap_bad(c, "Expected the end of the command behind the message");
-    } else {
-        c->append->line_done = true;
-        both(c);
-    }
-}
+/* ---- the segments ---- */
 
-static int begin(struct imap_conn *c, struct append *p)
-{
-    Store__StageRequest m = STORE__STAGE_REQUEST__INIT;
-    struct rpc_ask what = { .op = STORE__OP__STAGE,
-                            .body = &m.base,
-                            .deadline_ms = UPLOAD_MS,
-                            .upload = true,
-                            .done = staged,
-                            .on_room = on_room,
-                            .ctx = p };
-
-    m.bytes_max = c->srv->conf.max_message_bytes;
-    m.bytes_expected = p->literal.n;
-    m.network = c->network;
-    p->call = rpc_link_ask(c->srv->store, &what);
-    return p->call ? 0 : E_NOMEM;
-}
-
-/* The text moves when the rest of the line is read: what must last goes to the arena. */
+/* The text moves when more of it is read: what must last goes to the arena. */
 static int keep_keywords(struct imap_conn *c, struct imap_flags *f)
 {
     struct str *v = ARENA_ARRAY(&c->arena, f->nkeywords, struct str);
@@ -224,49 +305,171 @@ static int keep_keywords(struct imap_conn *c, struct imap_flags *f)
     return v ? 0 : E_NOMEM;
 }
 
-static int parse(struct args *a, struct append *p)
+static int message_begin(struct append *p, const struct append_event *e)
+{
+    struct append_message *g = ARENA_NEW(&p->c->arena, struct append_message);
+
+    if (!g)
+        return E_NOMEM;
+    *g = (struct append_message){ .flags = e->flags, .has_date = e->has_date, .date_ms = e->date_ms };
+    if (p->last)
+        p->last->next = g;
+    else
+        p->first = g;
+    p->last = g;
+    p->n++;
+    p->ending = false;
+    return keep_keywords(p->c, &g->flags);
+}
+
+/* Now the client sends. */
+static int take_literal(struct append *p, const struct literal *lit)
+{
+    struct imap_conn *c = p->c;
+    bool alone = p->reader.state == APPEND_RD_PLAIN_END;
+    int r;
+
+    if (lit->n == 0 && alone) { /* RFC 3502: "This can be used to cancel the append" */
+        imap_no(c, "CANNOT", "The message is empty");
+        return 0;
+    }
+    if ((r = count(p, lit->n)) < 0 || (!p->call && (r = stage(p, alone ? lit->n : 0)) < 0))
+        return r;
+    p->literal = *lit;
+    p->left = lit->n;
+    p->segment = false;
+    c->literal_waits = false;
+    c->busy = false; /* the bytes must be read */
+    if (lit->sync)
+        imap_plus(c, "Send the message");
+    if (p->left == 0)
+        cmdline_stream_done(&c->in);
+    else
+        c->reading = IMAP_RD_APPEND;
+    conn_resume(c->io);
+    return 0;
+}
+
+static int message_end(struct append *p)
+{
+    if (p->nul) { /* RFC 9051 4.3: a literal has no NUL; literal8 may */
+        imap_no(p->c, "CANNOT", "The message has a NUL byte: send it as literal8, ~{n}");
+        return 0;
+    }
+    if (p->last->bytes == 0) {
+        imap_no(p->c, "CANNOT", "The message is empty");
+        return 0;
+    }
+    if (!p->call)
+        return E_UNAVAIL;
+    p->ending = true;
+    rpc_call_hurry(p->call, IMAP_ASK_MS);
+    rpc_call_end(p->call);
+    return 0;
+}
+
+static int take(struct append *p, const struct append_event *e)
 {
     int r;
 
-    if ((r = args_sp(a)) < 0 || (r = args_mailbox(a, &p->to)) < 0 || (r = args_sp(a)) < 0)
-        return r;
-    if (args_peek(a) == '(' && ((r = imap_flags_parse_list(a, &p->flags)) < 0 || (r = args_sp(a)) < 0))
-        return r;
-    if (args_peek(a) == '"') {
-        if ((r = args_date_time(a, &p->date_ms)) < 0 || (r = args_sp(a)) < 0)
+    switch (e->kind) {
+    case APPEND_EV_MESSAGE: return message_begin(p, e);
+    case APPEND_EV_LITERAL: return take_literal(p, &e->literal);
+    case APPEND_EV_URL:
+        if (!p->call && (r = stage(p, 0)) < 0)
             return r;
-        p->has_date = true;
+        return catenate_begin(p, e->url);
+    case APPEND_EV_MESSAGE_END: return message_end(p);
+    case APPEND_EV_END: break;
     }
-    return args_literal_head(a, &p->literal);
+    return commit(p);
+}
+
+/* Is there an event to look at, and nothing that must come first? */
+static bool can_go(const struct append *p)
+{
+    return p->segment && !p->c->finishing && !p->catenate && !p->c->ask.call && !(p->ending && p->call);
+}
+
+void append_go(struct append *p)
+{
+    int r = 0;
+
+    while (can_go(p) && r == 0) {
+        struct append_event e;
+
+        if ((r = p->status) == 0 && (r = append_next(&p->reader, &p->rest, &e)) == 0)
+            r = take(p, &e);
+    }
+    if (r < 0)
+        append_fail(p, r);
+}
+
+void imap_append_line(struct imap_conn *c)
+{
+    struct append *p = c->append;
+
+    c->busy = true;
+    p->rest = args_of(&c->arena, buf_str(&c->in.text), c->w.utf8);
+    p->rest.at = c->in.rest_at;
+    p->segment = true;
+    append_go(p);
+}
+
+/* ---- the commands ---- */
+
+static int begin(struct imap_conn *c, struct args *a, const struct append *head)
+{
+    struct append *p = malloc(sizeof *p);
+
+    if (!p)
+        return E_NOMEM;
+    *p = *head;
+    p->c = c;
+    p->rest = *a;
+    p->segment = true;
+    p->reader.single = p->replace;
+    c->append = p;
+    c->cleanup = append_release;
+    append_go(p);
+    return 0;
 }
 
 int imap_cmd_append(struct imap_conn *c, struct args *a)
 {
-    struct append parsed = { .c = c }, *p;
+    struct append p = { .replace = false };
     int r;
 
-    if ((r = parse(a, &parsed)) < 0 || (r = keep_keywords(c, &parsed.flags)) < 0)
+    if ((r = args_sp(a)) < 0 || (r = args_mailbox(a, &p.to)) < 0)
         return r == E_RANGE ? imap_no(c, "TRYCREATE", "There is no such mailbox") : r;
-    if (parsed.literal.n == 0)
-        return imap_no(c, "CANNOT", "The message is empty");
-    if (parsed.literal.n > c->srv->conf.max_message_bytes)
-        return E_TOO_BIG;
-    if (!c->session.is_held || c->held)
-        return E_UNAVAIL;
-    if (!(p = malloc(sizeof *p)))
-        return E_NOMEM;
-    *p = parsed;
-    p->left = p->literal.n;
-    c->append = p;
-    c->cleanup = append_release;
-    if ((r = begin(c, p)) < 0) {
-        c->cleanup = NULL;
-        append_release(c);
+    return begin(c, a, &p);
+}
+
+/* "4", or "*" (RFC 8508 5: seq-number); a UID for UID REPLACE. 0: there is no such message. */
+static int parse_target(struct imap_conn *c, struct args *a, uint32_t *uid_out)
+{
+    struct view *v = c->view;
+    uint32_t n = 0;
+    int r;
+
+    if (args_skip(a, '*'))
+        n = c->uid ? uidranges_last(&v->uids) : uidranges_count(&v->uids);
+    else if ((r = args_nz_number(a, &n)) < 0)
         return r;
-    }
-    c->reading = IMAP_RD_APPEND;
-    c->busy = false; /* the bytes must be read */
-    if (p->literal.sync)
-        imap_plus(c, "Send the message");
+    *uid_out = !c->uid ? uidranges_uid(&v->uids, n) : uidranges_has(&v->uids, n) ? n : 0;
     return 0;
+}
+
+int imap_cmd_replace(struct imap_conn *c, struct args *a)
+{
+    struct append p = { .replace = true };
+    int r;
+
+    if ((r = args_sp(a)) < 0 || (r = parse_target(c, a, &p.replaces)) < 0 || (r = args_sp(a)) < 0 ||
+        (r = args_mailbox(a, &p.to)) < 0)
+        return r == E_RANGE ? imap_no(c, "TRYCREATE", "There is no such mailbox") : r;
+    if (!p.replaces)
+        return c->uid ? imap_no(c, "EXPUNGEISSUED", "There is no such message")
+                      : imap_bad(c, "There is no message of that number");
+    return begin(c, a, &p);
 }

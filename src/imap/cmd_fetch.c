@@ -16,6 +16,7 @@
 #include "src/imap/esearch.h"
 #include "src/imap/fetch.h"
 #include "src/imap/qresync.h"
+#include "src/imap/section.h"
 
 #define HEADER_BYTES_MAX KIB(256) /* of a header block that is filtered or partly sent */
 #define RESUMES_MAX      20u
@@ -207,30 +208,14 @@ static void write_header(struct imap_conn *c, struct fetch *f, const struct fetc
 /* Where the item's bytes are in the message. False: there is no such section. */
 static bool range_of(const struct fetch *f, const struct fetch_item *i, struct mime_range *out)
 {
-    static const enum mime_section_kind kinds[] = {
-        [FETCH_TEXT_ALL] = MIME_SECTION_ALL,
-        [FETCH_TEXT_HEADER] = MIME_SECTION_HEADER,
-        [FETCH_TEXT_HEADER_FIELDS] = MIME_SECTION_HEADER,
-        [FETCH_TEXT_HEADER_FIELDS_NOT] = MIME_SECTION_HEADER,
-        [FETCH_TEXT_TEXT] = MIME_SECTION_TEXT,
-        [FETCH_TEXT_MIME] = MIME_SECTION_MIME,
-    };
-    struct mime_section s = { i->section.path, i->section.npath, kinds[i->section.text] };
-    const Store__Row *row = f->row;
-    enum need need = need_of(i);
+    struct fetch_section whole = { .text = FETCH_TEXT_ALL };
 
-    if (need == NEED_WHOLE)
-        *out = (struct mime_range){ 0, row->bytes };
-    else if (need == NEED_HEADER)
-        *out = (struct mime_range){ 0, row->header_bytes };
-    else if (!s.n && i->kind != FETCH_BODY && i->kind != FETCH_RFC822_TEXT)
-        *out = (struct mime_range){ 0, row->bytes }; /* BINARY[] */
-    else if (!s.n)
-        *out = (struct mime_range){ row->header_bytes, row->bytes - row->header_bytes };
-    else
-        return f->root && mime_section_find(f->root, &s, out) == 1 && out->offset <= row->bytes &&
-               out->bytes <= row->bytes - out->offset;
-    return row->header_bytes <= row->bytes;
+    if (i->kind == FETCH_RFC822_HEADER)
+        whole.text = FETCH_TEXT_HEADER;
+    else if (i->kind == FETCH_RFC822_TEXT)
+        whole.text = FETCH_TEXT_TEXT;
+    return section_range(f->row, f->root, i->section.npath || i->kind == FETCH_BODY ? &i->section : &whole,
+                         out);
 }
 
 /* ---- a message ---- */

@@ -12,6 +12,7 @@
 #define CMD_SEQNUM BIT(1) /* names messages by number: hold EXPUNGE back (RFC 9051 7.5.1) */
 #define CMD_UID    BIT(2) /* has a "UID …" form, which need not hold back */
 #define CMD_WRITE  BIT(3) /* refused in a folder opened by EXAMINE */
+#define CMD_STREAM BIT(4) /* brings messages, whose literals are not collected */
 
 static const struct imap_cmd {
     const char *name;
@@ -19,7 +20,7 @@ static const struct imap_cmd {
     uint32_t states, flags;
 } commands[] = {
     /* a linear scan is faster than explaining a hash */
-    { "APPEND", imap_cmd_append, AUTHED, 0 },
+    { "APPEND", imap_cmd_append, AUTHED, CMD_STREAM },
     { "AUTHENTICATE", imap_cmd_authenticate, IN(NOT_AUTH), CMD_TLS },
     { "CANCELUPDATE", imap_cmd_cancelupdate, IN(SELECTED), 0 },
     { "CAPABILITY", imap_cmd_capability, ANY, 0 },
@@ -47,6 +48,7 @@ static const struct imap_cmd {
     { "NAMESPACE", imap_cmd_namespace, AUTHED, 0 },
     { "NOOP", imap_cmd_noop, ANY, 0 },
     { "RENAME", imap_cmd_rename, AUTHED, 0 },
+    { "REPLACE", imap_cmd_replace, IN(SELECTED), CMD_UID | CMD_WRITE | CMD_STREAM },
     { "SEARCH", imap_cmd_search, IN(SELECTED), CMD_SEQNUM | CMD_UID },
     { "SELECT", imap_cmd_select, AUTHED, 0 },
     { "SORT", imap_cmd_sort, IN(SELECTED), CMD_SEQNUM | CMD_UID },
@@ -100,6 +102,9 @@ static const char *const capabilities[] = {
     "I18NLEVEL=1",
     "X-REGEX",
     "UNAUTHENTICATE",
+    "MULTIAPPEND",
+    "CATENATE",
+    "REPLACE",
 };
 
 const char *imap_capabilities(const struct imap_conn *c)
@@ -153,7 +158,7 @@ static int parse_name(struct imap_conn *c, struct str *name_out)
 
 static int dispatch(struct imap_conn *c, const struct imap_cmd *cmd, bool stream)
 {
-    if (!cmd || (c->uid && !(cmd->flags & CMD_UID)) || (stream && cmd->run != imap_cmd_append))
+    if (!cmd || (c->uid && !(cmd->flags & CMD_UID)) || (stream && !(cmd->flags & CMD_STREAM)))
         return imap_bad(c, "Unknown command");
     if (!(cmd->states & BIT(c->state)))
         return imap_bad(c, c->state == IMAP_ST_NOT_AUTH ? "Log in first"
@@ -178,6 +183,4 @@ void imap_run_command(struct imap_conn *c, bool stream)
         r = dispatch(c, find(name), stream);
     if (r < 0)
         imap_fail_status(c, r);
-    if (stream && !c->append) /* refused: the literal must not be read as commands */
-        c->refuse_literal = true;
 }

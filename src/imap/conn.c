@@ -241,13 +241,13 @@ static void command_end(struct imap_conn *c)
     c->tag = STR_NONE;
     c->name = NULL;
     arena_reset(&c->arena);
-    if (c->refuse_literal)
+    if (c->literal_waits)
         /* what would have been taken had the command been right is swallowed, and no more (RFC 7888 4) */
         cmdline_stream_refuse(&c->in, c->state == IMAP_ST_NOT_AUTH ? CMDLINE_DISCARD_MAX
                                                                    : c->srv->conf.max_message_bytes);
     else
         cmdline_next(&c->in);
-    c->refuse_literal = false;
+    c->literal_waits = false;
     c->reading = IMAP_RD_COMMAND;
     if (c->state == IMAP_ST_LOGOUT)
         hang_up(c);
@@ -266,9 +266,9 @@ void imap_continue(struct imap_conn *c)
         if (c->closing || conn_out_pending(c->io) >= (c->state == IMAP_ST_NOT_AUTH ? KIB(4) : IMAP_OUT_LOW))
             return; /* on_drain comes back here */
         if (c->ask.call) {
-            size_t owed = c->ask.owed;
+            size_t owed = c->ask.hold ? 0 : c->ask.owed;
 
-            c->ask.owed = 0;
+            c->ask.owed -= owed;
             if (owed)
                 rpc_call_consumed(c->ask.call, owed);
             return;
@@ -348,8 +348,9 @@ static void on_event(struct imap_conn *c, int event)
     case CMDLINE_CONTINUE: imap_plus(c, "Go on"); return;
     case CMDLINE_COMMAND:
     case CMDLINE_STREAM:
+        c->literal_waits = event == CMDLINE_STREAM;
         if (c->append) {
-            imap_append_line(c, event == CMDLINE_STREAM);
+            imap_append_line(c);
             imap_continue(c);
         } else {
             run(c, event == CMDLINE_STREAM);

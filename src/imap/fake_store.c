@@ -436,18 +436,27 @@ static int op_sync(struct rpc_req *q, struct str body)
     return 0;
 }
 
+/* What is staged is named by its number: uploads come one after the other. */
+static struct buf *staging(struct fake_store *f, struct str name)
+{
+    assert(name.n == 16);
+    return &f->staged[(unsigned char)name.p[0] % ARRAY_LEN(f->staged)];
+}
+
 static void stage_data(void *ctx, struct str data, bool end)
 {
     struct rpc_req *q = ctx;
     Store__StageResponse m = STORE__STAGE_RESPONSE__INIT;
     struct fake_store *f = fake_of(q);
+    char name[17] = " taging-16-bytes";
 
-    assert(buf_puts(&f->staged, data) == 0);
+    name[0] = (char)(f->nstaged % ARRAY_LEN(f->staged));
+    assert(buf_puts(staging(f, str_of(name, 16)), data) == 0);
     rpc_req_consumed(q, data.n);
     if (!end)
         return;
-    m.staging = str_pb(STR("staging-16-bytes"));
-    m.bytes = f->staged.n;
+    m.staging = str_pb(str_of(name, 16));
+    m.bytes = staging(f, str_of(name, 16))->n;
     REPLY(q, m);
 }
 
@@ -458,8 +467,11 @@ static void stage_cancel(void *ctx)
 
 static int op_stage(struct rpc_req *q, struct str body UNUSED)
 {
-    buf_clear(&fake_of(q)->staged);
-    fake_of(q)->staged.max = MIB(60);
+    struct fake_store *f = fake_of(q);
+    struct buf *b = &f->staged[++f->nstaged % ARRAY_LEN(f->staged)];
+
+    buf_clear(b);
+    b->max = MIB(60);
     rpc_req_on_cancel(q, stage_cancel, q);
     rpc_req_on_data(q, stage_data, q);
     return 0;
@@ -470,14 +482,23 @@ static int op_append(struct rpc_req *q, struct str body)
     struct fake_store *f = fake_of(q);
     Store__AppendRequest *in = RPC_UNPACK(rpc_req_arena(q), body, store__append_request);
     Store__AppendResponse m = STORE__APPEND_RESPONSE__INIT;
+    uint32_t uid[2] = { in->replaces_uid, in->replaces_uid }, gone[40];
+    struct buf *b = staging(f, pb_str(in->staging));
 
     if (!str_eq_z(pb_str(in->to), "INBOX"))
         return E_NOTFOUND;
-    if (f->n == ARRAY_LEN(f->messages))
+    if (f->n + 1 + in->n_more > ARRAY_LEN(f->messages))
         return E_QUOTA;
-    fake_add(f, f->staged.p, f->staged.n, in->flags);
+    if (in->replaces_uid && !expunge(f, uid, 2, true, gone))
+        return E_RANGE;
+    m.replaced_modseq = f->modseq;
+    m.uid = f->uidnext;
+    fake_add(f, b->p, b->n, in->flags);
+    for (size_t i = 0; i < in->n_more; i++) {
+        b = staging(f, pb_str(in->more[i]->staging));
+        fake_add(f, b->p, b->n, in->more[i]->flags);
+    }
     m.uidvalidity = 99;
-    m.uid = f->uidnext - 1;
     m.folder_id = 7;
     REPLY(q, m);
     return 0;
@@ -560,7 +581,8 @@ void fake_stop(struct fake_store *f)
     rpc_server_free(&f->directory);
     for (size_t i = 0; i < f->n; i++)
         free(f->messages[i].bytes);
-    buf_release(&f->staged);
+    for (size_t i = 0; i < ARRAY_LEN(f->staged); i++)
+        buf_release(&f->staged[i]);
     buf_release(&f->search);
 }
 

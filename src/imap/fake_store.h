@@ -25,7 +25,8 @@ struct fake_store {
     size_t n;
     uint32_t uidnext;
     uint64_t modseq, added_at[20];
-    struct buf staged;
+    struct buf staged[8]; /* the eighth begins anew with the first */
+    size_t nstaged;
     struct buf search;   /* the last search, as text */
     int refuse_reattach; /* E_*: the next REATTACH gets it */
     unsigned attaches, reattaches, deaths;

@@ -69,6 +69,7 @@ struct imap_ask {
     int (*on_data)(struct imap_conn *c, struct str data); /* E_*: the connection is ended */
     size_t owed;        /* bytes taken for which the store has no new credit yet */
     bool progress;      /* DATA came since the timer last looked */
+    bool hold;          /* no credit: whoever gets it has no room */
     struct timer timer; /* downloads: as long as something comes, there is no deadline */
 };
 
@@ -91,20 +92,20 @@ struct imap_conn {
     struct args args;
     struct str tag;
     const char *name;
-    bool uid;            /* "UID FETCH"… */
-    bool busy;           /* no new command until its reply */
-    bool hold_expunges;  /* RFC 9051 7.5.1 */
-    bool finishing;      /* `final` is ready */
-    bool mid_response;   /* what was written ends inside of a response */
-    bool refuse_literal; /* the literal just announced is not wanted */
-    bool sync_failed;    /* do not ask again before this reply */
+    bool uid;           /* "UID FETCH"… */
+    bool busy;          /* no new command until its reply */
+    bool hold_expunges; /* RFC 9051 7.5.1 */
+    bool finishing;     /* `final` is ready */
+    bool mid_response;  /* what was written ends inside of a response */
+    bool literal_waits; /* one was announced, and nobody has taken it: it is refused at the end */
+    bool sync_failed;   /* do not ask again before this reply */
     /* More output to write when there is room: 1 done, 0 call again. */
     int (*step)(struct imap_conn *c);
     int (*then)(struct imap_conn *c); /* goes on with the command when an answer of several parts has come */
     void *step_data;                  /* in the arena */
     void (*cleanup)(struct imap_conn *c); /* what step_data holds beyond the arena; when the command ends */
     struct imap_ask ask, sync;
-    struct append *append; /* the message that is coming in; its cleanup frees it */
+    struct append *append; /* messages that are coming in; its cleanup frees it */
     unsigned bad;          /* BADs in a row */
 
     /* the session */
@@ -162,6 +163,9 @@ bool imap_idling(const struct imap_conn *c);
 /* `changes`: carries an operation id. The command waits. 0 or E_UNAVAIL, E_NOMEM. */
 MUST_CHECK int imap_ask_store(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body, bool changes,
                               imap_done_fn *done);
+/* The same with another patience, for what may be long work. */
+MUST_CHECK int imap_ask_store_for(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body,
+                                  bool changes, int64_t deadline_ms, imap_done_fn *done);
 MUST_CHECK int imap_ask_directory(struct imap_conn *c, uint32_t op, const ProtobufCMessage *body,
                                   imap_done_fn *done);
 /* With DATA coming back. The store is given credit for it as the client takes what we write. */
@@ -222,9 +226,9 @@ imap_cmd_fn imap_cmd_append, imap_cmd_authenticate, imap_cmd_cancelupdate, imap_
     imap_cmd_check, imap_cmd_close, imap_cmd_compress, imap_cmd_copy, imap_cmd_create, imap_cmd_delete,
     imap_cmd_enable, imap_cmd_examine, imap_cmd_expunge, imap_cmd_fetch, imap_cmd_id, imap_cmd_idle,
     imap_cmd_list, imap_cmd_login, imap_cmd_logout, imap_cmd_lsub, imap_cmd_move, imap_cmd_namespace,
-    imap_cmd_noop, imap_cmd_rename, imap_cmd_search, imap_cmd_select, imap_cmd_sort, imap_cmd_starttls,
-    imap_cmd_thread, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe, imap_cmd_unauthenticate,
-    imap_cmd_unselect, imap_cmd_unsubscribe;
+    imap_cmd_noop, imap_cmd_rename, imap_cmd_replace, imap_cmd_search, imap_cmd_select, imap_cmd_sort,
+    imap_cmd_starttls, imap_cmd_thread, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe,
+    imap_cmd_unauthenticate, imap_cmd_unselect, imap_cmd_unsubscribe;
 imap_cmd_fn imap_cmd_language, imap_cmd_getmetadata, imap_cmd_setmetadata;
 imap_cmd_fn imap_cmd_getquota, imap_cmd_getquotaroot;
 void imap_sasl_line(struct imap_conn *c, struct str line);
@@ -232,8 +236,8 @@ void imap_idle_line(struct imap_conn *c, struct str line);
 void imap_login_timer(struct imap_conn *c);
 /* Message bytes of APPEND: returns bytes used (0: no room now). */
 size_t imap_append_data(struct imap_conn *c, struct str in);
-/* The rest of APPEND's line. */
-void imap_append_line(struct imap_conn *c, bool another);
+/* What stands behind a literal of APPEND, to the end of the line or the next literal. */
+void imap_append_line(struct imap_conn *c);
 
 /* The messages that a command names, as UIDs in `out` (empty); c->uid says which numbers `text` has.
  * E_SYNTAX with args set, E_LIMIT, E_NOMEM. */

@@ -367,16 +367,25 @@ int op_deliver(struct rpc_req *q, struct str body)
 
 /* ---- APPEND ------------------------------------------------------------------------------------- */
 
+#define DATE_NOW INT64_MIN
+
+/* One message of it. */
+struct appended {
+    struct staged *staged; /* NULL: forgotten */
+    struct parsed parsed;
+    struct placement at;
+};
+
 struct append {
     struct job job;
     struct rpc_req *q;
     Store__AppendRequest *m;
-    struct staged *staged;
     struct actor *actor;
-    struct parsed parsed;
     Store__AppendResponse resp;
     struct lease_wait wait;
     unsigned tries;
+    size_t n, nparsed;
+    struct appended v[];
 };
 
 static int append_repeat(struct append *p, struct mailbox *box, struct str op)
@@ -393,30 +402,65 @@ static int append_repeat(struct append *p, struct mailbox *box, struct str op)
     p->resp.uid = was->uid;
     p->resp.folder_id = was->folder_id;
     p->resp.highest_modseq = was->highest_modseq;
+    p->resp.replaced_modseq = was->replaced_modseq;
     store__append_response__free_unpacked(was, NULL);
     return 1;
+}
+
+/* Before what comes instead, so that only the difference counts against the quota (RFC 8508 3.4). */
+static int append_replace(struct append *p, struct mailbox *box)
+{
+    CLEANUP(arena_release) struct arena a = { .max = KIB(256) };
+    uint32_t uid[2] = { p->m->replaces_uid, p->m->replaces_uid };
+    Store__ExpungeRequest q = STORE__EXPUNGE_REQUEST__INIT;
+    Store__ExpungeResponse out = STORE__EXPUNGE_RESPONSE__INIT;
+    int r;
+
+    if (!p->m->replaces_uid)
+        return 0;
+    q.folder_id = p->m->replaces_folder_id;
+    q.any = true;
+    q.n_uid_ranges = 2;
+    q.uid_ranges = uid;
+    if ((r = mailbox_expunge(box, &a, &q, &out)) < 0)
+        return r;
+    p->resp.replaced_modseq = out.highest_modseq;
+    return out.n_vanished_ranges ? 0 : E_RANGE;
+}
+
+/* All of it in one step, which is undone whole. */
+static int append_all(struct append *p, struct mailbox *box)
+{
+    uint32_t first = 0;
+    int r = append_replace(p, box);
+
+    for (size_t i = 0; i < p->n && r == 0; i++) {
+        struct appended *one = &p->v[i];
+        struct email_in e;
+
+        if (!one->staged)
+            return E_GONE;
+        parsed_email(&one->parsed, &one->staged->in, &e);
+        if (one->at.internal_ms == DATE_NOW)
+            one->at.internal_ms = clock_wall_ms();
+        r = mailbox_append(box, &e, &one->at, &p->resp);
+        first = first ? first : p->resp.uid;
+    }
+    p->resp.uid = first;
+    return r;
 }
 
 static int append_run(struct job *j, struct mailbox *box)
 {
     struct append *p = CONTAINER_OF(j, struct append, job);
-    struct placement at = { .folder = pb_str(p->m->to),
-                            .flags = p->m->flags,
-                            .keywords = p->m->keywords,
-                            .nkeywords = p->m->n_keywords,
-                            .internal_ms = p->m->has_date ? p->m->internal_date_ms : clock_wall_ms() };
     struct str op = rpc_req_operation(p->q);
-    struct email_in e;
-    uint8_t packed[64];
+    uint8_t packed[80];
     size_t n;
     int r = append_repeat(p, box, op);
 
     if (r != 0)
         return r < 0 ? r : 0;
-    if (!p->staged)
-        return E_GONE;
-    parsed_email(&p->parsed, &p->staged->in, &e);
-    r = mailbox_append(box, &e, &at, &p->resp);
+    r = append_all(p, box);
     p->wait.need = r == E_QUOTA ? mailbox_quota_short(box) : 0;
     if (r < 0 || !op.n)
         return r;
@@ -432,11 +476,13 @@ static void append_parsed(void *ctx, int status);
 static void append_end(struct append *p, int status)
 {
     store.over_quota += status == E_QUOTA;
-    parsed_release(&p->parsed);
-    if (p->staged && status == 0)
-        staged_forget(p->staged);
-    if (p->staged)
-        staged_unref(p->staged);
+    for (size_t i = 0; i < p->n; i++) {
+        parsed_release(&p->v[i].parsed);
+        if (p->v[i].staged && status == 0)
+            staged_forget(p->v[i].staged);
+        if (p->v[i].staged)
+            staged_unref(p->v[i].staged);
+    }
     actor_unref(p->actor);
     request_reply(p->q, status, status < 0 ? NULL : &p->resp.base, NULL);
     free(p);
@@ -459,10 +505,21 @@ static void append_done(struct job *j)
     lease_want(p->actor, &p->wait);
 }
 
+/* One after the other; what was parsed waits in spools. */
 static void append_parsed(void *ctx, int status)
 {
     struct append *p = ctx;
+    struct appended *one;
 
+    while (status == 0 && p->nparsed < p->n) {
+        one = &p->v[p->nparsed++];
+        if (!one->staged)
+            continue; /* a repeat after our death: what was done then is the answer */
+        status = parse_message(&one->staged->in, spool_on_disk(one->staged->spool), &one->parsed,
+                               append_parsed, p);
+        if (status == 0)
+            return;
+    }
     p->job = (struct job){ .kind = JOB_WRITE, .run = append_run, .done = append_done };
     if (status == 0)
         status = actor_submit(p->actor, &p->job);
@@ -470,30 +527,62 @@ static void append_parsed(void *ctx, int status)
         append_end(p, status);
 }
 
+static bool append_find(struct append *p, size_t i, struct str staging, const struct placement *at)
+{
+    struct staged *g = staged_find(p->q, staging);
+
+    p->v[i].at = *at;
+    p->v[i].staged = g;
+    if (g)
+        staged_ref(g);
+    return g != NULL;
+}
+
+/* False: some of it is not there any more. */
+static bool append_find_all(struct append *p)
+{
+    Store__AppendRequest *m = p->m;
+    struct placement at = { .folder = pb_str(m->to),
+                            .flags = m->flags,
+                            .keywords = m->keywords,
+                            .nkeywords = m->n_keywords,
+                            .internal_ms = m->has_date ? m->internal_date_ms : DATE_NOW };
+    bool all = append_find(p, 0, pb_str(m->staging), &at);
+
+    for (size_t i = 0; i < m->n_more; i++) {
+        const Store__AppendRequest__Message *one = m->more[i];
+
+        at.flags = one->flags;
+        at.keywords = one->keywords;
+        at.nkeywords = one->n_keywords;
+        at.internal_ms = one->has_date ? one->internal_date_ms : DATE_NOW;
+        all &= append_find(p, i + 1, pb_str(one->staging), &at);
+    }
+    return all;
+}
+
 int op_append(struct rpc_req *q, struct str body)
 {
     Store__AppendRequest *m = RPC_UNPACK(rpc_req_arena(q), body, store__append_request);
     struct session *s = m ? session_of(q, pb_str(m->session)) : NULL;
     struct append *p;
-    struct staged *g;
-    int r;
 
     if (!m)
         return E_SYNTAX;
-    if (!s || (!(g = staged_find(q, pb_str(m->staging))) && !rpc_req_operation(q).n))
+    if (!s)
         return E_GONE;
-    if (!(p = calloc(1, sizeof *p)))
+    if (!(p = calloc(1, sizeof *p + (1 + m->n_more) * sizeof p->v[0])))
         return E_NOMEM;
-    *p = (struct append){
-        .q = q, .m = m, .staged = g, .actor = s->actor, .resp = STORE__APPEND_RESPONSE__INIT
-    };
-    if (g)
-        staged_ref(g);
+    p->q = q;
+    p->m = m;
+    p->actor = s->actor;
+    p->n = 1 + m->n_more;
+    p->resp = (Store__AppendResponse)STORE__APPEND_RESPONSE__INIT;
     actor_ref(s->actor);
     request_begin();
-    if (!g)
-        append_parsed(p, 0); /* a repeat after our death: what was done then is the answer */
-    else if ((r = parse_message(&g->in, spool_on_disk(g->spool), &p->parsed, append_parsed, p)) < 0)
-        append_end(p, r);
+    if (!append_find_all(p) && !rpc_req_operation(q).n)
+        append_end(p, E_GONE);
+    else
+        append_parsed(p, 0);
     return 0;
 }

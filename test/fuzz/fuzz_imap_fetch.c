@@ -1,8 +1,11 @@
 /* test/fuzz/fuzz_imap_fetch.c
  *
  * Law of FETCH items: the names of the response, sent again as items, mean the same items (partials
- * aside, whose length a response does not repeat). The same cursor reads STORE's arguments here. */
+ * aside, whose length a response does not repeat). The same cursor reads STORE's and APPEND's arguments here,
+ * and URLs: what a URL names is named again by the URL that is made of it. */
+#include "lib/imap/append_args.h"
 #include "lib/imap/fetch_items.h"
+#include "lib/imap/imap_url.h"
 #include "lib/imap/store_args.h"
 #include "test/fuzz/fuzz.h"
 
@@ -22,6 +25,47 @@ static void write_names(const struct fetch_items *f, struct buf *b)
     LAW(w.r == 0);
 }
 
+/* Each literal's bytes are taken from what follows its head, so that the whole is read. */
+static void read_append(struct arena *arena, struct str in)
+{
+    struct append_reader p = { .single = false };
+    struct append_event e = { .kind = APPEND_EV_MESSAGE };
+    size_t begun = 0, ended = 0;
+
+    while (e.kind != APPEND_EV_END) {
+        ptrdiff_t end = str_find(in, STR("\r\n"));
+        struct args a = args_of(arena, str_slice(in, 0, end < 0 ? in.n : (size_t)end + 2), false);
+        size_t was;
+
+        do {
+            was = a.at;
+            if (append_next(&p, &a, &e) < 0)
+                return;
+            LAW(a.at >= was && a.at <= a.text.n);
+            begun += e.kind == APPEND_EV_MESSAGE;
+            ended += e.kind == APPEND_EV_MESSAGE_END;
+            LAW(begun >= ended && begun - ended <= 1 && begun <= APPEND_MESSAGES_MAX);
+        } while (e.kind != APPEND_EV_LITERAL && e.kind != APPEND_EV_END);
+        LAW(e.kind == APPEND_EV_END ? begun == ended && begun > 0 : a.at == a.text.n);
+        in = str_skip(in, a.text.n);
+        in = str_skip(in, e.literal.n < in.n ? (size_t)e.literal.n : in.n);
+    }
+}
+
+static void read_url(struct arena *arena, struct str in)
+{
+    CLEANUP(buf_release) struct buf again = { .max = KIB(64) }, path = { .max = KIB(64) };
+    struct imap_url u, v;
+
+    if (imap_url_parse(arena, in, &u) < 0)
+        return;
+    LAW(u.uid > 0 && u.mailbox.n <= IMAP_URL_MAX);
+    LAW(imap_url_write(in, &again) == 0 && str_chr(buf_str(&again), ']') < 0);
+    LAW(imap_url_parse(arena, buf_str(&again), &v) == 0 && str_eq(u.mailbox, v.mailbox));
+    LAW(u.uid == v.uid && u.uidvalidity == v.uidvalidity && u.section.npath == v.section.npath);
+    LAW(u.section.text == v.section.text && u.section.nfields == v.section.nfields);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     CLEANUP(arena_release) struct arena arena = { .max = MIB(8) };
@@ -32,6 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size > KIB(64))
         return 0;
+    read_append(&arena, str_of(data, size));
+    read_url(&arena, str_of(data, size));
     if (store_args_parse(&a, &s) == 0)
         LAW(s.flags.nkeywords <= IMAP_KEYWORDS_MAX && !(s.flags.system & ~IMAP_FLAGS_SETTABLE));
     a = args_of(&arena, str_of(data, size), false);
