@@ -328,6 +328,30 @@ static Store__SearchKey *q_regex_subject(void)
     return key_of(T(REGEX), "subject", "meeting|invoice", 0);
 }
 
+/* A letter too many, or two in each other's place: three words, one of them wrong. */
+static Store__SearchKey *q_fuzzy(void)
+{
+    char w[64], z[256];
+    size_t n;
+
+    mail_word(0, 500 + mail_rnd(&maker, 5000), w);
+    if ((n = strlen(w)) > 4) {
+        char c = w[2];
+
+        w[2] = w[3];
+        w[3] = c;
+    }
+    snprintf(z, sizeof z, "please %s", w);
+    return tree(T(FUZZY), text_key(z), NULL);
+}
+
+static Store__SearchKey *q_fuzzy_subject(void)
+{
+    Store__SearchKey *k = tree(T(FUZZY), q_subject(), NULL);
+
+    return k;
+}
+
 static const struct {
     const char *name;
     Store__SearchKey *(*make)(void);
@@ -356,6 +380,8 @@ static const struct {
     { "regular expression", q_regex, 10 },
     { "^(a+)+$", q_regex_bad, 10 },
     { "expression in Subject", q_regex_subject, 10 },
+    { "fuzzy, two words", q_fuzzy, 10 },
+    { "fuzzy Subject", q_fuzzy_subject, 20 },
 };
 
 static int by_value(const void *a, const void *b)
@@ -391,6 +417,7 @@ static void ask(Store__SearchKey *k, struct figures *f, unsigned i)
 
     q.folder_id = folder;
     q.key = k;
+    q.relevance = k->type == T(FUZZY);
     must(search_new(&q, &s), "search");
     do {
         must(r = search_step(s, reader, 20), "search");

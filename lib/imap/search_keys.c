@@ -5,7 +5,7 @@ struct parser {
     struct args *a;
     const struct search_view *view;
     size_t keys, depth;
-    bool modseq;
+    bool modseq, fuzzy;
 };
 
 enum key_args {
@@ -223,6 +223,7 @@ static int parse_named(struct parser *p, struct search_key **out)
         if ((r = key_new(p, rows[i].kind, &key)) < 0)
             return r;
         key->flag = rows[i].flag;
+        p->fuzzy |= key->kind == KEY_FUZZY;
         if ((r = parse_args(p, rows[i].args, key)) < 0 || (rows[i].not &&(r = negate(p, &key)) < 0))
             return r;
         *out = key;
@@ -278,6 +279,7 @@ static const struct {
     { "ALL", SEARCH_RETURN_ALL },       { "COUNT", SEARCH_RETURN_COUNT },
     { "SAVE", SEARCH_RETURN_SAVE },     { "PARTIAL", SEARCH_RETURN_PARTIAL },
     { "UPDATE", SEARCH_RETURN_UPDATE }, { "CONTEXT", SEARCH_RETURN_CONTEXT },
+    { "RELEVANCY", SEARCH_RETURN_RELEVANCY },
 };
 
 int search_partial_parse(struct args *a, int64_t *from_out, int64_t *to_out)
@@ -356,7 +358,10 @@ int search_keys_parse(struct args *a, const struct search_view *view, struct sea
 
     if ((r = key_new(&p, KEY_AND, &out->root)) < 0 || (r = parse_all(&p, -1, out->root)) < 0)
         return r;
+    if ((out->returns & SEARCH_RETURN_RELEVANCY) && !p.fuzzy) /* RFC 6203 4 */
+        return args_fail(a, "a FUZZY key, for RELEVANCY");
     out->modseq = p.modseq;
+    out->fuzzy = p.fuzzy;
     return 0;
 }
 

@@ -68,6 +68,7 @@ struct search_key {
 #define SEARCH_RETURN_PARTIAL BIT(5) /* RFC 9394 */
 #define SEARCH_RETURN_UPDATE  BIT(6) /* RFC 5267 */
 #define SEARCH_RETURN_CONTEXT BIT(7)
+#define SEARCH_RETURN_RELEVANCY BIT(8) /* RFC 6203: only with a FUZZY key */
 
 struct search_program {
     struct search_key *root; /* KEY_AND */
@@ -75,6 +76,7 @@ struct search_program {
     uint32_t returns;
     int64_t partial_from, partial_to; /* negative: counted from the end */
     struct str charset;               /* .p NULL: none named; only US-ASCII and UTF-8 need no conversion */
+    bool fuzzy;                       /* KEY_FUZZY occurs */
     bool modseq;                      /* KEY_MODSEQ occurs: the answer carries MODSEQ */
 };
 

@@ -13,6 +13,7 @@ static const struct {
     { "TO", SORT_TO },
     { "DISPLAYFROM", SORT_DISPLAYFROM },
     { "DISPLAYTO", SORT_DISPLAYTO },
+    { "RELEVANCY", SORT_RELEVANCY },
 };
 static const char *const algorithms[] = {
     [THREAD_ORDEREDSUBJECT] = "ORDEREDSUBJECT",
@@ -64,6 +65,9 @@ int sort_args_parse(struct args *a, const struct search_view *view, struct sort_
     if ((r = args_char(a, ')', "the end of the sort criteria")) < 0 || (r = args_sp(a)) < 0 ||
         (r = charset_and_keys(a, view, &s.program)) < 0)
         return r;
+    for (size_t i = 0; i < s.n && !s.program.fuzzy; i++)
+        if (s.criteria[i].key == SORT_RELEVANCY) /* RFC 6203 6 */
+            return args_fail(a, "a FUZZY key, for RELEVANCY");
     *out = s;
     return 0;
 }

@@ -19,6 +19,7 @@ enum sort_key {
     SORT_TO,
     SORT_DISPLAYFROM,
     SORT_DISPLAYTO,
+    SORT_RELEVANCY, /* RFC 6203: only with a FUZZY key */
 };
 
 struct sort_args {

@@ -175,7 +175,7 @@ static Store__SearchKey *convert(struct imap_conn *c, const struct search_progra
     case KEY_AND: return convert_children(c, s, in, T(AND));
     case KEY_OR: return convert_children(c, s, in, T(OR));
     case KEY_NOT: return convert_children(c, s, in, T(NOT));
-    case KEY_FUZZY: return convert(c, s, in->child);
+    case KEY_FUZZY: return convert_children(c, s, in, T(FUZZY));
     case KEY_ALL:
     case KEY_SAVEDATESUPPORTED: return key_new(a, T(ALL));
     case KEY_FLAG: return key_flag(c, in->flag);
@@ -242,11 +242,14 @@ static void found(struct imap_conn *c, int status, struct str body)
 
     if (status == 0 && !(m = RPC_UNPACK(&a, body, store__search_response)))
         status = E_CORRUPT;
-    for (size_t i = 0; status == 0 && i + 1 < m->n_uid_ranges; i += 2) {
-        uint32_t uid = m->uid_ranges[i] ? uidranges_next(&c->view->uids, m->uid_ranges[i] - 1) : 0;
+    for (size_t i = 0, at = 0; status == 0 && i + 1 < m->n_uid_ranges; i += 2) {
+        uint32_t first = m->uid_ranges[i], uid = first ? uidranges_next(&c->view->uids, first - 1) : 0;
 
         for (; uid && uid <= m->uid_ranges[i + 1] && status == 0; uid = uidranges_next(&c->view->uids, uid))
-            status = esearch_add(c, e, uid);
+            status = at + (uid - first) < m->n_relevance
+                         ? esearch_add_scored(c, e, uid, m->relevance[at + (uid - first)])
+                         : esearch_add(c, e, uid);
+        at += m->uid_ranges[i + 1] - first + 1;
     }
     if (status == 0)
         e->modseq = m->highest_modseq;
@@ -283,6 +286,7 @@ int imap_cmd_search(struct imap_conn *c, struct args *a)
     c->cleanup = search_release;
     m.session = imap_session(c);
     m.folder_id = c->view->folder_id;
+    m.relevance = (e->program.returns & SEARCH_RETURN_RELEVANCY) != 0;
     return imap_ask_store(c, STORE__OP__SEARCH, &m.base, false, found);
 }
 

@@ -30,6 +30,7 @@ static bool word_next(struct words *w, struct str *in, uint32_t *out)
 struct sort {
     struct esearch e; /* first: see esearch_answer */
     struct words words;
+    uint32_t uid; /* whose relevance comes next */
 };
 
 static int sort_data(struct imap_conn *c, struct str data)
@@ -37,13 +38,20 @@ static int sort_data(struct imap_conn *c, struct str data)
     struct sort *s = c->step_data;
     uint32_t uid;
 
-    while (word_next(&s->words, &data, &uid)) {
-        int r = esearch_add(c, &s->e, uid);
+    bool scored = s->e.program.returns & SEARCH_RETURN_RELEVANCY;
+    int r = 0;
 
-        if (r < 0)
-            return r;
+    while (r >= 0 && word_next(&s->words, &data, &uid)) {
+        if (!scored) {
+            r = esearch_add(c, &s->e, uid);
+        } else if (!s->uid) {
+            s->uid = uid;
+        } else {
+            r = esearch_add_scored(c, &s->e, s->uid, uid);
+            s->uid = 0;
+        }
     }
-    return 0;
+    return r;
 }
 
 static void sort_release(struct imap_conn *c)
@@ -84,6 +92,7 @@ static int ask_sort(struct imap_conn *c, const struct sort_args *args, Store__Se
     m.key = key;
     m.n_criteria = args->n;
     m.criteria = p;
+    m.relevance = (args->program.returns & SEARCH_RETURN_RELEVANCY) != 0;
     return imap_ask_down(c, STORE__OP__SORT, &m.base, false, sort_data, sorted);
 }
 

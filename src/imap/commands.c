@@ -94,6 +94,7 @@ static const char *const capabilities[] = {
     "THREAD=REFS",
     "ESORT",
     "SEARCHRES",
+    "SEARCH=FUZZY",
     "WITHIN",
     "PARTIAL",
     "METADATA",

@@ -6,7 +6,9 @@
 void esearch_release(struct esearch *e)
 {
     free(e->v);
+    free(e->scores);
     e->v = NULL;
+    e->scores = NULL;
     e->n = e->cap = 0;
 }
 
@@ -24,6 +26,25 @@ int esearch_add(struct imap_conn *c, struct esearch *e, uint32_t uid)
         e->cap = cap;
     }
     e->v[e->n++] = uid;
+    return 0;
+}
+
+int esearch_add_scored(struct imap_conn *c, struct esearch *e, uint32_t uid, uint32_t relevance)
+{
+    size_t n = e->n, cap = e->cap;
+    uint32_t percent = (relevance + 50) / 100;
+    int r = esearch_add(c, e, uid);
+
+    if (r < 0 || e->n == n)
+        return r;
+    if (cap != e->cap || !e->scores) {
+        uint8_t *scores = realloc(e->scores, e->cap);
+
+        if (!scores)
+            return E_NOMEM;
+        e->scores = scores;
+    }
+    e->scores[n] = (uint8_t)(percent < 1 ? 1 : percent > 100 ? 100 : percent);
     return 0;
 }
 
@@ -157,6 +178,20 @@ static void write_partial(struct imap_conn *c, const struct esearch *e)
     resp_z(&c->w, ")");
 }
 
+/* RELEVANCY (RFC 6203 4): of what is told, in the same order. */
+static void write_scores(struct imap_conn *c, const struct esearch *e)
+{
+    const struct search_program *p = &e->program;
+    size_t from = 0, to = e->n;
+
+    if (p->returns & SEARCH_RETURN_PARTIAL)
+        esearch_window(e->n, p->partial_from, p->partial_to, &from, &to);
+    resp_z(&c->w, " RELEVANCY (");
+    for (size_t i = from; i < to && e->scores; i++)
+        resp_printf(&c->w, "%s%u", i > from ? " " : "", e->scores[i]);
+    resp_z(&c->w, ")");
+}
+
 /* "* ESEARCH (TAG "a") UID MIN 7 MAX 9 ALL 7:9 COUNT 3" (RFC 4731 3.1); of SORT, MIN is what comes
  * first in its order, MAX what comes last (RFC 5267 3.2). */
 static void write_esearch(struct imap_conn *c, const struct esearch *e)
@@ -183,6 +218,8 @@ static void write_esearch(struct imap_conn *c, const struct esearch *e)
         write_partial(c, e);
     if (returns & SEARCH_RETURN_COUNT)
         resp_printf(&c->w, " COUNT %zu", e->n);
+    if (returns & SEARCH_RETURN_RELEVANCY)
+        write_scores(c, e);
     if (e->program.modseq && e->n)
         resp_printf(&c->w, " MODSEQ %llu", (unsigned long long)e->modseq);
     resp_crlf(&c->w);

@@ -11,6 +11,7 @@ struct esearch {
     struct search_program program;
     bool sorted;       /* SORT: uids in their order; else ascending */
     uint32_t *v;       /* UIDs of the view, n of them; owned */
+    uint8_t *scores;   /* RELEVANCY: 1 to 100, of each; NULL without */
     size_t n, cap, at; /* at: written so far */
     uint64_t modseq;   /* the highest of them */
 };
@@ -18,6 +19,8 @@ struct esearch {
 void esearch_release(struct esearch *e);
 /* A UID that was found; one that this client does not know yet is not told. E_NOMEM. */
 MUST_CHECK int esearch_add(struct imap_conn *c, struct esearch *e, uint32_t uid);
+/* The same with its relevance, as the store has it (proto/store.proto). */
+MUST_CHECK int esearch_add_scored(struct imap_conn *c, struct esearch *e, uint32_t uid, uint32_t relevance);
 /* The store's tree of the program's keys. NULL: out of memory, or a text not in its charset. */
 Store__SearchKey *esearch_key(struct imap_conn *c, const struct search_program *p);
 /* Checks what search_program_parse cannot: 1, or 0 when a reply was made. */

@@ -104,6 +104,14 @@ static void bulk_slice(struct bulk *b)
     }
 }
 
+static bool sorts_by_relevance(const Store__SortRequest *q)
+{
+    for (size_t i = 0; i < q->n_criteria; i++)
+        if (q->criteria[i]->key == STORE__SORT_REQUEST__KEY__RELEVANCE)
+            return true;
+    return q->relevance;
+}
+
 static int bulk_start(struct rpc_req *q, struct session *s, const Store__SortRequest *sort,
                       const Store__ThreadRequest *thread)
 {
@@ -123,6 +131,7 @@ static int bulk_start(struct rpc_req *q, struct session *s, const Store__SortReq
                         .found = STORE__SEARCH_RESPONSE__INIT };
     b->key.folder_id = sort ? sort->folder_id : thread->folder_id;
     b->key.key = sort ? sort->key : thread->key;
+    b->key.relevance = sort && sorts_by_relevance(sort);
     if ((r = search_new(&b->key, &b->search)) < 0) { /* the key lives in q's arena, as long as q */
         free(b);
         return r;

@@ -58,7 +58,22 @@ static int regex_prepare(struct node *n)
     return n->regex ? 0 : E_SYNTAX;
 }
 
-static int node_new(struct search *s, const Store__SearchKey *k, unsigned depth, struct node **out)
+static int text_prepare(struct node *n)
+{
+    int r;
+
+    if (n->k->type == T(REGEX))
+        return regex_prepare(n);
+    if ((r = fold_to(pb_str(n->k->text), &n->needle)) < 0 || (r = fold_to(pb_str(n->k->name), &n->name)) < 0)
+        return r;
+    n->fuzzy &= n->needle.n > 0; /* that a field is there is no question of how well */
+    if (n->fuzzy)
+        fuzzy_init(&n->words, buf_str(&n->needle));
+    return 0;
+}
+
+static int node_new(struct search *s, const Store__SearchKey *k, unsigned depth, bool fuzzy,
+                    struct node **out)
 {
     struct node *n = ARENA_NEW(&s->arena, struct node);
     int r = 0;
@@ -67,23 +82,24 @@ static int node_new(struct search *s, const Store__SearchKey *k, unsigned depth,
         return k ? E_NOMEM : E_SYNTAX;
     if (depth > SEARCH_DEPTH_MAX || ++s->nodes > SEARCH_NODES_MAX)
         return E_LIMIT;
+    if (k->type == T(FUZZY))
+        return k->n_children == 1 ? node_new(s, k->children[0], depth + 1, true, out) : E_SYNTAX;
     *out = n;
     n->k = k;
-    n->ms = k->number < DATE_MIN_MS ? DATE_MIN_MS : k->number > DATE_MAX_MS ? DATE_MAX_MS : k->number;
+    n->number = k->number;
+    if ((n->fuzzy = fuzzy))
+        fuzzy_widen(n);
+    n->ms = n->number < DATE_MIN_MS ? DATE_MIN_MS : n->number > DATE_MAX_MS ? DATE_MAX_MS : n->number;
     n->n = k->type == T(AND) || k->type == T(OR) || k->type == T(NOT) ? k->n_children : 0;
     if ((k->type == T(NOT) && n->n != 1) || !(n->child = ARENA_ARRAY(&s->arena, n->n + 1, struct node *)))
         return k->type == T(NOT) && n->n != 1 ? E_SYNTAX : E_NOMEM;
     for (size_t i = 0; i < n->n && r >= 0; i++)
-        r = node_new(s, k->children[i], depth + 1, &n->child[i]);
+        r = node_new(s, k->children[i], depth + 1, fuzzy && k->type != T(NOT), &n->child[i]);
     if (r < 0)
         return r;
     qsort(n->child, n->n, sizeof(struct node *), by_cost);
     n->cost = cost_of(n);
-    if (k->type == T(REGEX))
-        r = regex_prepare(n);
-    else if (is_text(k) && (r = fold_to(pb_str(k->text), &n->needle)) == 0)
-        r = fold_to(pb_str(k->name), &n->name);
-    return r;
+    return is_text(k) ? text_prepare(n) : 0;
 }
 
 static void node_release(struct node *n)
@@ -107,13 +123,13 @@ int search_new(const Store__SearchRequest *q, struct search **out)
 
     if (!s)
         return E_NOMEM;
-    *s = (struct search){ .q = q, .folder_id = q->folder_id, .arena = { .max = ARENA_MAX } };
+    *s = (struct search){ .q = q, .folder_id = q->folder_id, .scoring = q->relevance, .arena = { .max = ARENA_MAX } };
     for (size_t i = 0; i < SEARCH_SHARES; i++) {
         s->share[i].reader.head.max = HEADERS_MAX;
         s->share[i].reader.body.max = REGEX_BODY_MAX + CHUNK_BYTES_MAX;
     }
     pthread_mutex_init(&s->lock, NULL);
-    if ((r = node_new(s, q->key, 0, &s->root)) < 0) {
+    if ((r = node_new(s, q->key, 0, false, &s->root)) < 0) {
         search_free(&s);
         return r;
     }
@@ -124,6 +140,7 @@ int search_new(const Store__SearchRequest *q, struct search **out)
 static void share_release(struct share *h)
 {
     uidset_release(&h->found);
+    free(h->scored);
     words_release(&h->reader.words);
     buf_release(&h->reader.head);
     buf_release(&h->reader.body);
@@ -193,6 +210,14 @@ static int plan(struct search *s, struct mailbox *box)
     /* the root's own sets stay, for its leaf to be asked: a copy */
     if ((r = set_copy(&s->root->maybe, &s->open)) < 0 || (r = set_copy(&s->found, &s->root->yes)) < 0)
         return r;
+    if (s->scoring) { /* what matches for certain needs its score all the same */
+        struct uidset both = { 0 };
+
+        if ((r = set_or(&s->found, &s->open, &both)) < 0)
+            return r;
+        set_move(&s->open, &both);
+        uidset_release(&s->found);
+    }
     s->planned = true;
     return 0;
 }
@@ -229,10 +254,12 @@ static size_t share_take(struct search *s, struct share *h)
 
 static int decide_one(struct search *s, struct share *h, struct mailbox *box, uint32_t uid)
 {
-    struct subject m = { .reader = &h->reader, .uid = uid };
+    struct subject m = { .reader = &h->reader, .uid = uid, .nearness = 1 };
     int r = node_decide(s, box, s->root, &m);
 
     h->decided++;
+    if (r > 0 && s->scoring)
+        r = fuzzy_keep(h, &m) < 0 ? E_NOMEM : r;
     return r > 0 ? uidset_push(&h->found, uid, uid) : r;
 }
 
@@ -322,7 +349,9 @@ int search_answer(struct search *s, struct mailbox *box, struct arena *a, Store_
         uidset_release(&s->share[i].found);
     }
     uidset_normalize(&s->found);
-    r = highest_modseq(s, box, &out->highest_modseq);
+    r = s->scoring ? fuzzy_answer(s, a, out) : 0;
+    if (r >= 0)
+        r = highest_modseq(s, box, &out->highest_modseq);
     return r < 0 ? r : uidset_export(&s->found, a, &out->uid_ranges, &out->n_uid_ranges);
 }
 

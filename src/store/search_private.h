@@ -5,6 +5,7 @@
 #include "src/store/search.h"
 #include "src/store/words.h"
 #include "src/store/searchset.h"
+#include "lib/match/fuzzy.h"
 #include "lib/regex/re2.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,7 +25,10 @@ struct node {
     struct buf name;   /* HEADER: the field's name, folded */
     struct regex *regex;
     struct buf literals; /* REGEX: what stands in every match */
-    int64_t ms;          /* dates, clipped to what the fixed width can say */
+    int64_t number;      /* of the key; below FUZZY dates and sizes are wider than they were said */
+    int64_t ms;          /* the same, of dates, clipped to what the fixed width can say */
+    bool fuzzy;          /* it is below a FUZZY, and its kind knows what that means */
+    struct fuzzy words;  /* of a fuzzy text */
     /* What planning found, inside the set it was asked about: certain, and possible but not certain. */
     bool planned;
     struct uidset yes, maybe;
@@ -52,6 +56,12 @@ struct subject {
     uint32_t uid, flags;
     uint64_t modseq, bytes;
     int64_t email_id, internal_ms, saved_ms;
+    double score, nearness; /* of what was fuzzy: a sum, and a product of factors up to 1 */
+};
+
+struct scored {
+    uint32_t uid;
+    float score;
 };
 
 /* One thread's share of what is open: it takes some messages at a time. */
@@ -60,6 +70,8 @@ struct share {
     uint32_t uids[SHARE_UIDS];
     size_t n, at;
     struct uidset found;
+    struct scored *scored; /* of each that was found, when relevance is asked for */
+    size_t nscored, scored_cap;
     uint64_t decided;
 };
 
@@ -70,6 +82,7 @@ struct search {
     size_t nodes;
     atomic_bool stop;
     bool planned;
+    bool scoring; /* relevance is asked for: everything is decided, nothing is certain before */
     uint64_t folder_id;
     bool have_all, have_tail;
     struct uidset all;  /* every message of the folder */
@@ -99,6 +112,29 @@ struct candidates {
 MUST_CHECK int index_candidates(struct search *s, struct mailbox *box, const struct node *n,
                                 struct candidates *out);
 MUST_CHECK int index_tail(struct search *s, struct mailbox *box, const struct uidset **out);
+
+/* searchindex.c: emails of terms that begin with a needle of one or two letters. */
+MUST_CHECK int index_ask_prefix(struct search *s, struct mailbox *box, struct str needle, struct idbits *out);
+void idbits_release(struct idbits *b);
+bool idbits_has(const struct idbits *b, int64_t id);
+size_t text_letters(struct str s);
+struct str text_trigram(struct str s); /* its first three letters; empty: it has less */
+MUST_CHECK int index_term_put(struct str tri, struct buf *expr);
+
+/* searchfuzzy.c: the best candidates of a fuzzy text, within `bound`. 0: the index cannot say, 1: it did. */
+MUST_CHECK int fuzzy_candidates(struct search *s, struct mailbox *box, struct node *n,
+                                const struct uidset *bound, struct uidset *out);
+/* 1: it is like what is looked for, and m->score says how much. */
+MUST_CHECK int fuzzy_decide(struct node *n, struct subject *m);
+void fuzzy_widen(struct node *n);
+/* For a date or a size that matched: m->nearness. */
+void fuzzy_near(const struct node *n, struct subject *m);
+MUST_CHECK int fuzzy_keep(struct share *h, const struct subject *m);
+MUST_CHECK int fuzzy_answer(struct search *s, struct arena *a, Store__SearchResponse *out);
+/* searchtext.c */
+MUST_CHECK int reader_open(struct reader *t, struct mailbox *box, int64_t email_id);
+MUST_CHECK int reader_head(struct reader *t);
+MUST_CHECK int reader_body(struct reader *t);
 
 /* A field of REGEX that is more than one. */
 static inline bool is_whole_text(struct str name)

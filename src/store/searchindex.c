@@ -16,7 +16,7 @@
 #define POLL_ROWS    1024u
 #define ENOUGH_ROWS  (16u * POLL_ROWS)
 
-static void idbits_release(struct idbits *b)
+void idbits_release(struct idbits *b)
 {
     free(b->w);
     *b = (struct idbits){ 0 };
@@ -44,7 +44,7 @@ static int idbits_set(struct idbits *b, int64_t id)
     return 0;
 }
 
-static bool idbits_has(const struct idbits *b, int64_t id)
+bool idbits_has(const struct idbits *b, int64_t id)
 {
     return id >= 0 && (size_t)id / 64 < b->words && (b->w[id / 64] >> (id % 64) & 1);
 }
@@ -140,13 +140,25 @@ static size_t char_bytes(struct str s)
     return n > 0 ? (size_t)n : 1;
 }
 
-static size_t char_count(struct str s)
+size_t text_letters(struct str s)
 {
     size_t n = 0;
 
     for (; s.n; s = str_skip(s, char_bytes(s)))
         n++;
     return n;
+}
+
+struct str text_trigram(struct str s)
+{
+    size_t n = 0;
+
+    for (int i = 0; i < 3; i++) {
+        if (n >= s.n)
+            return STR("");
+        n += char_bytes(str_skip(s, n));
+    }
+    return str_slice(s, 0, n);
 }
 
 /* U+FFFD to U+FFFF. */
@@ -160,7 +172,7 @@ static bool is_odd(struct str s)
 }
 
 /* "abc" as FTS5 writes strings. */
-static int term_put(struct str tri, struct buf *expr)
+int index_term_put(struct str tri, struct buf *expr)
 {
     int r = expr->n ? buf_puts(expr, STR(" AND \"")) : buf_putc(expr, '"');
 
@@ -178,12 +190,12 @@ static int terms_put(struct str needle, size_t step, size_t max, struct buf *exp
 {
     int r = 0;
 
-    for (size_t i = 0, left = char_count(needle); left >= 3 && max && r >= 0; i++, left--) {
+    for (size_t i = 0, left = text_letters(needle); left >= 3 && max && r >= 0; i++, left--) {
         size_t a = char_bytes(needle), b = char_bytes(str_skip(needle, a)),
                c = char_bytes(str_skip(needle, a + b));
 
         if (i % step == 0 || left == 3) {
-            r = term_put(str_slice(needle, 0, a + b + c), expr);
+            r = index_term_put(str_slice(needle, 0, a + b + c), expr);
             max--;
         }
         needle = str_skip(needle, a);
@@ -193,7 +205,7 @@ static int terms_put(struct str needle, size_t step, size_t max, struct buf *exp
 
 static int needle_terms(struct str needle, struct buf *expr)
 {
-    size_t n = char_count(needle), terms = n < 3 ? 0 : n - 2;
+    size_t n = text_letters(needle), terms = n < 3 ? 0 : n - 2;
 
     return terms_put(needle, terms > TRIGRAMS_MAX ? (terms + TRIGRAMS_MAX - 1) / TRIGRAMS_MAX : 1,
                      TRIGRAMS_MAX, expr);
@@ -281,6 +293,13 @@ static int ask_prefix(struct search *s, struct mailbox *box, struct str needle, 
     return exact ? prefix_collect(s, box, st, out) : ids_collect(s, st, out);
 }
 
+int index_ask_prefix(struct search *s, struct mailbox *box, struct str needle, struct idbits *out)
+{
+    int r = is_odd(needle) ? 0 : ask_prefix(s, box, needle, false, out);
+
+    return r == E_LIMIT ? 0 : r;
+}
+
 /* What stands in every match; and the field's name. */
 static int regex_terms(const struct node *n, struct buf *expr)
 {
@@ -302,7 +321,7 @@ int index_candidates(struct search *s, struct mailbox *box, const struct node *n
     CLEANUP(idbits_release) struct idbits ids = { 0 };
     struct str needle = buf_str(&n->needle);
     bool header = n->k->type == STORE__SEARCH_KEY__TYPE__HEADER;
-    size_t letters = char_count(needle);
+    size_t letters = text_letters(needle);
     int r = n->regex ? regex_terms(n, &expr) : needle_terms(needle, &expr);
 
     out->exact = n->k->type == STORE__SEARCH_KEY__TYPE__TEXT && letters <= 3 && !is_odd(needle);

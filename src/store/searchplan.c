@@ -104,7 +104,7 @@ static int plan_row(struct search *s, struct mailbox *box, struct node *n, const
     if (by_row[i].date)
         stmt_bind_str(st, 2, str_of(date, CLOCK_ISO_LEN));
     else
-        stmt_bind_i64(st, 2, n->k->number);
+        stmt_bind_i64(st, 2, n->number);
     return (r = uids_collect(s, st, &got)) < 0 ? r : certain(n, bound, &got);
 }
 
@@ -167,7 +167,7 @@ static int plan_sent(struct search *s, struct mailbox *box, struct node *n, cons
     while ((r = stmt_step(st)) > 0) {
         uint32_t uid = (uint32_t)stmt_u64(st, 0);
 
-        if ((iso_ms(stmt_str(st, 1)) + stmt_i64(st, 2) * 60000 >= n->k->number) == from &&
+        if ((iso_ms(stmt_str(st, 1)) + stmt_i64(st, 2) * 60000 >= n->number) == from &&
             (r = uidset_push(&got, uid, uid)) < 0)
             return r;
     }
@@ -264,6 +264,25 @@ static int plan_text(struct search *s, struct mailbox *box, struct node *n, cons
     return 0;
 }
 
+/* Nothing is certain of it: the text has to give the score, too. */
+static int plan_fuzzy(struct search *s, struct mailbox *box, struct node *n, const struct uidset *bound)
+{
+    CLEANUP(uidset_release) struct uidset got = { 0 }, all = { 0 };
+    const struct uidset *tail;
+    int r;
+
+    if (n->words.n == 0)
+        return 0;
+    if ((r = fuzzy_candidates(s, box, n, bound, &got)) <= 0)
+        return r < 0 ? r : all_maybe(s, box, n, bound);
+    if ((r = index_tail(s, box, &tail)) < 0 || (r = set_or(&got, tail, &all)) < 0)
+        return r;
+    if (bound)
+        return set_and(&all, bound, &n->maybe);
+    set_move(&n->maybe, &all);
+    return 0;
+}
+
 static int plan_leaf(struct search *s, struct mailbox *box, struct node *n, const struct uidset *bound)
 {
     Store__SearchKey__Type type = n->k->type;
@@ -277,7 +296,7 @@ static int plan_leaf(struct search *s, struct mailbox *box, struct node *n, cons
     if (bound && set_count(bound) <= (is_text(n->k) ? FEW_TEXTS : FEW_ROWS))
         return all_maybe(s, box, n, bound);
     if (is_text(n->k))
-        return plan_text(s, box, n, bound);
+        return n->fuzzy ? plan_fuzzy(s, box, n, bound) : plan_text(s, box, n, bound);
     for (size_t i = 0; i < ARRAY_LEN(by_row); i++)
         if (by_row[i].type == type)
             return plan_row(s, box, n, bound, i);

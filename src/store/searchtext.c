@@ -7,7 +7,7 @@
 
 /* ---- the text of an email --------------------------------------------------------------------- */
 
-static int reader_open(struct reader *t, struct mailbox *box, int64_t email_id)
+int reader_open(struct reader *t, struct mailbox *box, int64_t email_id)
 {
     if (t->email_id == email_id)
         return 0;
@@ -28,7 +28,7 @@ static int reader_decode(struct reader *t, struct buf *out)
 
 static int reader_again(struct reader *t);
 
-static int reader_head(struct reader *t)
+int reader_head(struct reader *t)
 {
     int r = !t->have_head && t->have_body ? reader_again(t) : 0;
 
@@ -124,7 +124,7 @@ static int header_has(struct reader *t, struct str name, struct str needle)
 }
 
 /* The body as far as expressions look at it. */
-static int reader_body(struct reader *t)
+int reader_body(struct reader *t)
 {
     int r = t->have_body && !t->body_whole ? reader_again(t) : 0;
 
@@ -196,7 +196,7 @@ static int decide_regex(struct reader *t, const struct node *n)
     return (r = reader_body(t)) < 0 ? r : lines_match(t, n, &t->body);
 }
 
-static int decide_text(struct mailbox *box, const struct node *n, const struct subject *m)
+static int decide_text(struct mailbox *box, struct node *n, struct subject *m)
 {
     struct str needle = buf_str(&n->needle);
     struct reader *t = m->reader;
@@ -204,6 +204,8 @@ static int decide_text(struct mailbox *box, const struct node *n, const struct s
 
     if (r < 0)
         return r;
+    if (n->fuzzy)
+        return fuzzy_decide(n, m);
     if (n->k->type == T(HEADER))
         return header_has(t, buf_str(&n->name), needle);
     if (n->regex)
@@ -225,7 +227,7 @@ static int decide_sent(struct mailbox *box, const struct node *n, const struct s
     stmt_bind_i64(st, 1, m->email_id);
     if ((r = stmt_step(st)) <= 0)
         return r;
-    return (iso_ms(stmt_str(st, 0)) + stmt_i64(st, 1) * 60000 >= n->k->number) ==
+    return (iso_ms(stmt_str(st, 0)) + stmt_i64(st, 1) * 60000 >= n->number) ==
            (n->k->type == T(SENT_FROM));
 }
 
@@ -268,11 +270,11 @@ static int decide_object(struct mailbox *box, const struct node *n, const struct
 
 /* ---- the message's row ------------------------------------------------------------------------ */
 
-static bool row_matches(const Store__SearchKey *k, const struct subject *m)
+static bool row_matches(const struct node *k, const struct subject *m)
 {
     uint64_t number = k->number < 0 ? 0 : (uint64_t)k->number;
 
-    switch (k->type) {
+    switch (k->k->type) {
     case T(FLAGS_SET): return (m->flags & number) == number;
     case T(LARGER): return k->number < 0 || m->bytes > number;
     case T(SMALLER): return m->bytes < number;
@@ -312,8 +314,11 @@ static int decide_leaf(struct search *s, struct mailbox *box, struct node *n, st
 {
     int r;
 
-    if (n->planned && set_has(&n->yes, m->uid))
+    if (n->planned && set_has(&n->yes, m->uid)) {
+        if (n->fuzzy && s->scoring && (r = subject_load(s, box, m)) > 0)
+            fuzzy_near(n, m);
         return 1;
+    }
     if (n->planned && !set_has(&n->maybe, m->uid))
         return 0;
     if ((r = subject_load(s, box, m)) <= 0)
@@ -328,23 +333,44 @@ static int decide_leaf(struct search *s, struct mailbox *box, struct node *n, st
     case T(KEYWORD): return decide_keyword(s, box, n, m);
     case T(EMAIL_ID):
     case T(THREAD_ID): return decide_object(box, n, m);
-    default: return row_matches(n->k, m);
+    default: return row_matches(n, m);
     }
 }
 
+/* What did not match says nothing of how well. */
+static int unscored(struct subject *m, double score, double nearness, int r)
+{
+    m->score = score;
+    m->nearness = nearness;
+    return r;
+}
+
 /* Children are asked in the order in which they were planned, and no further than they were: so a
- * leaf's sets, which hold inside the bound it was planned with, are asked inside it only. */
+ * leaf's sets, which hold inside the bound it was planned with, are asked inside it only. Where a score is
+ * wanted, OR goes on: a leaf that was planned for less has nothing to add outside of that. */
 int node_decide(struct search *s, struct mailbox *box, struct node *n, struct subject *m)
 {
-    bool all = n->k->type == T(AND);
+    bool all = n->k->type == T(AND), any = false;
+    double score = m->score, nearness = m->nearness;
     int r;
 
-    if (n->k->type == T(NOT))
-        return (r = node_decide(s, box, n->child[0], m)) < 0 ? r : !r;
-    if (!all && n->k->type != T(OR))
-        return decide_leaf(s, box, n, m);
-    for (size_t i = 0; i < n->n; i++)
-        if ((r = node_decide(s, box, n->child[i], m)) < 0 || (r == 1) != all)
+    if (n->k->type == T(NOT)) {
+        r = node_decide(s, box, n->child[0], m);
+        return unscored(m, score, nearness, r < 0 ? r : !r);
+    }
+    if (!all && n->k->type != T(OR)) {
+        if ((r = decide_leaf(s, box, n, m)) > 0 && n->fuzzy && !n->planned)
+            fuzzy_near(n, m);
+        return r;
+    }
+    for (size_t i = 0; i < n->n; i++) {
+        if ((r = node_decide(s, box, n->child[i], m)) < 0)
             return r;
-    return all;
+        if (all && r == 0)
+            return unscored(m, score, nearness, 0);
+        any |= r > 0;
+        if (any && !all && !s->scoring)
+            return 1;
+    }
+    return all || any;
 }

@@ -58,7 +58,7 @@ union value {
 };
 
 struct item {
-    uint32_t uid;
+    uint32_t uid, relevance;
     union value v[];
 };
 
@@ -73,7 +73,7 @@ struct sorter {
 static bool is_text(Store__SortRequest__Key key)
 {
     return key != STORE__SORT_REQUEST__KEY__ARRIVAL && key != STORE__SORT_REQUEST__KEY__DATE &&
-           key != STORE__SORT_REQUEST__KEY__SIZE;
+           key != STORE__SORT_REQUEST__KEY__SIZE && key != STORE__SORT_REQUEST__KEY__RELEVANCE;
 }
 
 /* Column of the row, for every key. */
@@ -82,19 +82,23 @@ static const int columns[] = {
     [STORE__SORT_REQUEST__KEY__DATE] = 3,      [STORE__SORT_REQUEST__KEY__SUBJECT] = 4,
     [STORE__SORT_REQUEST__KEY__FROM] = 5,      [STORE__SORT_REQUEST__KEY__TO] = 6,
     [STORE__SORT_REQUEST__KEY__CC] = 7,        [STORE__SORT_REQUEST__KEY__DISPLAYFROM] = 8,
-    [STORE__SORT_REQUEST__KEY__DISPLAYTO] = 9,
+    [STORE__SORT_REQUEST__KEY__DISPLAYTO] = 9, [STORE__SORT_REQUEST__KEY__RELEVANCE] = 0,
 };
 
-static int item_fill(struct sorter *s, struct stmt *st)
+static int item_fill(struct sorter *s, struct stmt *st, uint32_t relevance)
 {
     struct item *it = (struct item *)(void *)(s->items + s->n * s->item_bytes);
 
     it->uid = (uint32_t)stmt_u64(st, 0);
+    it->relevance = relevance;
     for (size_t i = 0; i < s->q->n_criteria; i++) {
         Store__SortRequest__Key key = s->q->criteria[i]->key;
-        struct str text = key == STORE__SORT_REQUEST__KEY__SIZE ? STR_NONE : stmt_str(st, columns[key]);
+        bool number = key == STORE__SORT_REQUEST__KEY__SIZE || key == STORE__SORT_REQUEST__KEY__RELEVANCE;
+        struct str text = number ? STR_NONE : stmt_str(st, columns[key]);
 
-        if (key == STORE__SORT_REQUEST__KEY__SIZE)
+        if (key == STORE__SORT_REQUEST__KEY__RELEVANCE)
+            it->v[i].number = -(int64_t)relevance; /* RFC 6203 6: the best first */
+        else if (key == STORE__SORT_REQUEST__KEY__SIZE)
             it->v[i].number = stmt_i64(st, columns[key]);
         else if (is_text(key) && !(it->v[i].text = arena_dup(&s->texts, text)).p)
             return E_LIMIT;
@@ -132,7 +136,7 @@ static const char *statement(const Store__SortRequest *q)
 
 static int load(struct sorter *s, const Store__SearchResponse *found)
 {
-    uint64_t max = uidset_count(found->uid_ranges, found->n_uid_ranges);
+    uint64_t max = uidset_count(found->uid_ranges, found->n_uid_ranges), before = 0;
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(s->box->db, statement(s->q), &st);
 
@@ -148,11 +152,15 @@ static int load(struct sorter *s, const Store__SearchResponse *found)
         stmt_bind_u64(st, 1, s->q->folder_id);
         stmt_bind_u64(st, 2, found->uid_ranges[i]);
         stmt_bind_u64(st, 3, found->uid_ranges[i + 1]);
-        while ((r = stmt_step(st)) > 0 && s->n < max)
-            if ((r = item_fill(s, st)) < 0)
+        while ((r = stmt_step(st)) > 0 && s->n < max) {
+            uint64_t at = before + stmt_u64(st, 0) - found->uid_ranges[i];
+
+            if ((r = item_fill(s, st, at < found->n_relevance ? found->relevance[at] : 0)) < 0)
                 return r;
+        }
         if (r < 0)
             return r;
+        before += (uint64_t)found->uid_ranges[i + 1] - found->uid_ranges[i] + 1;
     }
     return 0;
 }
@@ -198,10 +206,12 @@ int mailbox_sort(struct mailbox *box, const Store__SortRequest *q, const Store__
     if (s.n)
         qsort_r(s.items, s.n, s.item_bytes, item_cmp, &s);
     for (size_t i = 0; i < s.n; i++) {
-        uint8_t uid[4];
+        const struct item *it = (const struct item *)(const void *)(s.items + i * s.item_bytes);
+        uint8_t words[8];
 
-        le32_put(uid, ((const struct item *)(const void *)(s.items + i * s.item_bytes))->uid);
-        if ((r = buf_append(out, uid, sizeof uid)) < 0)
+        le32_put(words, it->uid);
+        le32_put(words + 4, it->relevance);
+        if ((r = buf_append(out, words, q->relevance ? 8 : 4)) < 0)
             return r;
     }
     resp->highest_modseq = found->highest_modseq;
