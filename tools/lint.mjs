@@ -31,6 +31,7 @@ const lib_may_include = {
   http: ['event', 'tls'],
   dns: ['event', 'tls'],
   mailauth: ['mime', 'dns', 'crypto'],
+  match: ['mime'],
   regex: ['mime'],
 };
 // Generated or vendored headers, and who may see them.

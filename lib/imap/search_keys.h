@@ -60,14 +60,14 @@ struct search_key {
     int32_t day;
 };
 
-#define SEARCH_RETURN_MIN     BIT(0)
-#define SEARCH_RETURN_MAX     BIT(1)
-#define SEARCH_RETURN_ALL     BIT(2)
-#define SEARCH_RETURN_COUNT   BIT(3)
-#define SEARCH_RETURN_SAVE    BIT(4)
-#define SEARCH_RETURN_PARTIAL BIT(5) /* RFC 9394 */
-#define SEARCH_RETURN_UPDATE  BIT(6) /* RFC 5267 */
-#define SEARCH_RETURN_CONTEXT BIT(7)
+#define SEARCH_RETURN_MIN       BIT(0)
+#define SEARCH_RETURN_MAX       BIT(1)
+#define SEARCH_RETURN_ALL       BIT(2)
+#define SEARCH_RETURN_COUNT     BIT(3)
+#define SEARCH_RETURN_SAVE      BIT(4)
+#define SEARCH_RETURN_PARTIAL   BIT(5) /* RFC 9394 */
+#define SEARCH_RETURN_UPDATE    BIT(6) /* RFC 5267 */
+#define SEARCH_RETURN_CONTEXT   BIT(7)
 #define SEARCH_RETURN_RELEVANCY BIT(8) /* RFC 6203: only with a FUZZY key */
 
 struct search_program {

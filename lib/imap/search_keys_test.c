@@ -50,6 +50,7 @@ static const struct {
     { "FUZZY TEXT x $ EMAILID M1", "(and(fuzzy(text x))($)(emailid M1))" },
     { "CHARSET UTF-8 TEXT \"\xc3\xa9\"", "(and(text \xc3\xa9))" },
     { "RETURN () ALL", "(and(all))" },
+    { "RETURN (RELEVANCY) NOT FUZZY ALL", "(and(not(fuzzy(all))))" },
     { "RETURN (MIN PARTIAL -1:-5) ALL", "(and(all))" },
     { "", NULL },
     { "ALL ", NULL },
@@ -65,6 +66,7 @@ static const struct {
     { "FROM", NULL },
     { "RETURN (PARTIAL 1:-5) ALL", NULL },
     { "RETURN (X) ALL", NULL },
+    { "RETURN (RELEVANCY) ALL", NULL },
 };
 
 static void test_search(void **state)

@@ -32,8 +32,8 @@ static const struct {
     { "Lodz", "Łódź", true },
     { "strasse", "Hauptstraße 5", true },
     { "recieve paymnt", "we will receive your payment", true },
-    { "one two three", "three and one", true },   /* two of three */
-    { "one two", "two and another", false },      /* one of two */
+    { "one two three", "three and one", true }, /* two of three */
+    { "one two", "two and another", false },    /* one of two */
     { "会議室", "明日の会議室です", true },
     { "会議", "明日の会話", false },
     { "会", "明日の会話", true },

@@ -123,7 +123,9 @@ int search_new(const Store__SearchRequest *q, struct search **out)
 
     if (!s)
         return E_NOMEM;
-    *s = (struct search){ .q = q, .folder_id = q->folder_id, .scoring = q->relevance, .arena = { .max = ARENA_MAX } };
+    *s = (struct search){
+        .q = q, .folder_id = q->folder_id, .scoring = q->relevance, .arena = { .max = ARENA_MAX }
+    };
     for (size_t i = 0; i < SEARCH_SHARES; i++) {
         s->share[i].reader.head.max = HEADERS_MAX;
         s->share[i].reader.body.max = REGEX_BODY_MAX + CHUNK_BYTES_MAX;

@@ -54,7 +54,8 @@ static void index_all(void)
     int r = 1;
 
     while (r > 0) {
-        CHECK(mailbox_begin(box) == 0 && (r = mailbox_index_step(box, 1000)) >= 0 && mailbox_commit(box) == 0);
+        CHECK(mailbox_begin(box) == 0 && (r = mailbox_index_step(box, 1000)) >= 0 &&
+              mailbox_commit(box) == 0);
     }
 }
 
@@ -125,7 +126,8 @@ static const char *order(Store__SearchKey *k)
     CHECK(mailbox_sort(box, &q, &found, &out, &resp) == 0);
     text[0] = '\0';
     for (size_t i = 0; i < out.n && i < 40; i += 4)
-        n += snprintf(text + n, sizeof text - (size_t)n, "%s%u", i ? " " : "", le32_get((const uint8_t *)out.p + i));
+        n += snprintf(text + n, sizeof text - (size_t)n, "%s%u", i ? " " : "",
+                      le32_get((const uint8_t *)out.p + i));
     return text;
 }
 
@@ -165,8 +167,9 @@ static void test_order(void **st)
         check_order(fuzzy(parent(T(AND), key_of(T(TEXT), "", "invoice"),
                                  parent(T(NOT), key_of(T(TEXT), "", "invocie"), NULL))),
                     "5 2 1");
-        check_order(parent(T(AND), fuzzy(key_of(T(TEXT), "", "billling")), key_of(T(HEADER), "subject", "your")),
-                    "2");
+        check_order(
+            parent(T(AND), fuzzy(key_of(T(TEXT), "", "billling")), key_of(T(HEADER), "subject", "your")),
+            "2");
         check_order(parent(T(OR), fuzzy(key_of(T(HEADER), "subject", "hoilday")), key_of(T(BODY), "", "sun")),
                     "4");
         index_all();
@@ -210,7 +213,8 @@ static void test_index(void **st)
         CLEANUP(buf_release) struct buf text = { .max = KIB(64) };
 
         for (uint32_t n = 1 + rnd(12); n; n--)
-            CHECK(buf_putz(&text, words[rnd(ARRAY_LEN(words))]) == 0 && buf_putz(&text, rnd(4) ? " " : ", ") == 0);
+            CHECK(buf_putz(&text, words[rnd(ARRAY_LEN(words))]) == 0 &&
+                  buf_putz(&text, rnd(4) ? " " : ", ") == 0);
         append("x", "y@example.org", buf_z(&text), rnd(100));
         texts[uid] = (struct buf){ .max = KIB(64) };
         CHECK(mime_fold_append(buf_str(&text), &texts[uid]) == 0);

@@ -6,14 +6,14 @@
 #include "src/store/search_private.h"
 #include <math.h>
 
-#define FUZZY_TEXTS_MAX 4000u         /* looked at for one key */
-#define FUZZY_TEXTS_MIN 500u          /* beyond these only what has at least this part ... */
-#define FUZZY_HOPE_MIN  0.6F          /* ... of what the best one has */
-#define FUZZY_ROWS_MAX  4000000u      /* of the index read for one key; what is left of the question is not asked */
-#define FUZZY_IDS_MAX   (1u << 23)    /* beyond it the index is not asked */
-#define FUZZY_BODY_MAX  KIB(256)      /* of a body that is looked at */
+#define FUZZY_TEXTS_MAX 4000u    /* looked at for one key */
+#define FUZZY_TEXTS_MIN 500u     /* beyond these only what has at least this part ... */
+#define FUZZY_HOPE_MIN  0.6F     /* ... of what the best one has */
+#define FUZZY_ROWS_MAX  4000000u /* of the index read for one key; what is left of the question is not asked */
+#define FUZZY_IDS_MAX   (1u << 23)              /* beyond it the index is not asked */
+#define FUZZY_BODY_MAX  KIB(256)                /* of a body that is looked at */
 #define NEAR_MS         (7 * INT64_C(86400000)) /* so far outside a date is still near it */
-#define NEAR_PART       4             /* a quarter more or less is still about the size */
+#define NEAR_PART       4                       /* a quarter more or less is still about the size */
 #define POLL_ROWS       1024u
 #define SCORE_TOP       10000u
 #define RECENT_MS       (30.0 * 86400000.0)
@@ -202,8 +202,7 @@ static int folder_pick(struct search *s, struct mailbox *box, const struct hopes
                        const struct uidset *bound, struct hopefuls *out)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r =
-        stmt_get(box->db, "SELECT uid, email_id FROM message WHERE folder_id = ?1 ORDER BY uid", &st);
+    int r = stmt_get(box->db, "SELECT uid, email_id FROM message WHERE folder_id = ?1 ORDER BY uid", &st);
 
     if (r < 0)
         return r;
@@ -254,11 +253,20 @@ static double worth_of(struct str name)
         const char *name;
         double worth;
     } fields[] = {
-        { "subject", 5 },        { "from", 4 },     { "to", 2 },
-        { "cc", 2 },             { "reply-to", 2 }, { "sender", 2 },
-        { "bcc", 2 },            { "keywords", 3 }, { "comments", 2 },
-        { "filename", 2 },       { "received", 0 }, { "dkim-signature", 0 },
-        { "authentication-results", 0 },            { "date", 0.2 },
+        { "subject", 5 },
+        { "from", 4 },
+        { "to", 2 },
+        { "cc", 2 },
+        { "reply-to", 2 },
+        { "sender", 2 },
+        { "bcc", 2 },
+        { "keywords", 3 },
+        { "comments", 2 },
+        { "filename", 2 },
+        { "received", 0 },
+        { "dkim-signature", 0 },
+        { "authentication-results", 0 },
+        { "date", 0.2 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
@@ -349,12 +357,12 @@ void fuzzy_near(const struct node *n, struct subject *m)
     case T(SMALLER): is = (double)m->bytes; break;
     default: return;
     }
-    off = n->k->type == T(INTERNAL_FROM) || n->k->type == T(SAVED_FROM) || n->k->type == T(LARGER) ? said - is
-                                                                                                   : is - said;
+    off = n->k->type == T(INTERNAL_FROM) || n->k->type == T(SAVED_FROM) || n->k->type == T(LARGER)
+              ? said - is
+              : is - said;
     if (off > 0)
-        m->nearness /= 1 + off / (n->k->type == T(LARGER) || n->k->type == T(SMALLER)
-                                      ? said / NEAR_PART + 1
-                                      : (double)NEAR_MS / 2);
+        m->nearness /= 1 + off / (n->k->type == T(LARGER) || n->k->type == T(SMALLER) ? said / NEAR_PART + 1
+                                                                                      : (double)NEAR_MS / 2);
 }
 
 /* ---- the answer ------------------------------------------------------------------------------- */
@@ -392,7 +400,8 @@ int fuzzy_answer(struct search *s, struct arena *a, Store__SearchResponse *out)
 
     for (size_t i = 0; i < SEARCH_SHARES; i++)
         n += s->share[i].nscored;
-    if (!(all = ARENA_ARRAY(a, n ? n : 1, struct scored)) || !(out->relevance = ARENA_ARRAY(a, n ? n : 1, uint32_t)))
+    if (!(all = ARENA_ARRAY(a, n ? n : 1, struct scored)) ||
+        !(out->relevance = ARENA_ARRAY(a, n ? n : 1, uint32_t)))
         return E_NOMEM;
     for (size_t i = 0; i < SEARCH_SHARES; i++)
         for (size_t k = 0; k < s->share[i].nscored; k++) {

@@ -227,8 +227,7 @@ static int decide_sent(struct mailbox *box, const struct node *n, const struct s
     stmt_bind_i64(st, 1, m->email_id);
     if ((r = stmt_step(st)) <= 0)
         return r;
-    return (iso_ms(stmt_str(st, 0)) + stmt_i64(st, 1) * 60000 >= n->number) ==
-           (n->k->type == T(SENT_FROM));
+    return (iso_ms(stmt_str(st, 0)) + stmt_i64(st, 1) * 60000 >= n->number) == (n->k->type == T(SENT_FROM));
 }
 
 static int decide_keyword(struct search *s, struct mailbox *box, const struct node *n,
