@@ -1,5 +1,6 @@
 /* src/imap/cmd_basic.c: commands that need nobody else. */
 #include "src/imap/imap.h"
+#include "src/imap/qresync.h"
 #include "src/imap/news.h"
 
 int imap_cmd_capability(struct imap_conn *c, struct args *a)
@@ -175,7 +176,7 @@ static const struct {
 /* RFC 5161 3.1: unknown names are ignored, and 3.2: what was enabled before is not named again. */
 int imap_cmd_enable(struct imap_conn *c, struct args *a)
 {
-    bool was = c->metadata;
+    bool was = c->metadata, knew = c->condstore;
     uint32_t named = 0;
     struct str name;
     int r;
@@ -192,6 +193,8 @@ int imap_cmd_enable(struct imap_conn *c, struct args *a)
         if ((named & BIT(i)) && enables[i].enable(c))
             resp_printf(&c->w, " %s", enables[i].name);
     resp_crlf(&c->w);
+    if (c->condstore && !knew)
+        condstore_tell(c);
     if (c->metadata && !was) /* RFC 5464 4.1: the store tells whoever asks */
         return imap_news_watch(c, imap_done_plain);
     return imap_ok(c, "Completed");

@@ -807,7 +807,8 @@ int imap_cmd_fetch(struct imap_conn *c, struct args *a)
         return imap_bad(c, "PARTIAL wants UID FETCH");
     if (f->items.has_partial && (r = take_window(f)) < 0)
         return r;
-    c->condstore |= f->items.has_changedsince || fetch_items_have(&f->items, FETCH_MODSEQ);
+    if (f->items.has_changedsince || fetch_items_have(&f->items, FETCH_MODSEQ))
+        condstore_enable(c);
     plan(f, c->view->read_only);
     if ((r = complete_items(c, f)) < 0)
         return r;

@@ -299,7 +299,7 @@ int imap_cmd_list(struct imap_conn *c, struct args *a)
     if ((r = list_args_parse(a, &l->args)) < 0)
         return r == E_RANGE ? imap_ok(c, "No mailbox can match") : r;
     if (l->args.status & BIT(STATUS_HIGHESTMODSEQ))
-        c->condstore = true; /* RFC 7162 3.1: it enables */
+        condstore_enable(c);
     if (l->args.separator) {
         resp_z(&c->w, "* LIST (\\Noselect) \"/\" \"\"\r\n");
         return imap_ok(c, "Completed");
@@ -357,7 +357,7 @@ int imap_cmd_status(struct imap_conn *c, struct args *a)
         (r = status_items_parse(a, &l->status)) < 0 || (r = args_end(a)) < 0)
         return r == E_RANGE ? E_NOTFOUND : r;
     if (l->status & BIT(STATUS_HIGHESTMODSEQ))
-        c->condstore = true; /* RFC 7162 3.1: it enables */
+        condstore_enable(c);
     m.session = imap_session(c);
     m.name = str_pb(name);
     m.counts = true;

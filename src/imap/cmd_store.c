@@ -2,6 +2,7 @@
 #include "lib/imap/store_args.h"
 #include "src/common/records.h"
 #include "src/imap/imap.h"
+#include "src/imap/qresync.h"
 
 struct store {
     struct records records;
@@ -145,7 +146,8 @@ int imap_cmd_store(struct imap_conn *c, struct args *a)
     if ((r = args_sp(a)) < 0 || (r = imap_pick(c, a, &uids)) < 0 || (r = args_sp(a)) < 0 ||
         (r = store_args_parse(a, &s)) < 0)
         return r;
-    c->condstore |= s.has_unchangedsince; /* RFC 7162 3.1: it enables */
+    if (s.has_unchangedsince)
+        condstore_enable(c);
     if (uids.n == 0)
         return imap_ok(c, "None of these is here");
     return ask(c, &s, &uids);

@@ -1,4 +1,5 @@
 #include "src/imap/esearch.h"
+#include "src/imap/qresync.h"
 #include "lib/mime/charset.h"
 
 #define NUMBERS_AT_ONCE 4000
@@ -69,7 +70,8 @@ void esearch_forget(struct imap_conn *c, const struct search_program *p)
 
 int esearch_check(struct imap_conn *c, const struct search_program *p)
 {
-    c->condstore |= p->modseq;
+    if (p->modseq)
+        condstore_enable(c);
     if (c->utf8_accept && p->charset.p) { /* RFC 9755 3: it is UTF-8 already */
         imap_bad(c, "With UTF8=ACCEPT no charset is named");
         return 0;

@@ -79,6 +79,22 @@ static int qresync_param(struct imap_conn *c, struct args *a, struct qresync *ou
     return args_char(a, ')', "the end of the QRESYNC parameters");
 }
 
+void condstore_tell(struct imap_conn *c)
+{
+    const struct view *v = c->view;
+
+    if (v && c->state == IMAP_ST_SELECTED)
+        resp_printf(&c->w, "* OK [HIGHESTMODSEQ %llu] Highest\r\n",
+                    (unsigned long long)(v->vanished.n ? v->all_told : v->modseq));
+}
+
+void condstore_enable(struct imap_conn *c)
+{
+    if (!c->condstore)
+        condstore_tell(c);
+    c->condstore = true;
+}
+
 int qresync_parse(struct imap_conn *c, struct args *a, struct qresync *out)
 {
     int r;

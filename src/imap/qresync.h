@@ -6,6 +6,12 @@
 #define SRC_IMAP_QRESYNC_H
 #include "src/imap/imap.h"
 
+/* A CONDSTORE enabling command (RFC 7162 3.1): from now on changes are told with MODSEQ. The first one while a
+ * folder is selected tells its HIGHESTMODSEQ. */
+void condstore_enable(struct imap_conn *c);
+/* The line of it. */
+void condstore_tell(struct imap_conn *c);
+
 struct qresync {
     bool given;
     uint32_t uidvalidity;

@@ -1,5 +1,5 @@
 # RFC 8437 3, 4.1: everything but TLS is forgotten; pipelining is allowed             messages 1, state selected
-C: a ENABLE QRESYNC                    S: * ENABLED QRESYNC | a OK
+C: a ENABLE QRESYNC                    S: * ENABLED QRESYNC | * OK [HIGHESTMODSEQ $high] Highest | a OK
 C: b UNAUTHENTICATE                    S: b OK
 C: c SELECT INBOX                      S: c BAD
 C: d UNAUTHENTICATE                    S: d BAD

@@ -16,4 +16,4 @@ C: n SORT (REVERSE) UTF-8 ALL          S: n BAD
 C: o SORT (DATE) UTF-8                 S: o BAD
 C: p SORT (DATE) ALL                   S: p BAD
 C: q SORT (XYZZY) UTF-8 ALL            S: q BAD
-C: r SORT (DATE) UTF-8 MODSEQ 1        S: * SORT 3 1 2 4 5 (MODSEQ $m) | r OK
+C: r SORT (DATE) UTF-8 MODSEQ 1        S: * OK [HIGHESTMODSEQ $high] Highest | * SORT 3 1 2 4 5 (MODSEQ $m) | r OK

@@ -1,5 +1,5 @@
 # RFC 7162 3.1.4: FETCH MODSEQ and CHANGEDSINCE                                                                                       messages 3
-C: a FETCH 1:3 (MODSEQ)                       S: * 1 FETCH (MODSEQ ($m1)) | * 2 FETCH (MODSEQ ($m2)) | * 3 FETCH (MODSEQ ($m3)) | a OK
+C: a FETCH 1:3 (MODSEQ)                       S: * OK [HIGHESTMODSEQ $high] Highest | * 1 FETCH (MODSEQ ($m1)) | * 2 FETCH (MODSEQ ($m2)) | * 3 FETCH (MODSEQ ($m3)) | a OK
 C: b FETCH 1:* (FLAGS) (CHANGEDSINCE $m2)     S: * 3 FETCH (FLAGS (\Recent) MODSEQ ($m3)) | b OK
 C: c FETCH 1:* (FLAGS) (CHANGEDSINCE $m3)     S: c OK
 C: d STORE 1 +FLAGS (\Seen)                   S: * 1 FETCH (FLAGS (\Seen \Recent) MODSEQ ($m4)) | d OK

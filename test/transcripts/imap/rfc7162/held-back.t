@@ -1,5 +1,5 @@
 # RFC 7162 3.2.10, errata 1810: no VANISHED during FETCH, STORE, SEARCH; what is known is said with HIGHESTMODSEQ                           clients 2, messages 4
-C1: a ENABLE QRESYNC                      S1: * ENABLED QRESYNC | a OK
+C1: a ENABLE QRESYNC                      S1: * ENABLED QRESYNC | * OK [HIGHESTMODSEQ $high] Highest | a OK
 C2: a STORE 2 +FLAGS.SILENT (\Deleted)    S2: a OK
 C1: b NOOP                                S1: * 2 FETCH (UID 2 FLAGS (\Deleted \Recent) MODSEQ ($m)) | b OK
 C2: b EXPUNGE                             S2: * 2 EXPUNGE | b OK

@@ -1,5 +1,5 @@
 # RFC 7162 3.1: every kind of change has a new modseq of its own                                                                             messages 2
-C: a ENABLE CONDSTORE                     S: * ENABLED CONDSTORE | a OK
+C: a ENABLE CONDSTORE                     S: * ENABLED CONDSTORE | * OK [HIGHESTMODSEQ $high] Highest | a OK
 C: b STORE 1 FLAGS (\Seen)                S: * 1 FETCH (FLAGS (\Seen \Recent) MODSEQ ($m1)) | b OK
 C: c STORE 1 +FLAGS (work)                S: … | * 1 FETCH (FLAGS (\Seen \Recent work) MODSEQ ($m2)) | … | c OK
 C: d STORE 1 +FLAGS (work)                S: * 1 FETCH (FLAGS (\Seen \Recent work) MODSEQ ($m2)) | d OK

@@ -1,5 +1,5 @@
 # RFC 7162 3.1.5, 3.1.10: SEARCH MODSEQ                                                                                          messages 3
-C: a SEARCH MODSEQ 1                          S: * SEARCH 1 2 3 (MODSEQ $m3) | a OK
+C: a SEARCH MODSEQ 1                          S: * OK [HIGHESTMODSEQ $high] Highest | * SEARCH 1 2 3 (MODSEQ $m3) | a OK
 C: b STORE 1 +FLAGS.SILENT (\Seen)            S: * 1 FETCH (MODSEQ ($m4)) | b OK
 C: c SEARCH MODSEQ $m4                        S: * SEARCH 1 (MODSEQ $m4) | c OK
 C: d SEARCH MODSEQ "/flags/\\\\draft" all $m4   S: * SEARCH 1 (MODSEQ $m4) | d OK
