@@ -335,6 +335,19 @@ static int make_links(struct role *r)
     return 0;
 }
 
+/* The data folder, and what the role's settings name besides. Where that cannot be opened the role finds out. */
+static int box_files(struct role *r)
+{
+    const char *path = r->def->folder ? r->def->folder() : NULL;
+    CLEANUP(fd_close) int further = -1;
+    int folders[2] = { r->data_dir, -1 };
+
+    if (path && file_mkdir(AT_FDCWD, path) == 0)
+        further = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    folders[1] = further;
+    return sandbox_verdict(r, sandbox_files(folders, further >= 0 ? 2 : 1, &r->sandbox), "landlock");
+}
+
 static int bring_up(struct role *r)
 {
     bool boxed = r->mode != SANDBOX_OFF;
@@ -348,8 +361,7 @@ static int bring_up(struct role *r)
         return e;
     /* Roles with a folder: before threads start, since Landlock holds a thread and its children. Roles
      * without: after init, which may load what libraries need (character sets). */
-    if (boxed && files &&
-        (e = sandbox_verdict(r, sandbox_files(&r->data_dir, 1, &r->sandbox), "landlock")) < 0)
+    if (boxed && files && (e = box_files(r)) < 0)
         return e;
     if (r->def->init && (e = r->def->init(r)) < 0)
         return e;

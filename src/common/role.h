@@ -24,6 +24,8 @@ struct role_def {
     const struct rpc_service *service; /* what it serves; NULL: nothing */
     uint32_t asks;                     /* FROM() mask of the roles it asks */
     const struct rpc_link_ops *links;  /* for all of them; NULL: ready at once, no events */
+    /* A folder beside the data folder that it may use too; NULL: none. Made when it is not there. May be NULL. */
+    const char *(*folder)(void);
     /* Before the sandbox: open files, start worker threads, set limits. Returns 0, or an E_* that the
      * supervisor logs (it retries with back-off). */
     int (*init)(struct role *r);

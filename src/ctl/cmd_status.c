@@ -30,7 +30,7 @@ static json_t *store_counters(const struct args *a)
     if (service_ask(s, ROLE_STORE, STORE__OP__STATUS, &q.base, &store__status_response__descriptor, &m) < 0)
         return json_null();
     return json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
         "sessions", (json_int_t)m->sessions, "open_mailboxes", (json_int_t)m->open_mailboxes, "staged_bytes",
         (json_int_t)m->staged_bytes, "delivered_open", (json_int_t)m->delivered_open, "delivered_sealed",
         (json_int_t)m->delivered_sealed, "duplicates", (json_int_t)m->duplicates, "drained",
@@ -39,7 +39,8 @@ static json_t *store_counters(const struct args *a)
         "rotations", (json_int_t)m->rotations, "open_files", (json_int_t)m->open_files, "file_bytes",
         (json_int_t)m->file_bytes, "files_opened", (json_int_t)m->files_opened, "files_given_back",
         (json_int_t)m->files_given_back, "lease_requests", (json_int_t)m->lease_requests, "over_quota",
-        (json_int_t)m->over_quota, "quota_warnings", (json_int_t)m->quota_warnings);
+        (json_int_t)m->over_quota, "quota_warnings", (json_int_t)m->quota_warnings, "backups",
+        (json_int_t)m->backups, "backups_failed", (json_int_t)m->backups_failed);
 }
 
 static void print_role(const json_t *one)
@@ -74,6 +75,7 @@ static void print_store(const json_t *store)
         "changed\n",
         number(store, "checks"), number(store, "check_findings"), number(store, "retained"),
         number(store, "rotations"));
+    printf("%lld backups taken, %lld failed\n", number(store, "backups"), number(store, "backups_failed"));
     if (number(store, "alarms"))
         printf("ALARMS: %lld (files older than noted, missing or damaged: the log says which)\n",
                number(store, "alarms"));

@@ -37,6 +37,14 @@ static const struct command commands[] = {
       "Give the mailbox a new data key under all its passwords: the file is written anew, verified, and takes\n"
       "the old one's place. Sessions pause and go on. Needs as much free space as the mailbox takes, and one of\n"
       "its passwords, on the terminal or as a line of standard input." },
+    { "mailbox backup", cmd_mailbox_backup, "mailbox backup ADDRESS [--json]",
+      "Back up a mailbox now, if it has changed since its last backup. One that nobody is logged in to needs\n"
+      "one of its passwords, on the terminal or as a line of standard input." },
+    { "mailbox backups", cmd_mailbox_backups,
+      "mailbox backups ADDRESS [--json]\n"
+      "       letterlock mailbox backups ADDRESS --download FILE [--backup ID]",
+      "The backups of a mailbox, the newest first. --download writes one (the newest, or the one whose ID\n"
+      "begins so) to FILE and the keys that open it to FILE.keys: together with a password they are the mailbox." },
     { "domain limit", cmd_domain_limit, "domain limit DOMAIN SIZE|none",
       "What all mailboxes of a domain may hold together: 10G, 512M." },
     { "alias limit", cmd_alias_limit, "alias limit ADDRESS SIZE|none",

@@ -58,6 +58,11 @@ const struct config *service_config(const struct service *s);
 /* Ask and wait. 0 with *out (may be NULL) unpacked into the service's arena; or a negative E_*. */
 int service_ask(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
                 const ProtobufCMessageDescriptor *d, void *out);
+/* The same for an operation that sends bytes back: each piece goes to `sink`, which blocks as it likes and ends all
+ * of it with a negative E_*. */
+int service_fetch(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
+                  const ProtobufCMessageDescriptor *d, void *out, int (*sink)(void *ctx, struct str bytes),
+                  void *ctx);
 /* How long service_ask waits from now on (a minute until then). */
 void service_patience(struct service *s, int64_t ms);
 /* The JSON of run/status.sock of this configuration. E_NOTFOUND when nothing runs, E_TIMEOUT after 5 s. */
@@ -93,6 +98,8 @@ int cmd_alias_list(int argc, char **argv);
 int cmd_alias_show(int argc, char **argv);
 int cmd_alias_remove(int argc, char **argv);
 int cmd_alias_password(int argc, char **argv);
+int cmd_mailbox_backup(int argc, char **argv);
+int cmd_mailbox_backups(int argc, char **argv);
 int cmd_mailbox_check(int argc, char **argv);
 int cmd_mailbox_rotate(int argc, char **argv);
 

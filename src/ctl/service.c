@@ -231,6 +231,10 @@ struct wait {
     const ProtobufCMessageDescriptor *d;
     void *answer;
     int status;
+    struct rpc_call *call; /* a download */
+    int (*sink)(void *ctx, struct str bytes);
+    void *ctx;
+    int sunk;
 };
 
 static void answered(void *ctx, int status, struct str body)
@@ -258,6 +262,43 @@ int service_ask(struct service *s, enum role_id role, uint32_t op, const Protobu
     if (!rpc_link_ask(role == ROLE_STORE ? s->store : s->directory, &ask))
         return E_NOMEM;
     loop_run(s->loop);
+    if (w.status == 0 && out)
+        memcpy(out, &w.answer, sizeof w.answer);
+    return w.status;
+}
+
+static void arrived(void *ctx, struct str bytes)
+{
+    struct wait *w = ctx;
+
+    if (w->sunk == 0 && (w->sunk = w->sink(w->ctx, bytes)) < 0)
+        loop_stop(w->s->loop);
+    else
+        rpc_call_consumed(w->call, bytes.n);
+}
+
+int service_fetch(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
+                  const ProtobufCMessageDescriptor *d, void *out, int (*sink)(void *ctx, struct str bytes),
+                  void *ctx)
+{
+    struct wait w = { .s = s, .d = d, .status = E_BUG, .sink = sink, .ctx = ctx };
+    struct rpc_ask ask = { .op = op,
+                           .body = body,
+                           .flags = RPC_NO_REPEAT,
+                           .deadline_ms = s->patience_ms,
+                           .download = true,
+                           .done = answered,
+                           .on_data = arrived,
+                           .ctx = &w };
+
+    if (!(w.call = rpc_link_ask(role == ROLE_STORE ? s->store : s->directory, &ask)))
+        return E_NOMEM;
+    loop_run(s->loop);
+    if (w.sunk < 0) {
+        if (w.status == E_BUG)
+            rpc_call_cancel(w.call);
+        return w.sunk;
+    }
     if (w.status == 0 && out)
         memcpy(out, &w.answer, sizeof w.answer);
     return w.status;

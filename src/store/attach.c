@@ -381,7 +381,7 @@ void actor_close_soon(struct actor *a)
         a->close_wanted = false;
         return;
     }
-    a->close_wanted = a->reading > 0;
+    a->close_wanted = a->reading > 0 || backup_before_close(a);
     if (a->reading || !(c = calloc(1, sizeof *c)))
         return;
     c->job = (struct job){ .kind = JOB_BARE, .run = close_run, .done = close_done };

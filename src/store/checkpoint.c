@@ -85,7 +85,7 @@ int checkpoint_in_lane(struct actor *a)
     int64_t until = clock_mono_ms() + CUT_WAIT_MS;
     int tries = 0, r;
 
-    if (frames < CUT_FRAMES)
+    if (frames < CUT_FRAMES || backup_reads(a, frames))
         return 0;
     do {
         for (size_t i = 0; i < READERS && tries++; i++) /* slices end by themselves, first */

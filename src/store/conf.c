@@ -46,4 +46,17 @@ const struct conf_item store_conf_items[STORE_CONF_ITEMS] = {
         "Mailbox files kept open. Beyond, the one longest unused is closed; its sessions stay, and it is opened again when wanted. Each takes three descriptors."),
     ROW("store.handle_memory", handle_bytes, MIB(1), MIB(1024 * 1024), MIB(512), "bytes",
         "The same by the memory that open files take."),
+    { .key = "store.backup_dir",
+      .type = CONF_PATH,
+      .off = offsetof(struct store_conf, backup_dir),
+      .sdef = "",
+      .help =
+          "Folder for backups, best on another disk. It is made when its parent is there. Empty: \"backups\" in the "
+          "data folder, which helps against mistakes and not against a lost disk." },
+    ROW("store.backup_interval", backup_ms, 0, UINT64_C(31536000000), 86400000, "ms",
+        "An attached mailbox that changed is backed up so often. 0: only by letterlock mailbox backup."),
+    ROW("store.backup_daily", backup_daily, 0, 1000, 7, "backups",
+        "The last backup of so many days is kept, of those days that have one. The very last one always is."),
+    ROW("store.backup_weekly", backup_weekly, 0, 1000, 4, "backups", "The same of weeks, from Monday."),
+    ROW("store.backup_monthly", backup_monthly, 0, 1000, 6, "backups", "The same of months."),
 };

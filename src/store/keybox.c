@@ -83,20 +83,8 @@ static int copy_clear(const struct files *f, const char *path)
     return r;
 }
 
-/* Two files that should say the same, opened. */
-struct pair {
-    struct mailbox *of, *copy;
-};
-
-static int count_pair(struct pair *p, const char *sql, int64_t *a, int64_t *b)
-{
-    int r = db_get_i64(mailbox_db(p->of), sql, a);
-
-    return r < 0 ? r : db_get_i64(mailbox_db(p->copy), sql, b);
-}
-
 /* VACUUM copies row by row: what it left out would be missing rows. */
-static int copy_compare(struct pair *p)
+int keybox_compare(struct db *of, struct db *copy)
 {
     static const char *const sums[] = {
         "SELECT changes FROM meta",
@@ -124,8 +112,10 @@ static int copy_compare(struct pair *p)
 
     for (size_t i = 0; i < ARRAY_LEN(sums); i++) {
         int64_t a = 0, b = 0;
-        int r = count_pair(p, sums[i], &a, &b);
+        int r = db_get_i64(of, sums[i], &a);
 
+        if (r == 0)
+            r = db_get_i64(copy, sums[i], &b);
         if (r < 0 || a != b)
             return r < 0 ? r : E_CORRUPT;
     }
@@ -136,16 +126,17 @@ static int copy_verify(const struct files *f, struct mailbox *box, const char *p
                        const uint8_t key[KEY_BYTES])
 {
     struct mailbox_options o = { .cache_kib = 128 };
-    struct pair p = { .of = box };
+    struct mailbox *copy = NULL;
     char full[2 * FILES_PATH_MAX];
     int r, c;
 
     files_full(f, path, full, sizeof full);
-    if ((r = mailbox_open(full, key, &o, NULL, &p.copy)) < 0)
+    if ((r = mailbox_open(full, key, &o, NULL, &copy)) < 0)
         return r;
-    if ((r = db_verify(mailbox_db(p.copy), NULL)) == 0 && (r = copy_compare(&p)) == 0)
-        r = db_checkpoint(mailbox_db(p.copy), DB_TRUNCATE, NULL);
-    c = mailbox_close(&p.copy);
+    if ((r = db_verify(mailbox_db(copy), NULL)) == 0 &&
+        (r = keybox_compare(mailbox_db(box), mailbox_db(copy))) == 0)
+        r = db_checkpoint(mailbox_db(copy), DB_TRUNCATE, NULL);
+    c = mailbox_close(&copy);
     return r < 0 ? r : c;
 }
 

@@ -27,6 +27,8 @@ MUST_CHECK int keybox_copy(const struct files *f, const struct keyfile *kf, cons
                            struct mailbox *box, uint64_t *commits_out);
 MUST_CHECK int keybox_swap(const struct files *f, const struct keyfile *kf, const struct keyfile_keys *keys,
                            uint64_t commits);
+/* Has the copy of a mailbox as many rows in every table, and the same number of commits? E_CORRUPT. */
+MUST_CHECK int keybox_compare(struct db *of, struct db *copy);
 /* Both; fine when they were done before. Nobody may have it open. */
 MUST_CHECK int keybox_exchange(const struct files *f, const struct keyfile *kf,
                                const struct keyfile_keys *keys);

@@ -72,6 +72,8 @@ int keyop_ask_commit(struct keyop *k);
 int keyop_keys_open(struct keyop *k);
 /* `.keys` replaced, and noted in the mailbox. */
 int keyop_lane_save(struct keyop *k);
+/* The `.keys` beside backups, too; a target that does not answer stops nothing. */
+int keyop_backup_keys(struct keyop *k);
 /* k->state is what k->kf says. */
 void keyop_state_of(struct keyop *k);
 /* The oldest mailbox key that a sealed record names. */

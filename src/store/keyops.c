@@ -388,6 +388,12 @@ int keyop_lane_save(struct keyop *k)
     return r < 0 ? r : c;
 }
 
+int keyop_backup_keys(struct keyop *k)
+{
+    backup_keys_follow(k->actor->id);
+    return 0;
+}
+
 /* ---- KEY_ADD, KEY_START_OVER ---------------------------------------------------------------------- */
 
 static void answer_password(struct keyop *k)
@@ -407,11 +413,8 @@ static const struct stage_row create_stages[] = {
     { HERE, mark_bound },     { ASK, keyop_ask_commit }, { 0, NULL },
 };
 static const struct stage_row add_stages[] = {
-    { IN_POOL, pool_add },
-    { ASK, keyop_ask_prepare },
-    { IN_LANE, keyop_lane_save },
-    { ASK, keyop_ask_commit },
-    { 0, NULL },
+    { IN_POOL, pool_add },          { ASK, keyop_ask_prepare }, { IN_LANE, keyop_lane_save },
+    { IN_POOL, keyop_backup_keys }, { ASK, keyop_ask_commit },  { 0, NULL },
 };
 
 static int lane_aside(struct keyop *k)
@@ -510,8 +513,13 @@ static void answer_revoked(struct keyop *k)
 }
 
 static const struct stage_row revoke_stages[] = {
-    { IN_POOL, pool_revoke }, { ASK, keyop_ask_prepare }, { IN_LANE, keyop_lane_save },
-    { HERE, here_revoke },    { ASK, keyop_ask_commit },  { 0, NULL },
+    { IN_POOL, pool_revoke },
+    { ASK, keyop_ask_prepare },
+    { IN_LANE, keyop_lane_save },
+    { HERE, here_revoke },
+    { IN_POOL, keyop_backup_keys },
+    { ASK, keyop_ask_commit },
+    { 0, NULL },
 };
 
 int op_key_revoke(struct rpc_req *q, struct str body)

@@ -45,6 +45,8 @@ int op_status(struct rpc_req *q, struct str body UNUSED)
     r.lease_requests = store.lease_requests;
     r.over_quota = store.over_quota;
     r.quota_warnings = store.quota_warnings;
+    r.backups = store.backups_taken;
+    r.backups_failed = store.backups_failed;
     rpc_reply(q, 0, &r.base, NULL);
     return 0;
 }
@@ -564,6 +566,9 @@ static const struct rpc_op ops[] = {
     [STORE__OP__MAILDROP_LOCK] = { .run = op_maildrop_lock, .from = FROM(POP3), SESSION },
     [STORE__OP__QUOTA] = { .run = op_quota, .from = CLIENTS, SESSION },
     [STORE__OP__MAILBOX_REMOVE] = { .run = op_mailbox_remove, .from = KEYS },
+    [STORE__OP__MAILBOX_BACKUP] = { .run = op_mailbox_backup, .from = KEYS },
+    [STORE__OP__BACKUP_LIST] = { .run = op_backup_list, .from = KEYS },
+    [STORE__OP__BACKUP_GET] = { .run = op_backup_get, .from = KEYS, .flags = RPC_DOWN },
     [STORE__OP__MAILBOX_CHECK] = { .run = op_mailbox_check, .from = KEYS },
 };
 

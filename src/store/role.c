@@ -6,10 +6,11 @@
 #include "lib/db/db.h"
 #include <sys/resource.h>
 
-#define SECRETS_SPARE 4096u /* beside three of each mailbox: its key twice, and a seed */
-#define SPARE_FDS     256u  /* sockets, spools on disk, the notes */
-#define STOP_MS       8000
-#define SWEEP_MS      30000
+#define SECRETS_SPARE  4096u /* beside three of each mailbox: its key twice, and a seed */
+#define SPARE_FDS      256u  /* sockets, spools on disk, the notes */
+#define STOP_MS        8000
+#define BACKUP_WORKERS 2u /* one for what runs by itself, one for what somebody asks for */
+#define SWEEP_MS       30000
 
 struct store store;
 struct store_conf store_conf;
@@ -69,6 +70,7 @@ static void sweep_fire(struct timer *t)
     actor_files_slim();
     notes_round();
     care_round();
+    backups_round();
     if (!sweeping && (swept_ms == 0 || clock_mono_ms() - swept_ms > 86400000)) {
         swept_ms = clock_mono_ms() + 1;
         old_job = (struct work_job){ .run = old_run, .done = old_done };
@@ -83,6 +85,7 @@ static int pools_new(void)
 
     if (!(store.pool = work_pool_new("store", (unsigned)store_conf.workers, 0, 0)) ||
         !(store.read_pool = work_pool_new("read", (unsigned)store_conf.read_workers, 0, 0)) ||
+        !(store.backup_pool = work_pool_new("backup", BACKUP_WORKERS, 0, 10)) ||
         !(store.search_pool = work_pool_new("search", (unsigned)store_conf.search_workers, 0, 5)))
         return E_NOMEM;
     for (size_t i = 0; i < ARRAY_LEN(store.derive); i++)
@@ -134,12 +137,13 @@ static int store_init(struct role *r)
         return E_NOMEM;
     if ((e = notes_open(&store.files, role_subkey(r, SUBKEY_ROLLBACK_MAC), &store.notes)) < 0)
         log_event(LOG_ALARM, "store.notes_unreadable", F_ERR(e)); /* mail goes on without them */
+    backups_open();
     return 0;
 }
 
 static int store_start(struct role *r UNUSED)
 {
-    struct work_pool *const pools[] = { store.pool, store.read_pool, store.search_pool };
+    struct work_pool *const pools[] = { store.pool, store.read_pool, store.search_pool, store.backup_pool };
     int e = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(pools) && e == 0; i++)
@@ -173,7 +177,8 @@ void store_stop_when_idle(void)
     if (store.open_mailboxes)
         return;
     actor_temps_close();
-    if (store.actors.n || sweeping || noting || actor_trimming()) { /* jobs are still in their lanes */
+    if (store.actors.n || sweeping || noting || actor_trimming() ||
+        backups_busy()) { /* jobs are still in their lanes */
         timer_set(&store.sweep, 5);
         return;
     }
@@ -192,6 +197,7 @@ static void stop_poll(struct timer *t)
 static void store_stop(struct role *r UNUSED)
 {
     store.stopping = true;
+    backups_stop();
     store.sweep.fire = stop_poll;
     timer_set(&store.sweep, 5);
     if (timer_init(&stop_timer, store.loop, stop_late) == 0)
@@ -207,8 +213,14 @@ static void on_event(void *ctx UNUSED, struct rpc_link *l, uint32_t event, struc
 
 static const struct rpc_link_ops links = { .on_event = on_event };
 
+static const char *backup_folder(void)
+{
+    return store_conf.backup_dir[0] ? store_conf.backup_dir : NULL;
+}
+
 const struct role_def store_role = {
     .id = ROLE_STORE,
+    .folder = backup_folder,
     .items = store_conf_items,
     .nitems = STORE_CONF_ITEMS,
     .conf = &store_conf,

@@ -152,11 +152,22 @@ static void answer_rotated(struct keyop *k)
 }
 
 static const struct stage_row rotate_stages[] = {
-    { IN_POOL, pool_rotate },  { ASK, keyop_ask_prepare },   { IN_LANE, lane_save_begun },
-    { ASK, keyop_ask_commit }, { HERE, here_hold },          { IN_LANE, lane_copy },
-    { WHEN_UNREAD, NULL },     { IN_LANE, lane_swap },       { HERE, here_let_go },
-    { IN_POOL, pool_finish },  { ASK, keyop_ask_prepare },   { IN_LANE, keyop_lane_save },
-    { ASK, keyop_ask_commit }, { HERE, here_renew_tickets }, { 0, NULL },
+    { IN_POOL, pool_rotate },
+    { ASK, keyop_ask_prepare },
+    { IN_LANE, lane_save_begun },
+    { ASK, keyop_ask_commit },
+    { HERE, here_hold },
+    { IN_LANE, lane_copy },
+    { WHEN_UNREAD, NULL },
+    { IN_LANE, lane_swap },
+    { HERE, here_let_go },
+    { IN_POOL, pool_finish },
+    { ASK, keyop_ask_prepare },
+    { IN_LANE, keyop_lane_save },
+    { ASK, keyop_ask_commit },
+    { HERE, here_renew_tickets },
+    { IN_POOL, keyop_backup_keys },
+    { 0, NULL },
 };
 
 int op_key_rotate(struct rpc_req *q, struct str body)

@@ -22,6 +22,7 @@
 #include "proto/content.pb-c.h"
 #include "proto/directory.pb-c.h"
 #include "src/common/role.h"
+#include "src/store/backup.h"
 #include "src/store/conf.h"
 #include "src/store/handles.h"
 #include "src/store/keybox.h"
@@ -50,7 +51,9 @@ struct store {
     struct files files;
     struct tempbox_keys temp_keys;
     struct notes *notes; /* NULL: could not be opened, an alarm was logged */
-    struct work_pool *pool, *read_pool, *search_pool;
+    struct work_pool *pool, *read_pool, *search_pool, *backup_pool;
+    struct target *backups; /* NULL: could not be opened, an alarm was logged */
+    uint64_t backups_taken, backups_failed;
     struct handles *handles;
     struct work_pool *derive[2]; /* own passwords: of networks nobody logged in from; of those somebody did */
     struct secret_slab *slab;
@@ -197,6 +200,7 @@ struct actor {
     struct actor *index_next; /* indexing.c */
     bool index_behind, index_listed, indexing;
     int index_ticks;
+    bool purged;              /* a backup that still ends goes, too */
     int64_t index_changed_ms; /* by the last commit that brought something */
 };
 
@@ -255,6 +259,27 @@ bool actor_trimming(void);   /* a worker closes files */
 void checkpoint_behind(struct actor *a, uint32_t frames);
 /* In the lane, before a transaction. E_BUSY: the -wal is full and somebody keeps it so. */
 MUST_CHECK int checkpoint_in_lane(struct actor *a);
+
+/* ---- backups (backupop.c) ---- */
+
+void backups_open(void);
+/* Every half minute: of attached mailboxes that changed one is taken, when its last one is old. */
+void backups_round(void);
+bool backups_busy(void);
+void backups_stop(void); /* what runs ends soon */
+/* The last session is gone: true when a backup begins before the mailbox closes. */
+bool backup_before_close(struct actor *a);
+/* What runs for this mailbox ends soon. */
+void backup_cancel(const struct actor *a);
+/* In the lane: is the -wal so large because a backup reads? False: none does, or it was told to end, since the -wal
+ * has become too large. */
+bool backup_reads(const struct actor *a, uint32_t frames);
+/* Worker threads: `.keys` beside the backups as it is here. Failure is logged, and mended later. */
+void backup_keys_follow(const uint8_t id[MAILBOX_ID_LEN]);
+void backup_pb(const struct backup_info *i, Store__Backup *out);
+int op_mailbox_backup(struct rpc_req *q, struct str body);
+int op_backup_list(struct rpc_req *q, struct str body);
+int op_backup_get(struct rpc_req *q, struct str body);
 
 struct drain;
 void drain_start(struct actor *a);

@@ -1,0 +1,106 @@
+/* src/store/backup_info.c: what stands beside a backup, as text that people can read (doc/formats.md 9). */
+#include "lib/base/clock.h"
+#include "lib/base/errors.h"
+#include "lib/base/hex.h"
+#include "src/store/backup.h"
+
+#define FIRST_LINE "letterlock backup 1"
+#define LABEL_MAC  "letterlock backup v1"
+
+void backup_id_text(const uint8_t id[BACKUP_ID_LEN], char out[BACKUP_TEXT_LEN + 1])
+{
+    char hex[2 * BACKUP_ID_LEN + 1];
+
+    hex_encode(id, BACKUP_ID_LEN, hex);
+    snprintf(out, BACKUP_TEXT_LEN + 1, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
+             hex + 20);
+}
+
+static bool id_from_text(struct str text, uint8_t out[BACKUP_ID_LEN])
+{
+    char hex[2 * BACKUP_ID_LEN], again[BACKUP_TEXT_LEN + 1];
+    size_t n = 0;
+
+    for (size_t i = 0; i < text.n && n < sizeof hex; i++)
+        if (text.p[i] != '-')
+            hex[n++] = text.p[i];
+    if (!hex_decode(str_of(hex, n), out, BACKUP_ID_LEN))
+        return false;
+    backup_id_text(out, again);
+    return str_eq_z(text, again);
+}
+
+static int claims_text(const struct backup_info *i, struct buf *out)
+{
+    char mailbox[2 * MAILBOX_ID_LEN + 1], id[BACKUP_TEXT_LEN + 1], hash[2 * HASH_BYTES + 1];
+    char taken[CLOCK_ISO_LEN + 1];
+
+    hex_encode(i->mailbox, MAILBOX_ID_LEN, mailbox);
+    backup_id_text(i->id, id);
+    hex_encode(i->hash, HASH_BYTES, hash);
+    clock_iso(i->taken_ms, taken);
+    return buf_printf(out,
+                      FIRST_LINE "\nmailbox %s\nid %s\ntaken %s\nchanges %llu\ngeneration %u\nbytes %llu\n"
+                                 "hash %s\n",
+                      mailbox, id, taken, (unsigned long long)i->changes, i->generation,
+                      (unsigned long long)i->bytes, hash);
+}
+
+static int mac_of(const struct backup_info *i, const uint8_t key[KEY_BYTES], struct buf *text,
+                  uint8_t out[HASH_BYTES])
+{
+    int r = claims_text(i, text);
+
+    if (r == 0)
+        kdf(out, key, LABEL_MAC, buf_str(text));
+    return r;
+}
+
+int backup_info_text(struct backup_info *i, const uint8_t key[KEY_BYTES], struct buf *out)
+{
+    char hex[2 * HASH_BYTES + 1];
+    int r = mac_of(i, key, out, i->mac);
+
+    hex_encode(i->mac, HASH_BYTES, hex);
+    return r < 0 ? r : buf_printf(out, "mac %s\n", hex);
+}
+
+int backup_info_verify(const struct backup_info *i, const uint8_t key[KEY_BYTES])
+{
+    CLEANUP(buf_release) struct buf text = { .max = KIB(4) };
+    uint8_t mac[HASH_BYTES];
+    int r = mac_of(i, key, &text, mac);
+
+    return r < 0 ? r : bytes_same(mac, i->mac, sizeof mac) ? 0 : E_CORRUPT;
+}
+
+/* The next line is "name value". */
+static bool take(struct str *text, const char *name, struct str *value)
+{
+    struct str line, word;
+
+    return str_cut(*text, '\n', &line, text) && str_cut(line, ' ', &word, value) && str_eq_z(word, name);
+}
+
+int backup_info_parse(struct str text, struct backup_info *out)
+{
+    struct backup_info i = { 0 };
+    struct str first, v;
+    uint64_t generation;
+
+    if (!str_cut(text, '\n', &first, &text) || !str_starts(first, STR("letterlock backup ")))
+        return E_CORRUPT;
+    if (!str_eq_z(first, FIRST_LINE))
+        return E_VERSION;
+    if (!take(&text, "mailbox", &v) || !hex_decode(v, i.mailbox, sizeof i.mailbox) ||
+        !take(&text, "id", &v) || !id_from_text(v, i.id) || !take(&text, "taken", &v) ||
+        !clock_from_iso(v.p, v.n, &i.taken_ms) || !take(&text, "changes", &v) || !str_to_u64(v, &i.changes) ||
+        !take(&text, "generation", &v) || !str_to_u64(v, &generation) || generation == 0 ||
+        generation > UINT32_MAX || !take(&text, "bytes", &v) || !str_to_u64(v, &i.bytes) ||
+        !take(&text, "hash", &v) || !hex_decode(v, i.hash, sizeof i.hash) || !take(&text, "mac", &v) ||
+        !hex_decode(v, i.mac, sizeof i.mac) || text.n)
+        return E_CORRUPT;
+    i.generation = (uint32_t)generation;
+    *out = i;
+    return 0;
+}

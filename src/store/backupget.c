@@ -1,0 +1,181 @@
+/* src/store/backupget.c: BACKUP_LIST and BACKUP_GET: what lies in the target, for whoever may have it. */
+#include "src/store/store.h"
+
+#define SLICE_MAX KIB(192)
+
+/* ---- which there are ----------------------------------------------------------------------------- */
+
+struct listing {
+    struct work_job work;
+    struct rpc_req *q;
+    uint8_t mailbox[MAILBOX_ID_LEN];
+    struct backup_info *list;
+    int n;
+};
+
+void backup_pb(const struct backup_info *i, Store__Backup *out)
+{
+    store__backup__init(out);
+    out->id = str_pb(str_of(i->id, BACKUP_ID_LEN));
+    out->taken_ms = i->taken_ms;
+    out->bytes = i->bytes;
+    out->generation = i->generation;
+    out->changes = i->changes;
+    out->hash = str_pb(str_of(i->hash, HASH_BYTES));
+}
+
+static void list_run(struct work_job *w)
+{
+    struct listing *l = CONTAINER_OF(w, struct listing, work);
+
+    l->n = backup_list(store.backups, l->mailbox, &l->list);
+}
+
+static void list_done(struct work_job *w)
+{
+    struct listing *l = CONTAINER_OF(w, struct listing, work);
+    Store__BackupListResponse r = STORE__BACKUP_LIST_RESPONSE__INIT;
+    size_t n = l->n > 0 ? (size_t)l->n : 0;
+    Store__Backup *all = calloc(n + 1, sizeof *all), **list = calloc(n + 1, sizeof(Store__Backup *));
+
+    for (size_t i = 0; i < n && all && list; i++) {
+        backup_pb(&l->list[i], &all[i]);
+        list[i] = &all[i];
+    }
+    r.backups = list;
+    r.n_backups = n;
+    request_reply(l->q, l->n < 0 ? l->n : all && list ? 0 : E_NOMEM, &r.base, NULL);
+    free(all);
+    free(list);
+    free(l->list);
+    free(l);
+}
+
+int op_backup_list(struct rpc_req *q, struct str body)
+{
+    Store__BackupListRequest *m = RPC_UNPACK(rpc_req_arena(q), body, store__backup_list_request);
+    struct listing *l;
+
+    if (!m || m->mailbox_id.len != MAILBOX_ID_LEN)
+        return E_SYNTAX;
+    if (!store.backups || store.stopping)
+        return E_UNAVAIL;
+    if (!(l = calloc(1, sizeof *l)))
+        return E_NOMEM;
+    l->q = q;
+    memcpy(l->mailbox, m->mailbox_id.data, MAILBOX_ID_LEN);
+    l->work = (struct work_job){ .run = list_run, .done = list_done };
+    request_begin();
+    if (work_submit(store.pool, &l->work) < 0) {
+        request_reply(q, E_UNAVAIL, NULL, NULL);
+        free(l);
+    }
+    return 0;
+}
+
+/* ---- one of them --------------------------------------------------------------------------------- */
+
+struct giving {
+    struct work_job work;
+    struct rpc_req *q;
+    struct backup_info info;
+    bool keys, found, reading;
+    uint64_t at;
+    int64_t got;
+    struct buf out;
+};
+
+static void give_end(struct giving *g, int status)
+{
+    Store__Backup m;
+
+    rpc_req_on_room(g->q, NULL, NULL);
+    backup_pb(&g->info, &m);
+    request_reply(g->q, status, &m.base, NULL);
+    buf_release(&g->out);
+    free(g);
+}
+
+static void give_run(struct work_job *w)
+{
+    struct giving *g = CONTAINER_OF(w, struct giving, work);
+    char name[TARGET_NAME_MAX], hex[2 * MAILBOX_ID_LEN + 1];
+
+    if (!g->found && (g->got = backup_find(store.backups, g->info.mailbox, g->info.id, &g->info)) < 0)
+        return;
+    g->found = true;
+    hex_encode(g->info.mailbox, MAILBOX_ID_LEN, hex);
+    if (g->keys)
+        snprintf(name, sizeof name, "%s/keys", hex);
+    else
+        backup_name(g->info.mailbox, g->info.id, ".sqlite", name);
+    g->got = target_get(store.backups, name, g->at, SLICE_MAX, &g->out);
+}
+
+static void give_go_on(struct giving *g);
+
+static void give_done(struct work_job *w)
+{
+    struct giving *g = CONTAINER_OF(w, struct giving, work);
+    int r = g->got < 0 ? (int)g->got : 0;
+
+    g->reading = false;
+    if (r == 0 && g->out.n)
+        r = rpc_req_send(g->q, buf_str(&g->out));
+    buf_clear(&g->out);
+    g->at += g->got > 0 ? (uint64_t)g->got : 0;
+    if (r < 0 || g->got < (int64_t)SLICE_MAX)
+        give_end(g, r);
+    else
+        give_go_on(g);
+}
+
+static void give_go_on(struct giving *g)
+{
+    if (g->reading || (rpc_req_room(g->q) == 0 && !rpc_req_cancelled(g->q)))
+        return;
+    if (rpc_req_cancelled(g->q) || store.stopping) {
+        give_end(g, E_CANCELED);
+        return;
+    }
+    g->work = (struct work_job){ .run = give_run, .done = give_done };
+    g->reading = true;
+    if (work_submit(store.pool, &g->work) < 0)
+        give_end(g, E_UNAVAIL);
+}
+
+static void give_room(void *ctx)
+{
+    give_go_on(ctx);
+}
+
+static void give_cancelled(void *ctx)
+{
+    struct giving *g = ctx;
+
+    if (!g->reading)
+        give_end(g, E_CANCELED);
+}
+
+int op_backup_get(struct rpc_req *q, struct str body)
+{
+    Store__BackupGetRequest *m = RPC_UNPACK(rpc_req_arena(q), body, store__backup_get_request);
+    struct giving *g;
+
+    if (!m || m->mailbox_id.len != MAILBOX_ID_LEN || m->id.len != BACKUP_ID_LEN)
+        return E_SYNTAX;
+    if (!store.backups || store.stopping)
+        return E_UNAVAIL;
+    if (!(g = calloc(1, sizeof *g)))
+        return E_NOMEM;
+    g->q = q;
+    g->keys = m->keys;
+    g->out.max = SLICE_MAX;
+    memcpy(g->info.mailbox, m->mailbox_id.data, MAILBOX_ID_LEN);
+    memcpy(g->info.id, m->id.data, BACKUP_ID_LEN);
+    request_begin();
+    rpc_req_on_cancel(q, give_cancelled, g);
+    rpc_req_on_room(q, give_room, g);
+    give_go_on(g);
+    return 0;
+}
