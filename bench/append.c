@@ -1,13 +1,10 @@
 #include "bench/append.h"
-#include "lib/base/clock.h"
-#include "lib/base/work.h"
+#include "src/store/grouping.h"
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#define GROUP_JOBS 64u
-#define GROUP_MS   20
 #define LETTERS    200u
 #define LETTERS_MB 24u
 
@@ -27,6 +24,7 @@ struct writer {
     uint64_t number, appended;
     uint32_t index;
     int status;
+    void *ready; /* what ops->prepare made */
 };
 
 static const struct append_load *w;
@@ -39,7 +37,7 @@ static uint32_t running;
 
 static void step(struct writer *t)
 {
-    t->status = must(t->box->ops->step(t->box->handle, t->letter, t->number), "append");
+    t->status = must(t->box->ops->step(t->box->handle, t->letter, t->number, t->ready), "append");
 }
 
 static bool any(const struct work_job *job)
@@ -48,19 +46,19 @@ static bool any(const struct work_job *job)
     return true;
 }
 
-/* As src/store/actor.c: one transaction for all that wait, answers after its commit. */
+/* As src/store/actor.c: answers after the commit that all share. */
 static void group_run(struct work_job *job)
 {
-    struct writer *group[GROUP_JOBS], *first = CONTAINER_OF(job, struct writer, job);
+    struct writer *group[GROUP_JOBS_MAX], *first = CONTAINER_OF(job, struct writer, job);
     struct box *b = first->box;
-    int64_t until = clock_mono_ms() + GROUP_MS;
+    int64_t until = group_until_ms();
     size_t n = 0;
 
     must(b->ops->begin(b->handle), "begin");
     while (job) {
         group[n] = CONTAINER_OF(job, struct writer, job);
         step(group[n++]);
-        job = n < GROUP_JOBS && clock_mono_ms() < until ? work_lane_take(b->lane, any) : NULL;
+        job = group_next(b->lane, n, until, any);
     }
     must(b->ops->commit(b->handle), "commit");
     b->commits++;
@@ -75,10 +73,32 @@ static void group_done(struct work_job *job)
     struct writer *t = CONTAINER_OF(job, struct writer, job);
 
     t->appended++;
+    if (t->ready)
+        t->box->ops->release(t->ready);
+    t->ready = NULL;
     if (clock_mono_us() < end_us)
         writer_next(t);
     else
         running--;
+}
+
+static void writer_submit(struct writer *t)
+{
+    t->job = (struct work_job){ .run = group_run, .done = group_done };
+    must(work_lane_submit(t->box->lane, &t->job), "submit");
+}
+
+/* As src/store/parse.c: what needs no database, on any worker. */
+static void prepare_run(struct work_job *job)
+{
+    struct writer *t = CONTAINER_OF(job, struct writer, job);
+
+    t->ready = t->box->ops->prepare(t->letter);
+}
+
+static void prepare_done(struct work_job *job)
+{
+    writer_submit(CONTAINER_OF(job, struct writer, job));
 }
 
 static void writer_next(struct writer *t)
@@ -88,8 +108,12 @@ static void writer_next(struct writer *t)
     t->box = &boxes[turn % w->boxes];
     t->letter = &letters[turn % nletters];
     t->number = turn + 1;
-    t->job = (struct work_job){ .run = group_run, .done = group_done };
-    must(work_lane_submit(t->box->lane, &t->job), "submit");
+    if (!t->box->ops->prepare) {
+        writer_submit(t);
+        return;
+    }
+    t->job = (struct work_job){ .run = prepare_run, .done = prepare_done };
+    must(work_submit(pool, &t->job), "submit");
 }
 
 static void reap_until_idle(void)

@@ -1,8 +1,7 @@
 /* bench/append.h
  *
- * Writers that append letters to boxes, each waiting for its answer before the next, over lanes and with
- * group commit as the store's lanes do it: what waits behind a job joins its transaction, up to 64 jobs or
- * 20 ms. Knows no database: the ops do, ours or a bare table. */
+ * Writers that append letters to boxes, each waiting for its answer before the next: prepared by workers, then
+ * over lanes and with group commit as the store's lanes do it (src/store/grouping.h). Knows no database: the ops do, ours or a bare table. */
 #ifndef BENCH_APPEND_H
 #define BENCH_APPEND_H
 #include "bench/letters.h"
@@ -10,8 +9,11 @@
 struct append_ops {
     void *(*open)(const char *folder, uint32_t box); /* exits when it cannot */
     int (*begin)(void *box);
-    int (*step)(void *box, const struct letter *l,
-                uint64_t number); /* one append, alone undone when it fails */
+    /* Work that needs no box, by any thread; both may be NULL. */
+    void *(*prepare)(const struct letter *l);
+    void (*release)(void *ready);
+    /* One append, alone undone when it fails; ready: of this letter, or NULL. */
+    int (*step)(void *box, const struct letter *l, uint64_t number, void *ready);
     int (*commit)(void *box);
     int (*behind)(
         void *box); /* work that may follow the answer; 1 when there may be more, 0 done; may be NULL */

@@ -69,11 +69,12 @@ static int bare_begin(void *box)
     return 0;
 }
 
-static int bare_step(void *box, const struct letter *l, uint64_t number)
+static int bare_step(void *box, const struct letter *l, uint64_t number, void *ready)
 {
     struct bare *b = box;
 
     (void)number;
+    (void)ready;
     sqlite3_bind_blob64(b->insert, 1, l->bytes.p, l->bytes.n, SQLITE_STATIC);
     run(b, b->insert, "insert");
     if (b->index) {

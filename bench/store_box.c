@@ -1,5 +1,6 @@
 #include "bench/store_box.h"
 #include "lib/base/clock.h"
+#include "lib/base/errors.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@ struct mailbox *store_box_open(const char *folder, uint32_t box, uint32_t flags)
     return m;
 }
 
-int store_box_append(struct mailbox *box, const struct letter *l, uint64_t number)
+static int append(struct mailbox *box, const struct letter *l, uint64_t number,
+                  const struct email_ready *ready)
 {
     char ids[4][64];
     struct bytes_mem message, text;
@@ -38,6 +40,7 @@ int store_box_append(struct mailbox *box, const struct letter *l, uint64_t numbe
         .sent_ms = l->sent_ms,
         .references = references,
         .nreferences = number % 4,
+        .ready = ready,
     };
     struct placement at = { .folder = STR("INBOX"), .internal_ms = clock_wall_ms() };
     Store__AppendResponse out = STORE__APPEND_RESPONSE__INIT;
@@ -51,6 +54,33 @@ int store_box_append(struct mailbox *box, const struct letter *l, uint64_t numbe
     return mailbox_append(box, &e, &at, &out);
 }
 
+int store_box_append(struct mailbox *box, const struct letter *l, uint64_t number)
+{
+    return append(box, l, number, NULL);
+}
+
+static void *box_prepare(const struct letter *l)
+{
+    struct email_ready *y = calloc(1, sizeof *y);
+    struct bytes_mem message, text;
+    struct email_in e = {
+        .message = bytes_mem_init(&message, buf_str(&l->bytes)),
+        .text = bytes_mem_init(&text, buf_str(&l->text)),
+        .header_bytes = l->header_bytes,
+        .text_header_bytes = l->text_header_bytes,
+        .structure = buf_str(&l->structure),
+    };
+
+    must(y ? email_prepare(&e, y) : E_NOMEM, "prepare");
+    return y;
+}
+
+static void box_release(void *ready)
+{
+    email_ready_release(ready);
+    free(ready);
+}
+
 static void *box_open(const char *folder, uint32_t box)
 {
     return store_box_open(folder, box, MAILBOX_CREATE);
@@ -62,11 +92,11 @@ static int box_begin(void *box)
 }
 
 /* As actor.c does: a savepoint for each. */
-static int box_step(void *box, const struct letter *l, uint64_t number)
+static int box_step(void *box, const struct letter *l, uint64_t number, void *ready)
 {
     int r;
 
-    if ((r = mailbox_step_begin(box)) < 0 || (r = store_box_append(box, l, number)) < 0)
+    if ((r = mailbox_step_begin(box)) < 0 || (r = append(box, l, number, ready)) < 0)
         return r;
     return mailbox_step_keep(box);
 }
@@ -110,6 +140,8 @@ void store_box_index(struct mailbox *box)
 
 const struct append_ops store_box_ops = {
     .open = box_open,
+    .prepare = box_prepare,
+    .release = box_release,
     .begin = box_begin,
     .step = box_step,
     .commit = box_commit,

@@ -1,6 +1,7 @@
 /* src/store/actor.c: lanes. Jobs that write and stand next to each other share one transaction, each
  * under a savepoint of its own, and all hear their result after the one commit. */
 #include "src/store/news.h"
+#include "src/store/grouping.h"
 #include "lib/base/hex.h"
 #include <assert.h>
 
@@ -232,12 +233,11 @@ static int step_run(struct group *g, struct job *j)
 
 static int group_steps(struct group *g, struct job *first)
 {
-    int64_t until = clock_mono_ms() + GROUP_MS_MAX;
+    int64_t until = group_until_ms();
     struct work_job *w = &first->work;
     int r = 0;
 
-    for (; w && r >= 0;
-         w = g->n < GROUP_JOBS_MAX && clock_mono_ms() < until ? work_lane_take(g->a->lane, groups) : NULL) {
+    for (; w && r >= 0; w = group_next(g->a->lane, g->n, until, groups)) {
         g->jobs[g->n++] = job_of(w);
         r = step_run(g, job_of(w));
     }

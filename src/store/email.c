@@ -146,7 +146,7 @@ static int raw_insert(struct mailbox *box, int64_t id, const struct email_in *e,
 
     if (r < 0)
         return r;
-    if (map.n == 0 && y->raw.bytes) /* all of it */
+    if (y->raw.bytes) /* all of it */
         return y->raw.bytes == raw.in.bytes ? row_insert(box, sql, id << ROW_SHIFT, &y->raw) : E_BUG;
     return rows_insert(box, -1, id, &raw.in, 0, raw.in.bytes, &row);
 }
@@ -177,7 +177,7 @@ static int ready_insert(struct mailbox *box, const struct email_in *e, const str
     int64_t id = 0;
     int r;
 
-    if ((r = parts_store(box, e->message, y->head_bytes, e->structure, &map)) < 0 ||
+    if ((r = parts_put(box, e->message, y, &map)) < 0 ||
         (r = email_row_insert(box, e, y, buf_str(&map), &id)) < 0 || (r = sort_insert(box, id, e)) < 0 ||
         (r = top_insert(box, id, e, y)) < 0 || (r = raw_insert(box, id, e, y, buf_str(&map))) < 0 ||
         (r = texts_insert(box, id, e, y)) < 0 || (r = index_note(box, id)) < 0)

@@ -3,6 +3,8 @@
 #include "src/store/mailbox_private.h"
 #include "src/store/part.h"
 
+#define ROWS_READY_MAX MIB(2) /* of parts; a larger message is never held whole */
+
 static void row_release(struct ready_row *row)
 {
     buf_release(&row->data);
@@ -15,6 +17,7 @@ void email_ready_release(struct email_ready *y)
     row_release(&y->raw);
     row_release(&y->lines);
     row_release(&y->words);
+    parts_ready_release(y);
     *y = (struct email_ready){ 0 };
 }
 
@@ -61,50 +64,56 @@ static int top_make(const struct email_in *e, struct email_ready *y, struct buf 
     return row_keep(&y->lines, &c, lines.n);
 }
 
-/* How much of the message behind the head is text, or said to be; large leaves: some may become parts. */
-static size_t like_find(const struct email_in *e, uint64_t head, bool *large)
+/* How much of the message behind the head is text, or said to be. */
+static size_t like_find(const struct email_in *e, uint64_t head)
 {
     struct str structure = e->structure;
     struct part_leaf leaf;
     uint64_t end = head;
 
-    *large = false;
-    while (part_leaf_next(&structure, &leaf) > 0) {
-        if (leaf.start < head || leaf.end > e->message->bytes)
-            continue;
-        *large |= part_wanted(&leaf);
-        if (!leaf.base64 && leaf.end > end && leaf.end - head <= CHUNK_BYTES_MAX)
+    while (part_leaf_next(&structure, &leaf) > 0)
+        if (leaf.start >= head && leaf.end <= e->message->bytes && !leaf.base64 && leaf.end > end &&
+            leaf.end - head <= CHUNK_BYTES_MAX)
             end = leaf.end;
-    }
     return (size_t)(end - head);
 }
 
-static int body_make(const struct email_in *e, struct email_ready *y, struct buf *scratch)
+/* The raw runs, when one row holds them. */
+static int raw_make(const struct email_in *e, struct email_ready *y, struct buf *scratch)
 {
     CLEANUP(buf_release)
-    struct buf rest = { .max = CHUNK_BYTES_MAX + 1 }, text = { .max = CHUNK_BYTES_MAX + 1 };
-    uint64_t left = e->message->bytes - y->head_bytes,
-             words = e->text ? e->text->bytes - e->text_header_bytes : 0;
-    bool large, whole;
+    struct buf map = { .max = PART_MAP_MAX }, rest = { .max = CHUNK_BYTES_MAX + 1 };
+    struct bytes_raw raw;
     struct chunk c;
-    size_t like;
     int r;
 
-    like = like_find(e, y->head_bytes, &large);
-    whole = left && left <= CHUNK_BYTES_MAX && !large;
+    if ((r = parts_prepare(e->message, e->structure, e->message->bytes <= ROWS_READY_MAX ? ROWS_READY_MAX : 0,
+                           y, &map)) < 0 ||
+        (r = bytes_raw_init(&raw, e->message, y->head_bytes, buf_str(&map))) < 0)
+        return r;
+    if (raw.in.bytes == 0 || raw.in.bytes > CHUNK_BYTES_MAX)
+        return 0;
+    if ((r = take(&raw.in, 0, (size_t)raw.in.bytes, &rest)) < 0 ||
+        (r = chunk_encode_letter(buf_str(&rest), scratch, &c)) < 0)
+        return r;
+    return row_keep(&y->raw, &c, rest.n);
+}
+
+static int words_make(const struct email_in *e, struct email_ready *y, struct buf *scratch)
+{
+    CLEANUP(buf_release)
+    struct buf like = { .max = CHUNK_BYTES_MAX + 1 }, text = { .max = CHUNK_BYTES_MAX + 1 };
+    uint64_t words = e->text ? e->text->bytes - e->text_header_bytes : 0;
+    struct chunk c;
+    int r;
+
     if (words == 0 || words > CHUNK_BYTES_MAX)
-        words = like = 0;
-    if ((r = take(e->message, y->head_bytes, whole ? (size_t)left : like, &rest)) < 0)
+        return 0;
+    if ((r = take(e->message, y->head_bytes, like_find(e, y->head_bytes), &like)) < 0 ||
+        (r = take(e->text, e->text_header_bytes, (size_t)words, &text)) < 0 ||
+        (r = chunk_encode_like(buf_str(&text), buf_str(&like), scratch, &c)) < 0)
         return r;
-    if (whole && ((r = chunk_encode_letter(buf_str(&rest), scratch, &c)) < 0 ||
-                  (r = row_keep(&y->raw, &c, rest.n)) < 0))
-        return r;
-    if (!words || (r = take(e->text, e->text_header_bytes, (size_t)words, &text)) < 0)
-        return words ? r : 0;
-    rest.n = like;
-    if ((r = chunk_encode_like(buf_str(&text), buf_str(&rest), scratch, &c)) < 0)
-        return r;
-    y->words.like_bytes = c.codec == CHUNK_LIKE ? like : 0;
+    y->words.like_bytes = c.codec == CHUNK_LIKE ? like.n : 0;
     return row_keep(&y->words, &c, text.n);
 }
 
@@ -119,7 +128,8 @@ int email_prepare(const struct email_in *e, struct email_ready *out)
         e->text_header_bytes > text_bytes)
         return E_RANGE;
     out->head_bytes = (size_t)(e->header_bytes < CHUNK_BYTES_MAX ? e->header_bytes : CHUNK_BYTES_MAX);
-    if ((r = top_make(e, out, &scratch)) < 0 || (r = body_make(e, out, &scratch)) < 0)
+    if ((r = top_make(e, out, &scratch)) < 0 || (r = raw_make(e, out, &scratch)) < 0 ||
+        (r = words_make(e, out, &scratch)) < 0)
         email_ready_release(out);
     return r < 0 ? r : 0;
 }

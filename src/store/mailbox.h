@@ -152,6 +152,8 @@ struct ready_row {
 struct email_ready {
     size_t head_bytes; /* of the header block in `top` */
     struct ready_row top, raw, lines, words;
+    struct ready_part *parts; /* part.h */
+    size_t nparts;
 };
 
 /* A message to be stored, with what `content` said of it. All borrowed. */
@@ -176,8 +178,9 @@ struct email_in {
     } sort;
     const struct email_ready *ready; /* of this very message, or NULL */
 };
-/* Any thread; reads e->message and e->text. Compression is half the work of an append: do it here, and the
- * mailbox's lane has the other half. At most 2 MiB. E_RANGE, E_NOMEM: nothing to release. */
+/* Any thread; reads e->message and e->text. What needs no database is done here, so that the mailbox's lane
+ * has the rest only. Holds at most 3 MiB, and of a message above 2 MiB not its parts. E_RANGE, E_NOMEM: nothing
+ * to release. */
 MUST_CHECK int email_prepare(const struct email_in *e, struct email_ready *out);
 void email_ready_release(struct email_ready *y);
 /* Where it goes. */

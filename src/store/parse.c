@@ -23,12 +23,40 @@ struct parse {
     bool ended;   /* content has answered, or the call failed */
     bool reading; /* a worker fills `slice` */
     bool writing; /* a worker appends `text` */
-    struct work_job read_job, write_job;
+    struct work_job read_job, write_job, ready_job;
     int read_status, write_status;
     struct buf slice, text, text_more;
 };
 
 static void parse_begin(struct parse *p);
+
+static void parse_tell(struct parse *p)
+{
+    if (p->status < 0) {
+        log_event(LOG_WARN, "store.content_failed", F_ERR(p->status));
+        parsed_release(p->out);
+    }
+    p->done(p->ctx,
+            p->status == E_BUSY || p->status == E_CLOSED || p->status == E_TIMEOUT ? E_UNAVAIL : p->status);
+    free(p);
+}
+
+/* The rows are made here, beside others, while the mailbox's lane commits what came before. When they cannot
+ * be made (no memory), the lane tries, or fails. */
+static void ready_run(struct work_job *w)
+{
+    struct parse *p = CONTAINER_OF(w, struct parse, ready_job);
+    struct email_in e;
+
+    parsed_email(p->out, p->message, &e);
+    if (email_prepare(&e, &p->out->ready) < 0)
+        p->out->ready = (struct email_ready){ 0 };
+}
+
+static void ready_done(struct work_job *w)
+{
+    parse_tell(CONTAINER_OF(w, struct parse, ready_job));
+}
 
 static void parse_finish(struct parse *p)
 {
@@ -41,17 +69,13 @@ static void parse_finish(struct parse *p)
         timer_set(&p->again, AGAIN_MS * p->attempts);
         return;
     }
-    if (p->status < 0) {
-        log_event(LOG_WARN, "store.content_failed", F_ERR(p->status));
-        parsed_release(p->out);
-    }
     timer_release(&p->again);
     buf_release(&p->slice);
     buf_release(&p->text);
     buf_release(&p->text_more);
-    p->done(p->ctx,
-            p->status == E_BUSY || p->status == E_CLOSED || p->status == E_TIMEOUT ? E_UNAVAIL : p->status);
-    free(p);
+    p->ready_job = (struct work_job){ .run = ready_run, .done = ready_done };
+    if (p->status < 0 || work_submit(store.pool, &p->ready_job) < 0)
+        parse_tell(p);
 }
 
 /* ---- up ----------------------------------------------------------------------------------------- */
@@ -289,6 +313,7 @@ void parsed_release(struct parsed *p)
 {
     if (p->text)
         staged_unref(p->text);
+    email_ready_release(&p->ready);
     arena_release(&p->arena);
     *p = (struct parsed){ .arena = { .max = 0 } };
 }
@@ -315,6 +340,7 @@ void parsed_email(const struct parsed *p, const struct bytes_in *message, struct
         .nin_reply_to = m->n_in_reply_to,
         .subject_base = pb_str(m->subject_base),
         .preview = m->preview.len && m->preview.len <= PREVIEW_MAX ? pb_str(m->preview) : STR(""),
+        .ready = &p->ready,
     };
     if (m->sort)
         out->sort = (struct sort_in){ pb_str(m->sort->subject),

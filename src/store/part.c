@@ -183,57 +183,91 @@ static int scan_again(struct leaf_scan *s, uint64_t at, size_t n, struct str *ou
     return out->n == n ? 0 : E_CORRUPT;
 }
 
-static int part_row_insert(struct mailbox *box, int64_t id, struct str in, struct buf *scratch)
+/* Row number n of the part, before it is compressed. */
+static int row_bytes(struct leaf_scan *s, size_t n, struct str *out)
+{
+    uint64_t at = (uint64_t)n * CHUNK_BYTES_MAX;
+    size_t take = s->bytes - at < CHUNK_BYTES_MAX ? (size_t)(s->bytes - at) : CHUNK_BYTES_MAX;
+
+    *out = buf_str(&s->kept);
+    return s->kept.n ? 0 : scan_again(s, at, take, out);
+}
+
+static size_t rows_of(uint64_t bytes)
+{
+    return (size_t)((bytes + CHUNK_BYTES_MAX - 1) / CHUNK_BYTES_MAX);
+}
+
+static int part_row_insert(struct mailbox *box, int64_t id, int64_t codec, size_t bytes, struct str data)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    struct chunk c;
-    int r;
+    int r = stmt_get(box->db, "INSERT INTO part_row VALUES (?1, ?2, ?3, ?4)", &st);
 
-    if ((r = chunk_encode(in, scratch, &c)) < 0 ||
-        (r = stmt_get(box->db, "INSERT INTO part_row VALUES (?1, ?2, ?3, ?4)", &st)) < 0)
+    if (r < 0)
         return r;
     stmt_bind_i64(st, 1, id);
-    stmt_bind_i64(st, 2, c.codec);
-    stmt_bind_u64(st, 3, in.n);
-    stmt_bind_blob(st, 4, c.data);
+    stmt_bind_i64(st, 2, codec);
+    stmt_bind_u64(st, 3, bytes);
+    stmt_bind_blob(st, 4, data);
     return stmt_run(st);
 }
 
-static int part_rows_insert(struct mailbox *box, int64_t id, struct leaf_scan *s)
+/* Of a part whose rows nobody made: read once more, one at a time. */
+static int part_rows_make(struct mailbox *box, int64_t id, const struct bytes_in *message,
+                          const struct ready_part *p)
 {
     CLEANUP(buf_release) struct buf scratch = { .max = CHUNK_SCRATCH_MAX };
-    int64_t row = id << ROW_SHIFT;
+    CLEANUP(leaf_scan_release)
+    struct leaf_scan s = { .message = message,
+                           .start = p->start,
+                           .end = p->start + p->segment.bytes,
+                           .base64 = p->segment.base64,
+                           .form = p->segment.form,
+                           .encoded = p->segment.bytes,
+                           .bytes = p->bytes,
+                           .in = { .max = MIB(1) },
+                           .out = { .max = MIB(1) } };
+    size_t n = rows_of(p->bytes);
+    int r = n > ROWS_MAX ? E_TOO_BIG : 0;
+
+    for (size_t i = 0; i < n && r == 0; i++) {
+        struct str in;
+        struct chunk c;
+
+        if ((r = row_bytes(&s, i, &in)) == 0 && (r = chunk_encode(in, &scratch, &c)) == 0)
+            r = part_row_insert(box, (id << ROW_SHIFT) + (int64_t)i, c.codec, in.n, c.data);
+    }
+    return r;
+}
+
+static int part_rows_insert(struct mailbox *box, int64_t id, const struct bytes_in *message,
+                            const struct ready_part *p)
+{
     int r = 0;
 
-    for (uint64_t at = 0; at < s->bytes && r == 0; at += CHUNK_BYTES_MAX, row++) {
-        size_t n = s->bytes - at < CHUNK_BYTES_MAX ? (size_t)(s->bytes - at) : CHUNK_BYTES_MAX;
-        struct str in = buf_str(&s->kept);
-
-        if (at / CHUNK_BYTES_MAX >= ROWS_MAX)
-            return E_TOO_BIG;
-        if (s->kept.n == 0)
-            r = scan_again(s, at, n, &in);
-        if (r == 0)
-            r = part_row_insert(box, row, in, &scratch);
-    }
+    if (!p->rows)
+        return part_rows_make(box, id, message, p);
+    for (size_t i = 0; i < p->nrows && r == 0; i++)
+        r = part_row_insert(box, (id << ROW_SHIFT) + (int64_t)i, p->rows[i].codec, p->rows[i].bytes,
+                            buf_str(&p->rows[i].data));
     return r;
 }
 
 /* ---- counting ----------------------------------------------------------------------------------- */
 
 /* 1 and *id_out: it is here already. */
-static int part_find(struct mailbox *box, const struct leaf_scan *s, int64_t *id_out)
+static int part_find(struct mailbox *box, const struct ready_part *p, int64_t *id_out)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, "SELECT id, bytes FROM part WHERE hash = ?1", &st);
 
     if (r < 0)
         return r;
-    stmt_bind_blob(st, 1, str_of(s->hash, HASH_LEN));
+    stmt_bind_blob(st, 1, str_of(p->hash, HASH_LEN));
     if ((r = stmt_step(st)) <= 0)
         return r;
     *id_out = stmt_i64(st, 0);
-    return stmt_u64(st, 1) == s->bytes ? 1 : E_CORRUPT;
+    return stmt_u64(st, 1) == p->bytes ? 1 : E_CORRUPT;
 }
 
 static int run_for(struct mailbox *box, const char *sql, int64_t a, int64_t b)
@@ -248,27 +282,29 @@ static int run_for(struct mailbox *box, const char *sql, int64_t a, int64_t b)
     return stmt_run(st);
 }
 
-static int part_insert(struct mailbox *box, struct leaf_scan *s, int64_t *id_out)
+static int part_insert(struct mailbox *box, const struct bytes_in *message, const struct ready_part *p,
+                       int64_t *id_out)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, "INSERT INTO part (hash, refs, bytes) VALUES (?1, 1, ?2)", &st);
 
     if (r < 0)
         return r;
-    stmt_bind_blob(st, 1, str_of(s->hash, HASH_LEN));
-    stmt_bind_u64(st, 2, s->bytes);
+    stmt_bind_blob(st, 1, str_of(p->hash, HASH_LEN));
+    stmt_bind_u64(st, 2, p->bytes);
     if ((r = stmt_run(st)) < 0)
         return r;
     *id_out = db_last_rowid(box->db);
-    return part_rows_insert(box, *id_out, s);
+    return part_rows_insert(box, *id_out, message, p);
 }
 
-static int part_put(struct mailbox *box, struct leaf_scan *s, int64_t *id_out)
+static int part_put(struct mailbox *box, const struct bytes_in *message, const struct ready_part *p,
+                    int64_t *id_out)
 {
-    int r = part_find(box, s, id_out);
+    int r = part_find(box, p, id_out);
 
     if (r == 0)
-        return part_insert(box, s, id_out);
+        return part_insert(box, message, p, id_out);
     return r < 0 ? r : run_for(box, "UPDATE part SET refs = refs + ?2 WHERE id = ?1", *id_out, 1);
 }
 
@@ -288,31 +324,98 @@ static int part_drop(struct mailbox *box, int64_t id)
 
 /* ---- a whole email ------------------------------------------------------------------------------ */
 
-int parts_store(struct mailbox *box, const struct bytes_in *message, uint64_t head, struct str structure,
-                struct buf *map)
+void parts_ready_release(struct email_ready *y)
+{
+    for (size_t i = 0; i < y->nparts; i++) {
+        for (size_t k = 0; k < y->parts[i].nrows; k++)
+            buf_release(&y->parts[i].rows[k].data);
+        free(y->parts[i].rows);
+    }
+    free(y->parts);
+    y->parts = NULL;
+    y->nparts = 0;
+}
+
+/* What was made so far is in p->nrows: it goes with the email. */
+static int rows_prepare(struct leaf_scan *s, struct ready_part *p)
+{
+    CLEANUP(buf_release) struct buf scratch = { .max = CHUNK_SCRATCH_MAX };
+    size_t n = rows_of(s->bytes);
+    int r = 0;
+
+    if (!(p->rows = calloc(n, sizeof *p->rows)))
+        return E_NOMEM;
+    while (p->nrows < n && r == 0) {
+        struct ready_row *row = &p->rows[p->nrows];
+        struct str in;
+        struct chunk c;
+
+        row->data.max = CHUNK_BYTES_MAX;
+        if ((r = row_bytes(s, p->nrows, &in)) < 0 || (r = chunk_encode(in, &scratch, &c)) < 0)
+            break;
+        p->nrows++;
+        row->codec = (int)c.codec;
+        row->bytes = in.n;
+        r = buf_puts(&row->data, c.data);
+    }
+    return r;
+}
+
+static int part_add(struct email_ready *y, struct leaf_scan *s, uint64_t gap, uint64_t *rows_left)
+{
+    struct ready_part *v = realloc(y->parts, (y->nparts + 1) * sizeof *v), *p;
+
+    if (!v)
+        return E_NOMEM;
+    y->parts = v;
+    p = &v[y->nparts++];
+    *p = (struct ready_part){
+        .start = s->start,
+        .segment = { .gap = gap, .bytes = s->encoded, .part = 1, .base64 = s->base64 },
+        .bytes = s->bytes,
+    };
+    if (s->base64)
+        p->segment.form = s->form;
+    memcpy(p->hash, s->hash, sizeof p->hash);
+    if (s->bytes > *rows_left)
+        return 0;
+    *rows_left -= s->bytes;
+    return rows_prepare(s, p);
+}
+
+int parts_prepare(const struct bytes_in *message, struct str structure, uint64_t rows_max,
+                  struct email_ready *y, struct buf *map)
 {
     CLEANUP(leaf_scan_release)
     struct leaf_scan s = { .message = message, .in = { .max = MIB(1) }, .out = { .max = MIB(1) } };
     struct part_leaf leaf;
-    uint64_t at = head;
-    size_t n = 0;
+    uint64_t at = y->head_bytes;
     int r = 0;
 
-    while (r == 0 && n < PART_SEGMENTS_MAX && part_leaf_next(&structure, &leaf) > 0) {
-        struct segment seg = { 0 };
-
+    while (r == 0 && y->nparts < PART_SEGMENTS_MAX && part_leaf_next(&structure, &leaf) > 0) {
         if (leaf.start < at || leaf.end > message->bytes || !part_wanted(&leaf))
             continue; /* small, or not where a leaf can lie: it is as raw as all the rest */
         s.start = leaf.start;
         s.end = leaf.end;
         if ((r = scan_leaf(&s, leaf.base64)) < 0 || s.bytes == 0)
             continue;
-        seg = (struct segment){ .gap = leaf.start - at, .bytes = s.encoded, .base64 = s.base64 };
-        seg.form = s.base64 ? s.form : seg.form;
-        if ((r = part_put(box, &s, &seg.part)) == 0)
+        if ((r = part_add(y, &s, leaf.start - at, &rows_max)) == 0)
+            r = segment_put(map, &y->parts[y->nparts - 1].segment);
+        at = leaf.start + s.encoded;
+    }
+    return r;
+}
+
+int parts_put(struct mailbox *box, const struct bytes_in *message, const struct email_ready *y,
+              struct buf *map)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < y->nparts && r == 0; i++) {
+        struct segment seg = y->parts[i].segment;
+
+        if ((r = part_put(box, message, &y->parts[i], &seg.part)) == 0)
             r = segment_put(map, &seg);
-        at = leaf.start + seg.bytes;
-        n++;
     }
     return r;
 }

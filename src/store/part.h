@@ -20,10 +20,24 @@ static inline bool part_wanted(const struct part_leaf *leaf)
     return leaf->end - leaf->start >= (leaf->base64 ? PART_BASE64_MIN : PART_RAW_MIN);
 }
 
-/* (w) Every leaf of the structure that is worth it becomes a part, or one reference more to it; what the
- * structure claims is checked against the message, behind `head` bytes. The map goes to `map`. */
-MUST_CHECK int parts_store(struct mailbox *box, const struct bytes_in *message, uint64_t head,
-                           struct str structure, struct buf *map);
+/* A part as it will stand. */
+struct ready_part {
+    uint64_t start;         /* of the leaf, in the message */
+    struct segment segment; /* but for the part's number, which its mailbox gives */
+    uint64_t bytes;
+    uint8_t hash[32];
+    struct ready_row *rows; /* NULL: whoever puts it makes them */
+    size_t nrows;
+};
+/* Any thread: every leaf of the structure that is worth it, as y->parts; what the structure claims is checked
+ * against the message, behind y->head_bytes. Their rows too, while those hold no more than `rows_max` bytes
+ * of parts. The map, in which all parts have number 1, goes to `map`. */
+MUST_CHECK int parts_prepare(const struct bytes_in *message, struct str structure, uint64_t rows_max,
+                             struct email_ready *y, struct buf *map);
+void parts_ready_release(struct email_ready *y);
+/* (w) Each of y->parts becomes a part, or one reference more to it. The map goes to `map`. */
+MUST_CHECK int parts_put(struct mailbox *box, const struct bytes_in *message, const struct email_ready *y,
+                         struct buf *map);
 /* (w) Give back what a map names; parts that nobody names any more go with their rows. */
 MUST_CHECK int parts_release(struct mailbox *box, struct str map);
 /* Append n bytes of the message from segment s, `at` its first. E_CORRUPT, E_GONE. n at most 256 KiB. */

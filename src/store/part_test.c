@@ -198,6 +198,7 @@ static const struct {
     { "odd lines", { 50000, 75, "\r\n", "", 1, 0 }, -1 },
     { "too small", { 700, 76, "\r\n", "", 1, 0 }, 0 },
     { "several rows", { KIB(700) + 1, 76, "\r\n", "", 1, 0 }, KIB(700) + 1 },
+    { "rows that nobody made before", { MIB(2) + 5, 76, "\r\n", "", 1, 0 }, MIB(2) + 5 },
     { "a row to the byte", { KIB(256), 76, "\r\n", "", 1, 0 }, KIB(256) },
     { "rows in one line", { KIB(600), 0, "", "", 1, 0 }, KIB(600) },
 };

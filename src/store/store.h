@@ -32,16 +32,14 @@
 #include "src/store/tempbox.h"
 #include <pthread.h>
 
-#define SESSION_LEN    16u
-#define STAGING_LEN    16u
-#define OPERATION_LEN  RPC_OPERATION_LEN
-#define SEEDS_MAX      KEYFILE_MAILBOX_KEYS_MAX
-#define READERS        3u /* lanes with a handle of their own: FETCH, SEARCH, and a second for long searches */
-#define READER_FETCH   0u
-#define READER_SEARCH  1u
-#define READER_HELPER  2u
-#define GROUP_JOBS_MAX 64u
-#define GROUP_MS_MAX   20
+#define SESSION_LEN   16u
+#define STAGING_LEN   16u
+#define OPERATION_LEN RPC_OPERATION_LEN
+#define SEEDS_MAX     KEYFILE_MAILBOX_KEYS_MAX
+#define READERS       3u /* lanes with a handle of their own: FETCH, SEARCH, and a second for long searches */
+#define READER_FETCH  0u
+#define READER_SEARCH 1u
+#define READER_HELPER 2u
 
 struct penalties;
 
@@ -377,6 +375,7 @@ struct parsed {
     Content__ParseResponse *answer;
     struct staged *text;
     struct str *references, *in_reply_to;
+    struct email_ready ready; /* the rows, as far as they could be made (worker) */
 };
 /* Send `message` to content; `done` once, on the loop, with 0 and *out filled, or E_UNAVAIL and the
  * like. `message` is read from the loop and from workers, and stays until then. */
