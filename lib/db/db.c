@@ -3,6 +3,7 @@
 #include "lib/base/hex.h"
 #include "lib/db/db_private.h"
 #include "lib/db/page_cipher.h"
+#include "lib/db/wal_gather.h"
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -118,8 +119,8 @@ static void init(void)
         sqlite3_config(SQLITE_CONFIG_MULTITHREAD) != SQLITE_OK ||
         sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) != SQLITE_OK || sqlite3_initialize() != SQLITE_OK)
         init_result = E_BUG; /* someone used SQLite before us */
-    else
-        init_result = page_cipher_register();
+    else if ((init_result = page_cipher_register()) == 0)
+        init_result = wal_gather_register();
 }
 
 int db_init(void)
@@ -389,11 +390,14 @@ static int open_connection(struct db *db, const struct db_options *opt)
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW |
                 (opt->flags & DB_READONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+    /* Whoever gathers must sync at every commit. */
+    bool gather = !(opt->flags & (DB_READONLY | DB_SYNC_NORMAL));
+    const char *vfs = opt->vfs ? opt->vfs : gather ? WAL_GATHER_VFS : NULL;
     int rc;
 
     if (!(reserve = malloc(CONNECTION_BYTES)))
         return db_fail_other(db, E_NOMEM, "open the database");
-    rc = sqlite3_open_v2(db->path, &db->s, flags, opt->vfs);
+    rc = sqlite3_open_v2(db->path, &db->s, flags, vfs);
     free(reserve);
     reserve = NULL;
     if (rc != SQLITE_OK)

@@ -240,6 +240,45 @@ static void test_transactions(void **state)
     txn_end(&write);
 }
 
+/* What a transaction wrote ahead of its commit is read back by itself, overwritten and, committed, seen by others. */
+static void test_large_transactions(void **state)
+{
+    static const struct db_options small = { .flags = DB_CREATE, .cache_kib = 64 };
+    CLEANUP(buf_release) struct buf why = { .max = KIB(4) };
+    struct db *db = NULL, *reader = NULL;
+    struct db_options reading = { .flags = DB_READONLY };
+    char name[48];
+    int64_t n = 0;
+
+    (void)state;
+    db = fresh();
+    CHECK(db_close(&db) == 0);
+    CHECK(db_open(path, key, &small, &db) == 0);
+    CHECK(db_open(path, key, &reading, &reader) == 0);
+    for (int round = 0; round < 3; round++) {
+        struct txn t = { 0 };
+
+        CHECK(txn_begin(&t, db) == 0);
+        for (int i = 0; i < 3000; i++) {
+            snprintf(name, sizeof name, "%d-%030d", round, (i * 7919) % 3000);
+            CHECK(add(db, round * 10000 + (i * 4801) % 3000, name, i % 100) == 0);
+        }
+        CHECK(db_get_i64(db, SQL_COUNT, &n) == 0 && n == (round == 2 ? 6000 : 3000));
+        CHECK(db_get_i64(reader, SQL_COUNT, &n) == 0 && n == (round == 2 ? 3000 : 0));
+        if (round == 1) {
+            CHECK(txn_commit(&t) == 0);
+            CHECK(db_get_i64(reader, SQL_COUNT, &n) == 0 && n == 3000);
+        } else {
+            txn_end(&t);
+        }
+    }
+    CHECK(db_verify(reader, &why) == 0);
+    CHECK(db_checkpoint(db, DB_PASSIVE, NULL) == 0);
+    CHECK(db_verify(db, &why) == 0);
+    CHECK(db_get_i64(db, SQL_COUNT, &n) == 0 && n == 3000);
+    CHECK(db_close(&reader) == 0 && db_close(&db) == 0);
+}
+
 static void test_checkpoint_and_shrink(void **state)
 {
     CLEANUP(db_close) struct db *db = fresh();
@@ -382,7 +421,7 @@ int main(void)
         cmocka_unit_test(test_transactions), cmocka_unit_test(test_checkpoint_and_shrink),
         cmocka_unit_test(test_copies),       cmocka_unit_test(test_interrupt),
         cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_untouched),
-        cmocka_unit_test(test_shed),
+        cmocka_unit_test(test_shed),         cmocka_unit_test(test_large_transactions),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

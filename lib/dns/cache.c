@@ -9,7 +9,7 @@
 #define HOT_LIFE_MIN 20  /* seconds: what lives shorter would be asked for all the time */
 
 struct entry {
-    struct entry *next;         /* in the bucket */
+    struct entry *next;          /* in the bucket */
     struct entry *newer, *older; /* by use */
     int64_t born_ms, dies_ms;
     uint64_t hash;
@@ -109,7 +109,8 @@ static void grow(struct dns_cache *c)
     }
 }
 
-void dns_cache_put(struct dns_cache *c, const struct dns_name *name, uint16_t type, const struct dns_reply *r, uint32_t keep_s)
+void dns_cache_put(struct dns_cache *c, const struct dns_name *name, uint16_t type, const struct dns_reply *r,
+                   uint32_t keep_s)
 {
     CLEANUP(buf_release) struct buf value = { .max = 2 * DNS_RDATA_MAX };
     uint64_t hash = dns_name_hash(name, type, c->key);
@@ -142,14 +143,16 @@ void dns_cache_put(struct dns_cache *c, const struct dns_name *name, uint16_t ty
 /* What is told is what is left: whoever keeps it in turn is never later than we. */
 static void age(struct dns_reply *r, const struct entry *e, int64_t now)
 {
-    uint32_t old_s = (uint32_t)((now - e->born_ms + 999) / 1000), left_s = (uint32_t)((e->dies_ms - now) / 1000);
+    uint32_t old_s = (uint32_t)((now - e->born_ms + 999) / 1000),
+             left_s = (uint32_t)((e->dies_ms - now) / 1000);
 
     r->ttl_s = left_s;
     for (size_t i = 0; i < r->n; i++)
         r->v[i].ttl_s = r->v[i].ttl_s > old_s ? r->v[i].ttl_s - old_s : 0;
 }
 
-bool dns_cache_get(struct dns_cache *c, const struct dns_name *name, uint16_t type, struct arena *a, struct dns_cached *out)
+bool dns_cache_get(struct dns_cache *c, const struct dns_name *name, uint16_t type, struct arena *a,
+                   struct dns_cached *out)
 {
     struct entry *e = look(c, name, type, dns_name_hash(name, type, c->key));
     int64_t now = clock_mono_ms(), life;
@@ -168,7 +171,8 @@ bool dns_cache_get(struct dns_cache *c, const struct dns_name *name, uint16_t ty
     link_newest(c, e);
     age(&out->reply, e, now);
     life = e->dies_ms - e->born_ms;
-    out->hot = !e->asked_again && e->hits >= HOT_HITS && life >= HOT_LIFE_MIN * 1000 && (e->dies_ms - now) * HOT_PART <= life;
+    out->hot = !e->asked_again && e->hits >= HOT_HITS && life >= HOT_LIFE_MIN * 1000 &&
+               (e->dies_ms - now) * HOT_PART <= life;
     e->asked_again |= out->hot;
     return true;
 }

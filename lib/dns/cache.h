@@ -19,14 +19,16 @@ struct dns_cache *dns_cache_new(size_t bytes_max);
 void dns_cache_free(struct dns_cache **c);
 /* Keeps it for keep_s seconds, in place of what was there. Without memory, or for one that is larger than a
  * quarter of all: nothing is kept. */
-void dns_cache_put(struct dns_cache *c, const struct dns_name *name, uint16_t type, const struct dns_reply *r, uint32_t keep_s);
+void dns_cache_put(struct dns_cache *c, const struct dns_name *name, uint16_t type, const struct dns_reply *r,
+                   uint32_t keep_s);
 
 struct dns_cached {
     struct dns_reply reply; /* lifetimes are what is left of them */
     bool hot;               /* asked for several times, and nearly over: worth asking again; said once */
 };
 /* False: not there. Lives until the next call on the cache; the list of records in the arena. */
-bool dns_cache_get(struct dns_cache *c, const struct dns_name *name, uint16_t type, struct arena *a, struct dns_cached *out);
+bool dns_cache_get(struct dns_cache *c, const struct dns_name *name, uint16_t type, struct arena *a,
+                   struct dns_cached *out);
 void dns_cache_clear(struct dns_cache *c);
 struct dns_cache_counts dns_cache_counts(const struct dns_cache *c);
 #endif

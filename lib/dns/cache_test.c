@@ -149,8 +149,9 @@ static void test_pick(void **state UNUSED)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_life), cmocka_unit_test(test_hot), cmocka_unit_test(test_bounds),
-                                        cmocka_unit_test(test_many), cmocka_unit_test(test_pick) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_life), cmocka_unit_test(test_hot),
+                                        cmocka_unit_test(test_bounds), cmocka_unit_test(test_many),
+                                        cmocka_unit_test(test_pick) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,9 +7,9 @@ static const struct {
     uint16_t type;
     const char *name;
 } types[] = {
-    { DNS_A, "A" },     { DNS_AAAA, "AAAA" },   { DNS_MX, "MX" },   { DNS_TXT, "TXT" },
-    { DNS_PTR, "PTR" }, { DNS_CNAME, "CNAME" }, { DNS_NS, "NS" },   
-    { DNS_SRV, "SRV" }, { DNS_TLSA, "TLSA" },   { DNS_CAA, "CAA" },
+    { DNS_A, "A" },       { DNS_AAAA, "AAAA" },   { DNS_MX, "MX" }, { DNS_TXT, "TXT" },
+    { DNS_PTR, "PTR" },   { DNS_CNAME, "CNAME" }, { DNS_NS, "NS" }, { DNS_SRV, "SRV" },
+    { DNS_TLSA, "TLSA" }, { DNS_CAA, "CAA" },
 };
 
 bool dns_status_is_temporary(enum dns_status s)

@@ -43,8 +43,8 @@ struct question {
     struct dns_wait *waits;
     struct attempt attempts[DNS_ATTEMPTS_MAX];
     unsigned nattempts;
-    uint32_t tried; /* mask of upstreams */
-    bool failed;    /* SERVFAIL came from one of them */
+    uint32_t tried;            /* mask of upstreams */
+    bool failed;               /* SERVFAIL came from one of them */
     int64_t until_ms, next_ms; /* given up; the next upstream is asked */
     uint64_t hash;
     struct question *chain; /* of the same bucket */
@@ -201,13 +201,15 @@ static bool attempt(struct question *q)
     struct attempt *a = &q->attempts[q->nattempts];
     int up, r;
 
-    while (q->nattempts < DNS_ATTEMPTS_MAX && (up = dns_health_pick(e->health, e->conf.upstreams, q->tried)) >= 0) {
+    while (q->nattempts < DNS_ATTEMPTS_MAX &&
+           (up = dns_health_pick(e->health, e->conf.upstreams, q->tried)) >= 0) {
         q->tried |= BIT(up);
         a->upstream = (uint8_t)up;
         a->began_ms = clock_mono_ms();
         r = write_query(q, a);
         if (r == 0)
-            r = e->transport.send(e->transport.ctx, (size_t)up, q->id << ATTEMPT_BITS | q->nattempts, buf_str(&a->query));
+            r = e->transport.send(e->transport.ctx, (size_t)up, q->id << ATTEMPT_BITS | q->nattempts,
+                                  buf_str(&a->query));
         if (r == 0) {
             a->active = true;
             q->nattempts++;
@@ -300,7 +302,8 @@ static struct question *find_same(struct dns_engine *e, const struct dns_name *n
     return q;
 }
 
-static int question_new(struct dns_engine *e, const struct dns_name *name, uint16_t type, struct question **out)
+static int question_new(struct dns_engine *e, const struct dns_name *name, uint16_t type,
+                        struct question **out)
 {
     struct question *q, **bucket;
 
@@ -343,7 +346,8 @@ static bool known_type(uint16_t type)
     return dns_type_from(str_from(dns_type_name(type, text)), &same);
 }
 
-static bool from_cache(struct dns_engine *e, const struct dns_name *name, uint16_t type, dns_done_fn *done, void *ctx)
+static bool from_cache(struct dns_engine *e, const struct dns_name *name, uint16_t type, dns_done_fn *done,
+                       void *ctx)
 {
     struct arena a = { .max = REPLY_ARENA_MAX };
     struct dns_cached c;

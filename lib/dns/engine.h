@@ -15,7 +15,8 @@ struct dns_engine; /* opaque */
 struct dns_wait;   /* somebody who waits for an answer */
 
 enum {
-    DNS_UP_PRIVATE = 1 << 0, /* nobody can look in or answer in its place (TLS): padded, id 0 (RFC 8484 4.1) */
+    DNS_UP_PRIVATE =
+        1 << 0, /* nobody can look in or answer in its place (TLS): padded, id 0 (RFC 8484 4.1) */
     DNS_UP_TRUST_AD = 1 << 1, /* its AD bit is believed */
     DNS_UP_MIX_CASE = 1 << 2, /* letters of names at random, to come back as they went */
 };
@@ -33,8 +34,8 @@ struct dns_engine_conf {
     size_t upstreams; /* 1 to DNS_UPSTREAMS_MAX */
     uint32_t flags[DNS_UPSTREAMS_MAX];
     uint64_t cache_bytes, questions_max /* under way, each with as many waiting */;
-    int64_t patience_ms; /* without an answer the next upstream is asked as well */
-    int64_t limit_ms;    /* then a question is given up */
+    int64_t patience_ms;           /* without an answer the next upstream is asked as well */
+    int64_t limit_ms;              /* then a question is given up */
     uint32_t keep_max_s, no_max_s; /* longest life in the cache, of "no" (RFC 2308 5) */
     bool prefetch;
 };
@@ -54,8 +55,8 @@ typedef void dns_done_fn(void *ctx, const struct dns_reply *r);
 /* 0: `done` is called, exactly once: maybe before this returns, within wait_ms otherwise (DNS_TIMEOUT);
  * *out is then what dns_engine_forget takes, NULL when it was called already. E_BUSY: too much is under way.
  * E_UNSUPPORTED: a type that is not known. E_NOMEM. */
-MUST_CHECK int dns_engine_ask(struct dns_engine *e, const struct dns_name *name, uint16_t type, int64_t wait_ms,
-                              dns_done_fn *done, void *ctx, struct dns_wait **out);
+MUST_CHECK int dns_engine_ask(struct dns_engine *e, const struct dns_name *name, uint16_t type,
+                              int64_t wait_ms, dns_done_fn *done, void *ctx, struct dns_wait **out);
 /* `done` is not called. The question goes on: its answer is for the cache. */
 void dns_engine_forget(struct dns_wait *w);
 

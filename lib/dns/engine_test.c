@@ -39,8 +39,14 @@ static void fake_cancel(void *ctx UNUSED, size_t upstream, uint64_t token)
 static struct dns_engine *make(size_t upstreams, uint32_t flags)
 {
     const struct dns_transport t = { .send = fake_send, .cancel = fake_cancel };
-    struct dns_engine_conf c = { .upstreams = upstreams, .cache_bytes = MIB(1), .questions_max = 8, .patience_ms = 1000,
-                                 .limit_ms = 5000, .keep_max_s = 3600, .no_max_s = 600, .prefetch = true };
+    struct dns_engine_conf c = { .upstreams = upstreams,
+                                 .cache_bytes = MIB(1),
+                                 .questions_max = 8,
+                                 .patience_ms = 1000,
+                                 .limit_ms = 5000,
+                                 .keep_max_s = 3600,
+                                 .no_max_s = 600,
+                                 .prefetch = true };
 
     for (size_t i = 0; i < upstreams; i++)
         c.flags[i] = flags;
@@ -294,9 +300,11 @@ static void test_prefetch(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answer_and_cache), cmocka_unit_test(test_no_is_kept), cmocka_unit_test(test_failover),
-        cmocka_unit_test(test_silence),          cmocka_unit_test(test_slow_domain), cmocka_unit_test(test_servfail),
-        cmocka_unit_test(test_forged),           cmocka_unit_test(test_bounds),      cmocka_unit_test(test_prefetch),
+        cmocka_unit_test(test_answer_and_cache), cmocka_unit_test(test_no_is_kept),
+        cmocka_unit_test(test_failover),         cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_slow_domain),      cmocka_unit_test(test_servfail),
+        cmocka_unit_test(test_forged),           cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_prefetch),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

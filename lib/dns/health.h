@@ -6,15 +6,15 @@
 #define LIB_DNS_HEALTH_H
 #include "lib/base/base.h"
 
-#define DNS_UPSTREAMS_MAX      8u
-#define DNS_BACKOFF_FIRST_MS   1000
-#define DNS_BACKOFF_MAX_MS     60000
+#define DNS_UPSTREAMS_MAX    8u
+#define DNS_BACKOFF_FIRST_MS 1000
+#define DNS_BACKOFF_MAX_MS   60000
 
 struct dns_health {
     uint64_t answers, failures;
-    uint32_t failed;    /* in a row */
-    uint32_t took_us;   /* smoothed; 0: not known yet */
-    int64_t retry_ms;   /* failed > 0: not asked before, unless nobody else is left */
+    uint32_t failed;     /* in a row */
+    uint32_t took_us;    /* smoothed; 0: not known yet */
+    int64_t retry_ms;    /* failed > 0: not asked before, unless nobody else is left */
     int64_t answered_ms; /* the last time, monotonic */
 };
 

@@ -14,8 +14,9 @@ static void test_query(void **state UNUSED)
 {
     CLEANUP(buf_release) struct buf out = { .max = DNS_QUERY_MAX }, again = { .max = DNS_QUERY_MAX };
     struct dns_query q = { .name = name_of("example.org"), .type = DNS_MX, .pad = true };
-    static const uint8_t start[] = { 0, 0, 1, 0x20, 0, 1, 0, 0, 0, 0, 0, 1, 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 3, 'o', 'r', 'g', 0, 0, 15, 0, 1,
-                                     0, 0, 41, 4, 0xd0, 0, 0, 0, 0 };
+    static const uint8_t start[] = { 0,   0,   1,   0x20, 0,   1,   0,   0,    0,   0,   0,   1, 7,
+                                     'e', 'x', 'a', 'm',  'p', 'l', 'e', 3,    'o', 'r', 'g', 0, 0,
+                                     15,  0,   1,   0,    0,   41,  4,   0xd0, 0,   0,   0,   0 };
 
     CHECK(dns_query_write(&q, &out) == 0);
     CHECK(out.n == DNS_PAD_BLOCK);
@@ -239,8 +240,9 @@ static void test_pack(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_query),   cmocka_unit_test(test_long_names_are_padded), cmocka_unit_test(test_records),
-        cmocka_unit_test(test_aliases), cmocka_unit_test(test_no),                    cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_query),       cmocka_unit_test(test_long_names_are_padded),
+        cmocka_unit_test(test_records),     cmocka_unit_test(test_aliases),
+        cmocka_unit_test(test_no),          cmocka_unit_test(test_limits),
         cmocka_unit_test(test_compression), cmocka_unit_test(test_pack),
     };
 

@@ -32,7 +32,8 @@ static int put_opt(const struct dns_query *q, struct buf *out)
     int r;
 
     if ((r = buf_putc(out, 0)) < 0 || (r = put16(out, TYPE_OPT)) < 0 || (r = put16(out, DNS_UDP_BYTES)) < 0 ||
-        (r = put16(out, 0)) < 0 || (r = put16(out, 0)) < 0 || (r = put16(out, q->pad ? (unsigned)pad + OPTION_HEAD : 0)) < 0)
+        (r = put16(out, 0)) < 0 || (r = put16(out, 0)) < 0 ||
+        (r = put16(out, q->pad ? (unsigned)pad + OPTION_HEAD : 0)) < 0)
         return r;
     if (q->pad && ((r = put16(out, OPTION_PADDING)) < 0 || (r = put16(out, (unsigned)pad)) < 0 ||
                    (r = buf_append(out, zeros, pad)) < 0))
@@ -46,8 +47,8 @@ int dns_query_write(const struct dns_query *q, struct buf *out)
     int r;
 
     if ((r = put16(out, q->id)) < 0 || (r = buf_putc(out, FLAG_RD)) < 0 || (r = buf_putc(out, FLAG_AD)) < 0 ||
-        (r = buf_append(out, rest, sizeof rest)) < 0 || (r = put_name(q, out)) < 0 || (r = put16(out, q->type)) < 0 ||
-        (r = put16(out, CLASS_IN)) < 0)
+        (r = buf_append(out, rest, sizeof rest)) < 0 || (r = put_name(q, out)) < 0 ||
+        (r = put16(out, q->type)) < 0 || (r = put16(out, CLASS_IN)) < 0)
         return r;
     return put_opt(q, out);
 }

@@ -60,7 +60,8 @@ static inline void whead(struct wire *w, const char *name, unsigned type, unsign
 }
 
 /* section: 1 answer, 2 authority, 3 additional; in this order. */
-static inline void wrr(struct wire *w, unsigned section, const char *owner, unsigned type, uint32_t ttl, struct str rdata)
+static inline void wrr(struct wire *w, unsigned section, const char *owner, unsigned type, uint32_t ttl,
+                       struct str rdata)
 {
     uint8_t *count = w->b + 4 + 2 * section;
     unsigned n = ((unsigned)count[0] << 8 | count[1]) + 1;

@@ -114,8 +114,8 @@ struct imap_conn {
     bool held;                      /* it could not be attached again yet: timer tries */
     bool starttls;                  /* the go-ahead has been said */
     bool compress, compress_begins; /* RFC 4978; the latter until the OK has been written */
-    char network[PEER_TEXT_MAX]; /* that bad logins are counted by */
-    struct peer_network counted; /* in srv->peers, when is_counted */
+    char network[PEER_TEXT_MAX];    /* that bad logins are counted by */
+    struct peer_network counted;    /* in srv->peers, when is_counted */
     bool is_counted;
     struct timer timer; /* before login: all of it; LOGIN's answer */
     int64_t login_began_ms;

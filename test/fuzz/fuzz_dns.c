@@ -4,7 +4,8 @@
 #include "lib/dns/message.h"
 #include "test/fuzz/fuzz.h"
 
-static const uint16_t types[] = { DNS_A, DNS_AAAA, DNS_MX, DNS_TXT, DNS_PTR, DNS_CNAME, DNS_NS, DNS_SRV, DNS_TLSA, DNS_CAA };
+static const uint16_t types[] = { DNS_A,     DNS_AAAA, DNS_MX,  DNS_TXT,  DNS_PTR,
+                                  DNS_CNAME, DNS_NS,   DNS_SRV, DNS_TLSA, DNS_CAA };
 
 /* The name in the question, when there is a plain one. */
 static bool question(struct str m, struct dns_name *out, size_t *end)

@@ -1,0 +1,228 @@
+#include "lib/db/wal_gather.h"
+#include "lib/base/errors.h"
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+
+#define GATHER_BYTES      KIB(128)
+#define BUFFERS_KEPT      4u /* for the next commit of any file */
+#define FRAME_HEADER      24 /* SQLite's file format, 4.1: page number, size of the database after a commit */
+#define FRAME_COMMIT      4  /* where that size is; zero but in a commit's last frame */
+#define METHODS_VERSION_1 1  /* without shared memory and mapping: those are the main file's */
+
+struct buffer {
+    struct buffer *next;
+    uint8_t bytes[GATHER_BYTES];
+};
+
+/* The real file lies behind it. */
+struct wal_file {
+    sqlite3_file base;
+    struct buffer *buffer; /* NULL: nothing was gathered */
+    sqlite3_int64 at;      /* of the first byte gathered */
+    int n;
+    bool last_frame; /* its header was gathered */
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct buffer *first;
+    size_t n;
+} kept = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static sqlite3_vfs *real_vfs, gather_vfs;
+
+/* ---- buffers: they hold sealed pages only ------------------------------------------------------- */
+
+static struct buffer *buffer_take(void)
+{
+    struct buffer *b;
+
+    pthread_mutex_lock(&kept.lock);
+    if ((b = kept.first) != NULL) {
+        kept.first = b->next;
+        kept.n--;
+    }
+    pthread_mutex_unlock(&kept.lock);
+    return b ? b : malloc(sizeof *b);
+}
+
+static void buffer_give(struct buffer *b)
+{
+    pthread_mutex_lock(&kept.lock);
+    if (kept.n < BUFFERS_KEPT) {
+        b->next = kept.first;
+        kept.first = b;
+        kept.n++;
+        b = NULL;
+    }
+    pthread_mutex_unlock(&kept.lock);
+    free(b);
+}
+
+/* ---- a -wal ------------------------------------------------------------------------------------- */
+
+static sqlite3_file *real_of(struct wal_file *f)
+{
+    return (sqlite3_file *)(f + 1);
+}
+
+/* What cannot be written is gone: whoever hears of it undoes his transaction. */
+static int flush(struct wal_file *f)
+{
+    struct buffer *b = f->buffer;
+    int rc;
+
+    if (!b)
+        return SQLITE_OK;
+    rc = real_of(f)->pMethods->xWrite(real_of(f), b->bytes, f->n, f->at);
+    f->buffer = NULL;
+    f->n = 0;
+    buffer_give(b);
+    return rc;
+}
+
+static int gather_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
+{
+    struct wal_file *f = (struct wal_file *)file;
+    bool header = n == FRAME_HEADER, last = f->last_frame && !header;
+    int rc;
+
+    if (f->buffer && (at != f->at + f->n || n > (int)GATHER_BYTES - f->n) && (rc = flush(f)) != SQLITE_OK)
+        return rc;
+    if (!f->buffer && (n > (int)GATHER_BYTES || !(f->buffer = buffer_take())))
+        return real_of(f)->pMethods->xWrite(real_of(f), p, n, at);
+    if (f->n == 0)
+        f->at = at;
+    memcpy(f->buffer->bytes + f->n, p, (size_t)n);
+    f->n += n;
+    f->last_frame = header && memcmp((const uint8_t *)p + FRAME_COMMIT, "\0\0\0\0", 4) != 0;
+    return last ? flush(f) : SQLITE_OK;
+}
+
+static int gather_close(sqlite3_file *file)
+{
+    struct wal_file *f = (struct wal_file *)file;
+    int rc = flush(f), closed = real_of(f)->pMethods->xClose(real_of(f));
+
+    return rc != SQLITE_OK ? rc : closed;
+}
+
+static int gather_read(sqlite3_file *file, void *p, int n, sqlite3_int64 at)
+{
+    struct wal_file *f = (struct wal_file *)file;
+    int rc = flush(f);
+
+    return rc != SQLITE_OK ? rc : real_of(f)->pMethods->xRead(real_of(f), p, n, at);
+}
+
+static int gather_truncate(sqlite3_file *file, sqlite3_int64 size)
+{
+    struct wal_file *f = (struct wal_file *)file;
+    int rc = flush(f);
+
+    return rc != SQLITE_OK ? rc : real_of(f)->pMethods->xTruncate(real_of(f), size);
+}
+
+static int gather_sync(sqlite3_file *file, int flags)
+{
+    struct wal_file *f = (struct wal_file *)file;
+    int rc = flush(f);
+
+    return rc != SQLITE_OK ? rc : real_of(f)->pMethods->xSync(real_of(f), flags);
+}
+
+static int gather_size(sqlite3_file *file, sqlite3_int64 *out)
+{
+    struct wal_file *f = (struct wal_file *)file;
+    int rc = flush(f);
+
+    return rc != SQLITE_OK ? rc : real_of(f)->pMethods->xFileSize(real_of(f), out);
+}
+
+static int gather_lock(sqlite3_file *file, int level)
+{
+    struct wal_file *f = (struct wal_file *)file;
+
+    return real_of(f)->pMethods->xLock(real_of(f), level);
+}
+
+static int gather_unlock(sqlite3_file *file, int level)
+{
+    struct wal_file *f = (struct wal_file *)file;
+
+    return real_of(f)->pMethods->xUnlock(real_of(f), level);
+}
+
+static int gather_check_lock(sqlite3_file *file, int *out)
+{
+    struct wal_file *f = (struct wal_file *)file;
+
+    return real_of(f)->pMethods->xCheckReservedLock(real_of(f), out);
+}
+
+static int gather_control(sqlite3_file *file, int op, void *arg)
+{
+    struct wal_file *f = (struct wal_file *)file;
+    int rc = flush(f);
+
+    return rc != SQLITE_OK ? rc : real_of(f)->pMethods->xFileControl(real_of(f), op, arg);
+}
+
+static int gather_sector(sqlite3_file *file)
+{
+    struct wal_file *f = (struct wal_file *)file;
+
+    return real_of(f)->pMethods->xSectorSize(real_of(f));
+}
+
+static int gather_device(sqlite3_file *file)
+{
+    struct wal_file *f = (struct wal_file *)file;
+
+    return real_of(f)->pMethods->xDeviceCharacteristics(real_of(f));
+}
+
+static int gather_open(sqlite3_vfs *vfs UNUSED, sqlite3_filename name, sqlite3_file *file, int flags,
+                       int *flags_out)
+{
+    static const sqlite3_io_methods methods = {
+        .iVersion = METHODS_VERSION_1,
+        .xClose = gather_close,
+        .xRead = gather_read,
+        .xWrite = gather_write,
+        .xTruncate = gather_truncate,
+        .xSync = gather_sync,
+        .xFileSize = gather_size,
+        .xLock = gather_lock,
+        .xUnlock = gather_unlock,
+        .xCheckReservedLock = gather_check_lock,
+        .xFileControl = gather_control,
+        .xSectorSize = gather_sector,
+        .xDeviceCharacteristics = gather_device,
+    };
+    struct wal_file *f = (struct wal_file *)file;
+    int rc;
+
+    if (!(flags & SQLITE_OPEN_WAL))
+        return real_vfs->xOpen(real_vfs, name, file, flags, flags_out);
+    *f = (struct wal_file){ .base = { .pMethods = NULL } };
+    if ((rc = real_vfs->xOpen(real_vfs, name, real_of(f), flags, flags_out)) == SQLITE_OK)
+        f->base.pMethods = &methods;
+    return rc;
+}
+
+int wal_gather_register(void)
+{
+    if (!(real_vfs = sqlite3_vfs_find("unix")))
+        return E_BUG;
+    gather_vfs = *real_vfs; /* its other methods take any VFS */
+    gather_vfs.zName = "gather";
+    gather_vfs.pNext = NULL;
+    gather_vfs.szOsFile = (int)sizeof(struct wal_file) + real_vfs->szOsFile;
+    gather_vfs.xOpen = gather_open;
+    return sqlite3_vfs_register(&gather_vfs, 0) == SQLITE_OK &&
+                   sqlite3mc_vfs_create(gather_vfs.zName, 0) == SQLITE_OK
+               ? 0
+               : E_NOMEM;
+}
