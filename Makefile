@@ -39,6 +39,7 @@ soak: build
 	@ROTATE_KILLS=100000 node --test test/e2e/server_key.test.mjs
 	@SOAK=1000 build/store_sync_test
 	@SOAK=1000 node --test test/e2e/qresync.test.mjs
+	@SOAK=2000 node --test test/e2e/model.test.mjs
 
 format:
 	@tools/lint.mjs --format
