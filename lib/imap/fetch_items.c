@@ -283,14 +283,11 @@ static int modifiers(struct args *a, struct fetch_items *out)
     return args_char(a, ')', "the end of the modifiers");
 }
 
-static int items(struct args *a, struct list *l)
+/* Behind "(" */
+static int item_list(struct args *a, struct list *l)
 {
     int r;
 
-    if (macro(a, l))
-        return 0;
-    if (!args_skip(a, '('))
-        return one_item(a, l);
     do {
         if ((r = one_item(a, l)) < 0)
             return r;
@@ -298,20 +295,47 @@ static int items(struct args *a, struct list *l)
     return args_char(a, ')', "a space or the end of the FETCH items");
 }
 
+static int items(struct args *a, struct list *l)
+{
+    if (macro(a, l))
+        return 0;
+    return args_skip(a, '(') ? item_list(a, l) : one_item(a, l);
+}
+
+static int keep(struct arena *a, const struct list *l, struct fetch_items *out)
+{
+    struct fetch_item *v = ARENA_ARRAY(a, l->n, struct fetch_item);
+
+    if (!v)
+        return E_NOMEM;
+    memcpy(v, l->v, l->n * sizeof *v);
+    out->v = v;
+    out->n = l->n;
+    return 0;
+}
+
 int fetch_items_parse(struct args *a, struct fetch_items *out)
 {
     struct list l = { .n = 0 };
     struct fetch_items f = { .n = 0 };
-    struct fetch_item *v;
     int r;
 
-    if ((r = items(a, &l)) < 0 || (r = modifiers(a, &f)) < 0 || (r = args_end(a)) < 0)
+    if ((r = items(a, &l)) < 0 || (r = modifiers(a, &f)) < 0 || (r = args_end(a)) < 0 ||
+        (r = keep(a->arena, &l, &f)) < 0)
         return r;
-    if (!(v = ARENA_ARRAY(a->arena, l.n, struct fetch_item)))
-        return E_NOMEM;
-    memcpy(v, l.v, l.n * sizeof *v);
-    f.v = v;
-    f.n = l.n;
+    *out = f;
+    return 0;
+}
+
+int fetch_atts_parse(struct args *a, struct fetch_items *out)
+{
+    struct list l = { .n = 0 };
+    struct fetch_items f = { .n = 0 };
+    int r;
+
+    if ((r = args_char(a, '(', "a list of FETCH items")) < 0 || (r = item_list(a, &l)) < 0 ||
+        (r = keep(a->arena, &l, &f)) < 0)
+        return r;
     *out = f;
     return 0;
 }

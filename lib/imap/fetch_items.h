@@ -73,6 +73,9 @@ struct fetch_items {
 MUST_CHECK int fetch_items_parse(struct args *a, struct fetch_items *out);
 /* A section without its brackets ("1.2.MIME"), to the end: for URLs (RFC 5092). E_SYNTAX, E_LIMIT, E_NOMEM. */
 MUST_CHECK int fetch_section_parse(struct args *a, struct fetch_section *out);
+/* "(" fetch-att *(SP fetch-att) ")": what NOTIFY and UPDATE of SEARCH tell of new messages (RFC 5465 7, 8). Macros are
+ * none. The same errors. */
+MUST_CHECK int fetch_atts_parse(struct args *a, struct fetch_items *out);
 /* The name of an item in the response: "BODY[1.HEADER.FIELDS (Subject)]<0>" (RFC 9051 7.5.2: the
  * origin octet, no length). */
 void fetch_item_name(struct resp *w, const struct fetch_item *item);

@@ -97,6 +97,7 @@ static void committed(struct imap_conn *c, int status, struct str body)
     }
     if (c->view && c->view->folder_id == m->folder_id)
         c->view->stale = true;
+    imap_came(c, m->uidvalidity, (uint32_t[]){ m->uid, m->uid + (uint32_t)p->n - 1 }, 2);
     if (p->replace) {
         if ((status = replaced(p, m)) < 0)
             imap_fail_status(c, status);

@@ -34,6 +34,7 @@ static void done(struct imap_conn *c, int status, struct str body, bool move)
         imap_fail_status(c, status);
         return;
     }
+    imap_came(c, m->uidvalidity, m->to_ranges, m->n_to_ranges);
     c->view->stale = true; /* the target may be the selected folder itself */
     if (m->n_from_ranges == 0 || copyuid(m, &code) < 0) {
         imap_ok(c, "Completed");

@@ -749,6 +749,25 @@ int fetch_changed(struct imap_conn *c, const struct uidranges *uids, uint64_t si
     return fetch_begin(c);
 }
 
+int fetch_aside(struct imap_conn *c, struct str atts, const struct uidranges *uids)
+{
+    struct fetch *f = fetch_new(c);
+    struct args a = args_of(&c->arena, atts, c->w.utf8);
+    int r = f ? fetch_atts_parse(&a, &f->items) : E_NOMEM;
+
+    for (size_t i = 0; i < uids->n && r == 0; i++)
+        for (uint32_t uid = uidranges_next(&c->view->uids, uids->r[i].lo - 1), last;
+             uid && uid <= uids->r[i].hi && r == 0; uid = uidranges_next(&c->view->uids, last)) {
+            last = uidranges_run(&c->view->uids, uid);
+            last = last < uids->r[i].hi ? last : uids->r[i].hi;
+            r = uidranges_add(&f->todo, uid, last);
+        }
+    if (r < 0)
+        return r;
+    plan(f, true);
+    return (r = complete_items(c, f)) < 0 ? r : fetch_begin(c);
+}
+
 /* UID FETCH … (CHANGEDSINCE n VANISHED) (RFC 7162 3.2.6): what went of the UIDs that were named, whether
  * or not they were ever in this view. '*' reaches to the end, where what went last may be. */
 static int ask_vanished(struct imap_conn *c, const struct fetch *f, struct str set)

@@ -4,6 +4,7 @@
 #include "lib/imap/list_args.h"
 #include "lib/imap/mboxname.h"
 #include "lib/imap/status_items.h"
+#include "src/imap/list.h"
 #include "src/imap/metadata.h"
 #include "src/imap/special_use.h"
 
@@ -34,7 +35,7 @@ static void status_item(struct imap_conn *c, enum status_item item, const Store_
     }
 }
 
-static void status_line(struct imap_conn *c, uint32_t items, const Store__Folder *f)
+void list_status(struct imap_conn *c, uint32_t items, const Store__Folder *f)
 {
     const char *sep = "";
 
@@ -193,7 +194,7 @@ static void list_entry(struct imap_conn *c, const struct list *l, const struct e
         child_info(c, l->args.select);
     resp_crlf(&c->w);
     if ((l->args.returns & LIST_RETURN_STATUS) && e->selected && exists(f)) /* RFC 5819 2 */
-        status_line(c, l->args.status, f);
+        list_status(c, l->args.status, f);
     if ((l->args.returns & LIST_RETURN_METADATA) && e->selected && exists(f)) /* RFC 9590 3 */
         metadata_write(c, e->name, f->annotations, f->n_annotations, UINT64_MAX);
 }
@@ -339,7 +340,7 @@ static void status_came(struct imap_conn *c, int status, struct str body)
         imap_fail_status(c, status);
         return;
     }
-    status_line(c, l->status, m->folders[0]);
+    list_status(c, l->status, m->folders[0]);
     imap_ok(c, "Completed");
 }
 

@@ -3,6 +3,7 @@
  * Every command there is: one row, one function. What is true of a command stands in its row and is
  * enforced here, once. */
 #include "src/imap/imap.h"
+#include "src/imap/notify.h"
 
 #define IN(st) BIT(IMAP_ST_##st)
 #define ANY    (IN(NOT_AUTH) | IN(AUTH) | IN(SELECTED))
@@ -13,6 +14,7 @@
 #define CMD_UID    BIT(2) /* has a "UID …" form, which need not hold back */
 #define CMD_WRITE  BIT(3) /* refused in a folder opened by EXAMINE */
 #define CMD_STREAM BIT(4) /* brings messages, whose literals are not collected */
+#define CMD_NAMES  BIT(5) /* changes which mailboxes NOTIFY means */
 
 static const struct imap_cmd {
     const char *name;
@@ -28,8 +30,8 @@ static const struct imap_cmd {
     { "CLOSE", imap_cmd_close, IN(SELECTED), 0 },
     { "COMPRESS", imap_cmd_compress, AUTHED, 0 },
     { "COPY", imap_cmd_copy, IN(SELECTED), CMD_UID },
-    { "CREATE", imap_cmd_create, AUTHED, 0 },
-    { "DELETE", imap_cmd_delete, AUTHED, 0 },
+    { "CREATE", imap_cmd_create, AUTHED, CMD_NAMES },
+    { "DELETE", imap_cmd_delete, AUTHED, CMD_NAMES },
     { "ENABLE", imap_cmd_enable, IN(AUTH) | IN(SELECTED), 0 },
     { "EXAMINE", imap_cmd_examine, AUTHED, 0 },
     { "EXPUNGE", imap_cmd_expunge, IN(SELECTED), CMD_UID | CMD_WRITE },
@@ -47,7 +49,8 @@ static const struct imap_cmd {
     { "MOVE", imap_cmd_move, IN(SELECTED), CMD_UID | CMD_WRITE },
     { "NAMESPACE", imap_cmd_namespace, AUTHED, 0 },
     { "NOOP", imap_cmd_noop, ANY, 0 },
-    { "RENAME", imap_cmd_rename, AUTHED, 0 },
+    { "NOTIFY", imap_cmd_notify, AUTHED, 0 },
+    { "RENAME", imap_cmd_rename, AUTHED, CMD_NAMES },
     { "REPLACE", imap_cmd_replace, IN(SELECTED), CMD_UID | CMD_WRITE | CMD_STREAM },
     { "SEARCH", imap_cmd_search, IN(SELECTED), CMD_SEQNUM | CMD_UID },
     { "SELECT", imap_cmd_select, AUTHED, 0 },
@@ -56,11 +59,11 @@ static const struct imap_cmd {
     { "STARTTLS", imap_cmd_starttls, IN(NOT_AUTH), 0 },
     { "STATUS", imap_cmd_status, AUTHED, 0 },
     { "STORE", imap_cmd_store, IN(SELECTED), CMD_SEQNUM | CMD_UID | CMD_WRITE },
-    { "SUBSCRIBE", imap_cmd_subscribe, AUTHED, 0 },
+    { "SUBSCRIBE", imap_cmd_subscribe, AUTHED, CMD_NAMES },
     { "THREAD", imap_cmd_thread, IN(SELECTED), CMD_SEQNUM | CMD_UID },
     { "UNAUTHENTICATE", imap_cmd_unauthenticate, AUTHED, 0 },
     { "UNSELECT", imap_cmd_unselect, IN(SELECTED), 0 },
-    { "UNSUBSCRIBE", imap_cmd_unsubscribe, AUTHED, 0 },
+    { "UNSUBSCRIBE", imap_cmd_unsubscribe, AUTHED, CMD_NAMES },
 };
 
 /* After login, each only when it is whole (doc/imap.md). */
@@ -99,6 +102,7 @@ static const char *const capabilities[] = {
     "PARTIAL",
     "METADATA",
     "LIST-METADATA",
+    "NOTIFY",
     "UTF8=ACCEPT",
     "I18NLEVEL=1",
     "X-REGEX",
@@ -170,6 +174,8 @@ static int dispatch(struct imap_conn *c, const struct imap_cmd *cmd, bool stream
         return imap_no(c, "READ-ONLY", "The mailbox is open for reading only");
     c->hold_expunges = (cmd->flags & CMD_SEQNUM) && !c->uid;
     c->name = cmd->name;
+    if (cmd->flags & CMD_NAMES)
+        notify_renamed(c);
     return cmd->run(c, &c->args);
 }
 

@@ -5,6 +5,7 @@
  * command, and does as much as it can. */
 #include "src/imap/imap.h"
 #include "src/imap/news.h"
+#include "src/imap/notify.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include <assert.h>
@@ -53,6 +54,7 @@ static void logged_out(struct imap_conn *c)
     c->condstore = c->qresync = c->metadata = c->w.utf8 = false;
     c->rev2 = c->utf8_accept = false;
     imap_news_clear(c);
+    notify_free(&c->notify);
 }
 
 void imap_enter(struct imap_conn *c, enum imap_state next)
@@ -70,6 +72,7 @@ void imap_enter(struct imap_conn *c, enum imap_state next)
 
 void imap_unselect(struct imap_conn *c)
 {
+    notify_left(c);
     view_free(&c->view);
     uidranges_release(&c->saved); /* RFC 5182 2.1: of this folder only */
     imap_ask_cancel(&c->sync);
@@ -80,6 +83,23 @@ void imap_unselect(struct imap_conn *c)
 bool imap_idling(const struct imap_conn *c)
 {
     return c->reading == IMAP_RD_IDLE;
+}
+
+/* Nothing of the client's is at work. */
+static bool is_between(const struct imap_conn *c)
+{
+    return !c->busy && c->reading == IMAP_RD_COMMAND && !c->append && !c->closing && !c->held &&
+           (c->state == IMAP_ST_AUTH || c->state == IMAP_ST_SELECTED);
+}
+
+bool imap_listens(const struct imap_conn *c)
+{
+    return imap_idling(c) || (notify_listens(c) && is_between(c));
+}
+
+bool imap_holds_expunges(const struct imap_conn *c)
+{
+    return c->hold_expunges || (notify_delays(c) && is_between(c));
 }
 
 /* ---- writing ---- */
@@ -226,6 +246,8 @@ static void cleanup(struct imap_conn *c)
 
 static void command_end(struct imap_conn *c)
 {
+    bool silent = c->silent, failed = c->sync_failed;
+
     imap_tell_held_back(c);
     resp_raw(&c->w, buf_str(&c->final));
     imap_flush(c);
@@ -241,6 +263,12 @@ static void command_end(struct imap_conn *c)
     c->tag = STR_NONE;
     c->name = NULL;
     arena_reset(&c->arena);
+    c->silent = false;
+    if (silent) { /* and a command may have come half */
+        c->sync_failed = failed;
+        conn_resume(c->io);
+        return;
+    }
     if (c->literal_waits)
         /* what would have been taken had the command been right is swallowed, and no more (RFC 7888 4) */
         cmdline_stream_refuse(&c->in, c->state == IMAP_ST_NOT_AUTH ? CMDLINE_DISCARD_MAX
@@ -257,6 +285,79 @@ static void command_end(struct imap_conn *c)
         imap_bye(c, NULL, "This does not look like IMAP");
     else
         conn_resume(c->io);
+}
+
+/* RFC 5465: what may be told between two commands is told like before a tagged reply, without one. */
+static void tell_between(struct imap_conn *c)
+{
+    c->hold_expunges = notify_delays(c);
+    c->busy = c->finishing = c->silent = true;
+}
+
+struct aside {
+    struct arena arena;
+    struct args args;
+    struct str tag;
+    const char *name;
+    struct buf final;
+    void *step_data;
+    void (*cleanup)(struct imap_conn *c);
+    int (*then)(struct imap_conn *c);
+    enum imap_reading reading;
+    bool uid, busy, hold_expunges, finishing, silent;
+};
+
+int imap_aside(struct imap_conn *c)
+{
+    struct aside *s = malloc(sizeof *s);
+
+    if (!s)
+        return E_NOMEM;
+    *s = (struct aside){ c->arena, c->args,    c->tag, c->name, c->final,         c->step_data, c->cleanup,
+                         c->then,  c->reading, c->uid, c->busy, c->hold_expunges, c->finishing, c->silent };
+    c->arena = (struct arena){ .max = s->arena.max };
+    c->tag = STR_NONE;
+    c->name = "NOTIFY";
+    c->final = (struct buf){ .max = 0 };
+    c->step_data = NULL;
+    c->cleanup = NULL;
+    c->then = NULL;
+    c->reading = IMAP_RD_COMMAND;
+    c->busy = c->hold_expunges = true;
+    c->uid = c->finishing = c->silent = c->mid_response = false;
+    c->aside = s;
+    return 0;
+}
+
+static void aside_end(struct imap_conn *c)
+{
+    struct aside *s = c->aside;
+
+    if (!s)
+        return;
+    cleanup(c);
+    arena_release(&c->arena);
+    buf_release(&c->final);
+    c->arena = s->arena;
+    c->args = s->args;
+    c->tag = s->tag;
+    c->name = s->name;
+    c->final = s->final;
+    c->step = NULL;
+    c->step_data = s->step_data;
+    c->cleanup = s->cleanup;
+    c->then = s->then;
+    c->reading = s->reading;
+    c->busy = s->busy;
+    c->hold_expunges = s->hold_expunges;
+    c->uid = s->uid;
+    c->finishing = s->finishing;
+    c->silent = s->silent;
+    c->mid_response = false;
+    c->aside = NULL;
+    free(s);
+    if (!c->busy && !c->closing)
+        conn_resume(c->io); /* DONE may have come */
 }
 
 void imap_continue(struct imap_conn *c)
@@ -276,6 +377,11 @@ void imap_continue(struct imap_conn *c)
         if (c->step) {
             if (c->step(c))
                 c->step = NULL;
+        } else if (c->finishing && c->aside) {
+            aside_end(c);
+        } else if (!c->finishing && !imap_idling(c) && imap_listens(c) &&
+                   (c->quota_percent || imap_updates_due(c))) {
+            tell_between(c);
         } else if ((c->finishing || imap_idling(c)) && c->quota_percent) {
             imap_tell_quota(c);
         } else if ((c->finishing || imap_idling(c)) && imap_updates_due(c)) {
@@ -457,7 +563,9 @@ static void on_close(void *ctx, int why UNUSED)
     c->closing = true;
     imap_ask_cancel(&c->ask);
     imap_ask_cancel(&c->sync);
+    aside_end(c);
     cleanup(c);
+    notify_free(&c->notify);
     imap_session_end(c);
     uidranges_release(&c->saved);
     view_free(&c->view);

@@ -122,7 +122,8 @@ static int op_folders(struct rpc_req *q, struct str body)
 
     m.folders = v;
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-        if (in->name.len && !str_eq_z(pb_str(in->name), all[i].name))
+        if ((in->name.len && !str_eq_z(pb_str(in->name), all[i].name)) ||
+            (in->folder_id && in->folder_id != i + 7))
             continue;
         store__folder__init(&folders[i]);
         folders[i].id = i + 7;
@@ -131,7 +132,8 @@ static int op_folders(struct rpc_req *q, struct str body)
         folders[i].subscribed = all[i].subscribed;
         folders[i].has_children = all[i].children;
         folders[i].uidnext = f->uidnext;
-        folders[i].messages = 3;
+        folders[i].messages = i ? f->elsewhere : 3;
+        folders[i].highest_modseq = f->modseq;
         v[m.n_folders++] = &folders[i];
     }
     REPLY(q, m);
@@ -512,6 +514,7 @@ static const struct rpc_op store_ops[] = {
     [STORE__OP__FOLDER_CREATE] = { .run = op_create, .from = FROM(IMAP) },
     [STORE__OP__FOLDER_DELETE] = { .run = op_empty, .from = FROM(IMAP) },
     [STORE__OP__FOLDER_RENAME] = { .run = op_empty, .from = FROM(IMAP) },
+    [STORE__OP__WATCH] = { .run = op_empty, .from = FROM(IMAP) },
     [STORE__OP__SUBSCRIBE] = { .run = op_empty, .from = FROM(IMAP) },
     [STORE__OP__SELECT] = { .run = op_select, .from = FROM(IMAP) },
     [STORE__OP__UNSELECT] = { .run = op_empty, .from = FROM(IMAP) },
@@ -605,6 +608,26 @@ void fake_changed(struct fake_store *f)
     m.folder_id = 7;
     m.highest_modseq = f->modseq;
     assert(rpc_push(f->peer, STORE__EVENT__CHANGED, &m.base) == 0);
+}
+
+void fake_changed_elsewhere(struct fake_store *f, uint64_t folder_id)
+{
+    Store__ChangedEvent m = STORE__CHANGED_EVENT__INIT;
+
+    m.session = str_pb(str_of(session_id, 16));
+    m.folder_id = folder_id;
+    m.highest_modseq = ++f->modseq;
+    assert(rpc_push(f->peer, STORE__EVENT__CHANGED, &m.base) == 0);
+}
+
+void fake_created(struct fake_store *f, struct str name)
+{
+    Store__NewsEvent m = STORE__NEWS_EVENT__INIT;
+
+    m.session = str_pb(str_of(session_id, 16));
+    m.kind = STORE__NEWS_EVENT__KIND__CREATED;
+    m.name = str_pb(name);
+    assert(rpc_push(f->peer, STORE__EVENT__NEWS, &m.base) == 0);
 }
 
 void fake_die(struct fake_store *f)

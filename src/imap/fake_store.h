@@ -32,6 +32,7 @@ struct fake_store {
     unsigned attaches, reattaches, deaths;
     size_t die_after; /* bytes of FETCH, then the store dies; 0: never */
     size_t peak_unread;
+    uint32_t elsewhere; /* messages in every folder but INBOX */
 };
 
 void fake_start(struct fake_store *f, struct loop *l, struct imap_server *imap);
@@ -39,6 +40,9 @@ void fake_stop(struct fake_store *f);
 void fake_add(struct fake_store *f, const char *bytes, size_t n, uint32_t flags);
 /* Somebody else's change: tell the session. */
 void fake_changed(struct fake_store *f);
+/* The same for another folder, by its id (INBOX is 7, then in the order of the list). */
+void fake_changed_elsewhere(struct fake_store *f, uint64_t folder_id);
+void fake_created(struct fake_store *f, struct str name);
 /* kill -9, and back at once. */
 void fake_die(struct fake_store *f);
 #endif

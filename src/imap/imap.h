@@ -131,7 +131,10 @@ struct imap_conn {
     bool metadata;          /* RFC 5464 4.1: others' changes of annotations are told */
     struct news_item *news; /* not told yet */
     size_t nnews;
-    struct uidranges saved; /* "$": UIDs of the selected folder (RFC 5182) */
+    struct notify *notify, *notify_next; /* RFC 5465; next: while the command runs */
+    bool silent;                         /* what runs is no command: it tells, between two */
+    struct aside *aside;                 /* what waits until a command of our own is through */
+    struct uidranges saved;              /* "$": UIDs of the selected folder (RFC 5182) */
 };
 
 /* ---- conn.c ---- */
@@ -155,9 +158,16 @@ int imap_finish(struct imap_conn *c);
 /* A line now: "+ text". */
 void imap_plus(struct imap_conn *c, const char *text);
 void imap_enter(struct imap_conn *c, enum imap_state next);
+/* A command of our own inside of what the client runs, or while it idles or is silent: it has its own arena and step_data,
+ * its tagged reply is not said. E_NOMEM. */
+MUST_CHECK int imap_aside(struct imap_conn *c);
 /* Leave the selected folder (no reply). */
 void imap_unselect(struct imap_conn *c);
 bool imap_idling(const struct imap_conn *c);
+/* Idle, or between two commands of a client that listens then (RFC 5465). */
+bool imap_listens(const struct imap_conn *c);
+/* EXPUNGE may not be told now. */
+bool imap_holds_expunges(const struct imap_conn *c);
 
 /* ---- ask.c: requests of a command ---- */
 /* `changes`: carries an operation id. The command waits. 0 or E_UNAVAIL, E_NOMEM. */
@@ -214,6 +224,8 @@ void imap_tell_flags(struct imap_conn *c, const Store__Row *row, bool with_uid);
 void imap_tell_held_back(struct imap_conn *c);
 /* Ours, and others': gone, to be told. */
 MUST_CHECK int imap_vanish(struct imap_conn *c, const uint32_t *ranges, size_t n);
+/* Messages that we made ourselves, in the folder of this UIDVALIDITY. */
+void imap_came(struct imap_conn *c, uint32_t uidvalidity, const uint32_t *ranges, size_t n);
 void imap_write_flags(struct imap_conn *c, const Store__Row *row);
 
 /* ---- commands.c ---- */
@@ -229,7 +241,7 @@ imap_cmd_fn imap_cmd_append, imap_cmd_authenticate, imap_cmd_cancelupdate, imap_
     imap_cmd_noop, imap_cmd_rename, imap_cmd_replace, imap_cmd_search, imap_cmd_select, imap_cmd_sort,
     imap_cmd_starttls, imap_cmd_thread, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe,
     imap_cmd_unauthenticate, imap_cmd_unselect, imap_cmd_unsubscribe;
-imap_cmd_fn imap_cmd_language, imap_cmd_getmetadata, imap_cmd_setmetadata;
+imap_cmd_fn imap_cmd_language, imap_cmd_getmetadata, imap_cmd_setmetadata, imap_cmd_notify;
 imap_cmd_fn imap_cmd_getquota, imap_cmd_getquotaroot;
 void imap_sasl_line(struct imap_conn *c, struct str line);
 void imap_idle_line(struct imap_conn *c, struct str line);

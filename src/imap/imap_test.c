@@ -614,6 +614,48 @@ static void test_append_large(void **state UNUSED)
     free(big);
 }
 
+static void say_z(const char *text)
+{
+    say(text, strlen(text));
+}
+
+/* RFC 5465: told between commands; the store's death loses nothing; what is too much is said to be. */
+static void test_notify(void **state UNUSED)
+{
+    char name[900], head[8];
+
+    selected();
+    buf_clear(&w.got);
+    say_z("a NOTIFY SET (selected (MessageNew (UID) MessageExpunge)) "
+          "(personal (MailboxName MessageNew MessageExpunge))\r\n");
+    run("a OK");
+    buf_clear(&w.got);
+    w.store.elsewhere++;
+    fake_changed_elsewhere(&w.store, 8);
+    run("* STATUS Sent (MESSAGES 1 UIDNEXT");
+    buf_clear(&w.got);
+    w.store.elsewhere++;
+    w.store.modseq++;
+    fake_die(&w.store);
+    run("* STATUS a/b (MESSAGES 2 UIDNEXT");
+    CHECK(str_find(buf_str(&w.got), STR("* STATUS Sent (MESSAGES 2")) >= 0);
+    fake_add(&w.store, first, sizeof first - 1, 0);
+    fake_changed(&w.store);
+    run("* 4 FETCH (UID 4)");
+    buf_clear(&w.got);
+    memset(name, 'n', sizeof name);
+    for (int i = 0; i < 200; i++) {
+        snprintf(head, sizeof head, "%d", 1000 + i);
+        memcpy(name, head, 4);
+        fake_created(&w.store, str_of(name, sizeof name));
+    }
+    run("* OK [NOTIFICATIONOVERFLOW]");
+    fake_created(&w.store, STR("quiet"));
+    say_z("b NOOP\r\n");
+    run("b OK");
+    CHECK(str_find(buf_str(&w.got), STR("quiet")) < 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -636,6 +678,7 @@ int main(void)
         T(test_client_does_not_read),
         T(test_reattach_later),
         T(test_revoked),
+        T(test_notify),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 #include "src/imap/news.h"
+#include "src/imap/notify.h"
 
 struct news_item {
     struct news_item *next;
@@ -8,6 +9,10 @@ struct news_item {
 
 static uint32_t wanted(const struct imap_conn *c)
 {
+    const struct notify *n = c->notify_next ? c->notify_next : c->notify;
+
+    if (n) /* NOTIFY says all there is to say */
+        return notify_watch(n);
     return c->metadata ? STORE__WATCH__WATCH_METADATA : 0;
 }
 
@@ -49,9 +54,9 @@ void imap_news_clear(struct imap_conn *c)
 
 void imap_news_event(struct imap_conn *c, struct str body)
 {
-    struct news_item *i = calloc(1, sizeof *i), **end = &c->news;
+    struct news_item *i, **end = &c->news;
 
-    if (!i)
+    if (c->notify || !(i = calloc(1, sizeof *i)))
         return;
     i->arena.max = KIB(256);
     if (c->nnews >= NEWS_WAITING_MAX || !(i->m = RPC_UNPACK(&i->arena, body, store__news_event))) {

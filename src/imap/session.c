@@ -3,6 +3,7 @@
  * What becomes of a connection with its session (src/common/ticket.h), and what the store tells of itself. */
 #include "src/imap/imap.h"
 #include "src/imap/news.h"
+#include "src/imap/notify.h"
 #include "lib/base/log.h"
 
 static struct imap_conn *conn_of(struct ticket *t)
@@ -89,8 +90,9 @@ static void attached_again(struct imap_conn *c)
     c->attached = true;
     c->quota_percent = 0;
     c->held = c->sync_failed = false;
-    if (c->metadata && imap_news_watch(c, NULL) < 0)
+    if ((c->metadata || c->notify) && imap_news_watch(c, NULL) < 0)
         log_event(LOG_WARN, "imap.watch", F_ERR(E_NOMEM));
+    notify_reattached(c);
     if (c->view)
         c->view->stale = true;
 }
@@ -144,15 +146,24 @@ static void changed_one(struct imap_conn *c, const Store__ChangedEvent *m, struc
 {
     struct view *v = c ? c->view : NULL;
 
-    if (!v || v->folder_id != m->folder_id || m->highest_modseq <= v->modseq)
+    if (c && (!v || v->folder_id != m->folder_id)) {
+        notify_changed(c, m->folder_id, m->highest_modseq);
+        if (!imap_listens(c))
+            return;
+        c->sync_failed = false;
+        imap_continue(c);
         return;
-    if (m->news && imap_idling(c) && !c->sync.call && !v->stale && v->modseq == m->since_modseq) {
+    }
+    if (!v || m->highest_modseq <= v->modseq)
+        return;
+    if (m->news && imap_idling(c) && !c->aside && notify_selected(c) && !c->sync.call && !v->stale &&
+        v->modseq == m->since_modseq) {
         imap_updates_take(c, a, m->news);
     } else {
         v->stale = true;
-        c->sync_failed = c->sync_failed && !imap_idling(c);
+        c->sync_failed = c->sync_failed && !imap_listens(c);
     }
-    if (imap_idling(c))
+    if (imap_listens(c))
         imap_continue(c);
 }
 
@@ -176,7 +187,8 @@ static void news(struct imap_server *s, struct str body)
 
     if (c && !c->closing) {
         imap_news_event(c, body);
-        if (imap_idling(c))
+        notify_news(c, m);
+        if (imap_listens(c))
             imap_continue(c);
     }
     arena_release(&a);
@@ -207,7 +219,7 @@ static void quota_step(struct imap_server *s, struct str body)
 
     if (c) {
         c->quota_percent = m->percent;
-        if (imap_idling(c))
+        if (imap_listens(c))
             imap_continue(c);
     }
     arena_release(&a);

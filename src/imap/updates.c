@@ -5,20 +5,28 @@
  * (SYNC) and written at once, so nothing piles up for a client that does not listen. What vanished but
  * must not be told yet (RFC 9051 7.5.1) waits as ranges in the view. */
 #include "src/imap/imap.h"
+#include "src/imap/fetch.h"
 #include "src/imap/news.h"
+#include "src/imap/notify.h"
 
 #define EXPUNGES_AT_ONCE 500
 #define ROWS_AT_ONCE     500
+
+/* A client that wants to hear nothing of its folder (RFC 5465 3.1) keeps what it knows. */
+static bool must_sync(const struct imap_conn *c)
+{
+    return c->view && c->state == IMAP_ST_SELECTED && c->view->stale && !c->sync_failed && notify_selected(c);
+}
 
 bool imap_updates_due(const struct imap_conn *c)
 {
     const struct view *v = c->view;
 
-    if (imap_news_due(c))
+    if (imap_news_due(c) || notify_due(c))
         return true;
     if (!v || c->state != IMAP_ST_SELECTED)
         return false;
-    return c->sync.call || (v->stale && !c->sync_failed) || (v->vanished.n && !c->hold_expunges);
+    return c->sync.call || must_sync(c) || v->fresh.n || (v->vanished.n && !imap_holds_expunges(c));
 }
 
 void imap_tell_exists(struct imap_conn *c)
@@ -118,7 +126,7 @@ static int add_ranges(struct uidranges *to, const uint32_t *v, size_t n)
 }
 
 /* New UIDs are larger than all that were: else sequence numbers of others would move. */
-static int add_new(struct view *v, const Store__SyncResponse *m)
+static int add_new(struct view *v, const Store__SyncResponse *m, bool fetch)
 {
     struct uidranges u = { 0 };
     uint32_t last = uidranges_last(&v->uids);
@@ -128,6 +136,10 @@ static int add_new(struct view *v, const Store__SyncResponse *m)
         r = uidranges_remove(&u, 1, last);
     for (size_t i = 0; i < u.n && r == 0; i++)
         r = uidranges_add(&v->uids, u.r[i].lo, u.r[i].hi);
+    if (r == 0 && fetch && (r = uidranges_subtract(&u, &v->mine)) == 0)
+        for (size_t i = 0; i < u.n && r == 0; i++)
+            r = uidranges_add(&v->fresh, u.r[i].lo, u.r[i].hi);
+    uidranges_clear(&v->mine);
     uidranges_release(&u);
     return r < 0 ? r : add_ranges(&v->recent, m->recent_ranges, m->n_recent_ranges);
 }
@@ -156,6 +168,17 @@ int imap_vanish(struct imap_conn *c, const uint32_t *ranges, size_t n)
     return r;
 }
 
+void imap_came(struct imap_conn *c, uint32_t uidvalidity, const uint32_t *ranges, size_t n)
+{
+    struct view *v = c->view;
+
+    if (!v || v->uidvalidity != uidvalidity ||
+        !notify_fetch(c).n) /* no two folders of a mailbox have the same */
+        return;
+    if (add_ranges(&v->mine, ranges, n) < 0)
+        uidranges_clear(&v->mine); /* then they are told */
+}
+
 static void tell_keywords(struct imap_conn *c, struct arena *a, const Store__SyncResponse *m)
 {
     struct str *keywords = ARENA_ARRAY(a, m->n_keywords, struct str);
@@ -176,18 +199,18 @@ static int take(struct imap_conn *c, struct arena *a, const Store__SyncResponse 
     uint32_t last = uidranges_last(&v->uids);
     int r = imap_vanish(c, m->vanished_ranges, m->n_vanished_ranges);
 
-    while (v->vanished.n && r == 0 && !c->hold_expunges)
+    while (v->vanished.n && r == 0 && !imap_holds_expunges(c))
         r = tell_expunges(c);
     if (r == 0)
-        r = add_new(v, m);
+        r = add_new(v, m, notify_fetch(c).n > 0);
     if (r < 0)
         return r;
     if (uidranges_last(&v->uids) > last)
         imap_tell_exists(c);
     tell_keywords(c, a, m);
     for (size_t i = 0; i < m->n_changed; i++)
-        if (!view_is_own(v, m->changed[i]->modseq))
-            imap_tell_flags(c, m->changed[i], c->uid);
+        if (!view_is_own(v, m->changed[i]->modseq) && (notify_selected(c) & NOTIFY_FLAGS))
+            imap_tell_flags(c, m->changed[i], c->uid || c->notify); /* RFC 5465 5.1: with UID */
     v->gone = m->gone;
     v->stale = m->more;
     if (m->highest_modseq > v->modseq)
@@ -226,6 +249,21 @@ static void synced(struct imap_conn *c, int status, struct str body)
     taken(c, status);
 }
 
+/* RFC 5465 5.2: after EXISTS, what the client wants of new messages. */
+static bool tell_fresh(struct imap_conn *c)
+{
+    CLEANUP(uidranges_release) struct uidranges some = { 0 };
+    int r;
+
+    if (!c->view || c->state != IMAP_ST_SELECTED || !c->view->fresh.n)
+        return false;
+    some = c->view->fresh;
+    c->view->fresh = (struct uidranges){ 0 };
+    if (imap_aside(c) == 0 && (r = fetch_aside(c, notify_fetch(c), &some)) < 0)
+        imap_fail_status(c, r); /* to nobody */
+    return true;
+}
+
 int imap_updates_step(struct imap_conn *c)
 {
     Store__SyncRequest m = STORE__SYNC_REQUEST__INIT;
@@ -234,13 +272,13 @@ int imap_updates_step(struct imap_conn *c)
         return 0;
     if (imap_news_due(c))
         return imap_news_step(c);
-    if (c->view->vanished.n && !c->hold_expunges) {
+    if (c->view && c->view->vanished.n && !imap_holds_expunges(c)) {
         if (tell_expunges(c) < 0)
             imap_bye(c, NULL, "Out of memory");
         return 1;
     }
-    if (c->sync.call)
-        return 0;
+    if (!must_sync(c))
+        return tell_fresh(c) ? 1 : notify_step(c);
     m.session = imap_session(c);
     m.folder_id = c->view->folder_id;
     m.since_modseq = c->view->modseq;

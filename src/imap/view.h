@@ -15,6 +15,8 @@ struct view {
     struct uidranges uids;     /* as told: sequence numbers are ranks in it */
     struct uidranges recent;   /* \Recent in this session */
     struct uidranges vanished; /* gone, not told yet */
+    struct uidranges fresh;    /* new, and told; FETCH of what NOTIFY asks for is to come */
+    struct uidranges mine;     /* came by this connection's own commands: no FETCH of them (RFC 5465 5.2) */
     uint64_t all_told;         /* while something has vanished: everything up to this modseq was told */
     /* Changes that we made ourselves and have told, so that SYNC must not tell them again: modseqs,
      * counted from modseq_base to fit 32 bits. */
@@ -33,6 +35,8 @@ static inline void view_free(struct view **vp)
     uidranges_release(&v->uids);
     uidranges_release(&v->recent);
     uidranges_release(&v->vanished);
+    uidranges_release(&v->fresh);
+    uidranges_release(&v->mine);
     uidranges_release(&v->own);
     free(v);
 }

@@ -460,6 +460,7 @@ static int append_run(struct job *j, struct mailbox *box)
 
     if (r != 0)
         return r < 0 ? r : 0;
+    mailbox_by(box, p->m->session.data);
     r = append_all(p, box);
     p->wait.need = r == E_QUOTA ? mailbox_quota_short(box) : 0;
     if (r < 0 || !op.n)

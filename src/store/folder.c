@@ -58,10 +58,16 @@ static void change_note(struct mailbox *box, uint64_t folder_id, uint64_t modseq
     for (size_t i = 0; i < box->nchanges; i++)
         if (box->changes[i].folder_id == folder_id) {
             box->changes[i].modseq = modseq;
+            if (memcmp(box->changes[i].by, box->by, sizeof box->by) != 0)
+                memset(box->changes[i].by, 0, sizeof box->by);
             return;
         }
-    if (box->nchanges < CHANGES_MAX)
-        box->changes[box->nchanges++] = (struct mailbox_change){ folder_id, modseq };
+    if (box->nchanges < CHANGES_MAX) {
+        struct mailbox_change *c = &box->changes[box->nchanges++];
+
+        *c = (struct mailbox_change){ folder_id, modseq };
+        memcpy(c->by, box->by, sizeof c->by);
+    }
 }
 
 int folder_update(struct mailbox *box, const struct folder *f)
@@ -592,8 +598,9 @@ static int rename_inbox(struct mailbox *box, const struct folder *inbox, struct 
     struct folder made;
     int r;
 
-    if ((r = folder_make(box, to, 0, false)) < 0 || (r = folder_by_name(box, to, &made)) < 0 ||
-        (r = metadata_copy(box, inbox->id, made.id)) < 0 || (r = gap_uids(box, inbox, 1, &uids)) < 0)
+    if ((r = folder_make(box, to, 0, false)) < 0 || (r = happening_as_renamed(box, STR("INBOX"))) < 0 ||
+        (r = folder_by_name(box, to, &made)) < 0 || (r = metadata_copy(box, inbox->id, made.id)) < 0 ||
+        (r = gap_uids(box, inbox, 1, &uids)) < 0)
         return r;
     q.folder_id = inbox->id;
     q.uid_ranges = uids.v;

@@ -64,6 +64,20 @@ int happening_note(struct mailbox *box, Store__NewsEvent__Kind kind, struct str 
     return 0;
 }
 
+int happening_as_renamed(struct mailbox *box, struct str old_name)
+{
+    struct happening *n = box->happenings;
+    struct str old;
+
+    if (!n || n->event.kind != STORE__NEWS_EVENT__KIND__CREATED)
+        return 0; /* too much happened already */
+    if (!(old = arena_dup(&n->arena, old_name)).p)
+        return E_NOMEM;
+    n->event.kind = STORE__NEWS_EVENT__KIND__RENAMED;
+    n->event.old_name = str_pb(old);
+    return 0;
+}
+
 void happenings_undo(struct mailbox *box, size_t to)
 {
     while (box->nhappenings > to) {

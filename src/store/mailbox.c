@@ -285,6 +285,7 @@ size_t mailbox_changes_take(struct mailbox *box, struct mailbox_change *out, siz
     if (n)
         memcpy(out, box->changes, n * sizeof *out);
     box->nchanges = 0;
+    mailbox_by(box, NULL);
     return n;
 }
 

@@ -103,6 +103,7 @@ void mailbox_step_undo(struct mailbox *box);
 #define MAILBOX_CHANGES_MAX 64u
 struct mailbox_change {
     uint64_t folder_id, modseq;
+    uint8_t by[HAPPENING_BY_LEN]; /* the session that did all of it; zeros: none alone */
 };
 size_t mailbox_changes_take(struct mailbox *box, struct mailbox_change *out, size_t max);
 

@@ -71,6 +71,8 @@ MUST_CHECK int thread_find(struct mailbox *box, const struct email_in *e, const 
 MUST_CHECK int sort_insert(struct mailbox *box, int64_t email_id, const struct email_in *e);
 
 /* (w) Note what is told to who watches; *out, when not NULL: to add to it, NULL when it was one too many. */
+/* What was CREATED last has in truth been renamed: INBOX, which stays (RFC 9051 6.3.6). */
+MUST_CHECK int happening_as_renamed(struct mailbox *box, struct str old_name);
 MUST_CHECK int happening_note(struct mailbox *box, Store__NewsEvent__Kind kind, struct str name,
                               struct str old_name, struct happening **out);
 void happenings_undo(struct mailbox *box, size_t to);

@@ -28,7 +28,7 @@ static void tell_changes(const struct session *s, const struct mailbox_change *c
     for (size_t i = 0; i < n; i++) {
         Store__ChangedEvent e = STORE__CHANGED_EVENT__INIT;
 
-        if (s->selected == c[i].folder_id)
+        if (s->selected == c[i].folder_id || memcmp(s->id, c[i].by, sizeof c[i].by) == 0)
             continue;
         e.session = str_pb(str_of(s->id, SESSION_LEN));
         e.folder_id = c[i].folder_id;

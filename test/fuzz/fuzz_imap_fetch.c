@@ -1,11 +1,12 @@
 /* test/fuzz/fuzz_imap_fetch.c
  *
  * Law of FETCH items: the names of the response, sent again as items, mean the same items (partials
- * aside, whose length a response does not repeat). The same cursor reads STORE's and APPEND's arguments here,
- * and URLs: what a URL names is named again by the URL that is made of it. */
+ * aside, whose length a response does not repeat). The same cursor reads STORE's, APPEND's and NOTIFY's arguments here,
+ * and URLs: what NOTIFY keeps of FETCH items can be read again, and events stand together as they must; what a URL names is named again by the URL that is made of it. */
 #include "lib/imap/append_args.h"
 #include "lib/imap/fetch_items.h"
 #include "lib/imap/imap_url.h"
+#include "lib/imap/notify_args.h"
 #include "lib/imap/store_args.h"
 #include "test/fuzz/fuzz.h"
 
@@ -66,6 +67,28 @@ static void read_url(struct arena *arena, struct str in)
     LAW(u.section.text == v.section.text && u.section.nfields == v.section.nfields);
 }
 
+static void check_notify(struct arena *arena, struct str s)
+{
+    struct args a = args_of(arena, s, false), again;
+    struct fetch_items f;
+    struct notify_args n;
+    int r = notify_args_parse(&a, &n);
+
+    LAW(a.at <= s.n && (r != E_SYNTAX || a.expected));
+    if (r < 0)
+        return;
+    LAW(n.n <= NOTIFY_GROUPS_MAX && !(n.selected & ~(uint32_t)NOTIFY_MESSAGES));
+    LAW(!(n.selected & NOTIFY_FLAGS) || (n.selected & NOTIFY_NEW));
+    again = args_of(arena, n.fetch, false);
+    LAW(!n.fetch.n || (fetch_atts_parse(&again, &f) == 0 && again.at == n.fetch.n && f.n));
+    for (size_t i = 0; i < n.n; i++) {
+        uint32_t both = n.groups[i].events & (NOTIFY_NEW | NOTIFY_EXPUNGE);
+
+        LAW(n.groups[i].events && (!both || both == (NOTIFY_NEW | NOTIFY_EXPUNGE)));
+        LAW(n.groups[i].where.kind != MBOX_SELECTED && n.groups[i].where.n <= MBOX_FILTER_NAMES_MAX);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     CLEANUP(arena_release) struct arena arena = { .max = MIB(8) };
@@ -78,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     read_append(&arena, str_of(data, size));
     read_url(&arena, str_of(data, size));
+    check_notify(&arena, str_of(data, size));
     if (store_args_parse(&a, &s) == 0)
         LAW(s.flags.nkeywords <= IMAP_KEYWORDS_MAX && !(s.flags.system & ~IMAP_FLAGS_SETTABLE));
     a = args_of(&arena, str_of(data, size), false);
