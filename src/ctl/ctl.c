@@ -45,6 +45,13 @@ static const struct command commands[] = {
       "       letterlock mailbox backups ADDRESS --download FILE [--backup ID]",
       "The backups of a mailbox, the newest first. --download writes one (the newest, or the one whose ID\n"
       "begins so) to FILE and the keys that open it to FILE.keys: together with a password they are the mailbox." },
+    { "mailbox restore", cmd_mailbox_restore,
+      "mailbox restore ADDRESS --backup ID\n"
+      "       letterlock mailbox restore ADDRESS --undo\n"
+      "       letterlock mailbox restore ADDRESS --confirm [--yes]",
+      "Make a mailbox what it was at a backup (the one whose ID begins so). Who is logged in is told and comes back.\n"
+      "What was there is kept until --undo brings it back or --confirm removes it. A password is asked for only\n"
+      "when the data key was exchanged since." },
     { "domain limit", cmd_domain_limit, "domain limit DOMAIN SIZE|none",
       "What all mailboxes of a domain may hold together: 10G, 512M." },
     { "alias limit", cmd_alias_limit, "alias limit ADDRESS SIZE|none",

@@ -99,6 +99,7 @@ int cmd_alias_show(int argc, char **argv);
 int cmd_alias_remove(int argc, char **argv);
 int cmd_alias_password(int argc, char **argv);
 int cmd_mailbox_backup(int argc, char **argv);
+int cmd_mailbox_restore(int argc, char **argv);
 int cmd_mailbox_backups(int argc, char **argv);
 int cmd_mailbox_check(int argc, char **argv);
 int cmd_mailbox_rotate(int argc, char **argv);

@@ -262,6 +262,8 @@ static int open_run(struct job *j, struct mailbox *box UNUSED)
         r = settle_again(a, o) < 0 ? E_STALE : 0;
     if (a->box && r < 0)
         log_event(LOG_ALARM, "store.keys_older_than_mailbox", F_ERR(r));
+    if (r == 0)
+        r = restore_arrive(a);
     if (r >= 0)
         noting_box_check(a);
     if (r == 0 && (!(a->key = secret_alloc(store.slab))))

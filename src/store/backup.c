@@ -176,6 +176,15 @@ int backup_keys_put(struct target *t, const struct files *f, const uint8_t mailb
     return r;
 }
 
+int backup_keys_get(struct target *t, const uint8_t mailbox[MAILBOX_ID_LEN], struct buf *out)
+{
+    char name[TARGET_NAME_MAX];
+    int64_t n;
+
+    keys_name(mailbox, name);
+    return (n = target_get(t, name, 0, KEYFILE_BYTES_MAX, out)) < 0 ? (int)n : 0;
+}
+
 struct put_all {
     struct target *target;
     const struct files *files;

@@ -82,6 +82,8 @@ MUST_CHECK int backup_keys_put(struct target *t, const struct files *f,
                                const uint8_t mailbox[MAILBOX_ID_LEN]);
 /* The same for every mailbox that has backups. How many were replaced. */
 MUST_CHECK int backup_keys_put_all(struct target *t, const struct files *f);
+/* `.keys` of the backups, as bytes. E_NOTFOUND. */
+MUST_CHECK int backup_keys_get(struct target *t, const uint8_t mailbox[MAILBOX_ID_LEN], struct buf *out);
 /* All backups of a mailbox, keys first. How many objects. */
 MUST_CHECK int backup_remove_all(struct target *t, const uint8_t mailbox[MAILBOX_ID_LEN]);
 #endif

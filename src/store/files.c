@@ -20,7 +20,8 @@ static void base_of(const uint8_t id[MAILBOX_ID_LEN], char out[FILES_PATH_MAX])
 
 void files_path(const uint8_t id[MAILBOX_ID_LEN], enum files_kind kind, char out[FILES_PATH_MAX])
 {
-    static const char *const ends[] = { ".sqlite", ".keys", "-next.sqlite" };
+    static const char *const ends[] = { ".sqlite", ".keys", "-next.sqlite", "-restore.sqlite",
+                                        "-before.sqlite" };
     size_t n;
 
     base_of(id, out);

@@ -15,7 +15,13 @@ struct files {
     const char *prefix; /* what SQLite puts before a path: "" when the folder is the working folder */
 };
 
-enum files_kind { FILES_MAILBOX, FILES_KEYS, FILES_NEXT /* a mailbox under its next key */ };
+enum files_kind {
+    FILES_MAILBOX,
+    FILES_KEYS,
+    FILES_NEXT /* a mailbox under its next key */,
+    FILES_RESTORE,
+    FILES_BEFORE /* restore.h */
+};
 void files_path(const uint8_t id[MAILBOX_ID_LEN], enum files_kind kind, char out[FILES_PATH_MAX]);
 void files_temp_path(const uint8_t id[MAILBOX_ID_LEN], uint64_t generation, char out[FILES_PATH_MAX]);
 /* A path for SQLite. */

@@ -6,6 +6,7 @@
 #ifndef SRC_STORE_KEYOP_H
 #define SRC_STORE_KEYOP_H
 #include "src/store/check.h"
+#include "src/store/restore.h"
 #include "src/store/store.h"
 
 struct keyop;
@@ -51,6 +52,11 @@ struct keyop {
         bool copied, exchanged; /* it stands beside; it took the old one's place, now or before */
         bool lost;              /* the mailbox could not be opened again */
     } rotation;
+    /* restoring (restoreop.c) */
+    struct restoring {
+        struct restore_note note;
+        bool has_password, keys_lost, fetched; /* fetched: it lies beside, and has no place yet */
+    } restore;
     /* a check (checkop.c) */
     struct mailbox *box;
     struct check *check;
@@ -64,6 +70,9 @@ MUST_CHECK int keyop_begin(struct rpc_req *q, const void *id, const struct stage
 int keyop_go(struct keyop *k, int r);
 MUST_CHECK int keyop_passwords_take(struct keyop *k, ProtobufCBinaryData current, ProtobufCBinaryData own,
                                     const char *name);
+
+/* What was brought here and not put in place goes. */
+void restore_abandon(struct keyop *k);
 
 /* ---- stages that several have ---- */
 int keyop_ask_prepare(struct keyop *k);

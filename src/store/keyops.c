@@ -20,6 +20,7 @@ static void keyop_free(struct keyop *k)
 {
     timer_release(&k->timer);
     mailbox_close(&k->box);
+    restore_abandon(k);
     free(k->check);
     if (k->rotation.lost)
         sessions_end_all(k->actor, 0, STORE__SESSION_ENDED_EVENT__WHY__RESTORED);

@@ -138,6 +138,7 @@ static int store_init(struct role *r)
     if ((e = notes_open(&store.files, role_subkey(r, SUBKEY_ROLLBACK_MAC), &store.notes)) < 0)
         log_event(LOG_ALARM, "store.notes_unreadable", F_ERR(e)); /* mail goes on without them */
     backups_open();
+    restores_open();
     return 0;
 }
 

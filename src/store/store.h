@@ -275,6 +275,11 @@ bool backup_reads(const struct actor *a, uint32_t frames);
 /* Worker threads: `.keys` beside the backups as it is here. Failure is logged, and mended later. */
 void backup_keys_follow(const uint8_t id[MAILBOX_ID_LEN]);
 void backup_pb(const struct backup_info *i, Store__Backup *out);
+int op_mailbox_restore(struct rpc_req *q, struct str body);
+/* At the start: what a crash cut off goes on. */
+void restores_open(void);
+/* In the lane, the mailbox just opened: one that was restored gets other UIDVALIDITYs. */
+MUST_CHECK int restore_arrive(struct actor *a);
 int op_mailbox_backup(struct rpc_req *q, struct str body);
 int op_backup_list(struct rpc_req *q, struct str body);
 int op_backup_get(struct rpc_req *q, struct str body);

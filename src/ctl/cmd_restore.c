@@ -1,0 +1,158 @@
+/* src/ctl/cmd_restore.c: `mailbox restore`: a backup takes the mailbox's place, and what was there waits. */
+#include "lib/base/clock.h"
+#include "lib/base/errors.h"
+#include "src/ctl/cmd_backup.h"
+#include <sysexits.h>
+
+#define PATIENCE_MS INT64_C(86400000)
+
+struct request {
+    struct args a;
+    const char *backup;
+    bool undo, confirm, yes;
+    struct buf password;
+    struct service *s;
+    Directory__Alias *alias;
+};
+
+static void request_release(struct request *q)
+{
+    buf_release(&q->password);
+    service_close(&q->s);
+}
+
+static int say(const struct request *q, int e)
+{
+    const char *address = q->a.words[0];
+
+    switch (e) {
+    case E_AUTH:
+        return ctl_fail(EX_NOPERM, "that password does not open the mailbox of %s; nothing was changed",
+                        address);
+    case E_FULL:
+        return ctl_fail(EX_TEMPFAIL, "%s: the backup does not fit on the disk; nothing was changed", address);
+    case E_BUSY:
+        return ctl_fail(
+            EX_TEMPFAIL,
+            "%s: its keys or files are being changed, or nobody has logged in since it was restored: "
+            "try again",
+            address);
+    case E_CORRUPT: return ctl_fail(EX_DATAERR, "the backup is damaged; nothing was changed");
+    case E_EXISTS:
+        return ctl_fail(
+            EX_DATAERR,
+            "%s was restored before, and what was there then is still kept: --confirm or --undo first",
+            address);
+    case E_NOTFOUND:
+        return ctl_fail(EX_DATAERR, "%s: nothing is kept aside, or there is no such backup", address);
+    default: return ctl_fail(ctl_exit_code(e), "%s: %s", address, error_text(e));
+    }
+}
+
+static int restore_ask(struct request *q, const Store__Backup *b, Store__MailboxRestoreResponse **m)
+{
+    Store__MailboxRestoreRequest k = STORE__MAILBOX_RESTORE_REQUEST__INIT;
+
+    k.mailbox_id = q->alias->mailbox_id;
+    k.n_key_states = q->alias->n_key_states;
+    k.key_states = q->alias->key_states;
+    k.current_password = str_pb(buf_str(&q->password));
+    if (b)
+        k.backup_id = b->id;
+    k.mode = q->undo      ? STORE__MAILBOX_RESTORE_REQUEST__MODE__UNDO
+             : q->confirm ? STORE__MAILBOX_RESTORE_REQUEST__MODE__CONFIRM
+                          : STORE__MAILBOX_RESTORE_REQUEST__MODE__PLACE;
+    return service_ask(q->s, ROLE_STORE, STORE__OP__MAILBOX_RESTORE, &k.base,
+                       &store__mailbox_restore_response__descriptor, m);
+}
+
+/* Only a backup under an earlier data key needs a password. */
+static int restore(struct request *q, const Store__Backup *b, Store__MailboxRestoreResponse **m)
+{
+    int r = restore_ask(q, b, m);
+
+    if (r == E_AUTH) {
+        if (secret_read("A password of this mailbox", &q->password) < 0 || q->password.n == 0)
+            return ctl_fail(
+                EX_NOINPUT,
+                "the data key was exchanged since, so a password is needed: on the terminal, or a line of "
+                "standard input");
+        r = restore_ask(q, b, m);
+    }
+    return r < 0 ? say(q, r) : 0;
+}
+
+static int place(struct request *q)
+{
+    Store__MailboxRestoreResponse *m = NULL;
+    char id[BACKUP_ID_TEXT], iso[CLOCK_ISO_LEN + 1];
+    Store__Backup *b = NULL;
+    int r;
+
+    if ((r = backup_choose(q->s, q->alias, q->a.words[0], q->backup, &b)) != 0 ||
+        (r = restore(q, b, &m)) != 0)
+        return r;
+    backup_id_print(b, id);
+    clock_iso(b->taken_ms, iso);
+    fprintf(
+        stderr,
+        "%s is again what it was on %s (backup %s); %u sessions were ended. What was there until now is kept:\n"
+        "  letterlock mailbox restore %s --undo      brings it back\n"
+        "  letterlock mailbox restore %s --confirm   removes it\n",
+        q->a.words[0], iso, id, m->sessions_ended, q->a.words[0], q->a.words[0]);
+    return EX_OK;
+}
+
+static int undo(struct request *q)
+{
+    Store__MailboxRestoreResponse *m = NULL;
+    char iso[CLOCK_ISO_LEN + 1];
+    int r = restore(q, NULL, &m);
+
+    if (r != 0)
+        return r;
+    clock_iso(m->set_aside_until_ms, iso);
+    fprintf(
+        stderr,
+        "%s is again what it was before it was restored; %u sessions were ended. What came since then is in the\n"
+        "restored mailbox alone, whose file is kept in the data folder until %.10s.\n",
+        q->a.words[0], m->sessions_ended, iso);
+    return EX_OK;
+}
+
+static int confirmed(struct request *q)
+{
+    Store__MailboxRestoreResponse *m = NULL;
+    int r;
+
+    fprintf(stderr, "This removes what %s was before it was restored.\n", q->a.words[0]);
+    if ((r = confirm(q->a.words[0], q->yes)) != 0 || (r = restore(q, NULL, &m)) != 0)
+        return r;
+    fprintf(stderr, "%s stays as it is now; what was there before is removed.\n", q->a.words[0]);
+    return EX_OK;
+}
+
+int cmd_mailbox_restore(int argc, char **argv)
+{
+    CLEANUP(request_release) struct request q = { .password = { .max = KIB(2) } };
+    const struct option opts[] = {
+        { "--backup", &q.backup, NULL },
+        { "--undo", NULL, &q.undo },
+        { "--confirm", NULL, &q.confirm },
+        { "--yes", NULL, &q.yes },
+    };
+    int r;
+
+    if ((r = args_parse(argc, argv, opts, ARRAY_LEN(opts), 1, &q.a)) != 0)
+        return r;
+    if (q.undo + q.confirm + (q.backup != NULL) != 1)
+        return ctl_fail(
+            EX_USAGE, "one of --backup ID, --undo and --confirm (letterlock mailbox backups lists the IDs)");
+    if ((r = service_open(&q.a, &q.s)) != 0 ||
+        (r = alias_ask(q.s, DIRECTORY__OP__ALIAS_SHOW, q.a.words[0], &q.alias)) != 0)
+        return r;
+    if (q.alias->mailbox_id.len == 0)
+        return ctl_fail(EX_DATAERR, "%s has no mailbox yet", q.a.words[0]);
+    service_patience(q.s, PATIENCE_MS);
+    return q.undo ? undo(&q) : q.confirm ? confirmed(&q) : place(&q);
+}
