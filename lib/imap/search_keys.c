@@ -5,7 +5,7 @@ struct parser {
     struct args *a;
     const struct search_view *view;
     size_t keys, depth;
-    bool modseq, fuzzy;
+    bool modseq, fuzzy, numbers;
 };
 
 enum key_args {
@@ -19,6 +19,8 @@ enum key_args {
     ARG_UIDS,
     ARG_MODSEQ,
     ARG_OBJECTID,
+    ARG_UID_AFTER,
+    ARG_UID_BEFORE,
     ARG_KEY,
     ARG_TWO_KEYS,
 };
@@ -68,6 +70,8 @@ static const struct key_row {
     { "THREADID", KEY_THREADID, ARG_OBJECTID, 0, false },
     { "TO", KEY_TO, ARG_STRING, 0, false },
     { "UID", KEY_UID, ARG_UIDS, 0, false },
+    { "UIDAFTER", KEY_UID, ARG_UID_AFTER, 0, false },
+    { "UIDBEFORE", KEY_UID, ARG_UID_BEFORE, 0, false },
     { "UNANSWERED", KEY_FLAG, ARG_NONE, IMAP_FLAG_ANSWERED, true },
     { "UNDELETED", KEY_FLAG, ARG_NONE, IMAP_FLAG_DELETED, true },
     { "UNDRAFT", KEY_FLAG, ARG_NONE, IMAP_FLAG_DRAFT, true },
@@ -103,6 +107,7 @@ static int parse_set(struct parser *p, enum search_kind kind, struct search_key 
         return 0;
     }
     key->kind = kind;
+    p->numbers |= kind == KEY_SEQ;
     r = seqset_parse_lenient(p->a->arena, text, kind == KEY_UID ? p->view->last_uid : p->view->last_seq,
                              &key->set);
     if (r == E_SYNTAX) {
@@ -110,6 +115,22 @@ static int parse_set(struct parser *p, enum search_kind kind, struct search_key 
         return args_fail(p->a, "a set of message numbers");
     }
     return r;
+}
+
+/* UIDAFTER, UIDBEFORE uniqueid (RFC 9738 3.2): every UID on one side of it, which is not part of it. */
+static int parse_side(struct parser *p, bool after, struct search_key *key)
+{
+    struct seq_range r = { 1, UINT32_MAX };
+    uint32_t uid;
+    int s = args_nz_number(p->a, &uid);
+
+    if (s < 0)
+        return s;
+    if (after)
+        r.lo = uid + 1;
+    else
+        r.hi = uid - 1;
+    return seqset_make(p->a->arena, &r, r.lo != 0 && r.lo <= r.hi, &key->set);
 }
 
 /* MODSEQ [entry-name SP entry-type-req] mod-sequence-valzer (RFC 7162 3.1.5). We keep one number for
@@ -169,6 +190,8 @@ static int parse_args(struct parser *p, enum key_args how, struct search_key *ke
         key->number = n;
         return r;
     case ARG_UIDS: return parse_set(p, KEY_UID, key);
+    case ARG_UID_AFTER: return parse_side(p, true, key);
+    case ARG_UID_BEFORE: return parse_side(p, false, key);
     case ARG_MODSEQ: return parse_modseq(p, key);
     case ARG_KEY: return parse_children(p, key, 1);
     case ARG_TWO_KEYS: return parse_children(p, key, 2);
@@ -366,6 +389,7 @@ int search_keys_parse(struct args *a, const struct search_view *view, struct sea
         return args_fail(a, "a FUZZY key, for RELEVANCY");
     out->modseq = p.modseq;
     out->fuzzy = p.fuzzy;
+    out->numbers = p.numbers;
     return 0;
 }
 

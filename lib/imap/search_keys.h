@@ -78,6 +78,7 @@ struct search_program {
     struct str charset;               /* .p NULL: none named; only US-ASCII and UTF-8 need no conversion */
     bool fuzzy;                       /* KEY_FUZZY occurs */
     bool modseq;                      /* KEY_MODSEQ occurs: the answer carries MODSEQ */
+    bool numbers;                     /* KEY_SEQ occurs: message numbers, which UIDONLY has not (RFC 9586) */
 };
 
 /* What '*' means for each kind of set; 0 in an empty mailbox, then it names nothing. */

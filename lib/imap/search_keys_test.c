@@ -37,6 +37,10 @@ static const struct {
 } cases[] = {
     { "ALL", "(and(all))" },
     { "1:3,* UID 5:*", "(and(seq 1:3,9)(uid 5:77))" },
+    { "UIDAFTER 25000 UIDBEFORE 25002", "(and(uid 25001:4294967295)(uid 1:25001))" },
+    { "UIDAFTER 4294967295 UIDBEFORE 1", "(and(uid )(uid ))" },
+    { "UIDAFTER 1:2", NULL },
+    { "UIDAFTER *", NULL },
     { "UNSEEN", "(and(not(flag 8)))" },
     { "NEW", "(and(and(flag 32)(not(flag 8))))" },
     { "OLD", "(and(not(flag 32)))" },

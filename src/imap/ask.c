@@ -34,6 +34,8 @@ static int ask(struct imap_ask *a, struct imap_conn *c, struct rpc_link *link, c
     a->c = c;
     a->done = done;
     a->call = rpc_link_ask(link, what);
+    if (a->call && a == &c->ask)
+        imap_progress_begin(c);
     return a->call ? 0 : E_NOMEM;
 }
 
@@ -188,6 +190,29 @@ int imap_pick(struct imap_conn *c, struct args *a, struct uidranges *out)
         r = args_fail(a, "numbers of messages that there are");
     }
     return r;
+}
+
+int imap_limit(struct imap_conn *c, struct uidranges *uids)
+{
+    uint32_t n = uidranges_count(uids);
+    uint64_t limit = c->srv->conf.message_limit;
+
+    if (!limit || n <= limit)
+        return 0;
+    c->limited_uid = uidranges_uid(uids, n - (uint32_t)limit + 1);
+    return uidranges_remove(uids, 1, c->limited_uid - 1);
+}
+
+bool imap_over_limit(struct imap_conn *c, uint64_t messages)
+{
+    uint64_t limit = c->srv->conf.message_limit;
+    char code[48];
+
+    if (!limit || messages <= limit)
+        return false;
+    snprintf(code, sizeof code, "MESSAGELIMIT %llu", (unsigned long long)limit);
+    imap_no(c, code, "Too many messages for one command, try some of them");
+    return true;
 }
 
 int imap_pack_ranges(struct arena *a, const struct uidranges *u, size_t *n_out, uint32_t **out)

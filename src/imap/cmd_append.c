@@ -319,6 +319,8 @@ static int message_begin(struct append *p, const struct append_event *e)
         p->first = g;
     p->last = g;
     p->n++;
+    if (imap_over_limit(p->c, p->n)) /* RFC 9738 3.1 */
+        return 0;
     p->ending = false;
     return keep_keywords(p->c, &g->flags);
 }
@@ -386,6 +388,15 @@ static int take(struct append *p, const struct append_event *e)
     return commit(p);
 }
 
+/* RFC 9738 3.1, with what SAVELIMIT says. */
+static void too_many(struct append *p)
+{
+    char code[32];
+
+    snprintf(code, sizeof code, "MESSAGELIMIT %u", APPEND_MESSAGES_MAX);
+    imap_no(p->c, code, "Too many messages for one command");
+}
+
 /* Is there an event to look at, and nothing that must come first? */
 static bool can_go(const struct append *p)
 {
@@ -402,7 +413,9 @@ void append_go(struct append *p)
         if ((r = p->status) == 0 && (r = append_next(&p->reader, &p->rest, &e)) == 0)
             r = take(p, &e);
     }
-    if (r < 0)
+    if (r == E_LIMIT && p->reader.messages == APPEND_MESSAGES_MAX)
+        too_many(p);
+    else if (r < 0)
         append_fail(p, r);
 }
 

@@ -157,6 +157,15 @@ static bool enable_utf8(struct imap_conn *c)
     return news;
 }
 
+/* RFC 9586 3.1. */
+static bool enable_uidonly(struct imap_conn *c)
+{
+    bool news = !c->uidonly;
+
+    c->uidonly = true;
+    return news;
+}
+
 static bool enable_metadata(struct imap_conn *c)
 {
     bool news = !c->metadata;
@@ -165,12 +174,14 @@ static bool enable_metadata(struct imap_conn *c)
     return news;
 }
 
+enum { ENABLE_UIDONLY = 5 }; /* its place */
+
 static const struct {
     const char *name;
     bool (*enable)(struct imap_conn *c); /* false: it was on already */
 } enables[] = {
     { "CONDSTORE", enable_condstore }, { "QRESYNC", enable_qresync }, { "METADATA", enable_metadata },
-    { "UTF8=ACCEPT", enable_utf8 },    { "IMAP4rev2", enable_rev2 },
+    { "UTF8=ACCEPT", enable_utf8 },    { "IMAP4rev2", enable_rev2 },  { "UIDONLY", enable_uidonly },
 };
 
 /* RFC 5161 3.1: unknown names are ignored, and 3.2: what was enabled before is not named again. */
@@ -188,6 +199,9 @@ int imap_cmd_enable(struct imap_conn *c, struct args *a)
             if (str_ieq_z(name, enables[i].name))
                 named |= BIT(i);
     } while (args_end(a) < 0);
+    /* RFC 5161 3.1 has ENABLE before any SELECT only. That is harmless but here, where numbers are in use. */
+    if (c->state == IMAP_ST_SELECTED && (named & BIT(ENABLE_UIDONLY)))
+        return imap_bad(c, "UIDONLY is enabled before a mailbox is selected");
     resp_z(&c->w, "* ENABLED");
     for (size_t i = 0; i < ARRAY_LEN(enables); i++)
         if ((named & BIT(i)) && enables[i].enable(c))

@@ -74,6 +74,8 @@ static int copy(struct imap_conn *c, struct args *a, bool move)
         return r;
     if (uids.n == 0)
         return imap_ok(c, "None of these is here");
+    if (imap_over_limit(c, uidranges_count(&uids))) /* RFC 9738 3.1: a COPY is all or nothing */
+        return 0;
     if ((r = imap_pack_ranges(&c->arena, &uids, &m.n_uid_ranges, &m.uid_ranges)) < 0)
         return r;
     m.session = imap_session(c);

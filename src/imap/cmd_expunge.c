@@ -34,6 +34,8 @@ int imap_cmd_expunge(struct imap_conn *c, struct args *a)
         return r;
     if (c->uid && uids.n == 0)
         return imap_ok(c, "None of these is here");
+    if (c->uid && (r = imap_limit(c, &uids)) < 0)
+        return r;
     if ((r = imap_pack_ranges(&c->arena, &uids, &m.n_uid_ranges, &m.uid_ranges)) < 0)
         return r;
     m.session = imap_session(c);

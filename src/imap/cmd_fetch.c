@@ -251,7 +251,7 @@ static int begin_message(struct imap_conn *c, struct fetch *f, Store__Row *row)
 
 static void open_response(struct imap_conn *c, struct fetch *f)
 {
-    resp_printf(&c->w, "* %u FETCH (", uidranges_seq(&c->view->uids, f->uid));
+    imap_fetch_head(c, f->uid, false);
     f->open = c->mid_response = true;
 }
 
@@ -680,7 +680,7 @@ static void fetch_release(struct imap_conn *c)
     buf_release(&f->header);
 }
 
-/* UID FETCH answers with UID (RFC 9051 6.4.9), and what sets \Seen tells the flags (6.4.5). */
+/* UID FETCH answers with UID (RFC 9051 6.4.9; UIDFETCH of RFC 9586 begins with it), and what sets \Seen tells the flags (6.4.5). */
 static int complete_items(struct imap_conn *c, struct fetch *f)
 {
     struct fetch_item *v = ARENA_ARRAY(&c->arena, f->items.n + 3, struct fetch_item);
@@ -689,7 +689,7 @@ static int complete_items(struct imap_conn *c, struct fetch *f)
 
     if (!v)
         return E_NOMEM;
-    if (c->uid && !fetch_items_have(&f->items, FETCH_UID))
+    if (c->uid && !c->uidonly && !fetch_items_have(&f->items, FETCH_UID))
         v[n++] = (struct fetch_item){ .kind = FETCH_UID, .peek = true };
     for (size_t i = 0; i < f->items.n; i++)
         v[n++] = f->items.v[i];
@@ -744,6 +744,10 @@ int fetch_changed(struct imap_conn *c, const struct uidranges *uids, uint64_t si
     if (r < 0)
         return r;
     f->items = (struct fetch_items){ items, ARRAY_LEN(items), true, false, since };
+    if (c->uidonly) { /* UIDFETCH begins with it */
+        f->items.v++;
+        f->items.n--;
+    }
     f->code = code;
     f->text = text;
     return fetch_begin(c);
@@ -824,7 +828,7 @@ int imap_cmd_fetch(struct imap_conn *c, struct args *a)
                         "VANISHED wants UID FETCH, CHANGEDSINCE, and QRESYNC enabled"); /* RFC 7162 3.2.6 */
     if (f->items.has_partial && !c->uid)
         return imap_bad(c, "PARTIAL wants UID FETCH");
-    if (f->items.has_partial && (r = take_window(f)) < 0)
+    if ((f->items.has_partial && (r = take_window(f)) < 0) || (r = imap_limit(c, &f->todo)) < 0)
         return r;
     if (f->items.has_changedsince || fetch_items_have(&f->items, FETCH_MODSEQ))
         condstore_enable(c);

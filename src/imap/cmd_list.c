@@ -6,6 +6,7 @@
 #include "lib/imap/status_items.h"
 #include "src/imap/list.h"
 #include "src/imap/metadata.h"
+#include "src/imap/qresync.h"
 #include "src/imap/special_use.h"
 
 static void status_item(struct imap_conn *c, enum status_item item, const Store__Folder *f)

@@ -262,6 +262,24 @@ static void found(struct imap_conn *c, int status, struct str body)
         esearch_answer(c, e);
 }
 
+/* RFC 9738 3.1: of a folder that is too large the newest messages are searched. */
+static Store__SearchKey *within_limit(struct imap_conn *c, Store__SearchKey *key)
+{
+    CLEANUP(uidranges_release) struct uidranges all = { 0 };
+    Store__SearchKey **v, *newest;
+
+    if (!c->srv->conf.message_limit || uidranges_count(&c->view->uids) <= c->srv->conf.message_limit)
+        return key;
+    if (!(v = ARENA_ARRAY(&c->arena, 2, Store__SearchKey *)) ||
+        !(newest = key_new(&c->arena, STORE__SEARCH_KEY__TYPE__UID)) ||
+        uidranges_copy(&all, &c->view->uids) < 0 || imap_limit(c, &all) < 0 ||
+        imap_pack_ranges(&c->arena, &all, &newest->n_uid_ranges, &newest->uid_ranges) < 0)
+        return NULL;
+    v[0] = newest;
+    v[1] = key;
+    return key_parent(&c->arena, STORE__SEARCH_KEY__TYPE__AND, v, 2);
+}
+
 int imap_cmd_search(struct imap_conn *c, struct args *a)
 {
     struct search_view view = { uidranges_count(&c->view->uids), uidranges_last(&c->view->uids) };
@@ -279,7 +297,8 @@ int imap_cmd_search(struct imap_conn *c, struct args *a)
     }
     if (!esearch_check(c, &e->program))
         return 0;
-    if (!(m.key = esearch_key(c, &e->program))) /* first: "$" may stand in what is saved as "$" */
+    if (!(m.key = esearch_key(c, &e->program)) ||
+        !(m.key = within_limit(c, m.key))) /* first: "$" may stand in what is saved as "$" */
         return E_NOMEM;
     esearch_forget(c, &e->program);
     c->step_data = e;

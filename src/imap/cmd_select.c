@@ -56,7 +56,7 @@ static void tell_selected(struct imap_conn *c, const Store__SelectResponse *m)
     tell_flags(c, m, v->read_only);
     view_new_keywords(v, m->keywords, m->n_keywords);
     imap_tell_exists(c);
-    if (unseen && !c->rev2) /* deprecated by RFC 9051 */
+    if (unseen && !c->rev2 && !c->uidonly) /* deprecated by RFC 9051; RFC 9586 3: it is a number */
         resp_printf(&c->w, "* OK [UNSEEN %u] First unseen\r\n", unseen);
     resp_printf(&c->w, "* OK [UIDVALIDITY %u] Valid\r\n* OK [UIDNEXT %u] Next\r\n", v->uidvalidity,
                 m->folder->uidnext);

@@ -12,13 +12,8 @@ struct store {
 
 static void tell_modseq(struct imap_conn *c, const Store__Row *row)
 {
-    uint32_t seq = uidranges_seq(&c->view->uids, row->uid);
-
-    if (!seq)
+    if (!imap_fetch_head(c, row->uid, c->uid || c->qresync))
         return;
-    resp_printf(&c->w, "* %u FETCH (", seq);
-    if (c->uid || c->qresync)
-        resp_printf(&c->w, "UID %u ", row->uid);
     resp_printf(&c->w, "MODSEQ (%llu))\r\n", (unsigned long long)row->modseq);
 }
 
@@ -63,6 +58,10 @@ static int modified(struct imap_conn *c, const struct uidranges *failed)
             r = uidranges_add(&seqs, uidranges_seq(&c->view->uids, uid), uidranges_seq(&c->view->uids, uid));
     if (r < 0 || (r = uidranges_write(c->uid ? failed : &seqs, &code)) < 0)
         return r;
+    if (c->limited_uid) { /* a reply has one code: see imap_ok_code */
+        resp_printf(&c->w, "* OK [MODIFIED %.*s] Some had changed meanwhile\r\n", STR_ARG(buf_str(&code)));
+        return imap_ok(c, "Completed");
+    }
     w = imap_final(c);
     resp_printf(&w, "%.*s OK [MODIFIED %.*s] Some had changed meanwhile\r\n", STR_ARG(c->tag),
                 STR_ARG(buf_str(&code)));
@@ -150,5 +149,5 @@ int imap_cmd_store(struct imap_conn *c, struct args *a)
         condstore_enable(c);
     if (uids.n == 0)
         return imap_ok(c, "None of these is here");
-    return ask(c, &s, &uids);
+    return (r = imap_limit(c, &uids)) < 0 ? r : ask(c, &s, &uids);
 }

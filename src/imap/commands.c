@@ -2,6 +2,7 @@
  *
  * Every command there is: one row, one function. What is true of a command stands in its row and is
  * enforced here, once. */
+#include "lib/imap/append_args.h"
 #include "src/imap/imap.h"
 #include "src/imap/notify.h"
 
@@ -15,6 +16,7 @@
 #define CMD_WRITE  BIT(3) /* refused in a folder opened by EXAMINE */
 #define CMD_STREAM BIT(4) /* brings messages, whose literals are not collected */
 #define CMD_NAMES  BIT(5) /* changes which mailboxes NOTIFY means */
+#define CMD_NUMBER BIT(6) /* without UID it has message numbers: refused by UIDONLY (RFC 9586 3) */
 
 static const struct imap_cmd {
     const char *name;
@@ -29,13 +31,13 @@ static const struct imap_cmd {
     { "CHECK", imap_cmd_check, IN(SELECTED), 0 },
     { "CLOSE", imap_cmd_close, IN(SELECTED), 0 },
     { "COMPRESS", imap_cmd_compress, AUTHED, 0 },
-    { "COPY", imap_cmd_copy, IN(SELECTED), CMD_UID },
+    { "COPY", imap_cmd_copy, IN(SELECTED), CMD_UID | CMD_NUMBER },
     { "CREATE", imap_cmd_create, AUTHED, CMD_NAMES },
     { "DELETE", imap_cmd_delete, AUTHED, CMD_NAMES },
     { "ENABLE", imap_cmd_enable, IN(AUTH) | IN(SELECTED), 0 },
     { "EXAMINE", imap_cmd_examine, AUTHED, 0 },
     { "EXPUNGE", imap_cmd_expunge, IN(SELECTED), CMD_UID | CMD_WRITE },
-    { "FETCH", imap_cmd_fetch, IN(SELECTED), CMD_SEQNUM | CMD_UID },
+    { "FETCH", imap_cmd_fetch, IN(SELECTED), CMD_SEQNUM | CMD_UID | CMD_NUMBER },
     { "GETQUOTA", imap_cmd_getquota, AUTHED, 0 },
     { "GETQUOTAROOT", imap_cmd_getquotaroot, AUTHED, 0 },
     { "GETMETADATA", imap_cmd_getmetadata, AUTHED, 0 },
@@ -46,21 +48,22 @@ static const struct imap_cmd {
     { "LOGIN", imap_cmd_login, IN(NOT_AUTH), CMD_TLS },
     { "LOGOUT", imap_cmd_logout, ANY, 0 },
     { "LSUB", imap_cmd_lsub, AUTHED, 0 },
-    { "MOVE", imap_cmd_move, IN(SELECTED), CMD_UID | CMD_WRITE },
+    { "MOVE", imap_cmd_move, IN(SELECTED), CMD_UID | CMD_WRITE | CMD_NUMBER },
     { "NAMESPACE", imap_cmd_namespace, AUTHED, 0 },
     { "NOOP", imap_cmd_noop, ANY, 0 },
     { "NOTIFY", imap_cmd_notify, AUTHED, 0 },
     { "RENAME", imap_cmd_rename, AUTHED, CMD_NAMES },
-    { "REPLACE", imap_cmd_replace, IN(SELECTED), CMD_UID | CMD_WRITE | CMD_STREAM },
-    { "SEARCH", imap_cmd_search, IN(SELECTED), CMD_SEQNUM | CMD_UID },
+    { "REPLACE", imap_cmd_replace, IN(SELECTED), CMD_UID | CMD_WRITE | CMD_STREAM | CMD_NUMBER },
+    { "SEARCH", imap_cmd_search, IN(SELECTED), CMD_SEQNUM | CMD_UID | CMD_NUMBER },
     { "SELECT", imap_cmd_select, AUTHED, 0 },
-    { "SORT", imap_cmd_sort, IN(SELECTED), CMD_SEQNUM | CMD_UID },
+    { "SORT", imap_cmd_sort, IN(SELECTED), CMD_SEQNUM | CMD_UID | CMD_NUMBER },
     { "SETMETADATA", imap_cmd_setmetadata, AUTHED, 0 },
     { "STARTTLS", imap_cmd_starttls, IN(NOT_AUTH), 0 },
     { "STATUS", imap_cmd_status, AUTHED, 0 },
-    { "STORE", imap_cmd_store, IN(SELECTED), CMD_SEQNUM | CMD_UID | CMD_WRITE },
+    { "STORE", imap_cmd_store, IN(SELECTED), CMD_SEQNUM | CMD_UID | CMD_WRITE | CMD_NUMBER },
     { "SUBSCRIBE", imap_cmd_subscribe, AUTHED, CMD_NAMES },
-    { "THREAD", imap_cmd_thread, IN(SELECTED), CMD_SEQNUM | CMD_UID },
+    { "THREAD", imap_cmd_thread, IN(SELECTED), CMD_SEQNUM | CMD_UID | CMD_NUMBER },
+    { "UIDBATCHES", imap_cmd_uidbatches, IN(SELECTED), 0 },
     { "UNAUTHENTICATE", imap_cmd_unauthenticate, AUTHED, 0 },
     { "UNSELECT", imap_cmd_unselect, IN(SELECTED), 0 },
     { "UNSUBSCRIBE", imap_cmd_unsubscribe, AUTHED, CMD_NAMES },
@@ -110,6 +113,9 @@ static const char *const capabilities[] = {
     "MULTIAPPEND",
     "CATENATE",
     "REPLACE",
+    "UIDONLY",
+    "UIDBATCHES",
+    "INPROGRESS",
 };
 
 const char *imap_capabilities(const struct imap_conn *c)
@@ -125,9 +131,10 @@ const char *imap_capabilities(const struct imap_conn *c)
                                : "LOGINDISABLED");
         return text;
     }
-    /* RFC 7889 3.1: one limit for every mailbox */
-    n = snprintf(text, sizeof text, "%s%s APPENDLIMIT=%llu", always, c->compress ? "" : " COMPRESS=DEFLATE",
-                 (unsigned long long)c->srv->conf.max_message_bytes);
+    /* RFC 7889 3.1: one limit for every mailbox; RFC 9738 4 */
+    n = snprintf(text, sizeof text, "%s%s APPENDLIMIT=%llu MESSAGELIMIT=%llu SAVELIMIT=%llu", always,
+                 c->compress ? "" : " COMPRESS=DEFLATE", (unsigned long long)c->srv->conf.max_message_bytes,
+                 (unsigned long long)c->srv->conf.message_limit, (unsigned long long)APPEND_MESSAGES_MAX);
     for (size_t i = 0; i < ARRAY_LEN(capabilities); i++)
         n += snprintf(text + n, sizeof text - (size_t)n, " %s", capabilities[i]);
     return text;
@@ -168,6 +175,8 @@ static int dispatch(struct imap_conn *c, const struct imap_cmd *cmd, bool stream
     if (!(cmd->states & BIT(c->state)))
         return imap_bad(c, c->state == IMAP_ST_NOT_AUTH ? "Log in first"
                                                         : "Not now: see the state of this session");
+    if (c->uidonly && (cmd->flags & CMD_NUMBER) && !c->uid)
+        return imap_bad_code(c, "UIDREQUIRED", "UIDONLY is on: use the UID form"); /* RFC 9586 3 */
     if ((cmd->flags & CMD_TLS) && !c->tls)
         return imap_no(c, "PRIVACYREQUIRED", "Start TLS first"); /* RFC 5530 3 */
     if ((cmd->flags & CMD_WRITE) && c->view->read_only)

@@ -52,7 +52,7 @@ static void logged_out(struct imap_conn *c)
     limits_begin(c);
     c->arena.max = KIB(16);
     c->condstore = c->qresync = c->metadata = c->w.utf8 = false;
-    c->rev2 = c->utf8_accept = false;
+    c->rev2 = c->utf8_accept = c->uidonly = false;
     imap_news_clear(c);
     notify_free(&c->notify);
 }
@@ -171,15 +171,23 @@ static int reply(struct imap_conn *c, const char *condition, const char *code, c
     return imap_finish(c);
 }
 
+int imap_ok_code(struct imap_conn *c, const char *code, const char *text)
+{
+    char limit[64];
+
+    if (!c->limited_uid)
+        return reply(c, "OK", code, text);
+    if (code) /* a reply has one code, and the client waits for that of RFC 9738 3.1 */
+        resp_printf(&c->w, "* OK [%s] %s\r\n", code, text);
+    snprintf(limit, sizeof limit, "MESSAGELIMIT %llu %u", (unsigned long long)c->srv->conf.message_limit,
+             c->limited_uid);
+    return reply(c, "OK", limit, "Some of it, go on below that UID");
+}
+
 int imap_ok(struct imap_conn *c, const char *text)
 {
     c->bad = 0;
-    return reply(c, "OK", NULL, text);
-}
-
-int imap_ok_code(struct imap_conn *c, const char *code, const char *text)
-{
-    return reply(c, "OK", code, text);
+    return imap_ok_code(c, NULL, text);
 }
 
 int imap_no(struct imap_conn *c, const char *code, const char *text)
@@ -187,10 +195,15 @@ int imap_no(struct imap_conn *c, const char *code, const char *text)
     return reply(c, "NO", code, text);
 }
 
-int imap_bad(struct imap_conn *c, const char *text)
+int imap_bad_code(struct imap_conn *c, const char *code, const char *text)
 {
     c->bad++;
-    return reply(c, "BAD", NULL, text);
+    return reply(c, "BAD", code, text);
+}
+
+int imap_bad(struct imap_conn *c, const char *text)
+{
+    return imap_bad_code(c, NULL, text);
 }
 
 /* RFC 5530 names the codes: they tell the client's program what the text tells its user. */
@@ -221,6 +234,8 @@ int imap_fail_status(struct imap_conn *c, int status)
         w = imap_final(c);
         resp_raw(&w, c->tag);
         resp_z(&w, " BAD ");
+        if (c->bad_code)
+            resp_printf(&w, "[%s] ", c->bad_code);
         if (w.r == 0)
             w.r = args_explain(&c->args, &c->final);
         resp_crlf(&w);
@@ -248,6 +263,7 @@ static void command_end(struct imap_conn *c)
 {
     bool silent = c->silent, failed = c->sync_failed;
 
+    imap_progress_end(c);
     imap_tell_held_back(c);
     resp_raw(&c->w, buf_str(&c->final));
     imap_flush(c);
@@ -259,6 +275,8 @@ static void command_end(struct imap_conn *c)
     c->finishing = c->busy = c->hold_expunges = c->uid = c->sync_failed = c->mid_response = false;
     c->step = NULL;
     c->step_data = NULL;
+    c->bad_code = NULL;
+    c->limited_uid = 0;
     c->then = NULL;
     c->tag = STR_NONE;
     c->name = NULL;
@@ -572,6 +590,7 @@ static void on_close(void *ctx, int why UNUSED)
     imap_news_clear(c);
     timer_release(&c->timer);
     timer_release(&c->ask.timer);
+    timer_release(&c->progress);
     cmdline_release(&c->in);
     arena_release(&c->arena);
     buf_release(&c->out);

@@ -70,6 +70,10 @@ void esearch_forget(struct imap_conn *c, const struct search_program *p)
 
 int esearch_check(struct imap_conn *c, const struct search_program *p)
 {
+    if (c->uidonly && p->numbers) {
+        imap_bad_code(c, "UIDREQUIRED", "UIDONLY is on: name UIDs"); /* RFC 9586 3 */
+        return 0;
+    }
     if (p->modseq)
         condstore_enable(c);
     if (c->utf8_accept && p->charset.p) { /* RFC 9755 3: it is UTF-8 already */

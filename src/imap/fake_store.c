@@ -392,12 +392,25 @@ static int op_search(struct rpc_req *q, struct str body)
 
     buf_clear(&f->search);
     show_key(&f->search, in->key);
+    if (f->hold) {
+        f->held = q;
+        return 0;
+    }
     m.uid_ranges = found;
     for (size_t i = 0; i < f->n; i++)
         if (!f->messages[i].gone_at)
             found[m.n_uid_ranges++] = f->messages[i].uid, found[m.n_uid_ranges++] = f->messages[i].uid;
     REPLY(q, m);
     return 0;
+}
+
+void fake_let_go(struct fake_store *f)
+{
+    Store__SearchResponse m = STORE__SEARCH_RESPONSE__INIT;
+    struct rpc_req *q = f->held;
+
+    f->held = NULL;
+    REPLY(q, m);
 }
 
 static int op_sync(struct rpc_req *q, struct str body)

@@ -29,6 +29,8 @@ struct fake_store {
     size_t nstaged;
     struct buf search;   /* the last search, as text */
     int refuse_reattach; /* E_*: the next REATTACH gets it */
+    bool hold;           /* SEARCH is not answered until fake_let_go */
+    struct rpc_req *held;
     unsigned attaches, reattaches, deaths;
     size_t die_after; /* bytes of FETCH, then the store dies; 0: never */
     size_t peak_unread;
@@ -43,6 +45,7 @@ void fake_changed(struct fake_store *f);
 /* The same for another folder, by its id (INBOX is 7, then in the order of the list). */
 void fake_changed_elsewhere(struct fake_store *f, uint64_t folder_id);
 void fake_created(struct fake_store *f, struct str name);
+void fake_let_go(struct fake_store *f);
 /* kill -9, and back at once. */
 void fake_die(struct fake_store *f);
 #endif

@@ -29,7 +29,7 @@
 
 struct imap_conf {
     uint64_t max_message_bytes, idle_timeout_ms, login_timeout_ms, max_connections,
-        max_connections_per_network;
+        max_connections_per_network, message_limit;
     struct netset proxy_from;
 };
 
@@ -44,6 +44,7 @@ struct imap_server {
     struct ticket_book sessions;
     size_t nconns;
     bool stopping;
+    int64_t progress_ms;         /* between two words of progress, for tests; 0: see progress.c */
     void (*on_empty)(void *ctx); /* stopping, and the last connection is gone; may be NULL */
     void *ctx;
 };
@@ -105,6 +106,7 @@ struct imap_conn {
     void *step_data;                  /* in the arena */
     void (*cleanup)(struct imap_conn *c); /* what step_data holds beyond the arena; when the command ends */
     struct imap_ask ask, sync;
+    struct timer progress; /* the command asks somebody: see progress.c */
     struct append *append; /* messages that are coming in; its cleanup frees it */
     unsigned bad;          /* BADs in a row */
 
@@ -128,6 +130,9 @@ struct imap_conn {
      * VANISHED */
     bool condstore, qresync;
     bool rev2, utf8_accept; /* RFC 9051, RFC 9755; either sets w.utf8 */
+    bool uidonly;           /* RFC 9586: no message has a number, in either direction */
+    const char *bad_code;   /* of the BAD that E_SYNTAX becomes, this once */
+    uint32_t limited_uid;   /* the command stops there for MESSAGELIMIT, and its OK says so; 0: it does all */
     bool metadata;          /* RFC 5464 4.1: others' changes of annotations are told */
     struct news_item *news; /* not told yet */
     size_t nnews;
@@ -150,6 +155,7 @@ int imap_ok(struct imap_conn *c, const char *text);
 int imap_ok_code(struct imap_conn *c, const char *code, const char *text);
 int imap_no(struct imap_conn *c, const char *code, const char *text);
 int imap_bad(struct imap_conn *c, const char *text);
+int imap_bad_code(struct imap_conn *c, const char *code, const char *text);
 /* From an E_*: BAD with what was expected, or NO with the code that says what to do. */
 int imap_fail_status(struct imap_conn *c, int status);
 /* The reply that the role itself composes into c->final: "tag OK [CODE …] text"; then imap_finish. */
@@ -191,6 +197,11 @@ static inline ProtobufCBinaryData imap_session(struct imap_conn *c)
     return ticket_session(&c->session);
 }
 
+/* ---- progress.c ---- */
+/* The command of this connection waits; it is over. */
+void imap_progress_begin(struct imap_conn *c);
+void imap_progress_end(struct imap_conn *c);
+
 /* ---- session.c ---- */
 void imap_link_up(struct imap_server *s, struct rpc_link *l);
 void imap_link_down(struct imap_server *s, struct rpc_link *l);
@@ -218,6 +229,9 @@ int imap_updates_step(struct imap_conn *c);
 /* News that came without being asked for: what SYNC would have said. The client idles. */
 void imap_updates_take(struct imap_conn *c, struct arena *a, const Store__SyncResponse *m);
 void imap_tell_exists(struct imap_conn *c);
+/* "* 12 FETCH (" and the UID behind it when `with_uid`, or "* 4711 UIDFETCH (" of RFC 9586, which has it in
+ * front. False: the message is not in the view, nothing was written. */
+bool imap_fetch_head(struct imap_conn *c, uint32_t uid, bool with_uid);
 /* "* n FETCH (FLAGS …)" of one row; nothing when the message is not in the view. */
 void imap_tell_flags(struct imap_conn *c, const Store__Row *row, bool with_uid);
 /* Before a tagged reply: a client that was told a modseq must not take what is held back as told. */
@@ -239,7 +253,7 @@ imap_cmd_fn imap_cmd_append, imap_cmd_authenticate, imap_cmd_cancelupdate, imap_
     imap_cmd_enable, imap_cmd_examine, imap_cmd_expunge, imap_cmd_fetch, imap_cmd_id, imap_cmd_idle,
     imap_cmd_list, imap_cmd_login, imap_cmd_logout, imap_cmd_lsub, imap_cmd_move, imap_cmd_namespace,
     imap_cmd_noop, imap_cmd_rename, imap_cmd_replace, imap_cmd_search, imap_cmd_select, imap_cmd_sort,
-    imap_cmd_starttls, imap_cmd_thread, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe,
+    imap_cmd_starttls, imap_cmd_thread, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe, imap_cmd_uidbatches,
     imap_cmd_unauthenticate, imap_cmd_unselect, imap_cmd_unsubscribe;
 imap_cmd_fn imap_cmd_language, imap_cmd_getmetadata, imap_cmd_setmetadata, imap_cmd_notify;
 imap_cmd_fn imap_cmd_getquota, imap_cmd_getquotaroot;
@@ -254,6 +268,10 @@ void imap_append_line(struct imap_conn *c);
 /* The messages that a command names, as UIDs in `out` (empty); c->uid says which numbers `text` has.
  * E_SYNTAX with args set, E_LIMIT, E_NOMEM. */
 MUST_CHECK int imap_pick(struct imap_conn *c, struct args *a, struct uidranges *out);
+/* MESSAGELIMIT (RFC 9738): keep the newest so many of `uids`; c->limited_uid says where it goes on. */
+MUST_CHECK int imap_limit(struct imap_conn *c, struct uidranges *uids);
+/* Would imap_limit take some away? Then NO, for what is all or nothing. */
+bool imap_over_limit(struct imap_conn *c, uint64_t messages);
 /* "$", as far as this client still sees it. */
 MUST_CHECK int imap_pick_saved(struct imap_conn *c, struct uidranges *out);
 /* uid_ranges of proto/store.proto from UIDs, in the arena. E_NOMEM. */

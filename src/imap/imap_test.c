@@ -656,6 +656,51 @@ static void test_notify(void **state UNUSED)
     CHECK(str_find(buf_str(&w.got), STR("quiet")) < 0);
 }
 
+/* RFC 9738 3.1: the newest so many, and where to go on; what is all or nothing is refused. */
+static void test_message_limit(void **state UNUSED)
+{
+    w.srv.conf.message_limit = 2;
+    selected();
+    dialogue(
+        "a FETCH 1:3 UID\r\n",
+        "* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 3)\r\na OK [MESSAGELIMIT 2 2] Some of it, go on below that UID\r\n");
+    dialogue("b UID FETCH 1 FLAGS\r\n", "* 1 FETCH (UID 1 FLAGS ())\r\nb OK Completed\r\n");
+    dialogue("c SEARCH ALL\r\n", NULL);
+    CHECK(str_find(buf_str(&w.got), STR("c OK [MESSAGELIMIT 2 2] ")) >= 0);
+    CHECK(str_find(buf_str(&w.store.search), STR(" 2 3")) >= 0);
+    dialogue("d STORE 1:* +FLAGS.SILENT (\\Deleted)\r\n",
+             "d OK [MESSAGELIMIT 2 2] Some of it, go on below that UID\r\n");
+    dialogue("e COPY 1:* Sent\r\n",
+             "e NO [MESSAGELIMIT 2] Too many messages for one command, try some of them\r\n");
+    dialogue("f MOVE 1:3 Sent\r\n",
+             "f NO [MESSAGELIMIT 2] Too many messages for one command, try some of them\r\n");
+    dialogue("g APPEND INBOX {1+}\r\nx {1+}\r\nx {1+}\r\nx\r\n",
+             "g NO [MESSAGELIMIT 2] Too many messages for one command, try some of them\r\n");
+    dialogue("h UID EXPUNGE 1:*\r\n",
+             "* 3 EXPUNGE\r\n* 2 EXPUNGE\r\nh OK [MESSAGELIMIT 2 2] Some of it, go on below that UID\r\n");
+}
+
+/* RFC 9585: a command that waits says so, again and again; one that is over does not. */
+static void test_in_progress(void **state UNUSED)
+{
+    w.srv.progress_ms = 20;
+    selected();
+    w.store.hold = true;
+    for (int i = 0; i < 2; i++) {
+        buf_clear(&w.got);
+        if (i == 0)
+            say("a SEARCH TEXT x\r\n", 17);
+        run("* OK [INPROGRESS (\"a\" NIL NIL)] Still at it");
+    }
+    w.store.hold = false;
+    fake_let_go(&w.store);
+    run("a OK");
+    buf_clear(&w.got);
+    settle();
+    settle();
+    CHECK(w.got.n == 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -679,6 +724,8 @@ int main(void)
         T(test_reattach_later),
         T(test_revoked),
         T(test_notify),
+        T(test_message_limit),
+        T(test_in_progress),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,10 @@ static int seq_match(struct imap_conn *c, struct args *a, struct qresync *out)
     size_t n;
     int r;
 
+    if (c->uidonly) {
+        c->bad_code = "UIDREQUIRED"; /* RFC 9586 3 */
+        return args_fail(a, "no numbers of messages: UIDONLY is on");
+    }
     if ((r = args_char(a, '(', "sequence match data")) < 0 || (r = args_set_text(a, &text)) < 0 ||
         (r = seqset_parse(&c->arena, text, 0, &seqs)) < 0 || (r = args_sp(a)) < 0 ||
         (r = args_set_text(a, &text)) < 0 || (r = seqset_parse(&c->arena, text, 0, &uids)) < 0 ||

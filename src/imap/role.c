@@ -25,6 +25,9 @@ static const struct conf_item items[] = {
     ROW("imap.max_connections_per_network", max_connections_per_network, 1, 1000000, 1000, "connections",
         "At once from one network (IPv4 /24, IPv6 /64), of one IMAP process. Connections from this machine are not "
         "counted."),
+    ROW("imap.message_limit", message_limit, 1000, UINT32_MAX, 1000000, "messages",
+        "That one command may name; told as MESSAGELIMIT (RFC 9738). Of more the newest are done, and clients that do "
+        "not know the extension miss the others: keep it above the largest folder."),
     FRONT_PROXY_FROM("imap", struct imap_conf),
 };
 

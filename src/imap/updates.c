@@ -57,15 +57,27 @@ void imap_write_flags(struct imap_conn *c, const Store__Row *row)
     resp_z(&c->w, ")");
 }
 
+bool imap_fetch_head(struct imap_conn *c, uint32_t uid, bool with_uid)
+{
+    uint32_t seq = uidranges_seq(&c->view->uids, uid);
+
+    if (!seq)
+        return false;
+    if (c->uidonly) {
+        resp_printf(&c->w, "* %u UIDFETCH (", uid);
+        return true;
+    }
+    resp_printf(&c->w, "* %u FETCH (", seq);
+    if (with_uid)
+        resp_printf(&c->w, "UID %u ", uid);
+    return true;
+}
+
 void imap_tell_flags(struct imap_conn *c, const Store__Row *row, bool with_uid)
 {
-    uint32_t seq = uidranges_seq(&c->view->uids, row->uid);
-
-    if (!seq || uidranges_has(&c->view->vanished, row->uid))
+    if (uidranges_has(&c->view->vanished, row->uid) ||
+        !imap_fetch_head(c, row->uid, with_uid || c->qresync || c->rev2)) /* RFC 9051 7.5.2 */
         return;
-    resp_printf(&c->w, "* %u FETCH (", seq);
-    if (with_uid || c->qresync || c->rev2) /* RFC 9051 7.5.2 */
-        resp_printf(&c->w, "UID %u ", row->uid);
     resp_z(&c->w, "FLAGS ");
     imap_write_flags(c, row);
     if (c->condstore) /* RFC 7162 3.1: with every change that is told */
@@ -82,7 +94,7 @@ static int tell_expunges(struct imap_conn *c)
     uint32_t left = uidranges_count(&v->vanished);
     int r = 0;
 
-    if (c->qresync) { /* RFC 7162 3.2.10: one VANISHED instead */
+    if (c->qresync || c->uidonly) { /* RFC 7162 3.2.10, RFC 9586 3: one VANISHED instead */
         resp_z(&c->w, "* VANISHED ");
         if (c->w.r == 0)
             c->w.r = uidranges_write(&v->vanished, &c->out);

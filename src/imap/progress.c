@@ -1,0 +1,42 @@
+/* src/imap/progress.c: INPROGRESS (RFC 9585): a command that takes long says now and then that it is at work, so
+ * that neither its client nor what lies between gives up. How far it has come the store does not say, so the
+ * numbers are NIL, which section 4 has for that. */
+#include "src/imap/imap.h"
+
+#define FIRST_MS 5000
+#define AGAIN_MS 10000 /* RFC 9585 4: not more often */
+
+/* Between two responses, and to somebody whose output is not in the way. */
+static bool may_tell(const struct imap_conn *c)
+{
+    return c->ask.call && c->busy && !c->finishing && !c->mid_response && !c->closing &&
+           c->state != IMAP_ST_NOT_AUTH && c->state != IMAP_ST_LOGOUT && conn_out_pending(c->io) == 0;
+}
+
+static void tell(struct timer *t)
+{
+    struct imap_conn *c = CONTAINER_OF(t, struct imap_conn, progress);
+
+    timer_set(t, c->srv->progress_ms ? c->srv->progress_ms : AGAIN_MS);
+    if (!may_tell(c))
+        return;
+    if (str_chr(c->tag, ']') < 0) /* it would end the code for those who look no closer */
+        resp_printf(&c->w, "* OK [INPROGRESS (\"%.*s\" NIL NIL)] Still at it\r\n", STR_ARG(c->tag));
+    else
+        resp_z(&c->w, "* OK [INPROGRESS] Still at it\r\n");
+    imap_flush(c);
+}
+
+void imap_progress_begin(struct imap_conn *c)
+{
+    if (!c->progress.loop && timer_init(&c->progress, c->srv->loop, tell) < 0)
+        return;
+    if (!timer_is_set(&c->progress))
+        timer_set(&c->progress, c->srv->progress_ms ? c->srv->progress_ms : FIRST_MS);
+}
+
+void imap_progress_end(struct imap_conn *c)
+{
+    if (c->progress.loop)
+        timer_clear(&c->progress);
+}
