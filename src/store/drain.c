@@ -114,6 +114,7 @@ static void drain_end(struct drain *d)
     a->drain = NULL;
     a->draining = false;
     attach_flush(a, 0);
+    maildrop_go_on(a, 0);
     a->lease.drained = all && !kept;
     if (a->state == ACTOR_OPEN)
         lease_report(a, false);

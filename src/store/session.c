@@ -66,8 +66,10 @@ void session_end(struct session *s)
         s->peer_next->peer_prev = s->peer_prev;
     store.nsessions--;
     a->nsessions--;
-    if (a->maildrop == s)
+    if (a->maildrop == s) {
         a->maildrop = NULL;
+        maildrop_go_on(a, E_GONE);
+    }
     free(s);
     if (!a->sessions)
         actor_close_soon(a);

@@ -154,6 +154,7 @@ struct actor {
     struct session *sessions;
     size_t nsessions;
     struct session *maildrop; /* the POP3 session that has INBOX for itself; NULL: none */
+    struct maildrop_wait *maildrop_wait; /* until what waited has come in; NULL: not */
     struct attach *trying;    /* logins with a password that is being tried, or will be */
     struct attach *waiting;   /* logins that succeeded, until the mailbox is open */
     struct verifier verifiers[KEYFILE_SLOTS_MAX];
@@ -414,6 +415,8 @@ int op_key_start_over(struct rpc_req *q, struct str body);
 int op_key_rotate(struct rpc_req *q, struct str body);
 int op_mailbox_remove(struct rpc_req *q, struct str body);
 int op_maildrop_lock(struct rpc_req *q, struct str body);
+/* Nothing waits any more (0), or the session has ended (E_*). */
+void maildrop_go_on(struct actor *a, int status);
 int op_mailbox_check(struct rpc_req *q, struct str body);
 /* Forget mailbox keys that no sealed record names any more, in its own time. The mailbox is open. */
 void keys_tidy(struct actor *a);

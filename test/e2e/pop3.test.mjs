@@ -205,3 +205,11 @@ test('pop3.delete = trash keeps what was deleted', async () => {
     await s.stop();
   }
 });
+
+test('what came while nobody was here is in the first maildrop, all of it', async () => {
+  const a = await service.alias();
+  for (let i = 1; i <= 120; i++) await service.deliver(a.address, sample(i)); // many batches, more than a login waits for by itself
+  const c = await Pop3.open(a);
+  assert.match(await c.cmd('STAT'), /^\+OK 120 /);
+  await c.ok('QUIT');
+});
