@@ -153,10 +153,10 @@ struct actor {
     size_t reading; /* jobs on the readers' lanes */
     struct session *sessions;
     size_t nsessions;
-    struct session *maildrop; /* the POP3 session that has INBOX for itself; NULL: none */
+    struct session *maildrop;            /* the POP3 session that has INBOX for itself; NULL: none */
     struct maildrop_wait *maildrop_wait; /* until what waited has come in; NULL: not */
-    struct attach *trying;    /* logins with a password that is being tried, or will be */
-    struct attach *waiting;   /* logins that succeeded, until the mailbox is open */
+    struct attach *trying;               /* logins with a password that is being tried, or will be */
+    struct attach *waiting;              /* logins that succeeded, until the mailbox is open */
     struct verifier verifiers[KEYFILE_SLOTS_MAX];
     size_t nverifiers;
     bool draining, key_busy, close_wanted;
