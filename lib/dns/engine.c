@@ -248,43 +248,54 @@ static void go_on(struct question *q)
 
 /* ---- what comes back ---- */
 
-static int believe(struct question *q, struct attempt *a, struct str m, struct dns_reply *r)
+static void shorten(uint32_t *ttl_s, uint32_t age_s)
+{
+    *ttl_s = *ttl_s > age_s ? *ttl_s - age_s : 0;
+}
+
+static int believe(struct question *q, struct attempt *a, const struct dns_heard *h, struct dns_reply *r)
 {
     struct dns_engine *e = q->engine;
     uint32_t flags = e->conf.flags[a->upstream];
     int st;
 
-    if (!dns_message_answers(buf_str(&a->query), m, !(flags & DNS_UP_MIX_CASE))) {
+    if (!dns_message_answers(buf_str(&a->query), h->message, !(flags & DNS_UP_MIX_CASE))) {
         e->n.forged++;
         return E_SYNTAX;
     }
-    st = dns_reply_parse(m, &q->name, q->type, &e->arena, r);
-    if (st == 0 && !(flags & DNS_UP_TRUST_AD))
+    st = dns_reply_parse(h->message, &q->name, q->type, &e->arena, r);
+    if (st < 0)
+        return st;
+    if (!(flags & DNS_UP_TRUST_AD))
         r->ad = false;
-    return st;
+    shorten(&r->ttl_s, h->age_s);
+    for (size_t i = 0; i < r->n; i++)
+        shorten(&r->v[i].ttl_s, h->age_s);
+    return 0;
 }
 
-void dns_engine_heard(struct dns_engine *e, uint64_t token, int status, int64_t took_us, struct str m)
+void dns_engine_heard(struct dns_engine *e, uint64_t token, const struct dns_heard *h)
 {
     struct question *q = idmap_get(&e->questions, token >> ATTEMPT_BITS);
     unsigned i = token & ((1u << ATTEMPT_BITS) - 1);
     struct attempt *a = q && i < q->nattempts ? &q->attempts[i] : NULL;
+    int status = h->status;
     struct dns_reply r;
 
     if (!a || !a->active)
         return;
     a->active = false;
     if (status == 0)
-        status = believe(q, a, m, &r);
+        status = believe(q, a, h, &r);
     if (status < 0) {
         dns_health_failed(&e->health[a->upstream]);
         go_on(q);
     } else if (r.status == DNS_SERVFAIL) {
-        dns_health_answered(&e->health[a->upstream], took_us);
+        dns_health_answered(&e->health[a->upstream], h->took_us);
         q->failed = true;
         go_on(q);
     } else {
-        dns_health_answered(&e->health[a->upstream], took_us);
+        dns_health_answered(&e->health[a->upstream], h->took_us);
         keep(q, &r);
         finish(q, &r);
     }

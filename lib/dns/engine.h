@@ -60,9 +60,14 @@ MUST_CHECK int dns_engine_ask(struct dns_engine *e, const struct dns_name *name,
 /* `done` is not called. The question goes on: its answer is for the cache. */
 void dns_engine_forget(struct dns_wait *w);
 
-/* What became of a query: `took_us` since it was sent and the message, or an E_*. Unknown tokens are those of
- * questions that are over. */
-void dns_engine_heard(struct dns_engine *e, uint64_t token, int status, int64_t took_us, struct str message);
+/* What became of a query: a message, borrowed, or an E_*. Unknown tokens are those of questions that are over. */
+struct dns_heard {
+    int status;
+    int64_t took_us; /* since it was sent */
+    uint32_t age_s;  /* how long it lay in a cache of HTTP: its lives are so much shorter (RFC 8484 5.1) */
+    struct str message;
+};
+void dns_engine_heard(struct dns_engine *e, uint64_t token, const struct dns_heard *h);
 
 bool dns_engine_busy(const struct dns_engine *e);
 void dns_engine_tick(struct dns_engine *e);

@@ -15,6 +15,7 @@ static struct sent {
 } sent[SENT_MAX];
 static size_t nsent;
 static int refuse; /* what send returns */
+static uint32_t say_age_s;
 
 static int fake_send(void *ctx UNUSED, size_t upstream, uint64_t token, struct str query)
 {
@@ -34,6 +35,13 @@ static void fake_cancel(void *ctx UNUSED, size_t upstream, uint64_t token)
     for (size_t i = 0; i < nsent; i++)
         if (sent[i].upstream == upstream && sent[i].token == token)
             sent[i].cancelled = true;
+}
+
+static void hear(struct dns_engine *e, size_t i, int status, uint32_t age_s, struct str message)
+{
+    const struct dns_heard h = { .status = status, .took_us = 1000, .age_s = age_s, .message = message };
+
+    dns_engine_heard(e, sent[i].token, &h);
 }
 
 static struct dns_engine *make(size_t upstreams, uint32_t flags)
@@ -93,7 +101,7 @@ static void say(struct dns_engine *e, size_t i, const char *name, unsigned rcode
         wrr(&w, 1, name, DNS_A, ttl, STR("\x7f\0\0\1"));
     if (n == 0 && rcode != 2)
         wsoa(&w, "example", ttl, ttl);
-    dns_engine_heard(e, sent[i].token, 0, 1000, wstr(&w));
+    hear(e, i, 0, say_age_s, wstr(&w));
 }
 
 static void later(struct dns_engine *e, int64_t ms)
@@ -122,6 +130,11 @@ static void test_answer_and_cache(void **state UNUSED)
     CHECK(c.times == 1 && nsent == 2);
     say(e, 1, "a.example", 0, 1, 1000000); /* no longer than keep_max */
     CHECK(c.times == 2 && c.ttl_s == 3600 && a.times == 1);
+    CHECK(ask(e, "aged.example", &c, NULL) == 0);
+    say_age_s = 60;
+    say(e, 2, "aged.example", 0, 1, 100);
+    say_age_s = 0;
+    CHECK(c.times == 3 && c.ttl_s == 40);
     CHECK(!dns_engine_busy(e));
     dns_engine_free(&e);
 }
@@ -153,7 +166,7 @@ static void test_failover(void **state UNUSED)
 
     CHECK(ask(e, "a.example", &a, NULL) == 0);
     first = sent[0].upstream;
-    dns_engine_heard(e, sent[0].token, E_CLOSED, 0, STR_NONE);
+    hear(e, 0, E_CLOSED, 0, STR_NONE);
     CHECK(nsent == 2 && sent[1].upstream == 1 - first && a.times == 0); /* at once */
     say(e, 1, "a.example", 0, 1, 0);
     CHECK(a.times == 1 && a.status == DNS_OK);
@@ -243,7 +256,7 @@ static void test_forged(void **state UNUSED)
     CHECK(capitals > 0);
     whead(&w, "abcdefghijklmnopqrstuvwxyz.example", DNS_A, 0, true); /* right, but for the case of letters */
     memcpy(w.b, sent[0].query, 2);
-    dns_engine_heard(e, sent[0].token, 0, 1, wstr(&w));
+    hear(e, 0, 0, 0, wstr(&w));
     CHECK(a.times == 0 && dns_engine_counts(e).forged == 1 && nsent == 2);
     say(e, 1, "abcdefghijklmnopqrstuvwxyz.example", 0, 1, 60);
     CHECK(a.times == 1 && a.status == DNS_OK);
@@ -288,7 +301,7 @@ static void test_prefetch(void **state UNUSED)
     later(e, 95000);
     CHECK(ask(e, "a.example", &a, NULL) == 0);
     CHECK(a.times == 6 && a.ttl_s == 5 && nsent == 2); /* answered, and asked for again behind it */
-    dns_engine_heard(e, sent[1].token, E_CLOSED, 0, STR_NONE);
+    hear(e, 1, E_CLOSED, 0, STR_NONE);
     CHECK(nsent == 3);
     say(e, 2, "a.example", 0, 3, 100);
     later(e, 6000);

@@ -13,6 +13,7 @@
 #define NR_RESTRICT_SELF  446
 #define CREATE_VERSION    1u
 #define RULE_PATH_BENEATH 1
+#define RULE_NET_PORT     2
 
 enum { /* linux/landlock.h, LANDLOCK_ACCESS_FS_* */
        FS_EXECUTE = 1 << 0,
@@ -29,6 +30,7 @@ enum { /* linux/landlock.h, LANDLOCK_ACCESS_FS_* */
        FS_IOCTL_DEV = 1 << 15,
 };
 #define NET_BIND_CONNECT 3u /* ABI 4 */
+#define NET_CONNECT      2u
 #define SCOPE_ALL        3u /* ABI 6: abstract sockets, signals */
 
 struct ruleset_attr {
@@ -38,6 +40,10 @@ struct path_attr {
     uint64_t allowed;
     int32_t parent;
 } __attribute__((packed));
+
+struct port_attr {
+    uint64_t allowed, port;
+};
 
 static int abi_now(void)
 {
@@ -62,7 +68,15 @@ static void allow_urandom(int ruleset)
     (void)r;
 }
 
-int sandbox_files(const int *folders, size_t n, struct sandbox_state *st)
+static int allow_port(int ruleset, uint16_t port)
+{
+    struct port_attr a = { .allowed = NET_CONNECT, .port = port };
+
+    return syscall(NR_ADD_RULE, ruleset, RULE_NET_PORT, &a, 0) < 0 ? E_IO : 0;
+}
+
+static int restrict_to(const int *folders, size_t n, const uint16_t *ports, size_t nports,
+                       struct sandbox_state *st)
 {
     int abi = abi_now(), r = 0;
     struct ruleset_attr attr = {
@@ -85,6 +99,8 @@ int sandbox_files(const int *folders, size_t n, struct sandbox_state *st)
         return E_IO;
     for (size_t i = 0; i < n && r == 0; i++)
         r = allow(ruleset, folders[i], attr.fs & ~never);
+    for (size_t i = 0; i < nports && r == 0 && abi >= 4; i++)
+        r = allow_port(ruleset, ports[i]);
     if (n > 0)
         allow_urandom(ruleset);
     if (r < 0)
@@ -93,4 +109,14 @@ int sandbox_files(const int *folders, size_t n, struct sandbox_state *st)
         return E_IO;
     st->landlock_abi = abi;
     return 0;
+}
+
+int sandbox_files(const int *folders, size_t n, struct sandbox_state *st)
+{
+    return restrict_to(folders, n, NULL, 0, st);
+}
+
+int sandbox_ports(const uint16_t *ports, size_t n, struct sandbox_state *st)
+{
+    return restrict_to(NULL, 0, ports, n, st);
 }

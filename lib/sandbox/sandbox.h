@@ -25,6 +25,7 @@ enum {
     SANDBOX_FILES = 1 << 0,   /* open, write, rename, sync… files (Landlock says where) */
     SANDBOX_ACCEPT = 1 << 1,  /* accept connections on listeners that it has */
     SANDBOX_MEMLOCK = 1 << 2, /* lock memory, set its protection: guarded keys */
+    SANDBOX_DIAL = 1 << 3, /* make TCP and UDP sockets and connect them (Landlock says to which TCP ports) */
 };
 
 struct sandbox_state {
@@ -45,6 +46,10 @@ void sandbox_drop_rights_but_starting(void);
  * and connect no TCP port and signal nobody outside. Call before starting threads. 0; E_UNSUPPORTED where
  * the kernel has no Landlock; E_IO. */
 MUST_CHECK int sandbox_files(const int *folders, size_t n, struct sandbox_state *st);
+
+/* The same without files, for who dials: connects to these n TCP ports, of whatever address (Landlock ABI 4;
+ * older kernels do not look at ports). */
+MUST_CHECK int sandbox_ports(const uint16_t *ports, size_t n, struct sandbox_state *st);
 
 /* Allow only what `powers` need, for all threads of the process. Opening a file without SANDBOX_FILES
  * answers EACCES (libraries try, and must live); sockets, connect, execve, fork, ptrace kill. 0;

@@ -15,11 +15,13 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static int folder = -1, listen_fd = -1, pair_fd[2];
 static char inside[64];
+#define DIALLED 9
 
 static int try_open_outside(void)
 {
@@ -40,6 +42,44 @@ static int try_rename_inside(void)
 static int try_socket(void)
 {
     return socket(AF_INET, SOCK_STREAM, 0);
+}
+static int try_socket_unix(void)
+{
+    return socket(AF_UNIX, SOCK_STREAM, 0);
+}
+static int try_socket_raw(void)
+{
+    return socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+}
+static int try_bind(void)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET };
+
+    return bind(pair_fd[0], (struct sockaddr *)(void *)&in, sizeof in);
+}
+/* Where nobody listens: refused by the peer, when the sandbox lets it out. */
+static int try_dial(in_port_t port)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET,
+                              .sin_port = htons(port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    return fd >= 0 && connect(fd, (struct sockaddr *)(void *)&in, sizeof in) < 0 && errno == ECONNREFUSED
+               ? 0
+               : -1;
+}
+static int try_dial_allowed(void)
+{
+    return try_dial(DIALLED);
+}
+static int try_dial_other(void)
+{
+    return try_dial(DIALLED + 1);
+}
+static int try_datagram(void)
+{
+    return socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 static int try_connect(void)
 {
@@ -112,27 +152,34 @@ enum { WORKS, REFUSED, KILLED }; /* KILLED: by SIGSYS; REFUSED: an error, the pr
 #define STORE (SANDBOX_FILES | SANDBOX_ACCEPT | SANDBOX_MEMLOCK)
 #define NET   SANDBOX_ACCEPT
 #define BARE  0
+#define DIAL  SANDBOX_DIAL
 
 static const struct {
     const char *name;
     int (*run)(void);
-    int store, net, bare;
+    int store, net, bare, dial;
 } rows[] = {
-    { "open outside", try_open_outside, REFUSED, REFUSED, REFUSED },
-    { "open inside", try_open_inside, WORKS, REFUSED, REFUSED },
-    { "rename inside", try_rename_inside, WORKS, REFUSED, REFUSED },
-    { "socket", try_socket, KILLED, KILLED, KILLED },
-    { "connect", try_connect, KILLED, KILLED, KILLED },
-    { "execve", try_execve, KILLED, KILLED, KILLED },
-    { "fork", try_fork, KILLED, KILLED, KILLED },
-    { "ptrace", try_ptrace, KILLED, KILLED, KILLED },
-    { "kill another", try_kill_parent, KILLED, KILLED, KILLED },
-    { "executable memory", try_exec_memory, KILLED, KILLED, KILLED },
-    { "accept", try_accept, WORKS, WORKS, KILLED },
-    { "mlock", try_mlock, WORKS, KILLED, KILLED },
-    { "talk", try_talk, WORKS, WORKS, WORKS },
-    { "memory", try_memory, WORKS, WORKS, WORKS },
-    { "fstat", try_stat_fd, WORKS, WORKS, WORKS },
+    { "open outside", try_open_outside, REFUSED, REFUSED, REFUSED, REFUSED },
+    { "open inside", try_open_inside, WORKS, REFUSED, REFUSED, REFUSED },
+    { "rename inside", try_rename_inside, WORKS, REFUSED, REFUSED, REFUSED },
+    { "socket", try_socket, KILLED, KILLED, KILLED, WORKS },
+    { "connect", try_connect, KILLED, KILLED, KILLED, REFUSED },
+    { "socket of this machine", try_socket_unix, KILLED, KILLED, KILLED, KILLED },
+    { "raw socket", try_socket_raw, KILLED, KILLED, KILLED, KILLED },
+    { "datagrams", try_datagram, KILLED, KILLED, KILLED, WORKS },
+    { "bind", try_bind, KILLED, KILLED, KILLED, KILLED },
+    { "dial", try_dial_allowed, KILLED, KILLED, KILLED, WORKS },
+    { "dial another port", try_dial_other, KILLED, KILLED, KILLED, REFUSED },
+    { "execve", try_execve, KILLED, KILLED, KILLED, KILLED },
+    { "fork", try_fork, KILLED, KILLED, KILLED, KILLED },
+    { "ptrace", try_ptrace, KILLED, KILLED, KILLED, KILLED },
+    { "kill another", try_kill_parent, KILLED, KILLED, KILLED, KILLED },
+    { "executable memory", try_exec_memory, KILLED, KILLED, KILLED, KILLED },
+    { "accept", try_accept, WORKS, WORKS, KILLED, KILLED },
+    { "mlock", try_mlock, WORKS, KILLED, KILLED, KILLED },
+    { "talk", try_talk, WORKS, WORKS, WORKS, WORKS },
+    { "memory", try_memory, WORKS, WORKS, WORKS, WORKS },
+    { "fstat", try_stat_fd, WORKS, WORKS, WORKS, WORKS },
 };
 
 static void *in_thread(void *arg)
@@ -145,13 +192,21 @@ static void *in_thread(void *arg)
     _exit(run() >= 0 ? WORKS : REFUSED);
 }
 
+static int close_files(uint32_t powers, struct sandbox_state *st)
+{
+    const uint16_t port = DIALLED;
+
+    return powers & SANDBOX_DIAL ? sandbox_ports(&port, 1, st)
+                                 : sandbox_files(&folder, powers & SANDBOX_FILES ? 1 : 0, st);
+}
+
 static _Noreturn void child(int (*run)(void), uint32_t powers, bool threaded)
 {
     struct sandbox_state st = { 0 };
     pthread_t t;
 
-    if (sandbox_files(&folder, powers & SANDBOX_FILES ? 1 : 0, &st) < 0 ||
-        (threaded && pthread_create(&t, NULL, in_thread, &run) != 0) || sandbox_enter(powers, &st) < 0)
+    if (close_files(powers, &st) < 0 || (threaded && pthread_create(&t, NULL, in_thread, &run) != 0) ||
+        sandbox_enter(powers, &st) < 0)
         _exit(99);
     if (!threaded)
         _exit(run() >= 0 ? WORKS : REFUSED);
@@ -174,6 +229,8 @@ static int outcome(int (*run)(void), uint32_t powers, bool threaded)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+static bool ports_are_seen; /* by Landlock: ABI 4 */
+
 static void check_rows(bool threaded)
 {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -181,6 +238,8 @@ static void check_rows(bool threaded)
         CHECK(outcome(rows[i].run, STORE, threaded) == rows[i].store);
         CHECK(outcome(rows[i].run, NET, threaded) == rows[i].net);
         CHECK(outcome(rows[i].run, BARE, threaded) == rows[i].bare);
+        CHECK(outcome(rows[i].run, DIAL, threaded) == rows[i].dial ||
+              (rows[i].run == try_dial_other && !ports_are_seen));
     }
     check_case = "";
 }
@@ -206,6 +265,7 @@ static void test_sandbox(void **state)
         print_message("SKIPPED: sanitizer build, or a kernel without seccomp or Landlock\n");
         skip();
     }
+    ports_are_seen = syscall(SYS_landlock_create_ruleset, NULL, 0, 1) >= 4;
     check_rows(false);
     check_rows(true);
 }

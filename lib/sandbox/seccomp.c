@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Reading, writing and waiting on what it has; memory; time; its own end. */
@@ -151,6 +152,20 @@ static int add_filtered(scmp_filter_ctx f, uint32_t powers)
     return 0;
 }
 
+/* Sockets of the Internet only, and no raw ones; never listen or bind. */
+static int add_dialling(scmp_filter_ctx f)
+{
+    static const scmp_datum_t families[] = { AF_INET, AF_INET6 }, types[] = { SOCK_STREAM, SOCK_DGRAM };
+    const scmp_datum_t type_bits = UINT32_MAX & ~(scmp_datum_t)(SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    for (size_t i = 0; i < ARRAY_LEN(families); i++)
+        for (size_t k = 0; k < ARRAY_LEN(types); k++)
+            if (seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, families[i]),
+                                 SCMP_A1(SCMP_CMP_MASKED_EQ, type_bits, types[k])) < 0)
+                return E_UNSUPPORTED;
+    return seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0) < 0 ? E_UNSUPPORTED : 0;
+}
+
 static int build(scmp_filter_ctx f, uint32_t powers)
 {
     int r;
@@ -161,6 +176,8 @@ static int build(scmp_filter_ctx f, uint32_t powers)
                                : ADD(f, SCMP_ACT_ERRNO(EACCES), refused_calls);
     if (r == 0 && (powers & SANDBOX_ACCEPT))
         r = ADD(f, SCMP_ACT_ALLOW, accept_calls);
+    if (r == 0 && (powers & SANDBOX_DIAL))
+        r = add_dialling(f);
     if (r == 0 && (powers & SANDBOX_MEMLOCK))
         r = ADD(f, SCMP_ACT_ALLOW, memlock_calls);
     return r;

@@ -22,6 +22,7 @@
 
 #define LINKS_MAX     32u
 #define LISTENERS_MAX 64u
+#define PORTS_MAX     16u
 
 struct role_link {
     struct rpc_link *link;
@@ -55,8 +56,8 @@ struct role {
 
 const struct role_def *role_def_of(enum role_id id)
 {
-    static const struct role_def *const defs[] = { &store_role, &content_role, &directory_role,
-                                                   &imap_role,  &pop3_role,    &mx_role };
+    static const struct role_def *const defs[] = { &store_role, &content_role, &directory_role, &imap_role,
+                                                   &pop3_role,  &mx_role,      &resolver_role };
 
     for (size_t i = 0; i < ARRAY_LEN(defs); i++)
         if (defs[i]->id == id)
@@ -312,6 +313,8 @@ static uint32_t powers_of(enum role_id id)
     case ROLE_IMAP:
     case ROLE_POP3:
     case ROLE_MX: return SANDBOX_ACCEPT;
+    case ROLE_RESOLVER:
+        return SANDBOX_DIAL | SANDBOX_ACCEPT; /* accepts the command line on its control socket */
     default: return 0;
     }
 }
@@ -348,6 +351,15 @@ static int box_files(struct role *r)
     return sandbox_verdict(r, sandbox_files(folders, further >= 0 ? 2 : 1, &r->sandbox), "landlock");
 }
 
+/* After init, with no files: Landlock for the rest of its life. */
+static int close_files(struct role *r)
+{
+    uint16_t ports[PORTS_MAX];
+    size_t n = r->def->dials ? r->def->dials(r, ports, PORTS_MAX) : 0;
+
+    return sandbox_verdict(r, sandbox_ports(ports, n, &r->sandbox), "landlock");
+}
+
 static int bring_up(struct role *r)
 {
     bool boxed = r->mode != SANDBOX_OFF;
@@ -365,7 +377,7 @@ static int bring_up(struct role *r)
         return e;
     if (r->def->init && (e = r->def->init(r)) < 0)
         return e;
-    if (boxed && !files && (e = sandbox_verdict(r, sandbox_files(NULL, 0, &r->sandbox), "landlock")) < 0)
+    if (boxed && !files && (e = close_files(r)) < 0)
         return e;
     if (boxed && (e = sandbox_verdict(r, sandbox_enter(powers, &r->sandbox), "seccomp")) < 0)
         return e;

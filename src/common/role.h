@@ -33,10 +33,13 @@ struct role_def {
     int (*start)(struct role *r);
     /* Told to stop: end politely, then call role_stopped. NULL: stops at once. */
     void (*stop)(struct role *r);
-    /* Requests on the loop are few: for `status`. May be NULL. */
+    /* TCP ports of other machines that it may connect to, known after init; how many. NULL: it dials nobody. */
+    size_t (*dials)(struct role *r, uint16_t *ports, size_t max);
+    bool optional; /* the service is ready without it: nobody waits for it but who asks it */
 };
 
-extern const struct role_def store_role, content_role, directory_role, imap_role, pop3_role, mx_role;
+extern const struct role_def store_role, content_role, directory_role, imap_role, pop3_role, mx_role,
+    resolver_role;
 
 struct loop *role_loop(struct role *r);
 uint32_t role_instance(const struct role *r);

@@ -1,6 +1,7 @@
 #include "src/common/server_conf.h"
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
+#include "lib/dns/upstream.h"
 #include "src/common/role.h"
 #include <errno.h>
 #include <sys/stat.h>
@@ -35,6 +36,7 @@ const struct conf_item server_conf_items[] = {
     { "imap.user", CONF_STR, AT(imap_user), .max = 32, .help = "User of this role." },
     { "pop3.user", CONF_STR, AT(pop3_user), .max = 32, .help = "User of this role." },
     { "mx.user", CONF_STR, AT(mx_user), .max = 32, .help = "User of this role." },
+    { "resolver.user", CONF_STR, AT(resolver_user), .max = 32, .help = "User of this role." },
     { "server.sandbox", CONF_ENUM, AT(sandbox), .sdef = "auto", .choices = "auto|require|off",
       .help =
           "auto: say it loudly where the kernel lacks seccomp or Landlock; require: refuse to start there." },
@@ -55,6 +57,8 @@ const struct conf_item server_conf_items[] = {
     { "mx.workers", CONF_U64, AT(mx_workers), 1, 16, 1, .unit = "processes", .help = "SMTP processes." },
     { "content.workers", CONF_U64, AT(content_workers), 1, 16, 2, .unit = "processes",
       .help = "Processes that parse messages." },
+    { "resolver.upstreams", CONF_STR, AT(resolver_upstreams), .max = RESOLVER_UPSTREAMS_MAX,
+      .sdef = RESOLVER_UPSTREAMS, .help = RESOLVER_UPSTREAMS_HELP },
 };
 const size_t server_conf_nitems = ARRAY_LEN(server_conf_items);
 
@@ -64,9 +68,9 @@ static const char *const other_env[] = { "LETTERLOCK_CONFIG", "LETTERLOCK_SERVER
 
 const struct conf_table *config_tables(size_t *n_out)
 {
-    static struct conf_table tables[8];
-    const struct role_def *const roles[] = { &store_role, &content_role, &directory_role,
-                                             &imap_role,  &pop3_role,    &mx_role };
+    static struct conf_table tables[9];
+    const struct role_def *const roles[] = { &store_role, &content_role, &directory_role, &imap_role,
+                                             &pop3_role,  &mx_role,      &resolver_role };
 
     tables[0] = (struct conf_table){ server_conf_items, server_conf_nitems };
     for (size_t i = 0; i < ARRAY_LEN(roles); i++)
@@ -102,6 +106,18 @@ static int settle_hostname(struct config *c)
     return c->server.hostname ? 0 : E_NOMEM;
 }
 
+static int check_upstreams(const char *text, struct buf *err)
+{
+    CLEANUP(buf_release) struct buf why = { .max = KIB(4) };
+    struct dns_upstreams *u = calloc(1, sizeof *u);
+    int r = u ? dns_upstreams_parse(str_from(text), u, &why) : E_NOMEM;
+
+    free(u);
+    if (r < 0 && r != E_NOMEM && buf_printf(err, "resolver.upstreams: %.*s", STR_ARG(buf_str(&why))) < 0)
+        r = E_NOMEM;
+    return r;
+}
+
 /* What no range says. */
 static int check_values(const struct server_conf *v, struct buf *err)
 {
@@ -112,9 +128,9 @@ static int check_values(const struct server_conf *v, struct buf *err)
     for (const char *p = v->hostname; *p; p++) /* it stands in greetings and Received fields */
         if ((unsigned char)*p <= ' ' || *p == 0x7f)
             bad = "server.hostname: expected the name of a host";
-    if (!bad)
-        return 0;
-    return buf_putz(err, bad) < 0 ? E_NOMEM : E_RANGE;
+    if (bad)
+        return buf_putz(err, bad) < 0 ? E_NOMEM : E_RANGE;
+    return check_upstreams(v->resolver_upstreams, err);
 }
 
 static bool is_folder(const char *path)

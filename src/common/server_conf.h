@@ -6,9 +6,23 @@
 #define SRC_COMMON_SERVER_CONF_H
 #include "lib/conf/conf.h"
 
+#define RESOLVER_UPSTREAMS_MAX 2048u
+#define RESOLVER_UPSTREAMS                                                                             \
+    "https://cloudflare-dns.com/dns-query 1.1.1.1 1.0.0.1 2606:4700:4700::1111 2606:4700:4700::1001, " \
+    "https://dns.quad9.net/dns-query 9.9.9.9 149.112.112.112 2620:fe::fe 2620:fe::9"
+#define RESOLVER_UPSTREAMS_HELP                                                                                \
+    "Servers that names are asked of, a comma list; nobody else is ever asked. https://host/path and the "     \
+    "addresses of that host, with spaces between, is DNS over HTTPS (RFC 8484); dns://address:port is plain "  \
+    "DNS, for a resolver of this machine or network. Faster ones are asked more often, failing ones are left " \
+    "alone for a while. Signed answers (DNSSEC) count only over HTTPS and from this machine. Many DNS "        \
+    "blocklists answer no public resolver: use dns://127.0.0.1 with a resolver of your own for them. Empty: "  \
+    "nothing is ever looked up."
+
 struct server_conf {
     const char *hostname, *data_dir, *run_dir, *key_file, *tls_cert, *tls_key, *user;
-    const char *store_user, *directory_user, *content_user, *imap_user, *pop3_user, *mx_user; /* "": `user` */
+    const char *store_user, *directory_user, *content_user, *imap_user, *pop3_user, *mx_user,
+        *resolver_user;             /* "": `user` */
+    const char *resolver_upstreams; /* the role's own row too */
     uint32_t sandbox, log_level;
     uint64_t imap_workers, pop3_workers, mx_workers, content_workers, restart_max_ms;
     struct conf_addrs imap_listen, imap_tls_listen, pop3_listen, pop3_tls_listen, mx_listen;

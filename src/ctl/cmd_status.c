@@ -1,5 +1,6 @@
 /* src/ctl/cmd_status.c: what runs, how it is confined, and what the store has in hand. */
 #include "lib/base/errors.h"
+#include "proto/resolver.pb-c.h"
 #include "proto/store.pb-c.h"
 #include "src/ctl/ctl.h"
 #include <jansson.h>
@@ -41,6 +42,55 @@ static json_t *store_counters(const struct args *a)
         (json_int_t)m->files_given_back, "lease_requests", (json_int_t)m->lease_requests, "over_quota",
         (json_int_t)m->over_quota, "quota_warnings", (json_int_t)m->quota_warnings, "backups",
         (json_int_t)m->backups, "backups_failed", (json_int_t)m->backups_failed);
+}
+
+/* The resolver's, likewise. */
+static json_t *resolver_counters(const struct args *a)
+{
+    Resolver__StatusRequest q = RESOLVER__STATUS_REQUEST__INIT;
+    CLEANUP(service_close) struct service *s = NULL;
+    Resolver__StatusResponse *m = NULL;
+    json_t *list;
+
+    if (service_open(a, &s) != 0)
+        return json_null();
+    service_patience(s, STORE_WAIT_MS);
+    if (service_ask(s, ROLE_RESOLVER, RESOLVER__OP__STATUS, &q.base, &resolver__status_response__descriptor,
+                    &m) < 0)
+        return json_null();
+    list = json_array();
+    for (size_t i = 0; i < m->n_upstreams; i++) {
+        const Resolver__Upstream *u = m->upstreams[i];
+
+        json_array_append_new(
+            list, json_pack("{s:s%, s:I, s:I, s:I, s:I}", "name", (const char *)u->name.data, u->name.len,
+                            "answers", (json_int_t)u->answers, "failures", (json_int_t)u->failures, "failed",
+                            (json_int_t)u->failed, "took_us", (json_int_t)u->took_us));
+    }
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "asked",
+                     (json_int_t)m->asked, "hits", (json_int_t)m->hits, "joined", (json_int_t)m->joined,
+                     "given_up", (json_int_t)m->given_up, "refused", (json_int_t)m->refused, "prefetched",
+                     (json_int_t)m->prefetched, "forged", (json_int_t)m->forged, "questions",
+                     (json_int_t)m->questions, "entries", (json_int_t)m->entries, "bytes",
+                     (json_int_t)m->bytes, "evicted", (json_int_t)m->evicted, "upstreams", list);
+}
+
+static void print_resolver(const json_t *resolver)
+{
+    const json_t *u;
+
+    if (!json_is_object(resolver)) {
+        printf("The resolver does not answer now: names are not looked up.\n");
+        return;
+    }
+    printf("Names: %lld asked for, %lld from the cache (%lld answers kept), %lld given up\n",
+           number(resolver, "asked"), number(resolver, "hits"), number(resolver, "entries"),
+           number(resolver, "given_up"));
+    for (size_t i = 0; (u = json_array_get(json_object_get(resolver, "upstreams"), i)); i++)
+        printf("  %-28s %lld answers, %.1f ms, %lld failures%s\n",
+               json_string_value(json_object_get(u, "name")), number(u, "answers"),
+               (double)number(u, "took_us") / 1000.0, number(u, "failures"),
+               number(u, "failed") ? "; failing now" : "");
 }
 
 static void print_role(const json_t *one)
@@ -118,10 +168,21 @@ static void print_status(const json_t *j)
         printf("%-16s %s\n", json_string_value(json_object_get(one, "key")),
                json_string_value(json_object_get(one, "address")));
     print_store(json_object_get(j, "store"));
+    print_resolver(json_object_get(j, "resolver"));
     if (!yes(j, "own_users"))
         print_shared(json_object_get(j, "roles"));
     if (!yes(j, "tls"))
         printf("No certificate: TLS is off, and IMAP takes no passwords.\n");
+}
+
+static bool is_ready(const json_t *j, const char *role)
+{
+    const json_t *one, *roles = json_object_get(j, "roles");
+
+    for (size_t i = 0; (one = json_array_get(roles, i)); i++)
+        if (strcmp(json_string_value(json_object_get(one, "name")), role) == 0)
+            return strcmp(json_string_value(json_object_get(one, "state")), "ready") == 0;
+    return false;
 }
 
 int cmd_status(int argc, char **argv)
@@ -147,6 +208,7 @@ int cmd_status(int argc, char **argv)
         return ctl_fail(EX_SOFTWARE, "the service answered something else");
     json_object_set_new(j, "running", json_true());
     json_object_set_new(j, "store", yes(j, "ready") ? store_counters(&a) : json_null());
+    json_object_set_new(j, "resolver", is_ready(j, "resolver") ? resolver_counters(&a) : json_null());
     if (a.json) {
         json_dumpf(j, stdout, JSON_INDENT(2));
         putchar('\n');

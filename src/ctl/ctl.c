@@ -68,6 +68,10 @@ static const struct command commands[] = {
       "What all mailboxes of an account may hold together: 10G, 512M." },
     { "account remove", cmd_account_remove, "account remove NAME",
       "An account without domains and addresses is forgotten." },
+    { "dns", cmd_dns, "dns NAME TYPE [--json]",
+      "What the service finds out about a name: A AAAA MX TXT PTR CNAME NS SRV TLSA CAA. Asks the running service,\n"
+      "so the answer may come from its cache. PTR takes an address, too. Exit status 68 when there is none, 75 when\n"
+      "nobody could say." },
     { "config", cmd_config, "config [--manual]", "The configuration in effect, with every default." },
     { "server-key copy", cmd_server_key_copy, "server-key copy FILE",
       "Make a copy of the server key under a passphrase, which is asked for or a line of standard input." },

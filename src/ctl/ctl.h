@@ -63,6 +63,9 @@ int service_ask(struct service *s, enum role_id role, uint32_t op, const Protobu
 int service_fetch(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
                   const ProtobufCMessageDescriptor *d, void *out, int (*sink)(void *ctx, struct str bytes),
                   void *ctx);
+/* The same with the bytes of the answer. */
+int service_ask_bytes(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
+                      struct buf *out);
 /* How long service_ask waits from now on (a minute until then). */
 void service_patience(struct service *s, int64_t ms);
 /* The JSON of run/status.sock of this configuration. E_NOTFOUND when nothing runs, E_TIMEOUT after 5 s. */
@@ -101,6 +104,7 @@ int cmd_alias_password(int argc, char **argv);
 int cmd_mailbox_backup(int argc, char **argv);
 int cmd_mailbox_restore(int argc, char **argv);
 int cmd_mailbox_backups(int argc, char **argv);
+int cmd_dns(int argc, char **argv);
 int cmd_mailbox_check(int argc, char **argv);
 int cmd_mailbox_rotate(int argc, char **argv);
 

@@ -24,7 +24,7 @@
 struct service {
     struct config config;
     struct loop *loop;
-    struct rpc_link *store, *directory;
+    struct rpc_link *store, *directory, *resolver; /* resolver: when it is asked for the first time */
     struct arena arena;
     pid_t started; /* the supervisor of this command; 0: the service runs by itself */
     int64_t patience_ms;
@@ -205,6 +205,8 @@ void service_close(struct service **sp)
         rpc_link_free(&s->store);
     if (s->directory)
         rpc_link_free(&s->directory);
+    if (s->resolver)
+        rpc_link_free(&s->resolver);
     if (s->loop) {
         loop_settle(s->loop);
         loop_free(&s->loop);
@@ -230,6 +232,7 @@ struct wait {
     struct service *s;
     const ProtobufCMessageDescriptor *d;
     void *answer;
+    struct buf *bytes; /* NULL: not wanted */
     int status;
     struct rpc_call *call; /* a download */
     int (*sink)(void *ctx, struct str bytes);
@@ -244,27 +247,55 @@ static void answered(void *ctx, int status, struct str body)
     w->status = status;
     if (status == 0 && w->d && !(w->answer = rpc_unpack(w->d, &w->s->arena, body)))
         w->status = E_CORRUPT;
+    if (status == 0 && w->bytes)
+        w->status = buf_puts(w->bytes, body);
     loop_stop(w->s->loop);
+}
+
+static struct rpc_link *link_to(struct service *s, enum role_id role)
+{
+    if (role == ROLE_RESOLVER && !s->resolver &&
+        open_link(s, "resolver.sock", ROLE_RESOLVER, &s->resolver) != 0)
+        return NULL;
+    return role == ROLE_STORE ? s->store : role == ROLE_RESOLVER ? s->resolver : s->directory;
+}
+
+static int ask(struct wait *w, enum role_id role, uint32_t op, const ProtobufCMessage *body)
+{
+    struct rpc_link *l = link_to(w->s, role);
+    struct rpc_ask ask = { .op = op,
+                           .body = body,
+                           .flags = RPC_NO_REPEAT,
+                           .deadline_ms = w->s->patience_ms,
+                           .changes = true,
+                           .done = answered,
+                           .ctx = w };
+
+    if (!l)
+        return E_UNAVAIL;
+    if (!rpc_link_ask(l, &ask))
+        return E_NOMEM;
+    loop_run(w->s->loop);
+    return w->status;
+}
+
+int service_ask_bytes(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
+                      struct buf *out)
+{
+    struct wait w = { .s = s, .bytes = out, .status = E_BUG };
+
+    return ask(&w, role, op, body);
 }
 
 int service_ask(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
                 const ProtobufCMessageDescriptor *d, void *out)
 {
     struct wait w = { .s = s, .d = d, .status = E_BUG };
-    struct rpc_ask ask = { .op = op,
-                           .body = body,
-                           .flags = RPC_NO_REPEAT,
-                           .deadline_ms = s->patience_ms,
-                           .changes = true,
-                           .done = answered,
-                           .ctx = &w };
+    int r = ask(&w, role, op, body);
 
-    if (!rpc_link_ask(role == ROLE_STORE ? s->store : s->directory, &ask))
-        return E_NOMEM;
-    loop_run(s->loop);
-    if (w.status == 0 && out)
+    if (r == 0 && out)
         memcpy(out, &w.answer, sizeof w.answer);
-    return w.status;
+    return r;
 }
 
 static void arrived(void *ctx, struct str bytes)

@@ -101,7 +101,10 @@ static void give_keys(struct super *s, const struct child *c, struct start *st)
 
 static void give_descriptors(struct super *s, const struct child *c, struct start *st)
 {
-    int ctl = c->def->id == ROLE_STORE ? s->store_ctl : c->def->id == ROLE_DIRECTORY ? s->directory_ctl : -1;
+    int ctl = c->def->id == ROLE_STORE       ? s->store_ctl
+              : c->def->id == ROLE_DIRECTORY ? s->directory_ctl
+              : c->def->id == ROLE_RESOLVER  ? s->resolver_ctl
+                                             : -1;
 
     if (has_data(c->def->id)) {
         st->m.has_data_dir = true;

@@ -33,6 +33,7 @@ static void choose_children(struct super *s)
     add_children(s, &content_role, all ? v->content_workers : 1);
     add_children(s, &store_role, 1);
     if (all) {
+        add_children(s, &resolver_role, 1);
         add_children(s, &imap_role, v->imap_workers);
         if (v->pop3_listen.n + v->pop3_tls_listen.n)
             add_children(s, &pop3_role, v->pop3_workers);
@@ -126,7 +127,7 @@ static void start_due(struct super *s)
 static void all_ready(struct super *s)
 {
     for (size_t i = 0; i < s->nchildren; i++)
-        if (s->children[i].state != CHILD_READY)
+        if (s->children[i].state != CHILD_READY && !s->children[i].def->optional)
             return;
     if (s->ready)
         return;

@@ -254,7 +254,7 @@ test('domains and aliases of a running service', async () => {
 test('status tells roles, confinement and listeners', async () => {
   const p = await serve();
   const s = await status();
-  assert.deepEqual([...new Set(s.roles.map((r) => r.name))].sort(), ['content', 'directory', 'imap', 'mx', 'store']);
+  assert.deepEqual([...new Set(s.roles.map((r) => r.name))].sort(), ['content', 'directory', 'imap', 'mx', 'resolver', 'store']);
   for (const r of s.roles) {
     assert.equal(r.state, 'ready');
     assert.ok(alive(r.pid));

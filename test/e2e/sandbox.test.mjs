@@ -7,23 +7,24 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Service, build, until } from '../lib/service.mjs';
 
-const K = 'KILLED', EACCES = 'E13', EBADF = 'E9', OK = 'OK';
-const roles = ['store', 'directory', 'content', 'imap', 'mx'];
+const K = 'KILLED', EACCES = 'E13', EBADF = 'E9', ENOTSOCK = 'E88', OK = 'OK';
+const roles = ['store', 'directory', 'content', 'imap', 'mx', 'resolver'];
 // What comes of a call, in the order of `roles`; one word: in each of them.
 const table = {
-  // the network: nobody makes a socket; who may accept gets as far as "no such descriptor"
-  'socket-inet': K, 'socket-unix': K, 'socket-packet': K, connect: K, bind: K, listen: K,
-  accept: [EBADF, EBADF, K, EBADF, EBADF],
+  // the network: nobody makes a socket but the resolver, of the Internet and no other, and it listens nowhere (descriptor 0 is
+  // none to connect); who may accept gets as far as "no such descriptor"
+  'socket-inet': [K, K, K, K, K, OK], 'socket-unix': K, 'socket-packet': K, connect: [K, K, K, K, K, ENOTSOCK], bind: K, listen: K,
+  accept: [EBADF, EBADF, K, EBADF, EBADF, EBADF],
   // files: nothing outside the data folder, and for those without files nothing at all
   'open-passwd': EACCES, 'open-tls-key': EACCES, 'open-server-key': EACCES, 'open-proc-maps': EACCES, 'create-outside': EACCES,
-  'open-data': [OK, OK, EACCES, EACCES, EACCES],
-  'rename-outside': [EACCES, EACCES, K, K, K], 'unlink-outside': [EACCES, EACCES, K, K, K],
+  'open-data': [OK, OK, EACCES, EACCES, EACCES, EACCES],
+  'rename-outside': [EACCES, EACCES, K, K, K, K], 'unlink-outside': [EACCES, EACCES, K, K, K, K],
   symlink: K, mknod: K, chmod: K, chroot: K, mount: K,
   // other programs and processes
   execve: K, fork: K, 'new-namespace': K, 'ptrace-parent': K, 'kill-parent': K, 'read-parent': K,
   // code that was not in the program; what would undo the rest; large corners of the kernel
   'executable-memory': K, 'make-executable': K, dumpable: K, setuid: K, io_uring: K, bpf: K, keyctl: K, userfaultfd: K,
-  mlock: [OK, K, K, K, K],
+  mlock: [OK, K, K, K, K, K],
   // the tool itself: an allowed call goes through, and the role lives on
   getpid: OK,
 };
