@@ -2,6 +2,7 @@
  * body bytes of text parts run through decoder, charset, HTML and fold, a kilobyte at a time, each
  * stage with its own buffer, so that no stage can grow without bound. */
 #include "lib/mime/text.h"
+#include "lib/mime/address.h"
 #include "lib/mime/header.h"
 #include "lib/mime/preview.h"
 #include "lib/mime/word.h"
@@ -54,10 +55,38 @@ static void put_folded(struct mime_text *t, struct str s)
     }
 }
 
+static bool has_addresses(struct str name)
+{
+    static const char *const names[] = { "from", "to", "cc", "bcc", "sender", "reply-to" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_ieq_z(name, names[i]))
+            return true;
+    return false;
+}
+
+/* FROM, TO, CC and BCC look at the envelope's addresses (RFC 9051 6.4.4), and "a (b) @ c" has "a@c" there: such
+ * an address stands at the end of its line once more, as it is meant. */
+static void addresses_put(struct mime_text *t, struct str value)
+{
+    CLEANUP(arena_release) struct arena a = { .max = KIB(256) };
+
+    for (struct mime_address *m = mime_address_parse(&a, value); m; m = m->next) {
+        buf_clear(&t->decoded);
+        if (!m->mailbox.n || !m->host.n || buf_puts(&t->decoded, m->mailbox) < 0 ||
+            buf_puts(&t->decoded, STR("@")) < 0 || buf_puts(&t->decoded, m->host) < 0 ||
+            str_find(value, buf_str(&t->decoded)) >= 0)
+            continue;
+        put_folded(t, STR(" "));
+        put_folded(t, buf_str(&t->decoded));
+    }
+}
+
 /* A whole field, or one piece of a long one, lies in t->field. */
 static void field_put(struct mime_text *t, bool last)
 {
-    struct str block = buf_str(&t->field), name, value = block;
+    struct str block = buf_str(&t->field), name = STR_NONE, value = block;
+    bool whole = last && !t->continued;
 
     buf_clear(&t->decoded);
     if (!t->continued) {
@@ -72,6 +101,8 @@ static void field_put(struct mime_text *t, bool last)
     /* what does not fit its buffer is cut: it would take a crafted charset to get there */
     (void)!mime_word_decode(value, &t->decoded);
     put_folded(t, buf_str(&t->decoded));
+    if (whole && has_addresses(str_trim(name)))
+        addresses_put(t, value);
     t->continued = !last;
     if (last)
         fold_end(t);

@@ -44,6 +44,8 @@ static const struct {
       "Content-Type: multipart/mixed; boundary=b\n\npreamble\n--b\n\nA b\n--b\nContent-Type: image/gif; name=\"=?utf-8?q?X=C3=A9.gif?=\"\n\nR0lG\n"
       "--b\nContent-Type: message/rfc822\n\nSubject: In\n\nbody\n--b--\nepilogue",
       "content-type: multipart/mixed; boundary=b\na b\nfilename: xe\xcc\x81.gif\nsubject: in\nbody\n", 42 },
+    { "addresses", "From: <a.b (c)@ (c) d.org>, \"x y\" <e@f>\nCc: a (c)@b\nSubject: a (c)@b\n",
+      "from: <a.b (c)@ (c) d.org>, \"x y\" <e@f> a.b@d.org\ncc: a (c)@b a@b\nsubject: a (c)@b\n", 83 },
     { "header only", "Subject: x", "subject: x\n", 11 },
 };
 
