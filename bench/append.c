@@ -1,20 +1,25 @@
 #include "bench/append.h"
 #include "src/store/grouping.h"
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#define LETTERS    200u
-#define LETTERS_MB 24u
+#define LETTERS     200u
+#define LETTERS_MB  24u
+#define MOVE_FRAMES 1000u
 
 struct box {
     const struct append_ops *ops;
     void *handle;
     struct work_lane *lane;
     struct work_job job; /* the work behind */
+    struct work_job move;
+    bool moving;
+    uint32_t moved_at; /* frames when that began last */
+    _Atomic uint32_t frames;
     uint64_t commits;
-    bool finished;
 };
 
 struct writer {
@@ -62,15 +67,47 @@ static void group_run(struct work_job *job)
     }
     must(b->ops->commit(b->handle), "commit");
     b->commits++;
+    if (b->ops->frames)
+        b->frames = b->ops->frames(b->handle);
     for (size_t i = 1; i < n; i++)
         work_lane_finish(&group[i]->job);
 }
 
 static void writer_next(struct writer *t);
 
+static void move_run(struct work_job *job)
+{
+    struct box *b = CONTAINER_OF(job, struct box, move);
+
+    b->ops->move(b->handle);
+}
+
+static void move_done(struct work_job *job)
+{
+    CONTAINER_OF(job, struct box, move)->moving = false;
+    running--;
+}
+
+static void move_behind(struct box *b)
+{
+    uint32_t frames = b->frames;
+
+    if (frames < b->moved_at)
+        b->moved_at = 0;
+    if (b->moving || frames < b->moved_at + MOVE_FRAMES)
+        return;
+    b->moved_at = frames;
+    b->moving = true;
+    b->move = (struct work_job){ .run = move_run, .done = move_done };
+    running++;
+    must(work_submit(pool, &b->move), "submit");
+}
+
 static void group_done(struct work_job *job)
 {
     struct writer *t = CONTAINER_OF(job, struct writer, job);
+
+    move_behind(t->box);
 
     t->appended++;
     if (t->ready)

@@ -17,6 +17,10 @@ struct append_ops {
     int (*commit)(void *box);
     int (*behind)(
         void *box); /* work that may follow the answer; 1 when there may be more, 0 done; may be NULL */
+    /* Frames in the box's -wal, and moving them into its file, by any thread beside the commits: as
+     * src/store/checkpoint.c does it. NULL: commits do it. */
+    uint32_t (*frames)(void *box);
+    void (*move)(void *box);
     void (*close)(void *box);
 };
 

@@ -9,6 +9,8 @@
 #define HAVE_INDEX 1
 #endif
 
+#define WAL_FRAMES_MAX 10000u /* as checkpoint.c */
+
 static const uint8_t key[DB_KEY_BYTES] = "thirty-two bytes of a bench key";
 
 struct mailbox *store_box_open(const char *folder, uint32_t box, uint32_t flags)
@@ -83,22 +85,37 @@ static void box_release(void *ready)
 
 static void *box_open(const char *folder, uint32_t box)
 {
-    return store_box_open(folder, box, MAILBOX_CREATE);
+    return store_box_open(folder, box, MAILBOX_CREATE | MAILBOX_COUNT_WAL);
+}
+
+static uint32_t box_frames(void *box)
+{
+    return mailbox_wal_frames(box);
+}
+
+static void box_move(void *box)
+{
+    struct db_options o = { .flags = DB_OWN_CHECKPOINTS, .cache_kib = 128, .statements = 4 };
+    struct db *db = NULL;
+
+    must(db_open(db_path(mailbox_db(box)), key, &o, &db), "open");
+    must(db_checkpoint(db, DB_PASSIVE, NULL), "checkpoint");
+    db_close(&db);
 }
 
 static int box_begin(void *box)
 {
-    return mailbox_begin(box);
+    uint32_t left;
+    int r = mailbox_wal_frames(box) < WAL_FRAMES_MAX ? 0 : mailbox_checkpoint(box, &left);
+
+    return r < 0 && r != E_BUSY ? r : mailbox_begin(box);
 }
 
-/* As actor.c does: a savepoint for each. */
+/* As actor.c does. */
 static int box_step(void *box, const struct letter *l, uint64_t number, void *ready)
 {
-    int r;
-
-    if ((r = mailbox_step_begin(box)) < 0 || (r = append(box, l, number, ready)) < 0)
-        return r;
-    return mailbox_step_keep(box);
+    mailbox_step_bare(box);
+    return append(box, l, number, ready);
 }
 
 static int box_commit(void *box)
@@ -148,5 +165,7 @@ const struct append_ops store_box_ops = {
 #ifdef HAVE_INDEX
     .behind = box_behind,
 #endif
+    .frames = box_frames,
+    .move = box_move,
     .close = box_close,
 };

@@ -116,7 +116,9 @@ MUST_CHECK int db_run(struct db *db, const char *sql);
 /* The first column of the only row; E_NOTFOUND when there is none. */
 MUST_CHECK int db_get_i64(struct db *db, const char *sql, int64_t *v_out);
 int64_t db_last_rowid(struct db *db);
-int64_t db_changes(struct db *db); /* rows changed by the last statement */
+int64_t db_changes(struct db *db);
+/* Rows that were ever changed by this handle, undone ones too. */
+int64_t db_total_changes(struct db *db); /* rows changed by the last statement */
 
 /* ---- transactions ----
  *     CLEANUP(txn_end) struct txn txn = {0};          rolls back unless committed */

@@ -234,6 +234,11 @@ int64_t db_changes(struct db *db)
     return sqlite3_changes64(db->s);
 }
 
+int64_t db_total_changes(struct db *db)
+{
+    return sqlite3_total_changes64(db->s);
+}
+
 /* ---- transactions ---- */
 
 static const char SQL_BEGIN[] = "BEGIN IMMEDIATE";

@@ -160,7 +160,10 @@ struct group {
     struct job *jobs[GROUP_JOBS_MAX];
     size_t n;
     bool open; /* the mailbox, else the temporary one */
+    bool
+        bare; /* all so far may run once more: should one fail halfway they do, so that none needs a savepoint */
 };
+#define GROUP_AGAIN 1
 
 static int temp_ready(struct actor *a)
 {
@@ -179,7 +182,9 @@ static int group_begin(struct group *g)
         return (r = box_take(g->a, true)) < 0 || (r = checkpoint_in_lane(g->a)) < 0
                    ? r
                    : mailbox_begin(g->a->box);
-    return (r = temp_ready(g->a)) < 0 ? r : tempbox_begin(g->a->temp);
+    return (r = temp_ready(g->a)) < 0 || (r = checkpoint_temp_in_lane(g->a->temp)) < 0
+               ? r
+               : tempbox_begin(g->a->temp);
 }
 
 static int step_begin(struct group *g)
@@ -213,6 +218,27 @@ static int group_commit(struct group *g)
     return g->open ? mailbox_commit(g->a->box) : tempbox_commit(g->a->temp);
 }
 
+static struct db *group_db(const struct group *g)
+{
+    return g->open ? mailbox_db(g->a->box) : tempbox_db(g->a->temp);
+}
+
+/* A savepoint copies every page that its step changes, and hardly any step fails after it wrote something. */
+static int step_bare(struct group *g, struct job *j)
+{
+    int64_t before = db_total_changes(group_db(g));
+
+    if (g->open)
+        mailbox_step_bare(g->a->box);
+    j->status = j->run(j, g->open ? g->a->box : NULL);
+    if (j->status >= 0 || breaks_group(j->status))
+        return j->status < 0 ? j->status : 0;
+    if (db_total_changes(group_db(g)) != before)
+        return GROUP_AGAIN;
+    step_undo(g); /* of what is in memory only */
+    return 0;
+}
+
 /* Its status is the job's own; what comes back is the group's: negative when all is lost. */
 static int step_run(struct group *g, struct job *j)
 {
@@ -222,6 +248,9 @@ static int step_run(struct group *g, struct job *j)
         j->status = E_CLOSED; /* its session ended while it waited */
         return 0;
     }
+    g->bare &= j->repeatable;
+    if (g->bare)
+        return step_bare(g, j);
     if ((r = step_begin(g)) < 0)
         return r;
     j->status = j->run(j, g->open ? g->a->box : NULL);
@@ -229,6 +258,19 @@ static int step_run(struct group *g, struct job *j)
         return 0;
     step_undo(g);
     return r < 0 ? r : breaks_group(j->status) ? j->status : 0;
+}
+
+/* From the beginning, each undone by itself. */
+static int group_again(struct group *g)
+{
+    int r;
+
+    group_rollback(g);
+    g->bare = false;
+    r = g->open ? mailbox_begin(g->a->box) : tempbox_begin(g->a->temp);
+    for (size_t i = 0; i < g->n && r >= 0; i++)
+        r = step_run(g, g->jobs[i]);
+    return r;
 }
 
 static int group_steps(struct group *g, struct job *first)
@@ -239,7 +281,8 @@ static int group_steps(struct group *g, struct job *first)
 
     for (; w && r >= 0; w = group_next(g->a->lane, g->n, until, groups)) {
         g->jobs[g->n++] = job_of(w);
-        r = step_run(g, job_of(w));
+        if ((r = step_run(g, job_of(w))) == GROUP_AGAIN)
+            r = group_again(g);
     }
     return r;
 }
@@ -281,7 +324,7 @@ static void quota_look(struct group *g, struct job *first)
 static void group_run(struct work_job *w)
 {
     struct job *first = job_of(w);
-    struct group g = { .a = first->actor, .open = first->actor->key != NULL };
+    struct group g = { .a = first->actor, .open = first->actor->key != NULL, .bare = true };
     struct job *ears;
     int r = group_begin(&g);
 
@@ -302,6 +345,9 @@ static void group_run(struct work_job *w)
         ears->nchanges = mailbox_changes_take(g.a->box, ears->changes, ARRAY_LEN(ears->changes));
         ears->happenings = mailbox_happenings_take(g.a->box);
         wal_tell(ears);
+    } else {
+        ears->wal_frames = db_wal_frames(tempbox_db(g.a->temp));
+        ears->temp = tempbox_generation(g.a->temp);
     }
     ears->leader = true;
     box_give(g.a);
@@ -510,7 +556,9 @@ static void job_done(struct work_job *w)
     index_want(a, j->leader && j->kind != JOB_READ && j->nchanges);
     if (j->kind == JOB_DELIVER && j->leader && a->state == ACTOR_CLOSED)
         lru_use(a);
-    if (j->leader && j->wal_frames)
+    if (j->leader && j->wal_frames && j->temp)
+        checkpoint_temp_behind(a, j->temp, j->wal_frames);
+    else if (j->leader && j->wal_frames)
         checkpoint_behind(a, j->wal_frames);
     j->done(j);
     trim_when_crowded();
@@ -562,6 +610,7 @@ int actor_submit(struct actor *a, struct job *j)
     j->nchanges = 0;
     j->happenings = NULL;
     j->wal_frames = 0;
+    j->temp = 0;
     if (j->kind == JOB_READ) {
         if (a->state != ACTOR_OPEN)
             return E_CLOSED;

@@ -6,6 +6,7 @@
 
 #define FRAME_BYTES   4120u
 #define BEHIND_FRAMES 1000u                   /* a checkpoint behind the commits is worth it */
+#define TEMP_FRAMES   2000u                   /* most temporary mailboxes are drained before */
 #define CUT_FRAMES    (MIB(40) / FRAME_BYTES) /* the lane does it, and readers that are in the way are cut */
 #define FULL_FRAMES   (MIB(60) / FRAME_BYTES) /* nothing more is written: "later" */
 #define CUT_WAIT_MS   200
@@ -13,7 +14,8 @@
 struct behind {
     struct work_job work;
     struct actor *actor; /* a reference; counted among its readers, so that the files stay what they are */
-    uint8_t *key;        /* in the slab */
+    uint8_t *key;        /* in the slab; NULL: of its temporary mailbox */
+    uint64_t generation; /* of that */
     uint32_t left;
     int status;
     struct db_error error;
@@ -28,9 +30,12 @@ static void behind_run(struct work_job *w)
     char path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
     struct db *db = NULL;
 
-    files_path(b->actor->id, FILES_MAILBOX, path);
+    if (b->key)
+        files_path(b->actor->id, FILES_MAILBOX, path);
+    else
+        files_temp_path(b->actor->id, b->generation, path);
     files_full(&store.files, path, full, sizeof full);
-    if ((b->status = db_open(full, b->key, &o, &db)) < 0)
+    if ((b->status = db_open(full, b->key ? b->key : store.temp_keys.outer, &o, &db)) < 0)
         return;
     b->status = db_checkpoint(db, DB_PASSIVE, &b->left);
     if (b->status < 0)
@@ -45,10 +50,14 @@ static void behind_done(struct work_job *w)
 
     if (b->status < 0 && b->status != E_BUSY)
         actor_log("store.checkpoint_failed", a, b->status, &b->error);
-    secret_free(store.slab, b->key);
+    if (b->key)
+        secret_free(store.slab, b->key);
     free(b);
     a->checkpointing = false;
     a->reading--;
+    if (a->drain_waits && a->state == ACTOR_OPEN)
+        drain_start(a);
+    a->drain_waits = false;
     if (a->close_wanted)
         actor_close_soon(a);
     actor_unref(a);
@@ -58,8 +67,9 @@ void checkpoint_behind(struct actor *a, uint32_t frames)
 {
     struct behind *b;
 
-    if (frames < a->checkpointed_frames)
+    if (a->checkpointed_temp || frames < a->checkpointed_frames)
         a->checkpointed_frames = 0; /* the -wal began anew */
+    a->checkpointed_temp = 0;
     if (frames < a->checkpointed_frames + BEHIND_FRAMES || a->checkpointing || a->held ||
         a->state != ACTOR_OPEN || store.stopping || !(b = calloc(1, sizeof *b)))
         return;
@@ -77,6 +87,36 @@ void checkpoint_behind(struct actor *a, uint32_t frames)
     a->checkpointed_frames = frames;
     a->reading++;
     actor_ref(a);
+}
+
+void checkpoint_temp_behind(struct actor *a, uint64_t generation, uint32_t frames)
+{
+    struct behind *b;
+
+    if (generation != a->checkpointed_temp || frames < a->checkpointed_frames)
+        a->checkpointed_frames = 0;
+    a->checkpointed_temp = generation;
+    if (frames < a->checkpointed_frames + TEMP_FRAMES || a->checkpointing || a->held ||
+        a->state != ACTOR_CLOSED || store.stopping || !(b = calloc(1, sizeof *b)))
+        return;
+    *b = (struct behind){ .work = { .run = behind_run, .done = behind_done },
+                          .actor = a,
+                          .generation = generation };
+    if (work_submit(store.pool, &b->work) < 0) {
+        free(b);
+        return;
+    }
+    a->checkpointing = true;
+    a->checkpointed_frames = frames;
+    a->reading++;
+    actor_ref(a);
+}
+
+int checkpoint_temp_in_lane(struct tempbox *t)
+{
+    int r = db_wal_frames(tempbox_db(t)) < CUT_FRAMES ? 0 : db_checkpoint(tempbox_db(t), DB_TRUNCATE, NULL);
+
+    return r == E_BUSY ? 0 : r; /* the one behind is at it: there is room still */
 }
 
 int checkpoint_in_lane(struct actor *a)

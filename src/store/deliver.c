@@ -236,7 +236,7 @@ static void rcpt_submit(struct rcpt *r)
     int s;
 
     r->sealed = false;
-    r->job = (struct job){ .kind = JOB_DELIVER, .run = rcpt_run, .done = rcpt_done };
+    r->job = (struct job){ .kind = JOB_DELIVER, .repeatable = true, .run = rcpt_run, .done = rcpt_done };
     if ((s = actor_submit(r->actor, &r->job)) < 0)
         rcpt_end(r, s);
 }
@@ -521,7 +521,7 @@ static void append_parsed(void *ctx, int status)
         if (status == 0)
             return;
     }
-    p->job = (struct job){ .kind = JOB_WRITE, .run = append_run, .done = append_done };
+    p->job = (struct job){ .kind = JOB_WRITE, .repeatable = true, .run = append_run, .done = append_done };
     if (status == 0)
         status = actor_submit(p->actor, &p->job);
     if (status < 0)

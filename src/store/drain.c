@@ -536,9 +536,13 @@ static void drain_step(struct drain *d)
 
 void drain_start(struct actor *a)
 {
-    struct drain *d = a->drain ? NULL : calloc(1, sizeof *d);
+    struct drain *d = a->drain || a->checkpointing ? NULL : calloc(1, sizeof *d);
     bool ok = d && timer_init(&d->again, store.loop, again_fire) == 0;
 
+    if (a->checkpointing && !a->drain) { /* maybe the file that is to be drained */
+        a->drain_waits = true;
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LEN(d->batches) && ok; i++) {
         d->batches[i].drain = d;
         ok = (d->batches[i].items = calloc(BATCH_MAX, sizeof *d->batches[i].items)) != NULL &&

@@ -257,12 +257,17 @@ void mailbox_rollback(struct mailbox *box)
     happenings_undo(box, 0);
 }
 
-int mailbox_step_begin(struct mailbox *box)
+void mailbox_step_bare(struct mailbox *box)
 {
     assert(box->txn.db);
     box->nchanges_step = box->nchanges;
     box->nhappenings_step = box->nhappenings;
     mailbox_by(box, NULL);
+}
+
+int mailbox_step_begin(struct mailbox *box)
+{
+    mailbox_step_bare(box);
     return savepoint_begin(&box->step, box->db);
 }
 

@@ -95,6 +95,9 @@ MUST_CHECK int mailbox_begin(struct mailbox *box);
 MUST_CHECK int mailbox_commit(struct mailbox *box);
 void mailbox_rollback(struct mailbox *box); /* fine without a transaction */
 MUST_CHECK int mailbox_step_begin(struct mailbox *box);
+/* Instead, for a step that whoever calls undoes with all others when it fails after it wrote something.
+ * mailbox_step_undo then undoes what is in memory only; there is nothing to keep. */
+void mailbox_step_bare(struct mailbox *box);
 MUST_CHECK int mailbox_step_keep(struct mailbox *box);
 void mailbox_step_undo(struct mailbox *box);
 

@@ -91,10 +91,13 @@ int tempbox_quota_get(struct tempbox *t, struct quota_count *out)
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(tempbox_db(t), "SELECT quota_leased, quota_step FROM meta", &st);
 
-    if (r < 0 || (r = stmt_step(st)) <= 0)
-        return r < 0 ? r : E_CORRUPT;
-    *out =
-        (struct quota_count){ .leased = stmt_u64(st, 0), .step = (uint32_t)stmt_u64(st, 1), .limited = true };
+    if (r < 0 || (r = stmt_step(st)) < 0)
+        return r;
+    *out = (struct quota_count){ .limited = true };
+    if (r > 0) { /* else it is new */
+        out->leased = stmt_u64(st, 0);
+        out->step = (uint32_t)stmt_u64(st, 1);
+    }
     return tempbox_used(t, &out->used, &out->messages);
 }
 

@@ -100,8 +100,10 @@ struct job {
         changes[MAILBOX_CHANGES_MAX]; /* what the group's commit changed; on the job that hears of it first */
     size_t nchanges;
     uint32_t wal_frames; /* that the commit left; as `changes` */
+    uint64_t temp;       /* in this temporary mailbox; 0: in the mailbox */
     bool leader;
-    bool through; /* actor_hold does not hold it: it belongs to who holds */
+    bool repeatable; /* what was undone may run once more */
+    bool through;    /* actor_hold does not hold it: it belongs to who holds */
     struct job *held_next;
     bool shrunk; /* the mailbox uses less than before; on the first job of a group */
 };
@@ -193,7 +195,9 @@ struct actor {
     struct job *held_first, *held_last;
     struct news *news;            /* NULL: none yet */
     uint32_t checkpointed_frames; /* of the -wal, when that was begun last */
+    uint64_t checkpointed_temp;   /* the file of these frames, while it is a temporary one; else 0 */
     bool checkpointing;           /* another thread does, counted in `reading` */
+    bool drain_waits;             /* for it */
     struct actor *lru_next, *lru_prev;
     bool in_lru;
     struct actor *index_next; /* indexing.c */
@@ -258,6 +262,9 @@ bool actor_trimming(void);   /* a worker closes files */
 void checkpoint_behind(struct actor *a, uint32_t frames);
 /* In the lane, before a transaction. E_BUSY: the -wal is full and somebody keeps it so. */
 MUST_CHECK int checkpoint_in_lane(struct actor *a);
+/* The same for its temporary mailbox. A drain waits for the one behind: it removes the file. */
+void checkpoint_temp_behind(struct actor *a, uint64_t generation, uint32_t frames);
+MUST_CHECK int checkpoint_temp_in_lane(struct tempbox *t);
 
 /* ---- backups (backupop.c) ---- */
 

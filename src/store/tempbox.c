@@ -7,6 +7,8 @@
 #include "lib/base/rand.h"
 #include "lib/db/migrate.h"
 #include "src/store/sql_temporary.h"
+#include <fcntl.h>
+#include <pthread.h>
 
 #define HEAD_BYTES     8u /* le64 date of arrival, then the message */
 #define SEALED_FULL    (SEALED_CHUNK_MAX + SEALED_OVERHEAD_BYTES)
@@ -27,6 +29,7 @@ struct tempbox {
     struct sealed_opened opened;
     struct idmap seen; /* of operations and deliveries: the record they are of, see is_there */
     bool seen_all;
+    bool unmade;  /* meta has no row yet: the first transaction makes it */
     bool counted; /* then these are right */
     uint64_t used_bytes, used_messages;
 };
@@ -50,14 +53,17 @@ static int meta_fill(struct tempbox *t)
     return stmt_run(st);
 }
 
+/* A file that nothing was committed to has no row. */
 static int meta_check(struct tempbox *t)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
     uint8_t id[MAILBOX_ID_LEN];
     int r = stmt_get(t->db, "SELECT mailbox_id, generation FROM meta", &st);
 
-    if (r < 0 || (r = stmt_step(st)) <= 0)
-        return r < 0 ? r : E_CORRUPT;
+    if (r < 0 || (r = stmt_step(st)) <= 0) {
+        t->unmade = r == 0;
+        return r;
+    }
     if (!stmt_bytes(st, 0, id, sizeof id) || memcmp(id, t->id, sizeof id) != 0 ||
         (uint64_t)stmt_i64(st, 1) != t->generation)
         return E_CORRUPT; /* a file under another one's name */
@@ -65,12 +71,10 @@ static int meta_check(struct tempbox *t)
 }
 
 static int open_file(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], const struct tempbox_keys *k,
-                     uint64_t generation, bool create, struct tempbox **out)
+                     uint64_t generation, struct tempbox **out)
 {
     struct tempbox *t = calloc(1, sizeof *t);
-    struct db_options opt = { .flags = DB_PASSING | (create ? DB_CREATE : 0),
-                              .cache_kib = 1024,
-                              .statements = 32 };
+    struct db_options opt = { .flags = DB_PASSING | DB_COUNT_WAL, .cache_kib = 1024, .statements = 32 };
     char path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
     int r;
 
@@ -83,13 +87,61 @@ static int open_file(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], co
     files_temp_path(id, generation, path);
     files_full(f, path, full, sizeof full);
     if ((r = db_open(full, k->outer, &opt, &t->db)) < 0 ||
-        (r = migrate_run(t->db, &sql_temporary, NULL)) < 0 || (r = meta_fill(t)) < 0 ||
-        (r = meta_check(t)) < 0) {
+        (r = migrate_run(t->db, &sql_temporary, NULL)) < 0 || (r = meta_check(t)) < 0) {
         tempbox_close(&t);
         return r;
     }
     *out = t;
     return 0;
+}
+
+/* ---- a new file ----
+ * Making one takes a dozen syncs: for WAL, and for each migration. So one is made as often as the process
+ * starts, and every new file begins as its bytes: all of them have the same key, and nothing is in them but
+ * the schema. (That equal pages have equal nonces says no more than that they are equal.) */
+
+static struct {
+    pthread_mutex_t lock;
+    uint8_t outer[KEY_BYTES];
+    struct buf bytes;
+} blank = { .lock = PTHREAD_MUTEX_INITIALIZER, .bytes = { .max = MIB(1) } };
+
+/* Under a name that is a temporary mailbox's too: should we die here, it is drained like one, empty. */
+static int blank_make(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], const struct tempbox_keys *k)
+{
+    struct db_options opt = { .flags = DB_PASSING | DB_CREATE };
+    char path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
+    struct db *db = NULL;
+    int r;
+
+    files_temp_path(id, 0, path);
+    files_full(f, path, full, sizeof full);
+    buf_clear(&blank.bytes);
+    if ((r = db_open(full, k->outer, &opt, &db)) == 0 && (r = migrate_run(db, &sql_temporary, NULL)) == 0)
+        r = db_close(&db);
+    if (r == 0 && (r = file_read(f->dir, path, &blank.bytes)) == 0)
+        memcpy(blank.outer, k->outer, sizeof blank.outer);
+    if (r < 0)
+        buf_clear(&blank.bytes);
+    db_close(&db);
+    file_ops()->unlinkat(f->dir, path);
+    return r;
+}
+
+static int blank_write(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], const struct tempbox_keys *k,
+                       uint64_t generation)
+{
+    char path[FILES_PATH_MAX];
+    int r = 0;
+
+    files_temp_path(id, generation, path);
+    pthread_mutex_lock(&blank.lock);
+    if (blank.bytes.n == 0 || !bytes_same(blank.outer, k->outer, sizeof blank.outer))
+        r = blank_make(f, id, k);
+    if (r == 0)
+        r = file_replace(f->dir, path, buf_str(&blank.bytes));
+    pthread_mutex_unlock(&blank.lock);
+    return r;
 }
 
 /* Names sort by time of making. */
@@ -103,22 +155,28 @@ static uint64_t generation_new(uint64_t after)
 int tempbox_open(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], const struct tempbox_keys *k,
                  bool create, struct tempbox **out)
 {
-    uint64_t there[TEMP_FILES_MAX];
+    uint64_t there[TEMP_FILES_MAX], made = generation_new(0);
     int n = files_temp_list(f, id, there, TEMP_FILES_MAX), r;
 
     if (n < 0)
         return n;
     if (n > 0)
-        return open_file(f, id, k, there[n - 1], true, out);
+        return open_file(f, id, k, there[n - 1], out);
     if (!create)
         return E_NOTFOUND;
-    return (r = files_folder(f, id)) < 0 ? r : open_file(f, id, k, generation_new(0), true, out);
+    if ((r = files_folder(f, id)) < 0 || (r = blank_write(f, id, k, made)) < 0)
+        return r;
+    return open_file(f, id, k, made, out);
 }
 
 int tempbox_open_generation(const struct files *f, const uint8_t id[MAILBOX_ID_LEN],
                             const struct tempbox_keys *k, uint64_t generation, struct tempbox **out)
 {
-    return open_file(f, id, k, generation, true, out);
+    int r = open_file(f, id, k, generation, out);
+
+    if (r != E_NOTFOUND)
+        return r;
+    return (r = blank_write(f, id, k, generation)) < 0 ? r : open_file(f, id, k, generation, out);
 }
 
 /* What was undone is not there: the table is made anew when somebody asks. */
@@ -181,13 +239,21 @@ struct db *tempbox_db(struct tempbox *t)
 
 int tempbox_begin(struct tempbox *t)
 {
-    return txn_begin(&t->txn, t->db);
+    int r = txn_begin(&t->txn, t->db);
+
+    if (r == 0 && t->unmade && (r = meta_fill(t)) < 0)
+        tempbox_rollback(t);
+    return r;
 }
 
 int tempbox_commit(struct tempbox *t)
 {
+    int r;
+
     sealed_shared_release(&t->shared);
-    return txn_commit(&t->txn);
+    if ((r = txn_commit(&t->txn)) == 0)
+        t->unmade = false;
+    return r;
 }
 
 void tempbox_rollback(struct tempbox *t)

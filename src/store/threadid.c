@@ -67,17 +67,18 @@ static size_t refs_of(const struct email_in *e, uint8_t refs[][REF_BYTES])
 int thread_find(struct mailbox *box, const struct email_in *e, const uint8_t own[12], uint8_t thread[12])
 {
     uint8_t refs[REFERENCES_MAX][REF_BYTES];
-    size_t n = refs_of(e, refs);
+    size_t n = refs_of(e, refs), found = n;
     int r = 0;
 
     for (size_t i = 0; i < n && r == 0; i++)
-        r = thread_of_ref(box, refs[i], thread);
+        if ((r = thread_of_ref(box, refs[i], thread)) > 0)
+            found = i;
     if (r < 0)
         return r;
     if (r == 0)
         memcpy(thread, own, 12);
     r = 0;
     for (size_t i = 0; i < n && r == 0; i++)
-        r = ref_note(box, refs[i], thread);
+        r = i == found ? 0 : ref_note(box, refs[i], thread);
     return r;
 }
