@@ -1,4 +1,5 @@
 #include "lib/imap/search_keys.h"
+#include "lib/imap/fetch_items.h"
 #include "lib/imap/flags.h"
 
 struct parser {
@@ -326,6 +327,24 @@ int search_partial_parse(struct args *a, int64_t *from_out, int64_t *to_out)
     return 0;
 }
 
+/* modifier-update = "UPDATE" [ "(" fetch-att *(SP fetch-att) ")" ]; the example has a space between (RFC 5465 7, 8). */
+static int update_items(struct args *a, struct search_program *out)
+{
+    struct fetch_items f;
+    size_t was = a->at, from;
+    int r;
+
+    args_skip(a, ' ');
+    if (args_peek(a) != '(') {
+        a->at = was;
+        return 0;
+    }
+    from = a->at;
+    if ((r = fetch_atts_parse(a, &f)) == 0)
+        out->update = str_slice(a->text, from, a->at);
+    return r;
+}
+
 static int one_return(struct args *a, struct search_program *out)
 {
     const uint32_t windows = SEARCH_RETURN_PARTIAL | SEARCH_RETURN_ALL;
@@ -337,6 +356,8 @@ static int one_return(struct args *a, struct search_program *out)
         if ((returns[i].bit & windows) && (out->returns & windows)) /* RFC 9394 3.1 */
             return args_fail(a, "one of ALL and PARTIAL, once");
         out->returns |= returns[i].bit;
+        if (returns[i].bit == SEARCH_RETURN_UPDATE)
+            return update_items(a, out);
         if (returns[i].bit != SEARCH_RETURN_PARTIAL)
             return 0;
         r = args_sp(a);

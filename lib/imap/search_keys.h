@@ -75,10 +75,12 @@ struct search_program {
     bool has_return;         /* answer with ESEARCH; "RETURN ()" means ALL (RFC 4731 3.1) */
     uint32_t returns;
     int64_t partial_from, partial_to; /* negative: counted from the end */
-    struct str charset;               /* .p NULL: none named; only US-ASCII and UTF-8 need no conversion */
-    bool fuzzy;                       /* KEY_FUZZY occurs */
-    bool modseq;                      /* KEY_MODSEQ occurs: the answer carries MODSEQ */
-    bool numbers;                     /* KEY_SEQ occurs: message numbers, which UIDONLY has not (RFC 9586) */
+    struct str update;  /* UPDATE's "(UID FLAGS)" (RFC 5465 7), a slice of the command; empty: none */
+    bool open;          /* for who converts it: sets of UIDs also mean those that are yet to come */
+    struct str charset; /* .p NULL: none named; only US-ASCII and UTF-8 need no conversion */
+    bool fuzzy;         /* KEY_FUZZY occurs */
+    bool modseq;        /* KEY_MODSEQ occurs: the answer carries MODSEQ */
+    bool numbers;       /* KEY_SEQ occurs: message numbers, which UIDONLY has not (RFC 9586) */
 };
 
 /* What '*' means for each kind of set; 0 in an empty mailbox, then it names nothing. */

@@ -71,6 +71,9 @@ static const struct {
     { "RETURN (PARTIAL 1:-5) ALL", NULL },
     { "RETURN (X) ALL", NULL },
     { "RETURN (RELEVANCY) ALL", NULL },
+    { "RETURN (UPDATE ()) ALL", NULL },
+    { "RETURN (UPDATE (FAST)) ALL", NULL },
+    { "RETURN (UPDATE (UID) (FLAGS)) ALL", NULL },
 };
 
 static void test_search(void **state)
@@ -90,6 +93,29 @@ static void test_search(void **state)
             continue;
         show(&b, p.root);
         CHECK(str_eq_z(buf_str(&b), cases[i].out));
+    }
+    check_case = "";
+}
+
+/* RFC 5465 7: what is fetched of new messages; its example has a space, its grammar none. */
+static void test_update(void **state)
+{
+    static const char *const rows[][2] = { { "RETURN (UPDATE) ALL", "" },
+                                           { "RETURN (UPDATE COUNT) ALL", "" },
+                                           { "RETURN (COUNT UPDATE (UID BODY[TEXT])) ALL",
+                                             "(UID BODY[TEXT])" },
+                                           { "RETURN (UPDATE(FLAGS) COUNT) ALL", "(FLAGS)" } };
+    const struct search_view view = { 0, 0 };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(arena_release) struct arena arena = { .max = KIB(64) };
+        struct args a = args_of(&arena, str_from(rows[i][0]), false);
+        struct search_program p;
+
+        check_case = rows[i][0];
+        CHECK(search_program_parse(&a, &view, &p) == 0 && (p.returns & SEARCH_RETURN_UPDATE));
+        CHECK(str_eq_z(p.update, rows[i][1]));
     }
     check_case = "";
 }
@@ -121,7 +147,8 @@ static void test_limits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_search), cmocka_unit_test(test_limits) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_search), cmocka_unit_test(test_update),
+                                        cmocka_unit_test(test_limits) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
  * UIDs of this client's view on the way there, and numbers again on the way back. */
 #include "lib/base/clock.h"
 #include "lib/mime/charset.h"
+#include "src/imap/context.h"
 #include "src/imap/esearch.h"
 
 #define DAY_MS INT64_C(86400000)
@@ -67,7 +68,8 @@ static Store__SearchKey *key_uids(struct arena *a, const struct uidranges *u)
     return k;
 }
 
-static Store__SearchKey *key_set(struct imap_conn *c, const struct search_key *in)
+static Store__SearchKey *key_set(struct imap_conn *c, const struct search_program *s,
+                                 const struct search_key *in)
 {
     struct uidranges u = { 0 };
     Store__SearchKey *k = NULL;
@@ -75,8 +77,10 @@ static Store__SearchKey *key_set(struct imap_conn *c, const struct search_key *i
     struct seq_range one;
     int r = 0;
 
-    if (in->kind == KEY_UID)
+    if (in->kind == KEY_UID && !s->open)
         r = uidranges_pick_uids(&c->view->uids, set, &u);
+    for (size_t i = 0; in->kind == KEY_UID && s->open && i < seqset_ranges(set) && r == 0; i++)
+        r = uidranges_add(&u, seqset_range(set, i).lo, seqset_range(set, i).hi);
     for (size_t i = 0; in->kind == KEY_SEQ && i < seqset_ranges(set) && r == 0; i++) {
         uint32_t count = uidranges_count(&c->view->uids);
 
@@ -181,7 +185,7 @@ static Store__SearchKey *convert(struct imap_conn *c, const struct search_progra
     case KEY_FLAG: return key_flag(c, in->flag);
     case KEY_KEYWORD: return key_text(c, s, T(KEYWORD), STR(""), in->text);
     case KEY_SEQ:
-    case KEY_UID: return key_set(c, in);
+    case KEY_UID: return key_set(c, s, in);
     case KEY_SAVED: return key_saved(c);
     case KEY_BEFORE: return key_number(a, T(INTERNAL_BEFORE), day);
     case KEY_ON: return key_between(a, T(INTERNAL_FROM), T(INTERNAL_BEFORE), day, day + DAY_MS);
@@ -285,11 +289,15 @@ int imap_cmd_search(struct imap_conn *c, struct args *a)
     struct search_view view = { uidranges_count(&c->view->uids), uidranges_last(&c->view->uids) };
     struct esearch *e = ARENA_NEW(&c->arena, struct esearch);
     Store__SearchRequest m = STORE__SEARCH_REQUEST__INIT;
+    struct args again;
     int r;
 
     if (!e)
         return E_NOMEM;
-    if ((r = args_sp(a)) < 0 || (r = search_program_parse(a, &view, &e->program)) < 0)
+    if ((r = args_sp(a)) < 0)
+        return r;
+    again = *a;
+    if ((r = search_program_parse(a, &view, &e->program)) < 0)
         return r;
     if (c->rev2 && !e->program.has_return) { /* RFC 9051 6.4.4 */
         e->program.has_return = true;
@@ -300,18 +308,21 @@ int imap_cmd_search(struct imap_conn *c, struct args *a)
     if (!(m.key = esearch_key(c, &e->program)) ||
         !(m.key = within_limit(c, m.key))) /* first: "$" may stand in what is saved as "$" */
         return E_NOMEM;
-    esearch_forget(c, &e->program);
     c->step_data = e;
     c->cleanup = search_release;
+    if (!esearch_update(c, e, again))
+        return 0;
+    esearch_forget(c, &e->program);
     m.session = imap_session(c);
     m.folder_id = c->view->folder_id;
     m.relevance = (e->program.returns & SEARCH_RETURN_RELEVANCY) != 0;
     return imap_ask_store(c, STORE__OP__SEARCH, &m.base, false, found);
 }
 
-/* RFC 5267 4.4: there is nothing to cancel, which is no error. */
+/* RFC 5267 4.3.5: one that does not go on is no error. */
 int imap_cmd_cancelupdate(struct imap_conn *c, struct args *a)
 {
+    struct args again = *a;
     struct str tag;
     int r;
 
@@ -319,5 +330,7 @@ int imap_cmd_cancelupdate(struct imap_conn *c, struct args *a)
         if ((r = args_sp(a)) < 0 || (r = args_string(a, &tag)) < 0)
             return r;
     } while (args_end(a) < 0);
-    return imap_ok(c, "Completed");
+    while (args_sp(&again) == 0 && args_string(&again, &tag) == 0)
+        context_cancel(c, tag);
+    return imap_ok(c, "No further updates");
 }

@@ -1,29 +1,10 @@
 /* src/imap/cmd_sort.c: SORT and THREAD (RFC 5256, with RFC 5267's ESORT). The store puts in order; here
  * UIDs become numbers of this client's view, and the forest its parentheses. */
-#include "lib/base/hex.h"
 #include "lib/imap/sort_args.h"
 #include "src/imap/esearch.h"
+#include "src/imap/words.h"
 
 #define NODES_AT_ONCE 2000
-
-/* Numbers of 4 bytes out of a stream cut anywhere. */
-struct words {
-    uint8_t part[4];
-    size_t n;
-};
-
-static bool word_next(struct words *w, struct str *in, uint32_t *out)
-{
-    while (in->n && w->n < sizeof w->part) {
-        w->part[w->n++] = (uint8_t)in->p[0];
-        *in = str_skip(*in, 1);
-    }
-    if (w->n < sizeof w->part)
-        return false;
-    w->n = 0;
-    *out = le32_get(w->part);
-    return true;
-}
 
 /* ---- SORT ---- */
 
@@ -101,22 +82,28 @@ int imap_cmd_sort(struct imap_conn *c, struct args *a)
     struct search_view view = { uidranges_count(&c->view->uids), uidranges_last(&c->view->uids) };
     struct sort *s = ARENA_NEW(&c->arena, struct sort);
     struct sort_args args;
+    struct args again;
     Store__SearchKey *key;
     int r;
 
     if (!s)
         return E_NOMEM;
-    if ((r = args_sp(a)) < 0 || (r = sort_args_parse(a, &view, &args)) < 0)
+    if ((r = args_sp(a)) < 0)
+        return r;
+    again = *a;
+    if ((r = sort_args_parse(a, &view, &args)) < 0)
         return r;
     if (!esearch_check(c, &args.program))
         return 0;
     if (!(key = esearch_key(c, &args.program)))
         return E_NOMEM;
-    esearch_forget(c, &args.program);
     s->e.program = args.program;
     s->e.sorted = true;
     c->step_data = s;
     c->cleanup = sort_release;
+    if (!esearch_update(c, &s->e, again))
+        return 0;
+    esearch_forget(c, &args.program);
     return ask_sort(c, &args, key);
 }
 

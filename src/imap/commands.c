@@ -99,6 +99,8 @@ static const char *const capabilities[] = {
     "THREAD=REFERENCES",
     "THREAD=REFS",
     "ESORT",
+    "CONTEXT=SEARCH",
+    "CONTEXT=SORT",
     "SEARCHRES",
     "SEARCH=FUZZY",
     "WITHIN",

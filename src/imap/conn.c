@@ -4,6 +4,7 @@
  * happens next: it is called after every answer of the store, whenever output drains, and after every
  * command, and does as much as it can. */
 #include "src/imap/imap.h"
+#include "src/imap/context.h"
 #include "src/imap/news.h"
 #include "src/imap/notify.h"
 #include "lib/base/clock.h"
@@ -73,6 +74,7 @@ void imap_enter(struct imap_conn *c, enum imap_state next)
 void imap_unselect(struct imap_conn *c)
 {
     notify_left(c);
+    contexts_free(c);
     view_free(&c->view);
     uidranges_release(&c->saved); /* RFC 5182 2.1: of this folder only */
     imap_ask_cancel(&c->sync);
@@ -584,6 +586,7 @@ static void on_close(void *ctx, int why UNUSED)
     aside_end(c);
     cleanup(c);
     notify_free(&c->notify);
+    contexts_free(c);
     imap_session_end(c);
     uidranges_release(&c->saved);
     view_free(&c->view);

@@ -1,4 +1,5 @@
 #include "src/imap/esearch.h"
+#include "src/imap/context.h"
 #include "src/imap/qresync.h"
 #include "lib/mime/charset.h"
 
@@ -8,6 +9,7 @@ void esearch_release(struct esearch *e)
 {
     free(e->v);
     free(e->scores);
+    context_free(&e->context);
     e->v = NULL;
     e->scores = NULL;
     e->n = e->cap = 0;
@@ -85,6 +87,25 @@ int esearch_check(struct imap_conn *c, const struct search_program *p)
     esearch_forget(c, p);
     imap_no(c, "BADCHARSET (US-ASCII UTF-8)", "That charset is not known");
     return 0;
+}
+
+int esearch_update(struct imap_conn *c, struct esearch *e, struct args again)
+{
+    const struct search_view open = { uidranges_count(&c->view->uids), UINT32_MAX };
+    struct sort_args s = { .n = 0 };
+    int r;
+
+    if (!(e->program.returns & SEARCH_RETURN_UPDATE))
+        return 1;
+    if (context_has(c, c->tag)) { /* RFC 5267 4.3 */
+        imap_bad(c, "Tag reuse");
+        return 0;
+    }
+    r = e->sorted ? sort_args_parse(&again, &open, &s) : search_program_parse(&again, &open, &s.program);
+    s.program.open = true;
+    if (r == 0)
+        e->context = context_new(c, &s.program, e->sorted ? &s : NULL);
+    return 1;
 }
 
 /* ---- "$" ---- */
@@ -204,11 +225,6 @@ static void write_esearch(struct imap_conn *c, const struct esearch *e)
 {
     uint32_t returns = e->program.returns;
 
-    if (returns & SEARCH_RETURN_UPDATE) { /* RFC 5267 4.3.1: we may decline */
-        resp_z(&c->w, "* NO [NOUPDATE ");
-        resp_string(&c->w, c->tag);
-        resp_z(&c->w, "] Updates are not offered for this\r\n");
-    }
     resp_z(&c->w, "* ESEARCH (TAG ");
     resp_string(&c->w, c->tag);
     resp_printf(&c->w, ")%s", c->uid ? " UID" : "");
@@ -231,6 +247,17 @@ static void write_esearch(struct imap_conn *c, const struct esearch *e)
     resp_crlf(&c->w);
 }
 
+/* RFC 5267 4.3.1: all else is answered as if UPDATE had not been said. */
+static void go_on(struct imap_conn *c, struct esearch *e)
+{
+    if (!(e->program.returns & SEARCH_RETURN_UPDATE) ||
+        (e->context && context_keep(c, &e->context, e->v, e->n)))
+        return;
+    resp_z(&c->w, "* NO [NOUPDATE ");
+    resp_string(&c->w, c->tag);
+    resp_z(&c->w, "] Too many of these, or too large\r\n");
+}
+
 static void finish(struct imap_conn *c, struct esearch *e)
 {
     if (e->program.returns & SEARCH_RETURN_SAVE && save(c, e) < 0) {
@@ -244,6 +271,7 @@ static void finish(struct imap_conn *c, struct esearch *e)
         c->step = write_numbers;
         return;
     }
+    go_on(c, e);
     if (e->program.returns != SEARCH_RETURN_SAVE) /* RFC 5182 2.1: SAVE alone says nothing */
         write_esearch(c, e);
     imap_ok(c, "Completed");

@@ -9,11 +9,12 @@
 
 struct esearch {
     struct search_program program;
-    bool sorted;       /* SORT: uids in their order; else ascending */
-    uint32_t *v;       /* UIDs of the view, n of them; owned */
-    uint8_t *scores;   /* RELEVANCY: 1 to 100, of each; NULL without */
-    size_t n, cap, at; /* at: written so far */
-    uint64_t modseq;   /* the highest of them */
+    bool sorted;             /* SORT: uids in their order; else ascending */
+    uint32_t *v;             /* UIDs of the view, n of them; owned */
+    uint8_t *scores;         /* RELEVANCY: 1 to 100, of each; NULL without */
+    size_t n, cap, at;       /* at: written so far */
+    uint64_t modseq;         /* the highest of them */
+    struct context *context; /* RETURN (UPDATE): it goes on; NULL: it does not */
 };
 
 void esearch_release(struct esearch *e);
@@ -25,6 +26,9 @@ MUST_CHECK int esearch_add_scored(struct imap_conn *c, struct esearch *e, uint32
 Store__SearchKey *esearch_key(struct imap_conn *c, const struct search_program *p);
 /* Checks what search_program_parse cannot: 1, or 0 when a reply was made. */
 int esearch_check(struct imap_conn *c, const struct search_program *p);
+/* RETURN (UPDATE): readies what goes on when all is found. `again` stands before the program, to be read once more. 1, or 0
+ * when a reply was made. */
+int esearch_update(struct imap_conn *c, struct esearch *e, struct args again);
 /* The keys are made, or it failed: a SAVE that ends in NO leaves "$" empty (RFC 5182 2.1). */
 void esearch_forget(struct imap_conn *c, const struct search_program *p);
 /* All is found: answer. c->step_data holds e as its first member. */

@@ -138,6 +138,7 @@ struct imap_conn {
     size_t nnews;
     struct notify *notify, *notify_next; /* RFC 5465; next: while the command runs */
     bool silent;                         /* what runs is no command: it tells, between two */
+    struct contexts *contexts;           /* RFC 5267; of the selected folder */
     struct aside *aside;                 /* what waits until a command of our own is through */
     struct uidranges saved;              /* "$": UIDs of the selected folder (RFC 5182) */
 };
@@ -253,8 +254,8 @@ imap_cmd_fn imap_cmd_append, imap_cmd_authenticate, imap_cmd_cancelupdate, imap_
     imap_cmd_enable, imap_cmd_examine, imap_cmd_expunge, imap_cmd_fetch, imap_cmd_id, imap_cmd_idle,
     imap_cmd_list, imap_cmd_login, imap_cmd_logout, imap_cmd_lsub, imap_cmd_move, imap_cmd_namespace,
     imap_cmd_noop, imap_cmd_rename, imap_cmd_replace, imap_cmd_search, imap_cmd_select, imap_cmd_sort,
-    imap_cmd_starttls, imap_cmd_thread, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe, imap_cmd_uidbatches,
-    imap_cmd_unauthenticate, imap_cmd_unselect, imap_cmd_unsubscribe;
+    imap_cmd_starttls, imap_cmd_thread, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe,
+    imap_cmd_uidbatches, imap_cmd_unauthenticate, imap_cmd_unselect, imap_cmd_unsubscribe;
 imap_cmd_fn imap_cmd_language, imap_cmd_getmetadata, imap_cmd_setmetadata, imap_cmd_notify;
 imap_cmd_fn imap_cmd_getquota, imap_cmd_getquotaroot;
 void imap_sasl_line(struct imap_conn *c, struct str line);

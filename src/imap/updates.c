@@ -5,6 +5,7 @@
  * (SYNC) and written at once, so nothing piles up for a client that does not listen. What vanished but
  * must not be told yet (RFC 9051 7.5.1) waits as ranges in the view. */
 #include "src/imap/imap.h"
+#include "src/imap/context.h"
 #include "src/imap/fetch.h"
 #include "src/imap/news.h"
 #include "src/imap/notify.h"
@@ -26,7 +27,8 @@ bool imap_updates_due(const struct imap_conn *c)
         return true;
     if (!v || c->state != IMAP_ST_SELECTED)
         return false;
-    return c->sync.call || must_sync(c) || v->fresh.n || (v->vanished.n && !imap_holds_expunges(c));
+    return c->sync.call || must_sync(c) || v->fresh.n || contexts_due(c) ||
+           (v->vanished.n && !imap_holds_expunges(c));
 }
 
 void imap_tell_exists(struct imap_conn *c)
@@ -94,6 +96,7 @@ static int tell_expunges(struct imap_conn *c)
     uint32_t left = uidranges_count(&v->vanished);
     int r = 0;
 
+    contexts_vanished(c);
     if (c->qresync || c->uidonly) { /* RFC 7162 3.2.10, RFC 9586 3: one VANISHED instead */
         resp_z(&c->w, "* VANISHED ");
         if (c->w.r == 0)
@@ -138,8 +141,9 @@ static int add_ranges(struct uidranges *to, const uint32_t *v, size_t n)
 }
 
 /* New UIDs are larger than all that were: else sequence numbers of others would move. */
-static int add_new(struct view *v, const Store__SyncResponse *m, bool fetch)
+static int add_new(struct imap_conn *c, const Store__SyncResponse *m)
 {
+    struct view *v = c->view;
     struct uidranges u = { 0 };
     uint32_t last = uidranges_last(&v->uids);
     int r = imap_unpack_ranges(m->added_ranges, m->n_added_ranges, &u);
@@ -148,7 +152,9 @@ static int add_new(struct view *v, const Store__SyncResponse *m, bool fetch)
         r = uidranges_remove(&u, 1, last);
     for (size_t i = 0; i < u.n && r == 0; i++)
         r = uidranges_add(&v->uids, u.r[i].lo, u.r[i].hi);
-    if (r == 0 && fetch && (r = uidranges_subtract(&u, &v->mine)) == 0)
+    for (size_t i = 0; i < u.n && r == 0; i++)
+        contexts_changed(c, u.r[i].lo, u.r[i].hi, true);
+    if (r == 0 && notify_fetch(c).n && (r = uidranges_subtract(&u, &v->mine)) == 0)
         for (size_t i = 0; i < u.n && r == 0; i++)
             r = uidranges_add(&v->fresh, u.r[i].lo, u.r[i].hi);
     uidranges_clear(&v->mine);
@@ -211,18 +217,22 @@ static int take(struct imap_conn *c, struct arena *a, const Store__SyncResponse 
     uint32_t last = uidranges_last(&v->uids);
     int r = imap_vanish(c, m->vanished_ranges, m->n_vanished_ranges);
 
+    contexts_vanished(c); /* at once, also when EXPUNGE must wait (RFC 5267 A.3) */
     while (v->vanished.n && r == 0 && !imap_holds_expunges(c))
         r = tell_expunges(c);
     if (r == 0)
-        r = add_new(v, m, notify_fetch(c).n > 0);
+        r = add_new(c, m);
     if (r < 0)
         return r;
     if (uidranges_last(&v->uids) > last)
         imap_tell_exists(c);
     tell_keywords(c, a, m);
-    for (size_t i = 0; i < m->n_changed; i++)
+    for (size_t i = 0; i < m->n_changed; i++) {
+        if (uidranges_has(&v->uids, m->changed[i]->uid))
+            contexts_changed(c, m->changed[i]->uid, m->changed[i]->uid, false);
         if (!view_is_own(v, m->changed[i]->modseq) && (notify_selected(c) & NOTIFY_FLAGS))
             imap_tell_flags(c, m->changed[i], c->uid || c->notify); /* RFC 5465 5.1: with UID */
+    }
     v->gone = m->gone;
     v->stale = m->more;
     if (m->highest_modseq > v->modseq)
@@ -265,14 +275,30 @@ static void synced(struct imap_conn *c, int status, struct str body)
 static bool tell_fresh(struct imap_conn *c)
 {
     CLEANUP(uidranges_release) struct uidranges some = { 0 };
+    CLEANUP(buf_release) struct buf atts = { .max = MIB(1) };
+    struct str copy;
+    uint32_t uid;
     int r;
 
     if (!c->view || c->state != IMAP_ST_SELECTED || !c->view->fresh.n)
         return false;
-    some = c->view->fresh;
-    c->view->fresh = (struct uidranges){ 0 };
-    if (imap_aside(c) == 0 && (r = fetch_aside(c, notify_fetch(c), &some)) < 0)
-        imap_fail_status(c, r); /* to nobody */
+    uid = uidranges_next(&c->view->fresh, 0);
+    if (contexts_fetch(c, uid, notify_fetch(c),
+                       &atts)) { /* this one with the items of both, in one response */
+        r = uidranges_add(&some, uid, uid);
+        r = r < 0 ? r : uidranges_remove(&c->view->fresh, uid, uid);
+    } else {
+        some = c->view->fresh;
+        c->view->fresh = (struct uidranges){ 0 };
+        r = buf_puts(&atts, notify_fetch(c));
+    }
+    if (r < 0 || imap_aside(c) < 0) {
+        uidranges_clear(&c->view->fresh);
+        return true;
+    }
+    copy = arena_dup(&c->arena, buf_str(&atts));
+    if (!copy.p || (r = fetch_aside(c, copy, &some)) < 0)
+        imap_fail_status(c, copy.p ? r : E_NOMEM); /* to nobody */
     return true;
 }
 
@@ -290,7 +316,7 @@ int imap_updates_step(struct imap_conn *c)
         return 1;
     }
     if (!must_sync(c))
-        return tell_fresh(c) ? 1 : notify_step(c);
+        return contexts_due(c) ? contexts_step(c) : tell_fresh(c) ? 1 : notify_step(c);
     m.session = imap_session(c);
     m.folder_id = c->view->folder_id;
     m.since_modseq = c->view->modseq;

@@ -2,6 +2,7 @@
  *
  * Laws of SEARCH programs: whatever comes, the tree stays within its limits and has the children its
  * kinds promise; an error leaves the cursor inside the text and names what it expected. */
+#include "lib/imap/fetch_items.h"
 #include "lib/imap/search_keys.h"
 #include "test/fuzz/fuzz.h"
 
@@ -34,6 +35,15 @@ static size_t check(const struct search_key *k, size_t depth)
     return keys;
 }
 
+/* What UPDATE keeps can be read again. */
+static bool update(struct arena *arena, struct str s)
+{
+    struct args a = args_of(arena, s, false);
+    struct fetch_items f;
+
+    return s.n == 0 || (fetch_atts_parse(&a, &f) == 0 && a.at == s.n && f.n);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     CLEANUP(arena_release) struct arena arena = { .max = MIB(4) };
@@ -47,7 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     r = search_program_parse(&a, &view, &p);
     LAW(a.at <= size);
     if (r == 0)
-        LAW(a.at == size && p.root->kind == KEY_AND && check(p.root, 0) <= SEARCH_KEYS_MAX);
+        LAW(a.at == size && p.root->kind == KEY_AND && check(p.root, 0) <= SEARCH_KEYS_MAX &&
+            update(&arena, p.update));
     else
         LAW(r == E_LIMIT || (r == E_SYNTAX && a.expected));
     return 0;
