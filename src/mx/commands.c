@@ -132,6 +132,18 @@ static void recipient_unknown(struct mx_session *s, const struct smtp_reply *r)
     mx_say_last(s, &no_guessing, "unknown recipients");
 }
 
+/* RFC 5782 4: the list is named, so that the sender knows whom to ask. */
+static void refuse_listed(struct mx_session *s)
+{
+    CLEANUP(buf_release) struct buf text = { .max = KIB(1) };
+
+    if (buf_printf(&text, "Mail from %.*s is not taken: it is listed by %.*s", STR_ARG(s->peer_ip),
+                   STR_ARG(s->listed)) < 0)
+        mx_say(s, &no_later);
+    else
+        mx_say_text(s, 550, "5.7.1", buf_str(&text));
+}
+
 void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, const struct mx_mailbox *box)
 {
     if (s->state != MX_ST_RESOLVING)
@@ -148,7 +160,9 @@ void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, 
     case MX_NOT_READY: mx_say(s, &no_ready); return;
     case MX_FOUND: break;
     }
-    if (box->limited && s->m.size_declared > box->limit)
+    if (s->listed.n)
+        refuse_listed(s);
+    else if (box->limited && s->m.size_declared > box->limit)
         mx_say(s, &no_fit); /* for ever: nothing that is removed there would help */
     else if (box->limited && (box->room == 0 || s->m.size_declared > box->room))
         mx_say(s, &no_room);

@@ -52,5 +52,27 @@ const struct conf_item mx_conf_items[MX_CONF_ITEMS] = {
       .help =
           "The address that \"RCPT TO:<Postmaster>\" means (RFC 5321 4.5.1). Empty: postmaster@ of the first "
           "domain that has this alias; without any it is an unknown mailbox." },
+    { .key = "mx.reverse_name",
+      .type = CONF_BOOL,
+      .off = offsetof(struct mx_conf, reverse_name),
+      .help =
+          "Look for the name of every host that connects. One that leads back to its address stands in Received; "
+          "nothing is refused for want of one." },
+    { .key = "mx.blocklists",
+      .type = CONF_STR,
+      .off = offsetof(struct mx_conf, blocklists),
+      .max = 1024,
+      .help =
+          "DNS lists of addresses (RFC 5782), a comma list of at most 8, such as zen.spamhaus.org. What a host that one of "
+          "them has sends is refused at RCPT with 550, naming the list. Many answer no public resolver: see "
+          "resolver.upstreams." },
+    { .key = "mx.allowlists",
+      .type = CONF_STR,
+      .off = offsetof(struct mx_conf, allowlists),
+      .max = 1024,
+      .help = "DNS lists of addresses that go before mx.blocklists: a host on one of them is not refused." },
+    ROW("mx.lookup_timeout", lookup_timeout_ms, 100, 60000, 5000, "ms",
+        "Time for finding out about the host that connects, from the connection on; the first RCPT waits for the rest "
+        "of it. What is not known by then counts as nothing."),
     FRONT_PROXY_FROM("mx", struct mx_conf),
 };

@@ -13,10 +13,12 @@ struct mx_conf {
     uint64_t command_timeout_ms, data_timeout_ms, message_timeout_ms, stall_timeout_ms;
     uint64_t directory_timeout_ms, commit_timeout_ms;
     uint64_t max_line;
-    const char *postmaster;
+    const char *postmaster, *blocklists, *allowlists;
+    bool reverse_name;
+    uint64_t lookup_timeout_ms;
     struct netset proxy_from;
 };
 
-#define MX_CONF_ITEMS 19
+#define MX_CONF_ITEMS 23
 extern const struct conf_item mx_conf_items[MX_CONF_ITEMS];
 #endif

@@ -242,6 +242,7 @@ static void commit(struct mx_session *s)
     m->received_ms = clock_wall_ms();
     m->hop = (struct trace_hop){
         .helo = s->helo,
+        .peer_name = s->peer_name,
         .peer_ip = s->peer_ip,
         .by = s->hostname,
         .id = str_from(m->id),

@@ -7,6 +7,7 @@
 #include "src/common/front.h"
 #include "src/common/peers.h"
 #include "src/common/role.h"
+#include "src/mx/peer_check.h"
 #include "src/mx/session.h"
 #include <sys/resource.h>
 #include <unistd.h>
@@ -29,6 +30,7 @@ struct mx_state_of_role {
     size_t nclients, nlisteners;
     struct listener *listeners[LISTENERS_MAX];
     struct timer grace;
+    struct peer_check_conf checks;
     bool stopping;
 };
 
@@ -43,6 +45,9 @@ struct mx_client {
     bool staged; /* bytes wait in the store under `staging` */
     struct peer_network network;
     char ip[PEER_TEXT_MAX];
+    struct peer_check *check; /* under way; then RESOLVE of `waiting` follows it */
+    struct peer_facts facts;
+    struct buf waiting;
     struct mx_client *next, **prev_next;
 };
 
@@ -101,10 +106,9 @@ static void resolve_done(void *ctx, int status, struct str body)
     client_go_on(c);
 }
 
-static int io_resolve(void *ctx, struct str address)
+static int ask_directory(struct mx_client *c, struct str address)
 {
     Directory__ResolveRequest m = DIRECTORY__RESOLVE_REQUEST__INIT;
-    struct mx_client *c = ctx;
     struct rpc_ask ask = { .op = DIRECTORY__OP__RESOLVE,
                            .body = &m.base,
                            .done = resolve_done,
@@ -115,6 +119,44 @@ static int io_resolve(void *ctx, struct str address)
     c->call = rpc_link_ask(role_link(c->mx->role, ROLE_DIRECTORY), &ask);
     return c->call ? 0 : E_NOMEM;
 }
+
+/* Whoever connects is looked up meanwhile; what is known of him is wanted before the first recipient is. */
+static int io_resolve(void *ctx, struct str address)
+{
+    struct mx_client *c = ctx;
+
+    buf_clear(&c->waiting);
+    return c->check ? buf_puts(&c->waiting, address) : ask_directory(c, address);
+}
+
+static void peer_known(void *ctx, const struct peer_facts *f)
+{
+    struct mx_client *c = ctx;
+    int r;
+
+    c->check = NULL;
+    c->facts = *f;
+    mx_session_peer(&c->s, str_from(c->facts.name), c->facts.listed);
+    if (c->waiting.n == 0)
+        return;
+    if ((r = ask_directory(c, buf_str(&c->waiting))) < 0)
+        mx_session_resolved(&c->s, r, MX_NOT_READY, NULL);
+    buf_release(&c->waiting);
+    client_go_on(c);
+}
+
+static struct resolve *ask_resolver(void *ctx, const struct dns_question *q, int64_t wait_ms,
+                                    resolve_fn *done, void *done_ctx)
+{
+    return resolve_ask(role_link(ctx, ROLE_RESOLVER), q, wait_ms, done, done_ctx);
+}
+
+static void cancel_resolve(void *ctx UNUSED, struct resolve **r)
+{
+    resolve_cancel(r);
+}
+
+static const struct peer_check_io check_io = { ask_resolver, cancel_resolve };
 
 static void stage_done(void *ctx, int status, struct str body)
 {
@@ -272,6 +314,7 @@ static void io_cancel(void *ctx)
     if (c->stage)
         rpc_call_cancel(c->stage);
     c->call = c->stage = NULL;
+    buf_clear(&c->waiting);
     if (!c->staged)
         return;
     c->staged = false;
@@ -380,6 +423,8 @@ static void client_closed(void *ctx, int why)
 
     log_event(LOG_DEBUG, "mx.disconnected", F_Z("sid", c->s.sid), F_ERR(why));
     mx_session_release(&c->s);
+    peer_check_cancel(&c->check);
+    buf_release(&c->waiting);
     timer_release(&c->timer);
     peers_give(mx->peers, &c->network);
     client_unlink(c);
@@ -449,6 +494,7 @@ static struct mx_client *client_new(struct mx_state_of_role *mx, int fd, const s
     }
     c->mx = mx;
     c->network = *network;
+    c->waiting.max = 2 * SMTP_PATH_MAX;
     peer_text(peer, c->ip);
     c->conn = conn_new(role_loop(mx->role), fd, &limits, &client_ops, c);
     if (!c->conn) {
@@ -485,6 +531,8 @@ static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t p
     conn_stall_ms(c->conn, (int64_t)conf.stall_timeout_ms);
     mx_session_start(&c->s, &conf, &client_io, c, role_hostname(mx->role), str_from(c->ip),
                      role_tls(mx->role) != NULL);
+    if (!peer_is_local(peer))
+        c->check = peer_check_start(&mx->checks, &check_io, mx->role, peer, peer_known, c);
     log_event(LOG_DEBUG, "mx.connected", F_Z("sid", c->s.sid), F_Z("peer", c->ip));
 }
 
@@ -508,12 +556,27 @@ static void raise_descriptors(void)
                   F_U64("connections", conf.max_connections));
 }
 
+static int read_lists(struct peer_check_conf *c)
+{
+    int e = peer_lists_parse(str_from(conf.blocklists), &c->block);
+
+    if (e == 0)
+        e = peer_lists_parse(str_from(conf.allowlists), &c->allow);
+    if (e < 0)
+        log_event(LOG_ERROR, "mx.bad_lists", F_Z("keys", "mx.blocklists mx.allowlists"), F_ERR(e));
+    c->name = conf.reverse_name;
+    c->timeout_ms = (int64_t)conf.lookup_timeout_ms;
+    return e;
+}
+
 static int mx_init(struct role *r)
 {
     struct mx_state_of_role *mx = calloc(1, sizeof(*mx));
 
     if (!mx || !(mx->peers = peers_new()) || timer_init(&mx->grace, role_loop(r), grace_over) < 0)
         return E_NOMEM; /* the process ends: the kernel frees */
+    if (read_lists(&mx->checks) < 0)
+        return E_RANGE;
     mx->role = r;
     mx->last = &mx->oldest;
     role_set_data(r, mx);
@@ -561,7 +624,7 @@ const struct role_def mx_role = {
     .nitems = MX_CONF_ITEMS,
     .conf = &conf,
     .conf_bytes = sizeof(conf),
-    .asks = FROM(STORE) | FROM(DIRECTORY),
+    .asks = FROM(STORE) | FROM(DIRECTORY) | FROM(RESOLVER),
     .init = mx_init,
     .start = mx_start,
     .stop = mx_stop,

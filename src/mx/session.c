@@ -135,6 +135,14 @@ void mx_session_start(struct mx_session *s, const struct mx_conf *conf, const st
         mx_say_text(s, 220, NULL, buf_str(&text)); /* RFC 2034 3: the greeting has no enhanced code */
 }
 
+void mx_session_peer(struct mx_session *s, struct str name, struct str listed)
+{
+    s->peer_name = name;
+    s->listed = listed;
+    if (listed.n)
+        log_event(LOG_INFO, "mx.listed", F_Z("sid", s->sid), F_STR("list", listed));
+}
+
 void mx_session_release(struct mx_session *s)
 {
     if (s->state != MX_ST_CLOSED)

@@ -54,6 +54,7 @@ struct mx_session {
     enum mx_state state;
     /* the connection; strings are the owner's and outlive the session */
     struct str hostname, peer_ip;
+    struct str peer_name, listed; /* verified; the list that has it. Empty: none, or nobody could say */
     char sid[17];
     bool tls_possible, tls, stopping;
     char tls_text[96];
@@ -80,6 +81,8 @@ struct mx_session {
 void mx_session_start(struct mx_session *s, const struct mx_conf *conf, const struct mx_io *io, void *ctx,
                       struct str hostname, struct str peer_ip, bool tls_possible);
 void mx_session_release(struct mx_session *s);
+/* What was found out about the client; before the first answer of resolve. Borrowed for the session's life. */
+void mx_session_peer(struct mx_session *s, struct str name, struct str listed);
 
 /* Take input; returns bytes used. What is left is offered again when mx_session_waits is false. */
 size_t mx_session_input(struct mx_session *s, struct str in);

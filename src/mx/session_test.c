@@ -204,6 +204,8 @@ static void world_does(struct world *w, struct str what)
     str_cut(what, ' ', &word, &arg);
     if (str_eq_z(word, "resolve"))
         w->resolve_status = status_of(arg);
+    else if (str_eq_z(word, "listed"))
+        mx_session_peer(&w->s, STR("client.example"), str_slice(STR("bl.example"), 0, arg.n ? 0 : SIZE_MAX));
     else if (str_eq_z(word, "notready"))
         w->found = MX_NOT_READY;
     else if (str_eq_z(word, "stage"))
@@ -371,6 +373,9 @@ static const struct {
       "!resolve closed\nC: RCPT TO:<hello@example.test>\nS: 451 4.3.0*\n!resolve timeout\n"
       "C: RCPT TO:<hello@example.test>\nS: 451 4.3.0*\n!resolve denied\nC: RCPT TO:<hello@example.test>\nS: 451 4.3.0*\n"
       "!resolve ok\n" RCPT DATA "C: hi\nC: .\nS: 250*\n" },
+    { "listed", HELLO MAIL "!listed\nC: RCPT TO:<hello@example.test>\nS: 550 5.7.1 Mail from *\n"
+                           "C: RCPT TO:<nobody@example.test>\nS: 550 5.1.1*\n!listed not\n" RCPT DATA
+                           "C: hi\nC: .\nS: 250*\n" },
     { "store dies while staging",
       HELLO MAIL RCPT DATA "C: one\n!stage-dies\nC: two\n!silence\nC: .\nS: 451 4.3.0*\n!stored 0\n" NEXT },
     { "store dies between chunks", HELLO MAIL RCPT
