@@ -31,8 +31,8 @@ const lib_may_include = {
   http: ['event', 'tls'],
   dns: ['event', 'tls'],
   mailauth: ['mime', 'dns', 'crypto'],
-  match: ['mime'],
   regex: ['mime'],
+  match: ['mime', 'regex'],
 };
 // Generated or vendored headers, and who may see them.
 const other_includes = [

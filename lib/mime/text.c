@@ -82,6 +82,12 @@ static void addresses_put(struct mime_text *t, struct str value)
     }
 }
 
+static void put_plain(struct mime_text *t, struct str field, struct str text, bool end)
+{
+    if (t->plain_sink && t->error >= 0)
+        fail(t, t->plain_sink(t->user, field, text, end));
+}
+
 /* A whole field, or one piece of a long one, lies in t->field. */
 static void field_put(struct mime_text *t, bool last)
 {
@@ -92,6 +98,7 @@ static void field_put(struct mime_text *t, bool last)
     if (!t->continued) {
         if (!str_cut(block, ':', &name, &value)) {
             value = block;
+            name = STR("");
         } else {
             put_folded(t, str_trim(name));
             put(t, STR(": "));
@@ -101,6 +108,7 @@ static void field_put(struct mime_text *t, bool last)
     /* what does not fit its buffer is cut: it would take a crafted charset to get there */
     (void)!mime_word_decode(value, &t->decoded);
     put_folded(t, buf_str(&t->decoded));
+    put_plain(t, t->continued ? STR_NONE : str_trim(name), buf_str(&t->decoded), last);
     if (whole && has_addresses(str_trim(name)))
         addresses_put(t, value);
     t->continued = !last;
@@ -194,6 +202,7 @@ static void on_body_begin(void *user, const struct mime_part *p)
     t->leading = !t->preview.n && !str_ieq_z(p->disposition, "attachment") &&
                  (t->html || mime_part_is(p, "text", "plain"));
     t->strip = (struct mime_html){ 0 };
+    put_plain(t, STR(""), STR(""), false);
     t->fold = (struct mime_fold){ .space = true }; /* white space that begins a text is none */
     mime_decoder_init(&t->decoder, mime_encoding_of(p->encoding));
     mime_charset_init(&t->charset, mime_param_raw(p->params, STR("charset")));
@@ -213,6 +222,7 @@ static void filename_put(struct mime_text *t, const struct mime_part *p)
     if (mime_part_filename(p, &t->decoded) <= 0)
         return;
     put(t, STR("filename: "));
+    put_plain(t, STR("filename"), buf_str(&t->decoded), true);
     t->fold = (struct mime_fold){ .space = true };
     put_folded(t, buf_str(&t->decoded));
     fold_end(t);
@@ -244,6 +254,7 @@ static void stages(struct mime_text *t, bool last)
             fail(t, mime_html_finish(&t->strip, &t->plain));
     }
     put_folded(t, buf_str(text));
+    put_plain(t, STR_NONE, buf_str(text), last);
     if (t->leading && t->error >= 0)
         fail(t, buf_puts(&t->lead, str_slice(buf_str(text), 0, t->lead.max - t->lead.n)));
     buf_clear(&t->decoded);
@@ -293,6 +304,11 @@ int mime_text_init(struct mime_text *t, struct arena *a, mime_text_sink *sink, v
     t->preview.max = MIME_PREVIEW_BYTES_MAX;
     t->decoded.max = t->utf8.max = t->plain.max = t->out.max = STAGE_MAX;
     return mime_scan_init(&t->scan, a, &hooks);
+}
+
+void mime_text_also_plain(struct mime_text *t, mime_text_plain *plain)
+{
+    t->plain_sink = plain;
 }
 
 int mime_text_feed(struct mime_text *t, struct str slice)

@@ -29,10 +29,15 @@
  * back from feed and finish; the structure is found all the same. */
 typedef int mime_text_sink(void *user, struct str text);
 
+/* The same before it is folded, as it is written: a piece of a line. `field`: a line begins, of this field of
+ * a header, of "filename", or (empty) of a text; .p NULL: it goes on. end: it ends with this piece. */
+typedef int mime_text_plain(void *user, struct str field, struct str text, bool end);
+
 /* Private; init before use, release after. About 70 KiB with its buffers, and the tree's arena. */
 struct mime_text {
     struct mime_scan scan;
     mime_text_sink *sink;
+    mime_text_plain *plain_sink;
     void *user;
     int error;
     uint64_t bytes, header_bytes;
@@ -45,6 +50,8 @@ struct mime_text {
 };
 
 MUST_CHECK int mime_text_init(struct mime_text *t, struct arena *a, mime_text_sink *sink, void *user);
+/* Before the first feed: `plain` gets every line too, with the same `user`. */
+void mime_text_also_plain(struct mime_text *t, mime_text_plain *plain);
 MUST_CHECK int mime_text_feed(struct mime_text *t, struct str slice);
 /* *root_out is set whatever is returned. header_bytes of the text were the message's own header; the
  * rest is its body (IMAP SEARCH BODY). */

@@ -7,6 +7,7 @@
 #include "src/common/role.h"
 #include "src/content/conf.h"
 #include "src/content/parse.h"
+#include "src/content/snippet.h"
 
 static struct content_conf conf;
 static struct {
@@ -45,7 +46,24 @@ static int op_parse(struct rpc_req *q, struct str body)
     return 0;
 }
 
+static int op_snippet(struct rpc_req *q, struct str body)
+{
+    Content__SnippetRequest *m = RPC_UNPACK(rpc_req_arena(q), body, content__snippet_request);
+    int r;
+
+    if (!m)
+        return E_SYNTAX;
+    if (content.stopping || content.busy >= conf.max_at_once)
+        return E_BUSY;
+    if ((r = snippet_start(q, m, parsed, NULL)) < 0)
+        return r;
+    content.busy++;
+    content.begun++;
+    return 0;
+}
+
 static const struct rpc_op ops[] = {
+    [CONTENT__OP__SNIPPET] = { .run = op_snippet, .from = FROM(STORE), .flags = RPC_UP },
     [CONTENT__OP__PARSE] = { .run = op_parse, .from = FROM(STORE), .flags = RPC_UP | RPC_DOWN },
 };
 static const struct rpc_service service = { .name = "content", .ops = ops, .nops = ARRAY_LEN(ops) };

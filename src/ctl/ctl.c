@@ -52,6 +52,11 @@ static const struct command commands[] = {
       "Make a mailbox what it was at a backup (the one whose ID begins so). Who is logged in is told and comes back.\n"
       "What was there is kept until --undo brings it back or --confirm removes it. A password is asked for only\n"
       "when the data key was exchanged since." },
+    { "mailbox search", cmd_mailbox_search,
+      "mailbox search ADDRESS QUERY [--exact | --regex] [--folder NAME] [--limit N] [--json]",
+      "The messages that are like QUERY, the best of every folder first, and the lines where it stands: words in\n"
+      "any order, with typos, without accents. --exact: as it stands; --regex: an expression, as in RE2. Asks for\n"
+      "one of the mailbox's passwords on the terminal, or reads a line of standard input. Exit status 1: nothing." },
     { "domain limit", cmd_domain_limit, "domain limit DOMAIN SIZE|none",
       "What all mailboxes of a domain may hold together: 10G, 512M." },
     { "alias limit", cmd_alias_limit, "alias limit ADDRESS SIZE|none",

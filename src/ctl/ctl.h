@@ -107,6 +107,7 @@ int cmd_mailbox_backups(int argc, char **argv);
 int cmd_dns(int argc, char **argv);
 int cmd_mailbox_check(int argc, char **argv);
 int cmd_mailbox_rotate(int argc, char **argv);
+int cmd_mailbox_search(int argc, char **argv);
 
 /* What init does, for demo too: folder, configuration text, server key, certificate. sysexits. */
 struct init_options {

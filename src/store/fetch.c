@@ -55,6 +55,34 @@ void fetch_release(struct fetch *f)
     uidset_release(&f->uids);
 }
 
+int message_begin_read(struct mailbox *box, uint64_t folder_id, uint32_t uid, size_t max_bytes,
+                       struct buf *out, int64_t *internal_ms_out)
+{
+    static const char sql[] =
+        "SELECT email_id, bytes, internal FROM message WHERE folder_id = ?1 AND uid = ?2";
+    CLEANUP(txn_end) struct txn snapshot = { 0 };
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = box->txn.db ? 0 : txn_begin_read(&snapshot, box->db);
+    struct str iso;
+    size_t bytes;
+    int64_t id;
+
+    if (r < 0 || (r = stmt_get(box->db, sql, &st)) < 0)
+        return r;
+    stmt_bind_u64(st, 1, folder_id);
+    stmt_bind_u64(st, 2, uid);
+    if ((r = stmt_step(st)) <= 0)
+        return r < 0 ? r : E_GONE;
+    id = stmt_i64(st, 0);
+    bytes = size_min((size_t)stmt_u64(st, 1), max_bytes);
+    iso = stmt_str(st, 2);
+    if (!clock_from_iso(iso.p, iso.n, internal_ms_out))
+        *internal_ms_out = 0;
+    for (size_t at = 0; at < bytes && r >= 0; at += CHUNK_BYTES_MAX)
+        r = email_read(box, id, at, size_min(bytes - at, CHUNK_BYTES_MAX), out);
+    return r < 0 ? r : 0;
+}
+
 static int record_head(struct buf *out, uint8_t type, size_t n)
 {
     uint8_t head[RECORD_HEAD] = { type };

@@ -212,6 +212,10 @@ MUST_CHECK int mailbox_expunge(struct mailbox *box, struct arena *a, const Store
 MUST_CHECK int mailbox_search(struct mailbox *box, struct arena *a, const Store__SearchRequest *q,
                               Store__SearchResponse *out);
 
+/* The first max_bytes of a message, appended, and when it came. E_GONE. */
+MUST_CHECK int message_begin_read(struct mailbox *box, uint64_t folder_id, uint32_t uid, size_t max_bytes,
+                                  struct buf *out, int64_t *internal_ms_out);
+
 /* SORT and THREAD (RFC 5256) of what q->key found already: appended to out, as proto/store.proto has it.
  * E_LIMIT: more than can be sorted. */
 MUST_CHECK int mailbox_sort(struct mailbox *box, const Store__SortRequest *q,

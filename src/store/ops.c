@@ -530,10 +530,10 @@ int op_flag_store(struct rpc_req *q, struct str body)
 
 static const struct rpc_op ops[] = {
     [STORE__OP__STATUS] = { .run = op_status, .from = FROM(CTL) | FROM(SUPERVISOR) | FROM(JOBS) },
-    [STORE__OP__ATTACH] = { .run = op_attach, .from = CLIENTS },
+    [STORE__OP__ATTACH] = { .run = op_attach, .from = CLIENTS | FROM(CTL) },
     [STORE__OP__REATTACH] = { .run = op_reattach, .from = CLIENTS },
     [STORE__OP__DETACH] = { .run = op_detach, .from = CLIENTS, SESSION },
-    [STORE__OP__FOLDERS] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__FOLDERS] = { .run = op_mail, .from = CLIENTS | FROM(CTL), SESSION },
     [STORE__OP__FOLDER_CREATE] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__FOLDER_DELETE] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__FOLDER_RENAME] = { .run = op_mail, .from = CLIENTS, SESSION },
@@ -551,7 +551,8 @@ static const struct rpc_op ops[] = {
     [STORE__OP__METADATA_SET] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__WATCH] = { .run = op_watch, .from = CLIENTS, SESSION },
     [STORE__OP__VANISHED] = { .run = op_mail, .from = CLIENTS, SESSION },
-    [STORE__OP__SEARCH] = { .run = op_search, .from = CLIENTS, SESSION },
+    [STORE__OP__SEARCH] = { .run = op_search, .from = CLIENTS | FROM(CTL), SESSION },
+    [STORE__OP__SNIPPETS] = { .run = op_snippets, .from = CLIENTS | FROM(CTL), SESSION },
     [STORE__OP__STAGE] = { .run = op_stage,
                            .from = FROM(MX) | FROM(IMAP) | FROM(COURIER) | FROM(WEB),
                            .flags = RPC_UP },

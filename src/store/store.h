@@ -408,6 +408,7 @@ int op_unselect(struct rpc_req *q, struct str body);
 int op_mail(struct rpc_req *q, struct str body); /* everything that mail_ops has a row for */
 int op_fetch(struct rpc_req *q, struct str body);
 int op_search(struct rpc_req *q, struct str body);
+int op_snippets(struct rpc_req *q, struct str body); /* snippets.c */
 int op_flag_store(struct rpc_req *q, struct str body);
 int op_sort(struct rpc_req *q, struct str body);
 int op_thread(struct rpc_req *q, struct str body);
