@@ -3,6 +3,7 @@
 #include "lib/base/hex.h"
 #include "lib/base/rand.h"
 #include "lib/db/migrate.h"
+#include "lib/db/trigram.h"
 
 static const struct {
     struct str name;
@@ -82,7 +83,8 @@ int mailbox_open(const char *path, const uint8_t key[DB_KEY_BYTES], const struct
     opt.flags = (o->flags & MAILBOX_CREATE ? (uint32_t)DB_CREATE : 0) |
                 (o->flags & MAILBOX_COUNT_WAL ? (uint32_t)DB_COUNT_WAL : 0) |
                 (box->reader ? (uint32_t)DB_READONLY : 0);
-    if ((r = db_open(path, key, &opt, &box->db)) < 0 || (r = settle(box, o, meta)) < 0) {
+    if ((r = db_open(path, key, &opt, &box->db)) < 0 ||
+        (!box->reader && (r = db_trigrams_once(box->db)) < 0) || (r = settle(box, o, meta)) < 0) {
         if (box->db && o->error && db_error_detail(box->db)->code)
             *o->error = *db_error_detail(box->db);
         mailbox_close(&box);
@@ -101,7 +103,7 @@ int mailbox_open_memory(struct mailbox **box_out)
 
     if (!box)
         return E_NOMEM;
-    if ((r = db_open_memory(&box->db)) < 0 || (r = settle(box, &o, &m)) < 0) {
+    if ((r = db_open_memory(&box->db)) < 0 || (r = db_trigrams_once(box->db)) < 0 || (r = settle(box, &o, &m)) < 0) {
         mailbox_close(&box);
         return r;
     }
