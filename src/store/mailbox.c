@@ -103,7 +103,8 @@ int mailbox_open_memory(struct mailbox **box_out)
 
     if (!box)
         return E_NOMEM;
-    if ((r = db_open_memory(&box->db)) < 0 || (r = db_trigrams_once(box->db)) < 0 || (r = settle(box, &o, &m)) < 0) {
+    if ((r = db_open_memory(&box->db)) < 0 || (r = db_trigrams_once(box->db)) < 0 ||
+        (r = settle(box, &o, &m)) < 0) {
         mailbox_close(&box);
         return r;
     }
