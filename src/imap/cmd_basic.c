@@ -45,9 +45,9 @@ int imap_cmd_starttls(struct imap_conn *c, struct args *a)
     if (r < 0)
         return r;
     if (c->tls)
-        return imap_bad(c, "TLS is on already");
+        return imap_bad_code(c, "CLIENTBUG", "TLS is on already");
     if (!c->srv->tls)
-        return imap_no(c, NULL, "No certificate is configured");
+        return imap_no(c, "CONTACTADMIN", "No certificate is configured");
     c->starttls = true;
     return imap_ok(c, "Begin TLS now");
 }
@@ -78,7 +78,7 @@ int imap_cmd_unauthenticate(struct imap_conn *c, struct args *a)
     if (r < 0)
         return r;
     if (c->compress) {
-        imap_bye(c, NULL, "Please connect anew");
+        imap_bye(c, "UNAVAILABLE", "Please connect anew");
         return 0;
     }
     imap_unselect(c);
@@ -201,7 +201,7 @@ int imap_cmd_enable(struct imap_conn *c, struct args *a)
     } while (args_end(a) < 0);
     /* RFC 5161 3.1 has ENABLE before any SELECT only. That is harmless but here, where numbers are in use. */
     if (c->state == IMAP_ST_SELECTED && (named & BIT(ENABLE_UIDONLY)))
-        return imap_bad(c, "UIDONLY is enabled before a mailbox is selected");
+        return imap_bad_code(c, "CLIENTBUG", "UIDONLY is enabled before a mailbox is selected");
     resp_z(&c->w, "* ENABLED");
     for (size_t i = 0; i < ARRAY_LEN(enables); i++)
         if ((named & BIT(i)) && enables[i].enable(c))

@@ -822,12 +822,13 @@ int imap_cmd_fetch(struct imap_conn *c, struct args *a)
         (r = fetch_items_parse(a, &f->items)) < 0)
         return r;
     if (f->items.has_changedsince && f->items.changedsince == 0)
-        return imap_bad(c, "CHANGEDSINCE wants a mod-sequence above zero");
+        return imap_bad_code(c, "CLIENTBUG", "CHANGEDSINCE wants a mod-sequence above zero");
     if (f->items.vanished && !(c->uid && c->qresync && f->items.has_changedsince))
-        return imap_bad(c,
-                        "VANISHED wants UID FETCH, CHANGEDSINCE, and QRESYNC enabled"); /* RFC 7162 3.2.6 */
+        return imap_bad_code(
+            c, "CLIENTBUG",
+            "VANISHED wants UID FETCH, CHANGEDSINCE, and QRESYNC enabled"); /* RFC 7162 3.2.6 */
     if (f->items.has_partial && !c->uid)
-        return imap_bad(c, "PARTIAL wants UID FETCH");
+        return imap_bad_code(c, "CLIENTBUG", "PARTIAL wants UID FETCH");
     if ((f->items.has_partial && (r = take_window(f)) < 0) || (r = imap_limit(c, &f->todo)) < 0)
         return r;
     if (f->items.has_changedsince || fetch_items_have(&f->items, FETCH_MODSEQ))

@@ -41,7 +41,7 @@ int imap_cmd_language(struct imap_conn *c, struct args *a)
         found = found ? found : match(range);
     }
     if (!found)
-        return imap_no(c, NULL, "That language is not spoken here");
+        return imap_no(c, "CANNOT", "That language is not spoken here");
     resp_printf(&c->w, "* LANGUAGE (%s)\r\n", found);
     if (c->state != IMAP_ST_NOT_AUTH) /* RFC 5255 3.2: what may be translated is told again */
         resp_z(&c->w, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");

@@ -57,7 +57,7 @@ static void login_failed(struct imap_conn *c, int status)
         imap_no(c, "LIMIT", "Too many connections to this mailbox at once");
         return;
     }
-    imap_fail_status(c, status == E_BUG || status == E_CORRUPT ? status : E_UNAVAIL);
+    imap_fail_status(c, status == E_BUG || status == E_CORRUPT || status == E_VERSION ? status : E_UNAVAIL);
 }
 
 static void attached(struct imap_conn *c, int status, struct str body)

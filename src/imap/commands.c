@@ -175,8 +175,9 @@ static int dispatch(struct imap_conn *c, const struct imap_cmd *cmd, bool stream
     if (!cmd || (c->uid && !(cmd->flags & CMD_UID)) || (stream && !(cmd->flags & CMD_STREAM)))
         return imap_bad(c, "Unknown command");
     if (!(cmd->states & BIT(c->state)))
-        return imap_bad(c, c->state == IMAP_ST_NOT_AUTH ? "Log in first"
-                                                        : "Not now: see the state of this session");
+        return imap_bad_code(c, "CLIENTBUG",
+                             c->state == IMAP_ST_NOT_AUTH ? "Log in first"
+                                                          : "Not now: see the state of this session");
     if (c->uidonly && (cmd->flags & CMD_NUMBER) && !c->uid)
         return imap_bad_code(c, "UIDREQUIRED", "UIDONLY is on: use the UID form"); /* RFC 9586 3 */
     if ((cmd->flags & CMD_TLS) && !c->tls)

@@ -224,7 +224,8 @@ static const struct {
     { E_DENIED, "NOPERM", "Not permitted" },
     { E_UNSUPPORTED, "CANNOT", "Not supported" },
     { E_BUG, "SERVERBUG", "The server made a mistake; it has been noted" },
-    { E_CORRUPT, "SERVERBUG", "The server cannot read this; it has been noted" },
+    { E_CORRUPT, "CORRUPTION", "Something kept here is damaged; it has been noted" },
+    { E_VERSION, "CONTACTADMIN", "A newer version of the server has written this" },
 };
 
 int imap_fail_status(struct imap_conn *c, int status)
@@ -243,7 +244,7 @@ int imap_fail_status(struct imap_conn *c, int status)
         resp_crlf(&w);
         return imap_finish(c);
     }
-    if (status == E_BUG || status == E_CORRUPT)
+    if (status == E_BUG || status == E_CORRUPT || status == E_VERSION)
         log_event(LOG_ERROR, "imap.failed", F_Z("command", c->name ? c->name : ""), F_ERR(status));
     for (size_t i = 0; i < ARRAY_LEN(failures); i++)
         if (failures[i].status == status)
@@ -261,18 +262,35 @@ static void cleanup(struct imap_conn *c)
     c->cleanup = NULL;
 }
 
+/* RFC 5530 3, EXPUNGEISSUED: what may not be told now (RFC 9051 7.5.1) is hinted at, so that the client asks. */
+static void write_final(struct imap_conn *c)
+{
+    struct str final = buf_str(&c->final), rest;
+    size_t head = c->tag.n + 4;
+
+    if (c->hold_expunges && c->view && c->view->vanished.n && final.n > head) {
+        rest = str_skip(final, head);
+        if (str_starts(str_skip(final, c->tag.n), STR(" OK ")) && rest.p[0] != '[') {
+            resp_raw(&c->w, str_slice(final, 0, head));
+            resp_z(&c->w, "[EXPUNGEISSUED] ");
+            final = rest;
+        }
+    }
+    resp_raw(&c->w, final);
+}
+
 static void command_end(struct imap_conn *c)
 {
     bool silent = c->silent, failed = c->sync_failed;
 
     imap_progress_end(c);
     imap_tell_held_back(c);
-    resp_raw(&c->w, buf_str(&c->final));
+    write_final(c);
     imap_flush(c);
     buf_release(&c->final);
     cleanup(c);
     if (c->compress_begins && conn_start_deflate(c->io) < 0)
-        imap_bye(c, NULL, "Out of memory");
+        imap_bye(c, "UNAVAILABLE", "Out of memory");
     c->compress_begins = false;
     c->finishing = c->busy = c->hold_expunges = c->uid = c->sync_failed = c->mid_response = false;
     c->step = NULL;
@@ -300,9 +318,9 @@ static void command_end(struct imap_conn *c)
     if (c->state == IMAP_ST_LOGOUT)
         hang_up(c);
     else if (c->in.must_close)
-        imap_bye(c, NULL, "The literal is larger than what I would skip");
+        imap_bye(c, "LIMIT", "The literal is larger than what I would skip");
     else if (c->bad >= BAD_MAX)
-        imap_bye(c, NULL, "This does not look like IMAP");
+        imap_bye(c, "CLIENTBUG", "This does not look like IMAP");
     else
         conn_resume(c->io);
 }
@@ -428,29 +446,31 @@ static void read_error(struct imap_conn *c, int error)
 {
     static const struct {
         int error;
-        const char *text;
+        const char *code, *text;
     } texts[] = {
-        { E_LINE_TOO_LONG, "The line is too long" },
-        { E_TOO_BIG, "[TOOBIG] The literal is too large" },
-        { E_LIMIT, "The command is too long" },
-        { E_NUL, "NUL is not allowed here" },
-        { E_BARE_CR, "A carriage return without a line feed" },
-        { E_BARE_LF, "A line feed without a carriage return" },
+        { E_LINE_TOO_LONG, "LIMIT", "The line is too long" },
+        { E_TOO_BIG, "TOOBIG", "The literal is too large" },
+        { E_LIMIT, "LIMIT", "The command is too long" },
+        { E_NUL, "CLIENTBUG", "NUL is not allowed here" },
+        { E_BARE_CR, "CLIENTBUG", "A carriage return without a line feed" },
+        { E_BARE_LF, "CLIENTBUG", "A line feed without a carriage return" },
     };
-    const char *text = "The server cannot take this now";
+    const char *code = "UNAVAILABLE", *text = "The server cannot take this now";
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        if (texts[i].error == error)
+        if (texts[i].error == error) {
+            code = texts[i].code;
             text = texts[i].text;
+        }
     if (c->in.must_close || c->reading != IMAP_RD_COMMAND || c->append) {
-        imap_bye(c, NULL, text);
+        imap_bye(c, code, text);
         return;
     }
-    resp_printf(&c->w, "%.*s BAD %s\r\n", STR_ARG(cmdline_tag(&c->in)), text);
+    resp_printf(&c->w, "%.*s BAD [%s] %s\r\n", STR_ARG(cmdline_tag(&c->in)), code, text);
     imap_flush(c);
     c->reading = IMAP_RD_COMMAND;
     if (++c->bad >= BAD_MAX)
-        imap_bye(c, NULL, "This does not look like IMAP");
+        imap_bye(c, "CLIENTBUG", "This does not look like IMAP");
 }
 
 /* Who is not logged in has little to say. What LOGIN itself brought is counted like the rest. */
@@ -460,7 +480,7 @@ static void count_in(struct imap_conn *c, size_t n)
         return;
     c->login_bytes += n;
     if (c->login_bytes > LOGIN_BYTES_MAX && !c->busy)
-        imap_bye(c, NULL, "Too much was said before login");
+        imap_bye(c, "LIMIT", "Too much was said before login");
 }
 
 static void on_event(struct imap_conn *c, int event)

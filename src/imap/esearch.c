@@ -79,7 +79,7 @@ int esearch_check(struct imap_conn *c, const struct search_program *p)
     if (p->modseq)
         condstore_enable(c);
     if (c->utf8_accept && p->charset.p) { /* RFC 9755 3: it is UTF-8 already */
-        imap_bad(c, "With UTF8=ACCEPT no charset is named");
+        imap_bad_code(c, "CLIENTBUG", "With UTF8=ACCEPT no charset is named");
         return 0;
     }
     if (charset_known(p->charset))

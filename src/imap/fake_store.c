@@ -350,6 +350,8 @@ static int op_copy(struct rpc_req *q, struct str body)
     Store__CopyResponse m = STORE__COPY_RESPONSE__INIT;
     uint32_t gone[40], to[2] = { 500, 501 };
 
+    if (f->fail_copy)
+        return f->fail_copy;
     if (!str_eq_z(pb_str(in->to), "Sent"))
         return E_NOTFOUND;
     m.uidvalidity = 12;

@@ -29,6 +29,7 @@ struct fake_store {
     size_t nstaged;
     struct buf search;   /* the last search, as text */
     int refuse_reattach; /* E_*: the next REATTACH gets it */
+    int fail_copy;       /* E_*: every COPY gets it */
     bool hold;           /* SEARCH is not answered until fake_let_go */
     struct rpc_req *held;
     unsigned attaches, reattaches, deaths;

@@ -248,15 +248,15 @@ static void test_before_login(void **state UNUSED)
         "a CAPABILITY\r\n",
         "* CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE LANGUAGE LOGINDISABLED\r\na OK That is all for now\r\n");
     dialogue("b LOGIN joe@example.test right\r\n", "b NO [PRIVACYREQUIRED] Start TLS first\r\n");
-    dialogue("c SELECT INBOX\r\n", "c BAD Log in first\r\n");
+    dialogue("c SELECT INBOX\r\n", "c BAD [CLIENTBUG] Log in first\r\n");
     dialogue("d NOOP x\r\n", "d BAD Expected the end of the command at character 7\r\n");
     dialogue("e XYZZY\r\n", "e BAD Unknown command\r\n");
     dialogue("f ID (\"name\" \"x\" \"version\" NIL)\r\n",
              "* ID (\"name\" \"Letterlock\")\r\nf OK Pleased to meet you\r\n");
-    dialogue("g NOOP\n", "g BAD A line feed without a carriage return\r\n");
+    dialogue("g NOOP\n", "g BAD [CLIENTBUG] A line feed without a carriage return\r\n");
     dialogue("h APPEND INBOX {3+}\r\nabc\r\ni NOOP\r\n", NULL);
     run("i OK");
-    dialogue("j STARTTLS\r\n", "j NO No certificate is configured\r\n");
+    dialogue("j STARTTLS\r\n", "j NO [CONTACTADMIN] No certificate is configured\r\n");
     secure();
     dialogue("k AUTHENTICATE PLAIN =\r\n", "k BAD Expected the base64 of PLAIN's answer\r\n");
     dialogue("l AUTHENTICATE PLAIN AGpvZUBleGFtcGxlLnRlc3QAcmlnaHQ=\r\n", NULL);
@@ -298,7 +298,7 @@ static const char *const talk[][2] = {
     { "f STATUS INBOX (MESSAGES UIDNEXT)\r\n",
       "* STATUS INBOX (MESSAGES 3 UIDNEXT 4)\r\nf OK Completed\r\n" },
     { "g STATUS nowhere (MESSAGES)\r\n", "g NO [NONEXISTENT] There is no such mailbox\r\n" },
-    { "h FETCH 1 FLAGS\r\n", "h BAD Not now: see the state of this session\r\n" },
+    { "h FETCH 1 FLAGS\r\n", "h BAD [CLIENTBUG] Not now: see the state of this session\r\n" },
     { "i CREATE new/x\r\n", "i OK [MAILBOXID (F1)] Completed\r\n" },
     { "j CREATE a//b\r\n", "j NO [CANNOT] A mailbox cannot be called so\r\n" },
     { "k DELETE INBOX\r\n", "k NO [CANNOT] INBOX stays\r\n" },
@@ -416,7 +416,7 @@ static void test_updates(void **state UNUSED)
     CHECK(uidranges_count(&w.srv.conns->view->uids) == 3);
     w.store.messages[2].gone_at = ++w.store.modseq;
     w.srv.conns->view->stale = true;
-    dialogue("c FETCH 3 UID\r\n", "* 3 FETCH (UID 4)\r\nc OK Completed\r\n");
+    dialogue("c FETCH 3 UID\r\n", "* 3 FETCH (UID 4)\r\nc OK [EXPUNGEISSUED] Completed\r\n");
     dialogue("d NOOP\r\n", "* 2 EXPUNGE\r\nd OK Nothing to do, done\r\n");
 }
 
@@ -503,7 +503,7 @@ static void test_much_before_login(void **state UNUSED)
     }
     for (int i = 0; i < 100 && !w.closed; i++)
         settle_now();
-    CHECK(w.closed && str_ends(buf_str(&w.got), STR("* BYE Too much was said before login\r\n")));
+    CHECK(w.closed && str_ends(buf_str(&w.got), STR("* BYE [LIMIT] Too much was said before login\r\n")));
 }
 
 /* A store that cannot open the mailbox at once after its death: "try later", then all is well. */
@@ -526,7 +526,7 @@ static void test_revoked(void **state UNUSED)
     fake_die(&w.store);
     buf_clear(&w.got);
     run("* BYE");
-    CHECK(str_eq_z(buf_str(&w.got), "* BYE The mailbox has been closed\r\n"));
+    CHECK(str_eq_z(buf_str(&w.got), "* BYE [UNAVAILABLE] The mailbox has been closed\r\n"));
 }
 
 /* A large message in bounded memory; the store dies in the middle of it, twice. */
@@ -656,6 +656,32 @@ static void test_notify(void **state UNUSED)
     CHECK(str_find(buf_str(&w.got), STR("quiet")) < 0);
 }
 
+/* RFC 5530 3: what the store answers becomes a code that says what to do. */
+static void test_response_codes(void **state UNUSED)
+{
+    static const struct {
+        int status;
+        const char *code;
+    } some[] = {
+        { E_BUG, "SERVERBUG" },    { E_CORRUPT, "CORRUPTION" },  { E_VERSION, "CONTACTADMIN" },
+        { E_QUOTA, "OVERQUOTA" },  { E_DENIED, "NOPERM" },       { E_LIMIT, "LIMIT" },
+        { E_BUSY, "UNAVAILABLE" }, { E_UNAVAIL, "UNAVAILABLE" }, { E_FULL, "UNAVAILABLE" },
+        { E_IO, "UNAVAILABLE" },   { E_NOTFOUND, "TRYCREATE" },
+    };
+
+    selected();
+    for (size_t i = 0; i < ARRAY_LEN(some); i++) {
+        CLEANUP(buf_release) struct buf want = { .max = KIB(1) };
+
+        w.store.fail_copy = some[i].status;
+        dialogue("a COPY 1 Sent\r\n", NULL);
+        check_case = some[i].code;
+        CHECK(buf_printf(&want, "a NO [%s] ", some[i].code) == 0);
+        CHECK(str_starts(buf_str(&w.got), buf_str(&want)));
+    }
+    check_case = "";
+}
+
 /* RFC 9738 3.1: the newest so many, and where to go on; what is all or nothing is refused. */
 static void test_message_limit(void **state UNUSED)
 {
@@ -724,6 +750,7 @@ int main(void)
         T(test_reattach_later),
         T(test_revoked),
         T(test_notify),
+        T(test_response_codes),
         T(test_message_limit),
         T(test_in_progress),
     };

@@ -82,7 +82,7 @@ static void give_up(struct imap_conn *c, int status)
     imap_ask_cancel(&c->ask); /* it names a session that the store does not know */
     imap_ask_cancel(&c->sync);
     forget(c);
-    imap_bye(c, NULL, "The mailbox has been closed");
+    imap_bye(c, "UNAVAILABLE", "The mailbox has been closed");
 }
 
 static void attached_again(struct imap_conn *c)
@@ -204,9 +204,10 @@ static void ended(struct imap_server *s, struct str body)
         forget(c);
         imap_ask_cancel(&c->ask);
         imap_ask_cancel(&c->sync);
-        imap_bye(c, NULL,
-                 m->why == STORE__SESSION_ENDED_EVENT__WHY__REVOKED ? "The password has been revoked"
-                                                                    : "The mailbox has been closed");
+        if (m->why == STORE__SESSION_ENDED_EVENT__WHY__REVOKED)
+            imap_bye(c, "EXPIRED", "The password has been revoked"); /* RFC 5530 3 */
+        else
+            imap_bye(c, "UNAVAILABLE", "The mailbox has been closed");
     }
     arena_release(&a);
 }

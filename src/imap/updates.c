@@ -312,7 +312,7 @@ int imap_updates_step(struct imap_conn *c)
         return imap_news_step(c);
     if (c->view && c->view->vanished.n && !imap_holds_expunges(c)) {
         if (tell_expunges(c) < 0)
-            imap_bye(c, NULL, "Out of memory");
+            imap_bye(c, "UNAVAILABLE", "Out of memory");
         return 1;
     }
     if (!must_sync(c))
