@@ -10,4 +10,4 @@ C: g SEARCH KEYWORD $JUNK              S: * SEARCH 1 | g OK
 C: h SEARCH KEYWORD $phishing KEYWORD $important   S: * SEARCH 2 3 | h OK
 C: i SEARCH OR KEYWORD $NotJunk KEYWORD $Forwarded   S: * SEARCH | i OK
 C: j FETCH 1 FLAGS                     S: * 1 FETCH (FLAGS (\Seen \Recent $Junk $MDNSent)) | j OK
-C: l STORE 1 -FLAGS ($JUNK)            S: * 1 FETCH (FLAGS (\Seen \Recent $MDNSent)) | l OK
+C: l STORE 1 -FLAGS ($JUNK)            S: * 1 FETCH (FLAGS (\Seen \Recent $MDNSent)) | … | l OK
