@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define STATEMENTS_KEPT   64u
@@ -43,6 +44,18 @@ static void *from_reserve(size_t n)
     return malloc(n);
 }
 
+/* SQLite3MultipleCiphers keeps room for a page of 64 KiB with each key, and writes zeros to all of it, though
+ * our pages have 4: sixteen pages of memory a handle. While one is opened the block is noted here. */
+#define CODEC_BYTES_MIN KIB(64)
+#define CODEC_BYTES_MAX KIB(80)
+#define CODEC_USED      KIB(12) /* at its beginning, more than one page of ours */
+#define MEMORY_PAGE     KIB(4)
+static _Thread_local struct {
+    bool wanted;
+    char *p;
+    size_t n;
+} codec_room;
+
 static void *mem_take(int n)
 {
     bool fail =
@@ -52,7 +65,31 @@ static void *mem_take(int n)
     if (!p && !(p = from_reserve((size_t)n + MEM_HEAD)))
         return NULL;
     memcpy(p, &n, sizeof n);
-    return p + MEM_HEAD;
+    p += MEM_HEAD;
+    if (codec_room.wanted && (size_t)n > CODEC_BYTES_MIN && (size_t)n < CODEC_BYTES_MAX) {
+        codec_room.p = p;
+        codec_room.n = (size_t)n;
+    }
+    return p;
+}
+
+static bool all_zero(const char *p, size_t n)
+{
+    return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
+}
+
+/* What is zero gives its memory back to the kernel: it reads as zero then as well, whatever it is for. */
+static void codec_room_give(void)
+{
+    uintptr_t from = ((uintptr_t)codec_room.p + CODEC_USED + MEMORY_PAGE - 1) & ~(uintptr_t)(MEMORY_PAGE - 1);
+    uintptr_t to = ((uintptr_t)codec_room.p + codec_room.n) & ~(uintptr_t)(MEMORY_PAGE - 1);
+
+    while (codec_room.p && to > from && !all_zero((const char *)to - MEMORY_PAGE, MEMORY_PAGE))
+        to -= MEMORY_PAGE; /* what stands behind the room */
+    if (codec_room.p && to > from && all_zero((const char *)from, to - from))
+        (void)madvise((void *)from, to - from, MADV_DONTNEED);
+    codec_room.p = NULL;
+    codec_room.wanted = false;
 }
 
 static int mem_size(void *p)
@@ -68,6 +105,8 @@ static void mem_give(void *p)
 {
     if (!p)
         return;
+    if (p == codec_room.p)
+        codec_room.p = NULL;
     explicit_bzero(p, (size_t)mem_size(p));
     free((char *)p - MEM_HEAD);
 }
@@ -235,8 +274,10 @@ static int set_key(struct db *db, const uint8_t key[DB_KEY_BYTES])
 
     _Static_assert(DB_KEY_BYTES == PAGE_KEY_BYTES, "a raw key of this cipher");
     memcpy(raw + 4, key, DB_KEY_BYTES);
+    codec_room.wanted = true;
     rc = sqlite3_key(db->s, raw, sizeof raw);
     explicit_bzero(raw, sizeof raw);
+    codec_room_give();
     if (rc != SQLITE_OK)
         return db_fail(db, rc, doing);
     salt = sqlite3mc_codec_data(db->s, "main", "cipher_salt");
@@ -314,12 +355,31 @@ static int set_up_new_file(struct db *db)
                : db_exec_literal(db, "PRAGMA auto_vacuum=INCREMENTAL");
 }
 
+static int take_mode(void *ctx, int n, char **values, char **names UNUSED)
+{
+    *(bool *)ctx |= n == 1 && values[0] && strcmp(values[0], "wal") == 0;
+    return 0;
+}
+
+/* The answer is the mode that the file is in then. */
+static int set_wal(struct db *db)
+{
+    static const char sql[] = "PRAGMA journal_mode=WAL";
+    bool wal = false;
+    int r = page_cipher_thread_ready(), rc;
+
+    if (r < 0)
+        return db_fail_other(db, r, sql);
+    if ((rc = sqlite3_exec(db->s, sql, take_mode, &wal, NULL)) != SQLITE_OK)
+        return db_fail(db, rc, sql);
+    return wal ? 0 : db_fail_other(db, E_IO, "set WAL mode");
+}
+
 static int set_pragmas(struct db *db, const struct db_options *opt)
 {
     static const char always[] =
         "PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; PRAGMA secure_delete=ON";
     static const char passing[] = "PRAGMA secure_delete=FAST";
-    static const char writer[] = "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=4194304";
     bool normal = (opt->flags & DB_SYNC_NORMAL) != 0;
     int r;
 
@@ -328,20 +388,11 @@ static int set_pragmas(struct db *db, const struct db_options *opt)
     if ((opt->flags & DB_PASSING) && (r = db_exec_literal(db, passing)) < 0)
         return r;
     if (!(opt->flags & DB_READONLY) &&
-        ((r = set_up_new_file(db)) < 0 || (r = db_exec_literal(db, writer)) < 0 ||
+        ((r = set_up_new_file(db)) < 0 || (r = set_wal(db)) < 0 ||
+         (r = db_exec_literal(db, "PRAGMA journal_size_limit=4194304")) < 0 ||
          (r = db_exec_literal(db, normal ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL")) < 0))
         return r;
     return db_exec_literal(db, "SELECT count(*) FROM sqlite_schema");
-}
-
-static int check_wal(struct db *db)
-{
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r;
-
-    if ((r = stmt_get(db, "PRAGMA journal_mode", &st)) < 0 || (r = stmt_step(st)) < 0)
-        return r;
-    return r == 1 && str_eq(stmt_str(st, 0), STR("wal")) ? 0 : db_fail_other(db, E_IO, "set WAL mode");
 }
 
 /* Make the empty file ourselves: SQLite would give it 0644, and would not sync the folder. */
@@ -424,8 +475,7 @@ int db_open(const char *path, const uint8_t key[DB_KEY_BYTES], const struct db_o
     else if (opt->flags & DB_CREATE && (r = create_file(path)) < 0)
         db_fail_other(db, r, "create the database file");
     if (r < 0 || (r = open_connection(db, opt)) < 0 || (r = set_limits(db, opt->flags)) < 0 ||
-        (r = set_key(db, key)) < 0 || (r = set_pragmas(db, opt)) < 0 ||
-        (!(opt->flags & DB_READONLY) && (r = check_wal(db)) < 0)) {
+        (r = set_key(db, key)) < 0 || (r = set_pragmas(db, opt)) < 0) {
         if (opt->error)
             *opt->error = db->error;
         db_free(db);

@@ -160,8 +160,8 @@ MUST_CHECK int db_copy(struct db *db, const char *path, const uint8_t key[DB_KEY
 MUST_CHECK int db_export(struct db *db, const char *path, struct str passphrase);
 /* Read and verify every page and index. 0; E_CORRUPT, and then `report` (may be NULL) says what. */
 MUST_CHECK int db_verify(struct db *db, struct buf *report);
-/* Give the page cache back (some 200 KB to the handle's limit, wiped): for a handle that will idle. The next
- * reader pays for reading and deciphering what it wants once more. */
+/* Give page cache (some 200 KB to the handle's limit, wiped) and statements back: for a handle that will idle.
+ * Who uses it next pays for reading, deciphering and preparing what it wants once more. */
 void db_shed(struct db *db);
 /* E_* for an SQLite code, extended or not; 0 for SQLITE_OK, ROW and DONE. */
 int db_error_from_sqlite(int code);

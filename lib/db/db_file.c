@@ -137,5 +137,6 @@ int db_verify(struct db *db, struct buf *report)
 
 void db_shed(struct db *db)
 {
+    stmts_drop(db);
     sqlite3_db_release_memory(db->s);
 }

@@ -30,5 +30,7 @@ int db_fail(struct db *db, int code, const char *sql);
 int db_fail_other(struct db *db, int e, const char *doing);
 /* Run literal SQL that is not worth a cache entry (settings, migrations). */
 MUST_CHECK int db_exec_literal(struct db *db, const char *sql);
+/* Finalize every statement that is not in use. */
+void stmts_drop(struct db *db);
 void db_error_note(struct db_error *err, sqlite3 *s, int code, const char *sql);
 #endif

@@ -26,6 +26,17 @@ static void stmt_drop(struct db *db, struct stmt **at)
     free(st);
 }
 
+void stmts_drop(struct db *db)
+{
+    struct stmt **at = &db->stmts;
+
+    while (*at)
+        if ((*at)->busy)
+            at = &(*at)->next;
+        else
+            stmt_drop(db, at);
+}
+
 /* Finalize the one longest unused when there are more than the handle keeps. */
 static void stmt_trim(struct db *db)
 {
