@@ -28,7 +28,7 @@ MUST_CHECK int arc_check(struct mailauth_message *m, struct lookups *l, struct a
  * chain    what arc_check found when the message came; ARC_TEMPERROR cannot be sealed (E_UNAVAIL)
  * results  "mx.example; spf=pass …": the content of an Authentication-Results field, unfolded or not
  *
- * E_DENIED: the chain is sealed as failed, or full. E_SYNTAX, E_LIMIT, E_NOMEM, E_BUG as dkim_sign. */
+ * E_DENIED: the chain is sealed as failed, or full. E_SYNTAX, E_LIMIT, E_NOMEM, E_BUG as dkim_make. */
 MUST_CHECK int arc_seal(struct mailauth_message *m, const struct dkim_signer *s, int body,
                         const struct arc_result *chain, struct str results, struct buf *out);
 #endif

@@ -60,5 +60,5 @@ struct dkim_signer {
 MUST_CHECK int dkim_signer_want(struct mailauth_message *m, bool body_simple);
 /* After mailauth_message_end: the whole field, "DKIM-Signature: …\r\n", appended. `body`: from
  * dkim_signer_want. E_SYNTAX (names that are none, no From), E_LIMIT, E_NOMEM, E_BUG. */
-MUST_CHECK int dkim_sign(struct mailauth_message *m, const struct dkim_signer *s, int body, struct buf *out);
+MUST_CHECK int dkim_make(struct mailauth_message *m, const struct dkim_signer *s, int body, struct buf *out);
 #endif

@@ -188,7 +188,7 @@ static bool signer_valid(const struct mailauth_message *m, const struct dkim_sig
            mailauth_field_last(m, "From", &n) != NULL;
 }
 
-int dkim_sign(struct mailauth_message *m, const struct dkim_signer *s, int body, struct buf *out)
+int dkim_make(struct mailauth_message *m, const struct dkim_signer *s, int body, struct buf *out)
 {
     CLEANUP(buf_release) struct buf listed = { .max = KIB(4) };
     CLEANUP(buf_release) struct buf head = { .max = KIB(1) };

@@ -202,7 +202,7 @@ static void sign(struct buf *out, struct str text, const struct dkim_signer *s)
     CHECK((body = dkim_signer_want(&m, s->body_simple)) >= 0);
     feed(&m, text, 5);
     mailauth_message_end(&m);
-    r = dkim_sign(&m, s, body, out);
+    r = dkim_make(&m, s, body, out);
     CHECK(r == 0);
     mailauth_message_release(&m);
     CHECK(buf_puts(out, text) == 0);

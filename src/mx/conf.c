@@ -75,4 +75,26 @@ const struct conf_item mx_conf_items[MX_CONF_ITEMS] = {
         "Time for finding out about the host that connects, from the connection on; the first RCPT waits for the rest "
         "of it. What is not known by then counts as nothing."),
     FRONT_PROXY_FROM("mx", struct mx_conf),
+    { .key = "mx.auth_checks",
+      .type = CONF_BOOL,
+      .off = offsetof(struct mx_conf, auth_checks),
+      .def = 1,
+      .help =
+          "Check who sent a message (SPF, DKIM, ARC, DMARC), say so in its header, and take forged results out." },
+    { .key = "mx.dmarc_reject",
+      .type = CONF_BOOL,
+      .off = offsetof(struct mx_conf, dmarc_reject),
+      .def = 1,
+      .help =
+          "Refuse (550) what the domain in From wants refused (DMARC, p=reject), but for mail of lists and forwarders." },
+    ROW("mx.auth_timeout", auth_timeout_ms, 100, MINUTES(4), 8000, "ms",
+        "Time for what is not known about the sender after the last byte; then it is a temporary error, and the "
+        "message is taken."),
+    { .key = "mx.auth_exempt",
+      .type = CONF_NETS,
+      .off = offsetof(struct mx_conf, auth_exempt),
+      .sdef = "127.0.0.0/8, ::1",
+      .help =
+          "Clients whose messages are not checked, and keep the results they bring: our own machine, another server of "
+          "ours in front." },
 };

@@ -17,6 +17,9 @@ struct mx_conf {
     bool reverse_name;
     uint64_t lookup_timeout_ms;
     struct netset proxy_from;
+    bool auth_checks, dmarc_reject;
+    uint64_t auth_timeout_ms;
+    struct netset auth_exempt;
 };
 
 #define MX_CONF_ITEMS 23

@@ -86,6 +86,7 @@ static int stage_start(struct mx_session *s)
         return r;
     s->stage_open = true;
     s->m.began_ms = clock_mono_ms();
+    mx_auth_start(s);
     return 0;
 }
 
@@ -99,18 +100,31 @@ void mx_data_start(struct mx_session *s)
     mx_say(s, &say_go_on);
 }
 
+static void send_on(struct mx_session *s, struct str bytes)
+{
+    int r = bytes.n ? s->io->stage_send(s->ctx, bytes) : 0;
+
+    if (r < 0)
+        set_error(s, store_error(r));
+    else
+        s->m.staged += bytes.n;
+}
+
 /* Send on what was decoded. */
 static void forward(struct mx_session *s, int error)
 {
+    struct str bytes = buf_str(&s->body);
     int r;
 
     if (error) {
         set_error(s, error); /* gives the staging up at once */
         return;
     }
-    trace_scan_feed(&s->m.scan, buf_str(&s->body));
-    if (s->body.n && (r = s->io->stage_send(s->ctx, buf_str(&s->body))) < 0)
+    trace_scan_feed(&s->m.scan, bytes);
+    if (s->auth && bytes.n && (r = mx_auth_feed(s, bytes, &bytes)) < 0)
         set_error(s, store_error(r));
+    else
+        send_on(s, bytes);
 }
 
 /* Time and bytes that a message may cost, whether we keep it or not. */
@@ -136,7 +150,16 @@ static void progress(struct mx_session *s, size_t n, uint64_t seen)
 /* All bytes are here. */
 static void message_complete(struct mx_session *s)
 {
-    int error = data_error(s);
+    struct str rest = STR("");
+    int error;
+
+    if (s->auth && !data_error(s)) {
+        if ((error = mx_auth_end(s, &rest)) < 0)
+            set_error(s, store_error(error));
+        else
+            send_on(s, rest);
+    }
+    error = data_error(s);
 
     s->m.bytes = s->chunking ? s->bdat.bytes : s->dot.bytes;
     if (error) {
@@ -251,6 +274,7 @@ static void commit(struct mx_session *s)
         .smtputf8 = m->smtputf8,
         .when_ms = m->received_ms,
     };
+    mx_auth_conclude(s);
     if ((no = mx_verdict(s->conf, m, &check))) {
         refuse_message(s, no, check);
         return;
@@ -267,8 +291,8 @@ void mx_session_staged(struct mx_session *s, int status, uint64_t bytes)
     if (s->state == MX_ST_CLOSED || !s->stage_open)
         return;
     s->stage_open = false;
-    if (status == 0 && (s->state != MX_ST_STAGING || bytes != s->m.bytes)) {
-        log_event(LOG_ALARM, "mx.staged_wrong", F_Z("id", s->m.id), F_U64("sent", s->m.bytes),
+    if (status == 0 && (s->state != MX_ST_STAGING || bytes != s->m.staged)) {
+        log_event(LOG_ALARM, "mx.staged_wrong", F_Z("id", s->m.id), F_U64("sent", s->m.staged),
                   F_U64("staged", bytes));
         status = E_BUG;
     }
@@ -279,6 +303,14 @@ void mx_session_staged(struct mx_session *s, int status, uint64_t bytes)
             refuse_message(s, refusal_of(data_error(s)), error_name(status));
         return;
     }
+    if (mx_auth_settled(s))
+        commit(s);
+    else
+        mx_enter(s, MX_ST_CHECKING);
+}
+
+void mx_auth_known(struct mx_session *s)
+{
     commit(s);
 }
 

@@ -25,7 +25,9 @@ int mx_message_start(struct mx_message *m, struct arena *a, const struct smtp_co
     m->smtputf8 = (mail->params & SMTP_EXT_SMTPUTF8) != 0;
     m->body = mail->body;
     m->size_declared = mail->size_bytes;
-    m->bytes = 0;
+    m->bytes = m->staged = 0;
+    m->auth_fields = STR("");
+    m->dmarc_reject = false;
     m->scan = (struct trace_scan){ 0 };
     m->began_ms = clock_mono_ms();
     if ((r = mx_path_dup(a, &mail->path, &m->sender)) < 0 || (r = smtp_path_print(&m->sender, &text)) < 0)
@@ -82,7 +84,9 @@ int mx_message_prepend(const struct mx_message *m, struct arena *a, const struct
 
     hop.only_recipient = m->nrcpt == 1 ? &rcpt->path : NULL; /* RFC 5321 7.2: tell nobody of the others */
     if ((r = trace_return_path(&text, &m->sender)) < 0 ||
-        (r = trace_delivered_to(&text, rcpt->mailbox.address)) < 0 || (r = trace_received(&text, &hop)) < 0)
+        (r = trace_delivered_to(&text, rcpt->mailbox.address)) < 0 ||
+        (r = buf_puts(&text, m->auth_fields)) < 0 || /* RFC 7208 9.1: above our Received */
+        (r = trace_received(&text, &hop)) < 0)
         return r;
     s = arena_dup(a, buf_str(&text));
     if (!s.p)

@@ -11,7 +11,7 @@
 
 #define MX_KEY_STATES_MAX 2u /* proto/directory.proto: two while keys are changing */
 #define MX_KEY_STATE_MAX  256u
-#define MX_PREPEND_MAX    KIB(8)
+#define MX_PREPEND_MAX    KIB(16)
 
 /* The directory's answer for a recipient that exists. Borrowed. */
 struct mx_mailbox {
@@ -38,6 +38,9 @@ struct mx_message {
     enum smtp_body body;
     uint64_t size_declared; /* 0: not */
     uint64_t bytes;         /* received */
+    uint64_t staged;        /* sent on to the store: without forged fields */
+    struct str auth_fields; /* what the checks found, to be put before the message; may be empty */
+    bool dmarc_reject;      /* the domain in From wants it refused, and nothing speaks for it */
     struct trace_scan scan;
     struct trace_hop hop;          /* how it came; only_recipient is filled in here */
     int64_t began_ms, received_ms; /* monotonic; wall */
@@ -48,7 +51,7 @@ MUST_CHECK int mx_message_start(struct mx_message *m, struct arena *a, const str
 /* Copy a recipient in. A mailbox that is there already is not added twice. E_NOMEM. */
 MUST_CHECK int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path *path,
                               const struct mx_mailbox *box);
-/* The header fields put before the message for one recipient: Return-Path, Delivered-To, Received
+/* The header fields put before the message for one recipient: Return-Path, Delivered-To, Authentication-Results, Received-SPF, Received
  * (RFC 5321 4.4: the return path is added at final delivery, trace fields go on top). Into `a`. E_NOMEM, E_LIMIT. */
 MUST_CHECK int mx_message_prepend(const struct mx_message *m, struct arena *a, const struct mx_recipient *r,
                                   struct str *out);

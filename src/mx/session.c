@@ -14,7 +14,9 @@ static const uint32_t may_follow[] = {
     [MX_ST_RESOLVING] = TO(COMMAND) | TO(CLOSED),
     [MX_ST_DATA] = TO(STAGING) | TO(COMMAND) | TO(CLOSED),
     [MX_ST_CHUNK] = TO(STAGING) | TO(COMMAND) | TO(CLOSED),
-    [MX_ST_STAGING] = TO(STORING) | TO(COMMAND) | TO(CLOSED), /* COMMAND: refused by the verdict, or 451 */
+    [MX_ST_STAGING] =
+        TO(CHECKING) | TO(STORING) | TO(COMMAND) | TO(CLOSED), /* COMMAND: refused by the verdict, or 451 */
+    [MX_ST_CHECKING] = TO(STORING) | TO(COMMAND) | TO(CLOSED),
     [MX_ST_STORING] = TO(COMMAND) | TO(CLOSED),
     [MX_ST_TLS] = TO(COMMAND) | TO(CLOSED),
     [MX_ST_CLOSED] = 0,
@@ -44,6 +46,7 @@ void mx_enter(struct mx_session *s, enum mx_state next)
     case MX_ST_TLS: ms = c->command_timeout_ms; break;
     case MX_ST_DATA:
     case MX_ST_CHUNK: ms = c->data_timeout_ms; break;
+    case MX_ST_CHECKING: ms = c->auth_timeout_ms; break;
     case MX_ST_RESOLVING:
     case MX_ST_STAGING:
     case MX_ST_STORING:
@@ -97,6 +100,7 @@ void mx_transaction_end(struct mx_session *s)
 {
     if (s->in_mail)
         s->io->cancel(s->ctx);
+    mx_auth_free(s);
     s->in_mail = s->chunking = s->stage_open = false;
     buf_release(&s->body);
     arena_reset(&s->arena);
@@ -126,7 +130,8 @@ void mx_session_start(struct mx_session *s, const struct mx_conf *conf, const st
     hex_encode(id, sizeof(id), s->sid);
     s->lines.line.max = SMTP_COMMAND_MAX;
     s->hello.max = KIB(4);
-    s->arena.max = KIB(64) + conf->max_recipients * KIB(4); /* reached by real recipients only */
+    s->arena.max =
+        KIB(64) + MX_AUTH_FIELDS_MAX + conf->max_recipients * KIB(4); /* reached by real recipients only */
     s->body.max = KIB(64);
     mx_enter(s, MX_ST_COMMAND);
     if (buf_printf(&text, "%.*s ESMTP Letterlock", STR_ARG(hostname)) < 0)
@@ -148,6 +153,7 @@ void mx_session_release(struct mx_session *s)
     if (s->state != MX_ST_CLOSED)
         s->io->cancel(s->ctx);
     s->state = MX_ST_CLOSED;
+    mx_auth_free(s);
     arena_release(&s->arena);
     arena_release(&s->hello);
     buf_release(&s->body);
@@ -187,6 +193,7 @@ static size_t step(struct mx_session *s, struct str in)
     case MX_ST_CHUNK: return mx_chunk_input(s, in);
     case MX_ST_RESOLVING:
     case MX_ST_STAGING:
+    case MX_ST_CHECKING:
     case MX_ST_STORING:
     case MX_ST_TLS: return 0; /* one thing at a time: let TCP push back */
     case MX_ST_CLOSED: return in.n;
@@ -202,6 +209,7 @@ bool mx_session_waits(const struct mx_session *s)
     case MX_ST_CHUNK: return s->stage_open && s->io->stage_room(s->ctx) == 0;
     case MX_ST_RESOLVING:
     case MX_ST_STAGING:
+    case MX_ST_CHECKING:
     case MX_ST_STORING: return true;
     case MX_ST_TLS: return false; /* the handshake needs the socket; no clear text is taken meanwhile */
     case MX_ST_CLOSED: return false;
@@ -234,10 +242,14 @@ void mx_session_secured(struct mx_session *s, const char *version, const char *c
 
 void mx_session_timeout(struct mx_session *s)
 {
-    if (s->state == MX_ST_TLS)
+    if (s->state == MX_ST_TLS) {
         mx_close(s); /* nobody could read a reply */
-    else
+    } else if (s->state == MX_ST_CHECKING) {
+        mx_auth_give_up(s);
+        mx_auth_known(s);
+    } else {
         mx_say_last(s, &say_timeout, "timeout");
+    }
 }
 
 bool mx_session_idle(const struct mx_session *s)

@@ -2,7 +2,7 @@
  *
  * One SMTP session as a state machine (RFC 5321): bytes and answers go in, replies and requests come
  * out through struct mx_io. It knows no sockets, no RPC, no TLS and no clock but the wall's, so its
- * tests are scripts. At any time there is at most one request under way, and while there is, input
+ * tests are scripts. At any time there is at most one request under way (look-ups aside), and while there is, input
  * waits: mx_session_waits tells the owner to stop reading.
  *
  * Promises kept here: 250 after data only when the store said so; whatever else goes wrong behind us
@@ -13,6 +13,7 @@
 #include "lib/smtp/bdat.h"
 #include "lib/smtp/dot.h"
 #include "lib/smtp/linereader.h"
+#include "src/mx/auth.h"
 #include "src/mx/conf.h"
 #include "src/mx/message.h"
 
@@ -31,7 +32,9 @@ struct mx_io {
     int (*stage_send)(void *ctx, struct str bytes);
     void (*stage_end)(void *ctx);
     int (*deliver)(void *ctx, const struct mx_message *m); /* then mx_session_delivered */
-    void (*cancel)(void *ctx); /* no answer is wanted any more; what is staged may go */
+    void (*cancel)(void *ctx); /* no answer is wanted any more, of look-ups neither; what is staged may go */
+    int (*lookup)(void *ctx,
+                  struct lookup *q); /* then mx_session_looked_up; several at once, beside all else */
 };
 
 enum mx_state {
@@ -40,6 +43,7 @@ enum mx_state {
     MX_ST_DATA,      /* message bytes, dot-stuffed */
     MX_ST_CHUNK,     /* message bytes, counted (BDAT) */
     MX_ST_STAGING,   /* all bytes sent on: the store says what it has */
+    MX_ST_CHECKING,  /* staged; what the DNS still owes about the sender is waited for, not for long */
     MX_ST_STORING,   /* the store commits */
     MX_ST_TLS,       /* 220 was said, the handshake runs */
     MX_ST_CLOSED,
@@ -58,6 +62,8 @@ struct mx_session {
     char sid[17];
     bool tls_possible, tls, stopping;
     char tls_text[96];
+    bool auth_exempt;      /* this client's messages are not checked (mx.auth_exempt) */
+    const struct psl *psl; /* borrowed; may be NULL */
     struct linereader lines;
     uint64_t errors, junk, unknown;
     unsigned messages;
@@ -73,6 +79,7 @@ struct mx_session {
     struct dot dot;
     struct bdat bdat;
     struct buf body;                        /* one slice */
+    struct mx_auth *auth;                   /* checks of this message; NULL: none */
     size_t progress;                        /* bytes since the timer was moved */
     const struct smtp_reply *chunk_refusal; /* swallow the chunk, then say this */
 };
@@ -91,6 +98,7 @@ bool mx_session_waits(const struct mx_session *s);
 /* Answers. Any status that is not 0 means "try later" to the client, but for the store's E_TOO_BIG. */
 void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, const struct mx_mailbox *box);
 void mx_session_staged(struct mx_session *s, int status, uint64_t bytes);
+void mx_session_looked_up(struct mx_session *s, struct lookup *q, const struct lookup_answer *answer);
 void mx_session_delivered(struct mx_session *s, int status, struct str queue_id, uint32_t duplicates);
 /* TLS is up; text: "TLSv1.3 with cipher …". All that was said before is forgotten (RFC 3207 4.2). */
 void mx_session_secured(struct mx_session *s, const char *version, const char *cipher);
@@ -123,4 +131,6 @@ void mx_chunk_start(struct mx_session *s, uint64_t bytes, bool last);
 void mx_chunk_swallow(struct mx_session *s, uint64_t bytes, const struct smtp_reply *then);
 size_t mx_data_input(struct mx_session *s, struct str in);
 size_t mx_chunk_input(struct mx_session *s, struct str in);
+/* What was waited for in MX_ST_CHECKING is known. */
+void mx_auth_known(struct mx_session *s);
 #endif

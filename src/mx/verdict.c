@@ -17,12 +17,24 @@ static const struct smtp_reply *check_total(const struct mx_conf *conf, const st
     return m->nrcpt && m->bytes > conf->max_total_bytes / m->nrcpt ? &total : NULL;
 }
 
+/* RFC 9989 7.4: mail that lists and forwarders handled is not refused for it (auth.c leaves it out). */
+static const struct smtp_reply *check_dmarc(const struct mx_conf *conf, const struct mx_message *m)
+{
+    static const struct smtp_reply dmarc = {
+        550, "5.7.1",
+        "The domain in From wants mail like this refused (DMARC): it is not proved to be its own"
+    };
+
+    return conf->dmarc_reject && m->dmarc_reject ? &dmarc : NULL;
+}
+
 static const struct mx_check {
     const char *name;
     const struct smtp_reply *(*run)(const struct mx_conf *conf, const struct mx_message *m);
 } checks[] = {
     { "loop", check_loop },
     { "total", check_total },
+    { "dmarc", check_dmarc },
 };
 
 const struct smtp_reply *mx_verdict(const struct mx_conf *conf, const struct mx_message *m,

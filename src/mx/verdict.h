@@ -1,8 +1,8 @@
 /* src/mx/verdict.h
  *
  * The place between DATA and commit: all bytes are staged, nothing is promised yet. Every check that
- * looks at a whole message is a row here; authentication and spam checks will be rows too (they look
- * at evidence that content and resolver gather while the message flows by, never at bytes here). */
+ * looks at a whole message is a row here; they look at evidence that was gathered while the message flowed by
+ * (auth.h), never at bytes. */
 #ifndef SRC_MX_VERDICT_H
 #define SRC_MX_VERDICT_H
 #include "src/mx/conf.h"

@@ -14,6 +14,9 @@ static struct world {
     struct buf out, staged, address;
     bool resolving, staging, ended, delivering, hung_up, tls;
     unsigned commits, turn, mode;
+    struct lookup *asked[LOOKUPS_MAX];
+    size_t nasked;
+    int64_t timer_ms;
 } w;
 
 static int io_reply(void *ctx UNUSED, struct str bytes)
@@ -37,6 +40,7 @@ static void io_hang_up(void *ctx UNUSED)
 static void io_timer(void *ctx UNUSED, int64_t ms)
 {
     LAW(ms >= 0);
+    w.timer_ms = ms;
 }
 static int io_resolve(void *ctx UNUSED, struct str address)
 {
@@ -71,7 +75,7 @@ static int io_deliver(void *ctx UNUSED, const struct mx_message *m)
 {
     struct str s = buf_str(&w.staged);
 
-    LAW(!w.staging && m->nrcpt > 0 && m->bytes == s.n);
+    LAW(!w.staging && m->nrcpt > 0 && m->staged == s.n && m->bytes >= s.n);
     for (size_t i = 0; i < s.n && m->body != SMTP_BODY_BINARYMIME; i++)
         LAW(s.p[i] != '\0' && (s.p[i] == '\n') == (i > 0 && s.p[i - 1] == '\r'));
     w.delivering = true;
@@ -80,13 +84,47 @@ static int io_deliver(void *ctx UNUSED, const struct mx_message *m)
 static void io_cancel(void *ctx UNUSED)
 {
     w.resolving = w.staging = w.delivering = false;
+    w.nasked = 0;
 }
-static const struct mx_io io = { io_reply, io_full, io_tls,  io_hang_up, io_timer,   io_resolve,
-                                 io_stage, io_room, io_send, io_end,     io_deliver, io_cancel };
+static int io_lookup(void *ctx UNUSED, struct lookup *q)
+{
+    LAW(!w.hung_up && !q->answered && w.nasked < LOOKUPS_MAX);
+    if (w.turn++ % 17 == 0)
+        return E_BUSY;
+    w.asked[w.nasked++] = q;
+    return 0;
+}
+static const struct mx_io io = { io_reply, io_full, io_tls, io_hang_up, io_timer,  io_resolve, io_stage,
+                                 io_room,  io_send, io_end, io_deliver, io_cancel, io_lookup };
 
 static int status(unsigned bit)
 {
     return w.mode & BIT(bit) && w.turn++ % 3 == 0 ? E_CLOSED : 0;
+}
+
+static void answer_one(void)
+{
+    static const char *const texts[] = {
+        "v=spf1 a mx include:x.example -all", "v=DMARC1; p=reject", "v=spf1 +all",
+        "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+    };
+    struct lookup_record r = { .text = str_from(texts[w.turn++ % ARRAY_LEN(texts)]) };
+    struct lookup_answer a = { w.turn % 5 ? LOOKUP_OK : LOOKUP_FAILED, &r, w.turn % 5 ? 1 : 0 };
+
+    mx_session_looked_up(&w.s, w.asked[--w.nasked], &a);
+}
+
+/* Some answers come, some never. */
+static void lookups_end(void)
+{
+    while (w.nasked && (w.mode & BIT(5)))
+        answer_one();
+    if (w.s.state == MX_ST_CHECKING && !w.nasked)
+        LAW(false); /* it waits for nothing */
+    if (w.s.state == MX_ST_CHECKING) {
+        LAW(w.timer_ms > 0);
+        mx_session_timeout(&w.s);
+    }
 }
 
 static void world_answers(void)
@@ -107,6 +145,7 @@ static void world_answers(void)
         w.staging = false;
         mx_session_staged(&w.s, status(1), w.staged.n);
     }
+    lookups_end();
     if (w.delivering) {
         int e = status(2);
 
@@ -135,7 +174,7 @@ static void check_replies(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct mx_conf conf = {
+    struct mx_conf conf = {
         .max_message_bytes = 4000,
         .max_recipients = 5,
         .max_total_bytes = 8000,
@@ -148,12 +187,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .message_timeout_ms = 600000,
         .max_line = 998,
         .postmaster = "",
+        .auth_timeout_ms = 1,
     };
     struct str in = str_skip(str_of(data, size), 2);
     size_t slice = size > 2 ? 1u + data[0] : 1, used = 1, idle = 0;
 
     log_init("fuzz", LOG_ALARM + 1);
     w = (struct world){ .mode = size > 2 ? data[1] : 0 };
+    conf.auth_checks = w.mode & BIT(4);
+    conf.dmarc_reject = w.mode & BIT(6);
     w.out.max = MIB(8);
     w.staged.max = MIB(1);
     w.address.max = KIB(2);

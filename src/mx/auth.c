@@ -1,0 +1,157 @@
+#include "src/mx/auth.h"
+#include "lib/base/clock.h"
+#include "lib/base/errors.h"
+#include "lib/base/log.h"
+#include "src/mx/session.h"
+#include <stdlib.h>
+
+/* Ask for what is wanted now. A look-up that cannot be asked has failed. */
+static void pump(struct mx_session *s)
+{
+    static const struct lookup_answer failed = { .status = LOOKUP_FAILED };
+    struct lookups *l = &s->auth->check.lookups;
+    struct lookup *q;
+
+    while ((q = lookups_next(l)))
+        if (s->io->lookup(s->ctx, q) < 0)
+            lookup_answer(l, q, &failed);
+}
+
+/* Run as far as answers reach. */
+static void run(struct mx_session *s)
+{
+    struct mx_auth *a = s->auth;
+
+    /* a look-up that fails at once may be what was waited for: each round asks at least one, or ends */
+    for (unsigned before = ~0u; !a->done && before != a->check.lookups.n;) {
+        before = a->check.lookups.n;
+        a->done = mailauth_check_run(&a->check) == 0;
+        if (!a->done)
+            pump(s);
+    }
+}
+
+void mx_auth_start(struct mx_session *s)
+{
+    struct mailauth_envelope e = {
+        .ip = s->peer_ip,
+        .helo = s->helo,
+        .sender = s->m.sender_address,
+        .receiver = s->hostname,
+        .now_s = clock_wall_ms() / 1000,
+    };
+    struct mx_auth *a;
+
+    mx_auth_free(s);
+    if (!s->conf->auth_checks || s->auth_exempt || !(a = calloc(1, sizeof(*a))))
+        return;
+    if (mailauth_check_start(&a->check, &e, s->psl) < 0) {
+        free(a);
+        return;
+    }
+    authres_filter_init(&a->filter, s->hostname);
+    a->passed.max = KIB(64) + AUTHRES_HELD_MAX;
+    s->auth = a;
+    run(s);
+}
+
+void mx_auth_free(struct mx_session *s)
+{
+    struct mx_auth *a = s->auth;
+
+    s->auth = NULL;
+    if (!a)
+        return;
+    mailauth_check_release(&a->check);
+    authres_filter_release(&a->filter);
+    buf_release(&a->passed);
+    free(a);
+}
+
+int mx_auth_feed(struct mx_session *s, struct str in, struct str *out)
+{
+    struct mx_auth *a = s->auth;
+    bool was = a->check.message.in_body;
+    int r;
+
+    buf_clear(&a->passed);
+    mailauth_check_feed(&a->check, in); /* as the sender made it: signatures may cover what we take out */
+    if ((r = authres_filter_feed(&a->filter, in, &a->passed)) < 0)
+        return r;
+    *out = buf_str(&a->passed);
+    if (!was && a->check.message.in_body)
+        run(s); /* the signatures are known: their keys can be asked for */
+    return 0;
+}
+
+int mx_auth_end(struct mx_session *s, struct str *out)
+{
+    struct mx_auth *a = s->auth;
+    int r;
+
+    buf_clear(&a->passed);
+    if ((r = authres_filter_end(&a->filter, &a->passed)) < 0)
+        return r;
+    mailauth_check_end(&a->check);
+    *out = buf_str(&a->passed);
+    run(s);
+    return 0;
+}
+
+bool mx_auth_settled(struct mx_session *s)
+{
+    if (!s->auth || s->auth->done)
+        return true;
+    run(s);
+    return s->auth->done;
+}
+
+void mx_auth_give_up(struct mx_session *s)
+{
+    lookups_give_up(&s->auth->check.lookups);
+    run(s);
+    s->auth->done = true;
+}
+
+static void log_results(const struct mx_session *s, const struct mailauth_check *c)
+{
+    unsigned passed = 0;
+
+    for (size_t i = 0; i < c->message.nsignatures; i++)
+        passed += c->message.signatures[i].code == DKIM_PASS;
+    log_event(LOG_INFO, "mx.auth", F_Z("id", s->m.id), F_Z("spf", spf_code_name(c->spf.code)),
+              F_Z("dmarc", dmarc_code_name(c->dmarc.code)), F_Z("asks", dmarc_policy_name(c->dmarc.applied)),
+              F_Z("arc", arc_code_name(c->arc.code)), F_U64("dkim", c->message.nsignatures),
+              F_U64("dkim_pass", passed), F_U64("forged", s->auth->filter.removed),
+              F_U64("lookups", c->lookups.n));
+}
+
+void mx_auth_conclude(struct mx_session *s)
+{
+    CLEANUP(buf_release) struct buf text = { .max = MX_AUTH_FIELDS_MAX };
+    const struct mailauth_check *c;
+
+    s->m.auth_fields = STR("");
+    s->m.dmarc_reject = false;
+    if (!s->auth || !s->auth->done)
+        return;
+    c = &s->auth->check;
+    s->m.dmarc_reject =
+        c->done && c->dmarc.code == DMARC_FAIL && c->dmarc.applied == DMARC_POLICY_REJECT && !c->from_list;
+    log_results(s, c);
+    if (!c->done || mailauth_check_fields(c, &text) < 0)
+        return; /* too long, or no memory: the message goes on without */
+    s->m.auth_fields = arena_dup(&s->arena, buf_str(&text));
+    if (!s->m.auth_fields.p)
+        s->m.auth_fields = STR("");
+}
+
+void mx_session_looked_up(struct mx_session *s, struct lookup *q, const struct lookup_answer *answer)
+{
+    if (!s->auth)
+        return;
+    lookup_answer(&s->auth->check.lookups, q, answer);
+    run(s);
+    if (s->state == MX_ST_CHECKING && s->auth->done)
+        mx_auth_known(s);
+}
