@@ -22,6 +22,6 @@ struct mx_conf {
     struct netset auth_exempt;
 };
 
-#define MX_CONF_ITEMS 23
+#define MX_CONF_ITEMS 27
 extern const struct conf_item mx_conf_items[MX_CONF_ITEMS];
 #endif

@@ -6,6 +6,7 @@
 #include "proto/store.pb-c.h"
 #include "src/common/front.h"
 #include "src/common/peers.h"
+#include "src/common/resolve.h"
 #include "src/common/role.h"
 #include "src/mx/peer_check.h"
 #include "src/mx/session.h"
@@ -23,6 +24,14 @@
 #define STAGING_ID    16u
 
 struct mx_client;
+/* A look-up of a session's checks, under way. */
+struct mx_lookup {
+    struct mx_client *client;
+    struct lookup *of;
+    struct resolve *asked;
+    struct mx_lookup *next, **prev_next;
+};
+
 struct mx_state_of_role {
     struct role *role;
     struct peers *peers;
@@ -31,6 +40,7 @@ struct mx_state_of_role {
     struct listener *listeners[LISTENERS_MAX];
     struct timer grace;
     struct peer_check_conf checks;
+    struct psl *psl; /* NULL: DMARC goes without */
     bool stopping;
 };
 
@@ -41,6 +51,7 @@ struct mx_client {
     struct timer timer;
     struct rpc_call *call;  /* RESOLVE or DELIVER */
     struct rpc_call *stage; /* STAGE, until its answer */
+    struct mx_lookup *lookups;
     uint8_t staging[STAGING_ID];
     bool staged; /* bytes wait in the store under `staging` */
     struct peer_network network;
@@ -264,7 +275,7 @@ static int recipient_fill(struct arena *a, const struct mx_message *m, const str
 
 static int io_deliver(void *ctx, const struct mx_message *m)
 {
-    CLEANUP(arena_release) struct arena a = { .max = MIB(8) };
+    CLEANUP(arena_release) struct arena a = { .max = MIB(24) };
     Store__DeliverRequest q = STORE__DELIVER_REQUEST__INIT;
     struct mx_client *c = ctx;
     struct rpc_ask ask = { .op = STORE__OP__DELIVER,
@@ -294,6 +305,94 @@ static int io_deliver(void *ctx, const struct mx_message *m)
     return c->call ? 0 : E_NOMEM;
 }
 
+/* ---- what its checks ask of the resolver ---- */
+
+static void lookup_unlink(struct mx_lookup *l)
+{
+    *l->prev_next = l->next;
+    if (l->next)
+        l->next->prev_next = l->prev_next;
+    free(l);
+}
+
+static struct lookup_record record_of(const struct dns_record *d)
+{
+    struct lookup_record r = { .text = STR_NONE };
+
+    switch (d->type) {
+    case DNS_A: memcpy(r.ip, d->a, sizeof(d->a)); break;
+    case DNS_AAAA: memcpy(r.ip, d->aaaa, sizeof(d->aaaa)); break;
+    case DNS_TXT: r.text = d->txt; break;
+    case DNS_PTR: r.text = d->name; break;
+    case DNS_MX:
+        r.text = d->mx.host;
+        r.preference = d->mx.preference;
+        break;
+    default: break;
+    }
+    return r;
+}
+
+static enum lookup_status lookup_status_of(enum dns_status s)
+{
+    switch (s) {
+    case DNS_OK: return LOOKUP_OK;
+    case DNS_NODATA: return LOOKUP_NODATA;
+    case DNS_NXDOMAIN:
+    case DNS_BADNAME: return LOOKUP_NXDOMAIN;
+    default: return LOOKUP_FAILED;
+    }
+}
+
+static void looked_up(void *ctx, const struct dns_answer *a)
+{
+    struct lookup_record records[LOOKUP_RECORDS_MAX];
+    struct lookup_answer answer = { lookup_status_of(a->status), records,
+                                    size_min(a->n, LOOKUP_RECORDS_MAX) };
+    struct mx_lookup *l = ctx;
+    struct mx_client *c = l->client;
+    struct lookup *of = l->of;
+
+    for (size_t i = 0; i < answer.n; i++)
+        records[i] = record_of(&a->records[i]);
+    lookup_unlink(l);
+    mx_session_looked_up(&c->s, of, &answer);
+    client_go_on(c);
+}
+
+static int io_lookup(void *ctx, struct lookup *q)
+{
+    struct dns_question question = { .name = q->name,
+                                     .type = (uint16_t)q->type }; /* both have the DNS's numbers */
+    struct mx_client *c = ctx;
+    struct mx_lookup *l = calloc(1, sizeof(*l));
+
+    if (!l)
+        return E_NOMEM;
+    l->client = c;
+    l->of = q;
+    l->asked = resolve_ask(role_link(c->mx->role, ROLE_RESOLVER), &question, (int64_t)conf.auth_timeout_ms,
+                           looked_up, l);
+    if (!l->asked) {
+        free(l);
+        return E_NOMEM;
+    }
+    l->next = c->lookups;
+    l->prev_next = &c->lookups;
+    if (l->next)
+        l->next->prev_next = &l->next;
+    c->lookups = l;
+    return 0;
+}
+
+static void lookups_cancel(struct mx_client *c)
+{
+    while (c->lookups) {
+        resolve_cancel(&c->lookups->asked);
+        lookup_unlink(c->lookups);
+    }
+}
+
 static void unstage_done(void *ctx UNUSED, int status UNUSED, struct str body UNUSED)
 {
     /* staged bytes die with our connection to the store in any case */
@@ -309,6 +408,7 @@ static void io_cancel(void *ctx)
                            .done = unstage_done,
                            .deadline_ms = (int64_t)conf.commit_timeout_ms };
 
+    lookups_cancel(c);
     if (c->call)
         rpc_call_cancel(c->call);
     if (c->stage)
@@ -373,6 +473,7 @@ static const struct mx_io client_io = {
     .stage_end = io_stage_end,
     .deliver = io_deliver,
     .cancel = io_cancel,
+    .lookup = io_lookup,
 };
 
 /* ---- connections ---- */
@@ -425,6 +526,7 @@ static void client_closed(void *ctx, int why)
     mx_session_release(&c->s);
     peer_check_cancel(&c->check);
     buf_release(&c->waiting);
+    lookups_cancel(c);
     timer_release(&c->timer);
     peers_give(mx->peers, &c->network);
     client_unlink(c);
@@ -446,6 +548,7 @@ static void finish(struct mx_state_of_role *mx)
 
     timer_release(&mx->grace);
     peers_free(&mx->peers);
+    psl_close(&mx->psl);
     free(mx);
     role_stopped(r);
 }
@@ -529,6 +632,8 @@ static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t p
         return;
     }
     conn_stall_ms(c->conn, (int64_t)conf.stall_timeout_ms);
+    c->s.auth_exempt = netset_has(&conf.auth_exempt, peer);
+    c->s.psl = mx->psl;
     mx_session_start(&c->s, &conf, &client_io, c, role_hostname(mx->role), str_from(c->ip),
                      role_tls(mx->role) != NULL);
     if (!peer_is_local(peer))
@@ -581,6 +686,8 @@ static int mx_init(struct role *r)
     mx->last = &mx->oldest;
     role_set_data(r, mx);
     raise_descriptors();
+    if (conf.auth_checks && psl_open(NULL, &mx->psl) < 0)
+        log_event(LOG_WARN, "mx.no_suffix_list"); /* the tree walk works without */
     return 0;
 }
 

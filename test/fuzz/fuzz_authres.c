@@ -73,8 +73,7 @@ static void check_left(struct str message)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     CLEANUP(buf_release)
-    struct buf whole = { .max = MIB(8) },
-               cut = { .max = MIB(8) }, again = { .max = MIB(8) };
+    struct buf whole = { .max = MIB(8) }, cut = { .max = MIB(8) }, again = { .max = MIB(8) };
     struct str in = str_of(data, size);
 
     check_parse(in);
