@@ -15,40 +15,47 @@ void esearch_release(struct esearch *e)
     e->n = e->cap = 0;
 }
 
-int esearch_add(struct imap_conn *c, struct esearch *e, uint32_t uid)
+static int room(struct esearch *e, bool scored)
 {
-    if (!uidranges_has(&c->view->uids, uid))
-        return 0;
-    if (e->n == e->cap) {
-        size_t cap = e->cap ? e->cap * 2 : 256;
-        uint32_t *v = realloc(e->v, cap * sizeof *v);
+    size_t cap = e->cap ? e->cap * 2 : 256;
+    uint32_t *v = e->v;
+    uint8_t *scores = e->scores;
 
-        if (!v)
+    if (e->n == e->cap) {
+        if (!(v = realloc(e->v, cap * sizeof *v)))
             return E_NOMEM;
         e->v = v;
+        if (e->scores && !(scores = realloc(e->scores, cap)))
+            return E_NOMEM;
+        e->scores = scores;
         e->cap = cap;
     }
+    if (scored && !e->scores && !(e->scores = calloc(1, e->cap)))
+        return E_NOMEM;
+    return 0;
+}
+
+int esearch_push(struct esearch *e, uint32_t uid, uint32_t relevance)
+{
+    uint32_t percent = (relevance + 50) / 100;
+    int r = room(e, relevance > 0);
+
+    if (r < 0)
+        return r;
+    if (e->scores)
+        e->scores[e->n] = (uint8_t)(percent < 1 ? 1 : percent > 100 ? 100 : percent);
     e->v[e->n++] = uid;
     return 0;
 }
 
+int esearch_add(struct imap_conn *c, struct esearch *e, uint32_t uid)
+{
+    return uidranges_has(&c->view->uids, uid) ? esearch_push(e, uid, 0) : 0;
+}
+
 int esearch_add_scored(struct imap_conn *c, struct esearch *e, uint32_t uid, uint32_t relevance)
 {
-    size_t n = e->n, cap = e->cap;
-    uint32_t percent = (relevance + 50) / 100;
-    int r = esearch_add(c, e, uid);
-
-    if (r < 0 || e->n == n)
-        return r;
-    if (cap != e->cap || !e->scores) {
-        uint8_t *scores = realloc(e->scores, e->cap);
-
-        if (!scores)
-            return E_NOMEM;
-        e->scores = scores;
-    }
-    e->scores[n] = (uint8_t)(percent < 1 ? 1 : percent > 100 ? 100 : percent);
-    return 0;
+    return uidranges_has(&c->view->uids, uid) ? esearch_push(e, uid, relevance ? relevance : 1) : 0;
 }
 
 static bool charset_known(struct str name)
@@ -227,6 +234,11 @@ static void write_esearch(struct imap_conn *c, const struct esearch *e)
 
     resp_z(&c->w, "* ESEARCH (TAG ");
     resp_string(&c->w, c->tag);
+    if (e->mailbox.p) { /* RFC 7377 2.1 */
+        resp_z(&c->w, " MAILBOX ");
+        resp_mailbox(&c->w, e->mailbox);
+        resp_printf(&c->w, " UIDVALIDITY %u", e->uidvalidity);
+    }
     resp_printf(&c->w, ")%s", c->uid ? " UID" : "");
     if (e->n && (returns & SEARCH_RETURN_MIN))
         resp_printf(&c->w, " MIN %u", number(c, e->v[0]));
@@ -247,15 +259,20 @@ static void write_esearch(struct imap_conn *c, const struct esearch *e)
     resp_crlf(&c->w);
 }
 
+void esearch_no_update(struct imap_conn *c)
+{
+    resp_z(&c->w, "* NO [NOUPDATE ");
+    resp_string(&c->w, c->tag);
+    resp_z(&c->w, "] Too many of these, or too large\r\n");
+}
+
 /* RFC 5267 4.3.1: all else is answered as if UPDATE had not been said. */
 static void go_on(struct imap_conn *c, struct esearch *e)
 {
     if (!(e->program.returns & SEARCH_RETURN_UPDATE) ||
         (e->context && context_keep(c, &e->context, e->v, e->n)))
         return;
-    resp_z(&c->w, "* NO [NOUPDATE ");
-    resp_string(&c->w, c->tag);
-    resp_z(&c->w, "] Too many of these, or too large\r\n");
+    esearch_no_update(c);
 }
 
 static void finish(struct imap_conn *c, struct esearch *e)
@@ -272,9 +289,13 @@ static void finish(struct imap_conn *c, struct esearch *e)
         return;
     }
     go_on(c, e);
-    if (e->program.returns != SEARCH_RETURN_SAVE) /* RFC 5182 2.1: SAVE alone says nothing */
+    if (e->program.returns != SEARCH_RETURN_SAVE && /* RFC 5182 2.1: SAVE alone says nothing */
+        (e->n || !e->mailbox.p))                    /* RFC 7377 2.1: nor does a folder that has none */
         write_esearch(c, e);
-    imap_ok(c, "Completed");
+    if (e->then)
+        e->then(c);
+    else
+        imap_ok(c, "Completed");
 }
 
 /* ---- MODSEQ of MIN and MAX ---- */
@@ -316,7 +337,7 @@ static int ask_ends(struct imap_conn *c, const struct esearch *e)
     if (r < 0)
         return r;
     m.session = imap_session(c);
-    m.folder_id = c->view->folder_id;
+    m.folder_id = e->folder_id ? e->folder_id : c->view->folder_id;
     m.key = k;
     return imap_ask_store(c, STORE__OP__SEARCH, &m.base, false, ends_came);
 }

@@ -256,7 +256,7 @@ imap_cmd_fn imap_cmd_append, imap_cmd_authenticate, imap_cmd_cancelupdate, imap_
     imap_cmd_noop, imap_cmd_rename, imap_cmd_replace, imap_cmd_search, imap_cmd_select, imap_cmd_sort,
     imap_cmd_starttls, imap_cmd_thread, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe,
     imap_cmd_uidbatches, imap_cmd_unauthenticate, imap_cmd_unselect, imap_cmd_unsubscribe;
-imap_cmd_fn imap_cmd_language, imap_cmd_getmetadata, imap_cmd_setmetadata, imap_cmd_notify;
+imap_cmd_fn imap_cmd_language, imap_cmd_getmetadata, imap_cmd_setmetadata, imap_cmd_notify, imap_cmd_esearch;
 imap_cmd_fn imap_cmd_getquota, imap_cmd_getquotaroot;
 void imap_sasl_line(struct imap_conn *c, struct str line);
 void imap_idle_line(struct imap_conn *c, struct str line);

@@ -9,7 +9,7 @@
 /* Between two responses, and to somebody whose output is not in the way. */
 static bool may_tell(const struct imap_conn *c)
 {
-    return c->ask.call && c->busy && !c->finishing && !c->mid_response && !c->closing &&
+    return c->ask.call && c->busy && !c->aside && !c->finishing && !c->mid_response && !c->closing &&
            c->state != IMAP_ST_NOT_AUTH && c->state != IMAP_ST_LOGOUT && conn_out_pending(c->io) == 0;
 }
 

@@ -2,6 +2,7 @@
  *
  * Laws of SEARCH programs: whatever comes, the tree stays within its limits and has the children its
  * kinds promise; an error leaves the cursor inside the text and names what it expected. */
+#include "lib/imap/esearch_args.h"
 #include "lib/imap/fetch_items.h"
 #include "lib/imap/search_keys.h"
 #include "test/fuzz/fuzz.h"
@@ -44,6 +45,19 @@ static bool update(struct arena *arena, struct str s)
     return s.n == 0 || (fetch_atts_parse(&a, &f) == 0 && a.at == s.n && f.n);
 }
 
+/* ESEARCH: nothing is searched that was not named. */
+static void check_sources(struct arena *arena, struct str s)
+{
+    struct args a = args_of(arena, s, false);
+    struct esearch_sources from;
+    int r = esearch_sources_parse(&a, &from);
+
+    LAW(a.at <= s.n && (r != E_SYNTAX || a.expected));
+    if (r == 0)
+        LAW((from.selected || from.n) && from.n <= ESEARCH_SOURCES_MAX &&
+            (from.n || !esearch_sources_match(&from, STR("INBOX"), true)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     CLEANUP(arena_release) struct arena arena = { .max = MIB(4) };
@@ -54,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size > KIB(64))
         return 0;
+    check_sources(&arena, str_of(data, size));
     r = search_program_parse(&a, &view, &p);
     LAW(a.at <= size);
     if (r == 0)
