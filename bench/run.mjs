@@ -293,7 +293,7 @@ const benches = {
       const r = await tool('search_bench', [dir, n, ...(quick ? [5] : [])]);
       await rm(dir, { recursive: true });
       const most = n > 10000 ? 3000 : 500;
-      row(`search, ${n} messages, index`, `${r.index_cpu_ms.toFixed(2)} ms CPU a message, ${(100 * r.index_share).toFixed(0)} % of the text`, 'under 1.2 ms, about half', r.index_cpu_ms < 1.2);
+      row(`search, ${n} messages, index${n > 10000 ? ' (in large transactions, to be ready sooner)' : ''}`, `${r.index_cpu_ms.toFixed(2)} ms CPU a message, ${(100 * r.index_share).toFixed(0)} % of the text`, 'under 1.2 ms, about half', r.index_cpu_ms < 1.2);
       for (const c of r.cases) {
         const rare = c.name.startsWith('rare') && n <= 10000;
         row(`search, ${n} messages, ${c.name}`, `p50 ${c.p50_ms} ms, p99 ${c.p99_ms} ms (CPU ${c.cpu_p50_ms}, ${c.cpu_p99_ms}); ${c.found} found, ${c.looked_at} looked at`,

@@ -3,6 +3,7 @@
 #include "lib/mime/fold.h"
 #include "lib/regex/fold.h"
 #include "lib/regex/re2.h"
+#include <stdio.h>
 #include <time.h>
 
 static int has(const char *pattern, const char *text)
@@ -79,6 +80,33 @@ static void test_linear(void **state)
     regex_free(&r);
 }
 
+/* In folded text it makes no difference whether capitals are looked for too. */
+static void test_small(void **state)
+{
+    static const char *const patterns[] = { "ref[0-9a-f]{3}", "[+-_]b",   "[]+-_]b",      "[^a]b",
+                                            "\\Bx\\S",        "\\p{Lu}b", "[[:upper:]]b", "[!-~]{4}",
+                                            "inv.ice$",       "Inv",      "\\x41",        "[@-`]z" };
+    static const char *const texts[] = {
+        "a reff12 b", "ab _b", "xx y", "invoice\nno", "az `z @z", "", "-b +b"
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(patterns); i++)
+        for (size_t k = 0; k < ARRAY_LEN(texts); k++) {
+            char both[64];
+            struct regex *a = regex_new(patterns[i], strlen(patterns[i]), NULL, 0), *b;
+
+            snprintf(both, sizeof both, "(?i)%s", patterns[i]);
+            b = regex_new(both, strlen(both), NULL, 0);
+            check_case = patterns[i];
+            CHECK(a && b &&
+                  regex_has(a, texts[k], strlen(texts[k])) == regex_has(b, texts[k], strlen(texts[k])));
+            regex_free(&a);
+            regex_free(&b);
+        }
+    check_case = "";
+}
+
 static void test_literals(void **state)
 {
     static const struct {
@@ -120,10 +148,8 @@ static void test_literals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_match),
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_literals),
+        cmocka_unit_test(test_match), cmocka_unit_test(test_lines),    cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_small), cmocka_unit_test(test_literals),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,7 +105,8 @@ static void read_done(struct job *j)
 static void next(struct timer *t)
 {
     struct catchup *c = CONTAINER_OF(t, struct catchup, pause);
-    int r = c->actor->state == ACTOR_OPEN && !store.stopping ? submit(c, JOB_READ, read_run, read_done) : E_CLOSED;
+    int r = c->actor->state == ACTOR_OPEN && !store.stopping ? submit(c, JOB_READ, read_run, read_done)
+                                                             : E_CLOSED;
 
     if (r < 0)
         catchup_end(c, r);

@@ -7,7 +7,7 @@
 #define SLICE_MS   20
 #define SEARCH_MS  INT64_C(60000)
 #define ARENA_MAX  MIB(64)
-#define HELP_TEXTS 300u /* so many texts are worth a second thread */
+#define HELP_TEXTS 120u /* so many texts are worth a second thread */
 
 /* One lane's share: its slices, one after the other. */
 struct part {
