@@ -55,7 +55,7 @@ static void read_append(struct arena *arena, struct str in)
 
 static void read_url(struct arena *arena, struct str in)
 {
-    CLEANUP(buf_release) struct buf again = { .max = KIB(64) }, path = { .max = KIB(64) };
+    CLEANUP(buf_release) struct buf again = { .max = KIB(64) };
     struct imap_url u, v;
 
     if (imap_url_parse(arena, in, &u) < 0)
