@@ -485,6 +485,45 @@ int db_open(const char *path, const uint8_t key[DB_KEY_BYTES], const struct db_o
     return 0;
 }
 
+static int set_up_portable(struct db *db, struct str passphrase)
+{
+    static const char pragmas[] =
+        "PRAGMA temp_store=MEMORY; PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL";
+    int rc, r = set_limits(db, 0);
+
+    if (r < 0)
+        return r;
+    sqlite3mc_config(db->s, "cipher", sqlite3mc_cipher_index("chacha20"));
+    rc = sqlite3_key(db->s, passphrase.p, (int)passphrase.n);
+    if (rc != SQLITE_OK)
+        return db_fail(db, rc, "set the passphrase");
+    return (r = db_exec_literal(db, cache_pragma(2048))) < 0 ? r : db_exec_literal(db, pragmas);
+}
+
+int db_create_portable(const char *path, struct str passphrase, struct db **db_out)
+{
+    static const struct db_options opt = { 0 };
+    struct db *db = NULL;
+    int r, fd;
+
+    if ((r = db_passphrase_check(passphrase)) < 0 || (r = db_init()) < 0)
+        return r;
+    fd = file_ops()->openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_from_errno(errno);
+    fd_close(&fd);
+    if (!(db = db_new(path, &opt)))
+        return E_NOMEM;
+    if ((r = open_connection(db, &opt)) < 0 || (r = set_up_portable(db, passphrase)) < 0 ||
+        (r = file_sync_folder_of(AT_FDCWD, path)) < 0) {
+        db_free(db);
+        file_ops()->unlinkat(AT_FDCWD, path);
+        return r;
+    }
+    *db_out = db;
+    return 0;
+}
+
 int db_open_memory(struct db **db_out)
 {
     static const struct db_options opt = { 0 };

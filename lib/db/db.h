@@ -55,6 +55,9 @@ MUST_CHECK int db_init(void);
  * the cipher only; wipe yours when you no longer need it. */
 MUST_CHECK int db_open(const char *path, const uint8_t key[DB_KEY_BYTES], const struct db_options *opt,
                        struct db **db_out);
+/* A new file (E_EXISTS) under a passphrase, as db_export makes one, to be filled: DELETE journal, no auto_vacuum, no
+ * schema but the caller's. E_LIMIT, E_NUL, E_SYNTAX: the passphrase. */
+MUST_CHECK int db_create_portable(const char *path, struct str passphrase, struct db **db_out);
 /* A database in memory, without encryption (there is no file): for tests and scratch. */
 MUST_CHECK int db_open_memory(struct db **db_out);
 /* Finish every statement, checkpoint and close; NULL accepted, sets NULL. The last handle of a file

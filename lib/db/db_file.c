@@ -106,15 +106,20 @@ int db_copy(struct db *db, const char *path, const uint8_t key[DB_KEY_BYTES])
     return r;
 }
 
-int db_export(struct db *db, const char *path, struct str passphrase)
+int db_passphrase_check(struct str passphrase)
 {
     if (passphrase.n == 0 || passphrase.n > PASSPHRASE_MAX)
         return E_LIMIT;
     if (memchr(passphrase.p, '\0', passphrase.n))
         return E_NUL;
-    if (str_starts(passphrase, STR("raw:")) || str_istarts(passphrase, STR("x'")))
-        return E_SYNTAX;
-    return copy_under(db, path, passphrase);
+    return str_starts(passphrase, STR("raw:")) || str_istarts(passphrase, STR("x'")) ? E_SYNTAX : 0;
+}
+
+int db_export(struct db *db, const char *path, struct str passphrase)
+{
+    int r = db_passphrase_check(passphrase);
+
+    return r < 0 ? r : copy_under(db, path, passphrase);
 }
 
 int db_verify(struct db *db, struct buf *report)

@@ -33,4 +33,6 @@ MUST_CHECK int db_exec_literal(struct db *db, const char *sql);
 /* Finalize every statement that is not in use. */
 void stmts_drop(struct db *db);
 void db_error_note(struct db_error *err, sqlite3 *s, int code, const char *sql);
+/* May a passphrase be one that any tool takes for one? 0; E_LIMIT, E_NUL, E_SYNTAX. */
+int db_passphrase_check(struct str passphrase);
 #endif

@@ -57,6 +57,16 @@ static const struct command commands[] = {
       "The messages that are like QUERY, the best of every folder first, and the lines where it stands: words in\n"
       "any order, with typos, without accents. --exact: as it stands; --regex: an expression, as in RE2. Asks for\n"
       "one of the mailbox's passwords on the terminal, or reads a line of standard input. Exit status 1: nothing." },
+    { "mailbox export", cmd_mailbox_export,
+      "mailbox export ADDRESS --format sqlite|mbox|Maildir|eml --output FILE [--json]",
+      "Everything in a mailbox, in files that other programs read: one SQLite file or one zip of .eml files,\n"
+      "both under the password that you give, or a folder with mbox files or with Maildirs, in the clear.\n"
+      "The password is asked for on the terminal or read as a line of standard input." },
+    { "mailbox import", cmd_mailbox_import,
+      "mailbox import ADDRESS --format mbox|Maildir|eml --input FILE [--folder NAME] [--json]",
+      "Bring in what export writes, or other programs: an mbox file (to --folder, else the file's name says)\n"
+      "or a folder of them, a Maildir, a zip of .eml files. What is there already is not brought in again.\n"
+      "The password is asked for on the terminal or read as a line of standard input." },
     { "domain limit", cmd_domain_limit, "domain limit DOMAIN SIZE|none",
       "What all mailboxes of a domain may hold together: 10G, 512M." },
     { "alias limit", cmd_alias_limit, "alias limit ADDRESS SIZE|none",

@@ -66,6 +66,12 @@ int service_fetch(struct service *s, enum role_id role, uint32_t op, const Proto
 /* The same with the bytes of the answer. */
 int service_ask_bytes(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
                       struct buf *out);
+/* The same for an operation that takes bytes: `source` appends up to max of them, 0 at the end. */
+int service_send(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
+                 const ProtobufCMessageDescriptor *d, void *out,
+                 int64_t (*source)(void *ctx, size_t max, struct buf *out), void *ctx);
+/* Answers so far are needed no more. */
+void service_forget(struct service *s);
 /* How long service_ask waits from now on (a minute until then). */
 void service_patience(struct service *s, int64_t ms);
 /* The JSON of run/status.sock of this configuration. E_NOTFOUND when nothing runs, E_TIMEOUT after 5 s. */
@@ -102,6 +108,8 @@ int cmd_alias_show(int argc, char **argv);
 int cmd_alias_remove(int argc, char **argv);
 int cmd_alias_password(int argc, char **argv);
 int cmd_mailbox_backup(int argc, char **argv);
+int cmd_mailbox_export(int argc, char **argv);
+int cmd_mailbox_import(int argc, char **argv);
 int cmd_mailbox_restore(int argc, char **argv);
 int cmd_mailbox_backups(int argc, char **argv);
 int cmd_dns(int argc, char **argv);

@@ -334,3 +334,72 @@ int service_fetch(struct service *s, enum role_id role, uint32_t op, const Proto
         memcpy(out, &w.answer, sizeof w.answer);
     return w.status;
 }
+
+void service_forget(struct service *s)
+{
+    arena_reset(&s->arena);
+}
+
+static void room_again(void *ctx)
+{
+    struct wait *w = ctx;
+
+    loop_stop(w->s->loop);
+}
+
+/* Until it is all sent, or the answer came before. */
+static int send_all(struct wait *w, int64_t (*source)(void *ctx, size_t max, struct buf *out), void *ctx)
+{
+    CLEANUP(buf_release) struct buf piece = { .max = MIB(1) };
+
+    while (w->status == E_BUG) {
+        size_t room = rpc_call_room(w->call);
+        int64_t n;
+        int r;
+
+        if (room == 0) {
+            loop_run(w->s->loop);
+            continue;
+        }
+        buf_clear(&piece);
+        if ((n = source(ctx, size_min(room, RPC_WINDOW), &piece)) < 0)
+            return (int)n;
+        if (n == 0) {
+            rpc_call_end(w->call);
+            return 0;
+        }
+        if ((r = rpc_call_send(w->call, buf_str(&piece))) < 0)
+            return r;
+    }
+    return 0;
+}
+
+int service_send(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
+                 const ProtobufCMessageDescriptor *d, void *out,
+                 int64_t (*source)(void *ctx, size_t max, struct buf *out), void *ctx)
+{
+    struct wait w = { .s = s, .d = d, .status = E_BUG };
+    struct rpc_ask ask = { .op = op,
+                           .body = body,
+                           .flags = RPC_NO_REPEAT,
+                           .deadline_ms = s->patience_ms,
+                           .upload = true,
+                           .changes = true,
+                           .done = answered,
+                           .on_room = room_again,
+                           .ctx = &w };
+    int r;
+
+    if (!(w.call = rpc_link_ask(role == ROLE_STORE ? s->store : s->directory, &ask)))
+        return E_NOMEM;
+    if ((r = send_all(&w, source, ctx)) < 0) {
+        if (w.status == E_BUG)
+            rpc_call_cancel(w.call);
+        return r;
+    }
+    while (w.status == E_BUG)
+        loop_run(s->loop);
+    if (w.status == 0 && out)
+        memcpy(out, &w.answer, sizeof w.answer);
+    return w.status;
+}

@@ -526,22 +526,23 @@ int op_flag_store(struct rpc_req *q, struct str body)
 
 #define CLIENTS (FROM(IMAP) | FROM(POP3) | FROM(WEB))
 #define KEYS    (FROM(CTL) | FROM(WEB))
+#define PORTERS (CLIENTS | FROM(CTL)) /* export and import: with a password, like anybody */
 #define SESSION .guard = session_guard
 
 static const struct rpc_op ops[] = {
     [STORE__OP__STATUS] = { .run = op_status, .from = FROM(CTL) | FROM(SUPERVISOR) | FROM(JOBS) },
-    [STORE__OP__ATTACH] = { .run = op_attach, .from = CLIENTS | FROM(CTL) },
+    [STORE__OP__ATTACH] = { .run = op_attach, .from = PORTERS },
     [STORE__OP__REATTACH] = { .run = op_reattach, .from = CLIENTS },
-    [STORE__OP__DETACH] = { .run = op_detach, .from = CLIENTS, SESSION },
-    [STORE__OP__FOLDERS] = { .run = op_mail, .from = CLIENTS | FROM(CTL), SESSION },
-    [STORE__OP__FOLDER_CREATE] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__DETACH] = { .run = op_detach, .from = PORTERS, SESSION },
+    [STORE__OP__FOLDERS] = { .run = op_mail, .from = PORTERS, SESSION },
+    [STORE__OP__FOLDER_CREATE] = { .run = op_mail, .from = PORTERS, SESSION },
     [STORE__OP__FOLDER_DELETE] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__FOLDER_RENAME] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__SUBSCRIBE] = { .run = op_mail, .from = CLIENTS, SESSION },
-    [STORE__OP__SELECT] = { .run = op_mail, .from = CLIENTS, SESSION },
+    [STORE__OP__SELECT] = { .run = op_mail, .from = PORTERS, SESSION },
     [STORE__OP__UNSELECT] = { .run = op_unselect, .from = CLIENTS, SESSION },
     [STORE__OP__SYNC] = { .run = op_sync, .from = CLIENTS, SESSION },
-    [STORE__OP__FETCH] = { .run = op_fetch, .from = CLIENTS, .flags = RPC_DOWN, SESSION },
+    [STORE__OP__FETCH] = { .run = op_fetch, .from = PORTERS, .flags = RPC_DOWN, SESSION },
     [STORE__OP__FLAG_STORE] = { .run = op_flag_store, .from = CLIENTS, .flags = RPC_DOWN, SESSION },
     [STORE__OP__COPY] = { .run = op_mail, .from = CLIENTS, SESSION },
     [STORE__OP__EXPUNGE] = { .run = op_mail, .from = CLIENTS, SESSION },
@@ -554,10 +555,11 @@ static const struct rpc_op ops[] = {
     [STORE__OP__SEARCH] = { .run = op_search, .from = CLIENTS | FROM(CTL), SESSION },
     [STORE__OP__SNIPPETS] = { .run = op_snippets, .from = CLIENTS | FROM(CTL), SESSION },
     [STORE__OP__STAGE] = { .run = op_stage,
-                           .from = FROM(MX) | FROM(IMAP) | FROM(COURIER) | FROM(WEB),
+                           .from = FROM(MX) | FROM(IMAP) | FROM(COURIER) | FROM(WEB) | FROM(CTL),
                            .flags = RPC_UP },
-    [STORE__OP__UNSTAGE] = { .run = op_unstage, .from = FROM(MX) | FROM(IMAP) | FROM(COURIER) | FROM(WEB) },
-    [STORE__OP__APPEND] = { .run = op_append, .from = FROM(IMAP) | FROM(WEB), SESSION },
+    [STORE__OP__UNSTAGE] = { .run = op_unstage,
+                             .from = FROM(MX) | FROM(IMAP) | FROM(COURIER) | FROM(WEB) | FROM(CTL) },
+    [STORE__OP__APPEND] = { .run = op_append, .from = FROM(IMAP) | FROM(WEB) | FROM(CTL), SESSION },
     [STORE__OP__DELIVER] = { .run = op_deliver, .from = FROM(MX) | FROM(COURIER) },
     [STORE__OP__KEY_ADD] = { .run = op_key_add, .from = KEYS },
     [STORE__OP__KEY_LIST] = { .run = op_key_list, .from = KEYS },

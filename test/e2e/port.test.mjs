@@ -1,0 +1,126 @@
+// Export and import: what goes out comes back the same, once; and other programs read it.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, stat, writeFile, mkdir } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { promisify } from 'node:util';
+import path from 'node:path';
+import { Service, sample, crlf, build } from '../lib/service.mjs';
+
+let service, dir, a;
+const FOLDERS = { INBOX: 6, Work: 3, 'Work/Größe: 50.5': 2 };
+before(async () => {
+  service = await Service.start({ env: { LETTERLOCK_STORE_BACKUP_INTERVAL: '0' } });
+  dir = await mkdtemp(path.join(tmpdir(), 'letterlock-port-'));
+  a = await service.alias();
+  const c = await service.imap(a);
+  await c.cmd('ENABLE UTF8=ACCEPT');
+  let n = 0;
+  for (const [folder, count] of Object.entries(FOLDERS)) {
+    if (folder !== 'INBOX') await c.cmd(`CREATE "${folder}"`);
+    for (let i = 0; i < count; i++, n++) {
+      const flags = ['\\Seen', '\\Flagged', '\\Answered $Forwarded', '\\Deleted blue', '\\Draft', ''][n % 6];
+      await c.cmd([`APPEND "${folder}" (${flags}) "0${1 + (n % 9)}-Nov-2026 10:11:12 +0000" `, n === 4 ? sample(n, 400000) : crlf(sample(n, 500 + n * 900) + '\r\nFrom here\r\n>From there\r\n')]);
+    }
+  }
+  await c.logout();
+});
+after(async () => { await service.stop(); await rm(dir, { recursive: true, force: true }); });
+
+const ctl = (args, who = a, options = {}) => service.ctl(args, { input: `${who.password}\n`, ...options });
+const exportTo = async (who, format, name) => { await ctl(['mailbox', 'export', who.address, '--format', format, '--output', path.join(dir, name)], who); return path.join(dir, name); };
+const importFrom = async (who, format, file, more = []) => JSON.parse((await ctl(['mailbox', 'import', who.address, '--format', format, '--input', file, ...more, '--json'], who, { input: `${who.password}\n${a.password}\n` })).stdout);
+// Everything a client can see, without UIDs and what a session makes.
+async function all(who) {
+  const c = await service.imap(who);
+  await c.cmd('ENABLE UTF8=ACCEPT');
+  const out = {};
+  for (const line of (await c.cmd('LIST "" "*"')).filter((l) => /^\* LIST/.test(l))) {
+    const name = Buffer.from(/"\/" "?(.*?)"?$/.exec(line)[1], 'latin1').toString('utf8');
+    await c.cmd(`EXAMINE "${name}"`);
+    const rows = [];
+    const lines = await c.cmd('UID FETCH 1:* (FLAGS INTERNALDATE BODY.PEEK[])', { ok: false });
+    const bodies = [...c.literals];
+    for (const l of lines.filter((x) => /FETCH \(/.test(x))) {
+      const flags = /FLAGS \(([^)]*)\)/.exec(l)[1].split(' ').filter((f) => f && f !== '\\Recent').map((f) => f.toLowerCase()).sort().join(' ');
+      rows.push(`${/INTERNALDATE "([^"]*)"/.exec(l)[1]} [${flags}] ${bodies.shift().toString('base64')}`);
+    }
+    if (rows.length) out[name] = rows;
+  }
+  await c.logout();
+  return out;
+}
+
+for (const [format, name] of [['mbox', 'mboxes'], ['Maildir', 'maildir'], ['eml', 'letters.zip']]) {
+  test(`${format}: export, import, export: nothing is lost and nothing comes twice`, async () => {
+    const b = await service.alias();
+    const file = await exportTo(a, format, name);
+    const r = await importFrom(b, format, file, []);
+    assert.deepEqual([r.messages, r.there_already, r.skipped], [11, 0, 0]);
+    assert.deepEqual(await all(b), await all(a));
+    const again = await importFrom(b, format, file);
+    assert.deepEqual([again.messages, again.there_already, again.skipped], [0, 11, 0]);
+    assert.deepEqual(await all(b), await all(a));
+    const back = await exportTo(b, format, `${name}-2`);
+    if (format !== 'eml') {
+      const list = (d) => readdirSync(d, { recursive: true, withFileTypes: true }).filter((f) => f.isFile()).map((f) => path.join(f.parentPath ?? f.path, f.name));
+      for (const f of list(file)) assert.equal((await stat(f)).mode & 0o077, 0, 'for the owner alone');
+      assert.equal(list(file).length, list(back).length);
+    }
+    assert.notEqual((await ctl(['mailbox', 'export', a.address, '--format', format, '--output', file], a, { ok: false })).code, 0, 'never over something');
+  });
+}
+
+test('Maildir and mbox of other programs', async () => {
+  const b = await service.alias();
+  const maildir = path.join(dir, 'other');
+  for (const d of ['cur', 'new', 'tmp', '.Sent', '.Sent/cur', '.Sent/new']) await mkdir(path.join(maildir, d), { recursive: true });
+  await writeFile(path.join(maildir, 'cur/1793000000.1.host:2,FS'), 'Subject: one\n\nhello\n');
+  await writeFile(path.join(maildir, 'new/1793000001.2.host'), 'Subject: two\n\nhello\n');
+  await writeFile(path.join(maildir, '.Sent/cur/1793000002.3.host:2,S'), 'Subject: three\r\n\r\nhello\r\n');
+  assert.equal((await importFrom(b, 'maildir', maildir)).messages, 3);
+  const mbox = path.join(dir, 'Lists.mbox');
+  await writeFile(mbox, 'From x@y Mon Nov  2 10:11:12 2026\nSubject: m\n\na\n>From b\n\nFrom x@y Mon Nov  2 10:11:13 2026\nSubject: n\n\nb\n\n');
+  const r = await importFrom(b, 'mbox', mbox);
+  assert.deepEqual([r.messages, r.skipped], [2, 0]);
+  assert.equal((await importFrom(b, 'mbox', mbox, ['--folder', 'Elsewhere'])).messages, 2);
+  const has = await all(b);
+  assert.deepEqual(Object.keys(has).sort(), ['Elsewhere', 'INBOX', 'Lists', 'Sent']);
+  assert.match(Buffer.from(has.Lists[0].split('] ')[1], 'base64').toString(), /\r\nFrom b\r\n$/);
+  assert.match(has.INBOX.find((m) => m.includes('flagged')) ?? '', /\\flagged \\seen/);
+});
+
+test('a quota is kept, and the same command goes on when there is room', async () => {
+  const b = await service.alias();
+  await service.ctl(['alias', 'limit', b.address, '300K']);
+  const file = path.join(dir, 'mboxes');
+  const r = await ctl(['mailbox', 'import', b.address, '--format', 'mbox', '--input', file], b, { ok: false });
+  assert.equal(r.code, 73);
+  assert.match(r.stderr, /limit is reached/);
+  await service.ctl(['alias', 'limit', b.address, 'none']);
+  const rest = await importFrom(b, 'mbox', file);
+  assert.equal(rest.messages + rest.there_already, 11);
+  assert.deepEqual(await all(b), await all(a));
+});
+
+test('a wrong password opens nothing, and nothing is written', async () => {
+  const out = path.join(dir, 'never');
+  const r = await service.ctl(['mailbox', 'export', a.address, '--format', 'mbox', '--output', out], { input: 'wrong password\n', ok: false });
+  assert.equal(r.code, 77);
+  await assert.rejects(stat(out));
+});
+
+test('sqlite: stock SQLite3MultipleCiphers opens it with the password and reads a body; nothing in it is in the clear', async () => {
+  const file = await exportTo(a, 'sqlite', 'mine.sqlite');
+  const bytes = await readFile(file);
+  assert.ok(!bytes.includes('Letter number') && !bytes.includes('SQLite format 3'));
+  const tool = path.join(build, 'test/tools/sqlite-stock');
+  const ask = async (sql, password = a.password) => (await promisify(execFile)(tool, [file, sql], { input: '', env: { ...process.env, PASSWORD: password } })).stdout;
+  assert.equal((await ask('SELECT count(*) FROM message')).trim(), '11');
+  assert.equal((await ask("SELECT flags || '|' || keywords FROM message JOIN folder f ON f.id = folder_id WHERE f.name = 'INBOX' AND uid = 3")).trim(), '\\Answered|$Forwarded');
+  assert.match(await ask("SELECT message FROM message WHERE uid = 2 AND folder_id = (SELECT id FROM folder WHERE name = 'INBOX')"), /Subject: Letter number 1\r\n/);
+  assert.equal((await ask('PRAGMA integrity_check')).trim(), 'ok');
+  assert.notEqual(spawnSync(tool, [file, 'SELECT 1 FROM folder'], { env: { ...process.env, PASSWORD: 'wrong' } }).status, 0);
+});
