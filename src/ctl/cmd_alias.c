@@ -134,8 +134,33 @@ int confirm(const char *address, bool yes)
     return 0;
 }
 
+/* What was removed, and where it was. */
+static void receipt(const struct args *a, const Store__MailboxRemoveResponse *m)
+{
+    json_t *list = a->json ? json_array() : NULL;
+    unsigned long long bytes = 0, files = 0, objects = 0;
+
+    for (size_t i = 0; m && i < m->n_purged; i++) {
+        const Store__Purged *p = m->purged[i];
+        bool backup = strcmp(p->where, "backups") == 0;
+
+        bytes += p->bytes;
+        objects += backup;
+        files += !backup;
+        if (list)
+            json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "where", p->where, "name", p->name,
+                                                  "bytes", (json_int_t)p->bytes));
+    }
+    if (list)
+        dump(json_pack("{s:s, s:o}", "removed", a->words[0], "purged", list));
+    else
+        fprintf(stderr, "%s removed: %llu files and %llu objects of backups, %llu bytes, keys first\n",
+                a->words[0], files, objects, bytes);
+}
+
 int cmd_alias_remove(int argc, char **argv)
 {
+    Store__MailboxRemoveResponse *purged = NULL;
     Store__MailboxRemoveRequest q = STORE__MAILBOX_REMOVE_REQUEST__INIT;
     CLEANUP(service_close) struct service *s = NULL;
     struct args a = { .nwords = 0 };
@@ -148,19 +173,21 @@ int cmd_alias_remove(int argc, char **argv)
         (r = alias_ask(s, DIRECTORY__OP__ALIAS_SHOW, a.words[0], &m)) != 0)
         return r;
     if (m->mailbox_id.len > 0) {
-        fprintf(stderr,
-                "This removes %s with its mailbox and every message in it. Nothing brings them back.\n",
-                a.words[0]);
+        fprintf(
+            stderr,
+            "This removes %s with its mailbox, every message in it and all its backups. Nothing brings them back.\n",
+            a.words[0]);
         if ((r = confirm(a.words[0], yes)) != 0)
             return r;
         /* The mailbox first: should we die in between, the same command finishes the work. */
         q.mailbox_id = m->mailbox_id;
-        r = service_ask(s, ROLE_STORE, STORE__OP__MAILBOX_REMOVE, &q.base, NULL, NULL);
+        r = service_ask(s, ROLE_STORE, STORE__OP__MAILBOX_REMOVE, &q.base,
+                        &store__mailbox_remove_response__descriptor, &purged);
         if (r < 0 && r != E_NOTFOUND)
             return ctl_fail(ctl_exit_code(r), "%s: mailbox: %s", a.words[0], error_text(r));
     }
     if ((r = alias_ask(s, DIRECTORY__OP__ALIAS_REMOVE, a.words[0], &m)) != 0)
         return r;
-    fprintf(stderr, "%s removed\n", a.words[0]);
+    receipt(&a, purged);
     return EX_OK;
 }

@@ -16,8 +16,8 @@ static const struct command commands[] = {
       "A new address. It takes mail when it has a first password (alias password)." },
     { "alias list", cmd_alias_list, "alias list [--json] [--domain DOMAIN]", "All addresses." },
     { "alias show", cmd_alias_show, "alias show ADDRESS [--json]", "One address." },
-    { "alias remove", cmd_alias_remove, "alias remove ADDRESS [--yes]",
-      "Remove an address with its mailbox." },
+    { "alias remove", cmd_alias_remove, "alias remove ADDRESS [--yes] [--json]",
+      "Remove an address with its mailbox and all its backups, keys first. --json lists what was where." },
     { "alias password", cmd_alias_password,
       "alias password ADDRESS [--name LABEL] [--own] [--current]\n"
       "       letterlock alias password ADDRESS --list [--json]\n"

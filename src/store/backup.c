@@ -480,27 +480,54 @@ int backup_take(struct backup_take *b)
 
 struct removal {
     struct target *target;
+    backup_told *told;
+    void *ctx;
     int removed;
 };
 
-static int remove_visit(void *ctx, const char *name, uint64_t bytes UNUSED)
+static int remove_visit(void *ctx, const char *name, uint64_t bytes)
 {
     struct removal *m = ctx;
     int r = target_delete(m->target, name);
 
     m->removed += r == 0;
+    if (r == 0 && m->told)
+        m->told(m->ctx, name, bytes);
     return r == E_NOTFOUND ? 0 : r;
 }
 
-int backup_remove_all(struct target *t, const uint8_t mailbox[MAILBOX_ID_LEN])
+static int keys_visit(void *ctx, const char *name, uint64_t bytes)
 {
-    struct removal m = { t, 0 };
-    char folder[FOLDER_LEN + 1], keys[TARGET_NAME_MAX];
+    return str_ends(str_from(name), STR("/keys")) ? remove_visit(ctx, name, bytes) : 0;
+}
+
+static int remove_of(struct target *t, const uint8_t mailbox[MAILBOX_ID_LEN], target_visit *visit,
+                     backup_told *told, void *ctx)
+{
+    struct removal m = { t, told, ctx, 0 };
+    char folder[FOLDER_LEN + 1];
     int r;
 
-    keys_name(mailbox, keys);
     folder_name(mailbox, folder);
-    if ((r = remove_visit(&m, keys, 0)) < 0 || (r = target_list(t, folder, remove_visit, &m)) < 0)
-        return r;
-    return m.removed;
+    r = target_list(t, folder, visit, &m);
+    return r < 0 ? r : m.removed;
+}
+
+int backup_remove_keys(struct target *t, const uint8_t mailbox[MAILBOX_ID_LEN], backup_told *told, void *ctx)
+{
+    return remove_of(t, mailbox, keys_visit, told, ctx);
+}
+
+int backup_remove_all(struct target *t, const uint8_t mailbox[MAILBOX_ID_LEN], backup_told *told, void *ctx)
+{
+    int keys = backup_remove_keys(t, mailbox, told, ctx), r;
+
+    char folder[FOLDER_LEN + 1];
+    int gone;
+
+    r = keys < 0 ? keys : remove_of(t, mailbox, remove_visit, told, ctx);
+    folder_name(mailbox, folder);
+    if (r < 0 || (gone = target_forget(t, folder)) < 0)
+        return r < 0 ? r : gone;
+    return keys + r;
 }

@@ -87,7 +87,7 @@ static void run_run(struct work_job *w)
     n->status = backup_take(&n->take);
     if (n->status == 1 && n->actor->purged)
         n->status = E_GONE;
-    if (n->status == E_GONE && backup_remove_all(store.backups, n->actor->id) < 0)
+    if (n->status == E_GONE && backup_remove_all(store.backups, n->actor->id, NULL, NULL) < 0)
         log_event(LOG_ALARM, "store.backup_outlives_mailbox");
 }
 

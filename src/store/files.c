@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME_LEN (2 * MAILBOX_ID_LEN)
@@ -177,13 +178,49 @@ static int remove_visit(const struct files *f, const char *path, const char *nam
     return r == E_NOTFOUND ? 0 : r;
 }
 
-int files_remove(const struct files *f, const uint8_t id[MAILBOX_ID_LEN])
+struct removal {
+    bool keys; /* these alone */
+    files_told *told;
+    void *ctx;
+};
+
+static int told_visit(const struct files *f, const char *path, const char *name, void *ctx)
+{
+    const struct removal *m = ctx;
+    struct stat st = { .st_size = 0 };
+    int r;
+
+    if (m->keys && !strstr(name, ".keys"))
+        return 0;
+    if (fstatat(f->dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        st.st_size = 0;
+    if ((r = file_remove(f->dir, path)) == 0 && m->told)
+        m->told(m->ctx, path, (uint64_t)st.st_size);
+    return r == E_NOTFOUND ? 0 : r;
+}
+
+static int remove_told(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], struct removal *m)
 {
     char folder[FILES_PATH_MAX], hex[NAME_LEN + 1];
 
     folder_of(id, folder);
     hex_encode(id, MAILBOX_ID_LEN, hex);
-    return walk(f, folder, str_of(hex, NAME_LEN), remove_visit, NULL);
+    return walk(f, folder, str_of(hex, NAME_LEN), told_visit, m);
+}
+
+int files_remove_keys(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], files_told *told, void *ctx)
+{
+    return remove_told(f, id, &(struct removal){ true, told, ctx });
+}
+
+int files_remove_all(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], files_told *told, void *ctx)
+{
+    return remove_told(f, id, &(struct removal){ false, told, ctx });
+}
+
+int files_remove(const struct files *f, const uint8_t id[MAILBOX_ID_LEN])
+{
+    return files_remove_all(f, id, NULL, NULL);
 }
 
 struct old {

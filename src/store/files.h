@@ -35,6 +35,12 @@ MUST_CHECK int files_temp_list(const struct files *f, const uint8_t id[MAILBOX_I
 MUST_CHECK int files_set_aside(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], int64_t now_ms);
 /* Remove all files of this mailbox, aside ones too. */
 MUST_CHECK int files_remove(const struct files *f, const uint8_t id[MAILBOX_ID_LEN]);
+/* The same in two steps, keys first; `told` (may be NULL) hears of each that is gone. */
+typedef void files_told(void *ctx, const char *path, uint64_t bytes);
+MUST_CHECK int files_remove_keys(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], files_told *told,
+                                 void *ctx);
+MUST_CHECK int files_remove_all(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], files_told *told,
+                                void *ctx);
 /* Remove what was set aside FILES_ASIDE_DAYS ago or earlier, everywhere. How many. */
 MUST_CHECK int files_remove_old(const struct files *f, int64_t now_ms);
 #endif

@@ -57,6 +57,7 @@ struct keyop {
         struct restore_note note;
         bool has_password, keys_lost, fetched; /* fetched: it lies beside, and has no place yet */
     } restore;
+    struct purge *purge; /* purge.c */
     /* a check (checkop.c) */
     struct mailbox *box;
     struct check *check;
@@ -71,6 +72,7 @@ int keyop_go(struct keyop *k, int r);
 MUST_CHECK int keyop_passwords_take(struct keyop *k, ProtobufCBinaryData current, ProtobufCBinaryData own,
                                     const char *name);
 
+void purge_free(struct purge **p); /* NULL accepted */
 /* What was brought here and not put in place goes. */
 void restore_abandon(struct keyop *k);
 

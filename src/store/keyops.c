@@ -21,6 +21,7 @@ static void keyop_free(struct keyop *k)
     timer_release(&k->timer);
     mailbox_close(&k->box);
     restore_abandon(k);
+    purge_free(&k->purge);
     free(k->check);
     if (k->rotation.lost)
         sessions_end_all(k->actor, 0, STORE__SESSION_ENDED_EVENT__WHY__RESTORED);
@@ -612,7 +613,7 @@ void keys_tidy(struct actor *a)
         log_event(LOG_WARN, "store.keys_not_tidied");
 }
 
-/* ---- KEY_LIST, MAILBOX_REMOVE ---------------------------------------------------------------------- */
+/* ---- KEY_LIST ---------------------------------------------------------------------- */
 
 static int pool_list(struct keyop *k)
 {
@@ -664,40 +665,5 @@ int op_key_list(struct rpc_req *q, struct str body)
         return r;
     k->states = m->key_states;
     k->nstates = m->n_key_states;
-    return keyop_go(k, 0);
-}
-
-static int lane_remove(struct keyop *k)
-{
-    if (k->actor->key)
-        return E_BUSY;
-    tempbox_close(&k->actor->temp);
-    k->actor->have_public = false;
-    noting_forget(k->actor);
-    return files_remove(&store.files, k->actor->id);
-}
-
-static void answer_empty(struct keyop *k)
-{
-    request_reply(k->q, 0, NULL, NULL);
-}
-
-static const struct stage_row remove_stages[] = {
-    { HERE, here_revoke },
-    { WHEN_CLOSED, NULL },
-    { IN_LANE, lane_remove },
-    { 0, NULL },
-};
-
-int op_mailbox_remove(struct rpc_req *q, struct str body)
-{
-    Store__MailboxRemoveRequest *m = RPC_UNPACK(rpc_req_arena(q), body, store__mailbox_remove_request);
-    struct keyop *k = NULL;
-    int r;
-
-    if (!m || m->mailbox_id.len != MAILBOX_ID_LEN)
-        return E_SYNTAX;
-    if ((r = keyop_begin(q, m->mailbox_id.data, remove_stages, answer_empty, &k)) < 0)
-        return r;
     return keyop_go(k, 0);
 }

@@ -140,6 +140,13 @@ int target_delete(struct target *t, const char *name)
     return file_remove(t->fd, name);
 }
 
+int target_forget(struct target *t, const char *folder)
+{
+    if (unlinkat(t->fd, folder, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        return error_from_errno(errno);
+    return file_sync_folder_of(t->fd, folder);
+}
+
 struct found {
     struct found *next;
     uint64_t bytes;

@@ -31,6 +31,8 @@ MUST_CHECK int target_replace(struct target *t, const char *name, struct str byt
 MUST_CHECK int64_t target_get(struct target *t, const char *name, uint64_t at, size_t max, struct buf *out);
 /* Gone, and durably so. E_NOTFOUND. */
 MUST_CHECK int target_delete(struct target *t, const char *name);
+/* A folder without objects is no more. */
+MUST_CHECK int target_forget(struct target *t, const char *folder);
 /* Every object of a folder, what is staged too (those names end in ".part"); folder "": names of folders. What
  * visit returns when negative ends it. A folder that is not there has none. */
 typedef int target_visit(void *ctx, const char *name, uint64_t bytes);

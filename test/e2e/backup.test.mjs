@@ -54,6 +54,8 @@ test('names tell nothing, and what lies there is what was told', async () => {
   const names = readdirSync(folder, { recursive: true });
   assert.deepEqual(readdirSync(path.join(folder, id)).sort(), [`${b.id}.info`, `${b.id}.sqlite`, 'keys'].sort());
   for (const n of names) assert.match(n, /^[0-9a-f]{24}(\/(keys|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.(sqlite|info)))?$/);
+  const there = await readFile(path.join(folder, id, `${b.id}.sqlite`));
+  assert.ok(!there.includes('SQLite format 3') && !there.includes('INBOX'), 'nothing in the clear');
   const file = path.join(path.dirname(folder), 'mine');
   await service.ctl(['mailbox', 'backups', a.address, '--download', file, '--backup', b.id.slice(0, 8)]);
   assert.deepEqual(await readFile(file), await readFile(path.join(folder, id, `${b.id}.sqlite`)));
@@ -100,6 +102,29 @@ test('by itself: when a mailbox that changed is used, and only when it changed; 
     assert.ok(existsSync(path.join(s.dir, 'data', 'backups')), 'in the data folder, when nothing else is said');
     assert.ok((await s.status()).store.backups >= 3);
   } finally { await s.stop(); }
+});
+
+test('an address that is removed takes everything with it, keys first, whenever the store dies', async () => {
+  const everything = (i) => [path.join(service.dir, 'data'), folder].flatMap((d) => readdirSync(d, { recursive: true })).filter((f) => f.includes(i));
+  for (const ms of [null, 0, 5, 15]) {
+    const a = await service.alias();
+    const id = await idOf(a);
+    await service.deliver(a.address, sample(1));
+    await backup(a, { input: `${a.password}\n` });
+    await service.deliver(a.address, sample(2)); // sealed
+    const removal = service.ctl(['alias', 'remove', a.address, '--yes', '--json'], { ok: false });
+    if (ms !== null) {
+      await new Promise((r) => setTimeout(r, ms));
+      await service.kill('store');
+    }
+    const r = await removal;
+    if (r.code !== 0) await until('the rest to go', 20000, async () => [0, 67].includes((await service.ctl(['alias', 'remove', a.address, '--yes'], { ok: false })).code));
+    assert.deepEqual(everything(id), []);
+    if (ms !== null) continue;
+    const { purged } = JSON.parse(r.stdout);
+    assert.deepEqual(purged.slice(0, 2).map((p) => [p.where, p.name]), [['backups', `${id}/keys`], ['data', `mailboxes/${id.slice(0, 2)}/${id}.keys`]]);
+    assert.ok(purged.length >= 6 && purged.some((p) => p.name.includes('-tmp-')) && purged.some((p) => p.where === 'backups' && p.name.endsWith('.sqlite')));
+  }
 });
 
 test('a folder that cannot be reached: mail goes on, and the command says so', async () => {

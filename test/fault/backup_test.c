@@ -154,7 +154,7 @@ static void test_backups(void **state UNUSED)
                                  &(struct keyfile_label){ .name = "another" }) == 0 &&
           keys_save(&d.files, secrets.kf) == 0 && !keys_there(&d, t));
     CHECK(backup_keys_put_all(t, &d.files) == 1 && keys_there(&d, t));
-    CHECK(backup_remove_all(t, secrets.id[0]) == 5 && objects_of(t) == 0);
+    CHECK(backup_remove_all(t, secrets.id[0], NULL, NULL) == 5 && objects_of(t) == 0);
     CHECK(backup_keys_put(t, &d.files, secrets.id[0]) == 0 && objects_of(t) == 0); /* without backups: none */
     end(&d, &t);
 }
