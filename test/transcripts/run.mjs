@@ -28,7 +28,7 @@
 // PLAIN wants of the first.
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Service, crlf, dial, root, sample } from '../lib/service.mjs';
+import { Service, crlf, dial, root, sample, until } from '../lib/service.mjs';
 
 const AT_ONCE = 6; // transcripts that run side by side
 const PATIENCE_MS = 15000;
@@ -192,8 +192,11 @@ async function expect(c, steps, vars) {
 
 async function prepare(service, alias, set) {
   for (let i = 1; i <= set.messages; i++) await service.deliver(alias.address, sample(i, 200));
-  if (!set.mail.length) return;
+  if (!set.messages && !set.mail.length) return;
   const c = await service.imap(alias);
+  // a login waits for the first of what came, not for all: SELECT must find them
+  const all = `* STATUS INBOX (MESSAGES ${set.messages})`;
+  await until(all, PATIENCE_MS, async () => (await c.cmd('STATUS INBOX (MESSAGES)')).includes(all));
   for (const name of set.mail) {
     const bytes = crlf(await readFile(path.join(here, 'data', `${name}.eml`)));
     await c.cmd(['APPEND INBOX " 2-Nov-2026 10:11:12 +0000" ', bytes]);
