@@ -308,6 +308,7 @@ static int set_limits(struct db *db, uint32_t flags)
         { SQLITE_DBCONFIG_DEFENSIVE, 1 },   { SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
         { SQLITE_DBCONFIG_ENABLE_FKEY, 1 }, { SQLITE_DBCONFIG_DQS_DML, 0 },
         { SQLITE_DBCONFIG_DQS_DDL, 0 },     { SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0 },
+        { SQLITE_DBCONFIG_ENABLE_QPSG, 1 }, /* else "LIMIT ?" is planned anew for every number that is bound */
     };
     int rc = SQLITE_OK;
 
