@@ -7,6 +7,8 @@
 #include "test/upgrade/sample.h"
 #include <stdio.h>
 
+#define LISTED_SINCE 9u /* the version whose migration lists what lacks something */
+
 static int nowhere(void *user UNUSED, struct str text UNUSED)
 {
     return 0;
@@ -77,7 +79,7 @@ static void test_versions(void **state)
     (void)state;
     while (strcmp(s->name, "mailbox") != 0)
         s++;
-    for (size_t v = 1; v <= s->set->n; v++) {
+    for (size_t v = 1; v < LISTED_SINCE; v++) {
         CLEANUP(buf_release) struct buf text = { .max = MIB(64) };
         struct mailbox_options o = { 0 };
         struct mailbox *box = NULL;
