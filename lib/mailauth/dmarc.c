@@ -183,7 +183,8 @@ static int policy_choose(struct lookups *l, const struct walk *w, const struct s
     struct str domain = w->step[0].domain;
     int r;
 
-    res->policy = rec->p;
+    res->policy =
+        rec->p == DMARC_POLICY_ABSENT ? DMARC_POLICY_NONE : rec->p; /* 4.7: without p it is "none" */
     res->policy_tag = "p";
     if (!str_ieq(s->domain, domain)) {
         if (rec->sp != DMARC_POLICY_ABSENT) {
@@ -199,8 +200,6 @@ static int policy_choose(struct lookups *l, const struct walk *w, const struct s
             }
         }
     }
-    if (res->policy == DMARC_POLICY_ABSENT)
-        res->policy = DMARC_POLICY_NONE; /* 4.7: p that is not there is "none" */
     return 0;
 }
 

@@ -99,6 +99,17 @@ static size_t field_end(struct str h, size_t at)
     return at;
 }
 
+/* RFC 5322 2.2: printable ASCII; white space before the colon is old, and legal to read (4.5.8). False: no field. */
+static bool field_name(struct str *name)
+{
+    while (name->n && (name->p[name->n - 1] == ' ' || name->p[name->n - 1] == '\t'))
+        name->n--;
+    for (size_t i = 0; i < name->n; i++)
+        if (name->p[i] <= ' ' || name->p[i] > '~')
+            return false;
+    return name->n > 0;
+}
+
 static void index_fields(struct mailauth_message *m)
 {
     struct str h = buf_str(&m->header);
@@ -113,9 +124,8 @@ static void index_fields(struct mailauth_message *m)
 
         end = field_end(h, at);
         f.raw = str_slice(h, at, end);
-        if (!str_cut(f.raw, ':', &f.name, &f.value))
+        if (!str_cut(f.raw, ':', &f.name, &f.value) || !field_name(&f.name))
             continue; /* not a field: no signature can name it */
-        f.name = str_trim(f.name);
         if (m->nfields == MAILAUTH_FIELDS_MAX) {
             m->error = E_LIMIT;
             return;
