@@ -7,7 +7,8 @@
 struct store {
     struct records records;
     bool silent;
-    size_t rows; /* that came */
+    bool current; /* nothing waited to be told when it began, and no keyword is named */
+    size_t rows;  /* that came */
 };
 
 static void tell_modseq(struct imap_conn *c, const Store__Row *row)
@@ -69,6 +70,17 @@ static int modified(struct imap_conn *c, const struct uidranges *failed)
     return imap_finish(c);
 }
 
+/* Nobody else did anything since this client was told everything, and what we did its rows have told: SYNC has nothing to
+ * add. Contexts and NOTIFY live on what SYNC says. */
+static bool all_told(const struct imap_conn *c, const Store__FlagStoreResponse *m)
+{
+    const struct store *s = c->step_data;
+    const struct view *v = c->view;
+
+    return s->current && !m->foreign && !m->n_modified_ranges && m->first_modseq == v->modseq &&
+           v->called <= m->highest_modseq && !c->sync.call && !c->contexts && !c->notify;
+}
+
 static void stored(struct imap_conn *c, int status, struct str body)
 {
     const struct store *s = c->step_data;
@@ -89,6 +101,10 @@ static void stored(struct imap_conn *c, int status, struct str body)
         c->view->stale = true; /* what they are now is told before the reply */
     if (status < 0) {
         imap_fail_status(c, status == E_CLOSED ? E_UNAVAIL : status);
+    } else if (all_told(c, m)) {
+        c->view->modseq = m->highest_modseq;
+        c->view->stale = false;
+        imap_ok(c, "Completed");
     } else {
         if (m->highest_modseq > c->view->modseq)
             c->view->stale = true;
@@ -131,6 +147,7 @@ static int ask(struct imap_conn *c, const struct store_args *s, const struct uid
     records_init(&state->records);
     state->records.on_row = on_row;
     state->silent = s->silent;
+    state->current = !c->view->stale && !s->flags.nkeywords && s->how != STORE_FLAGS_REPLACE;
     c->step_data = state;
     c->cleanup = store_release;
     return imap_ask_down(c, STORE__OP__FLAG_STORE, &m.base, true, on_data, stored);

@@ -156,6 +156,8 @@ static void changed_one(struct imap_conn *c, const Store__ChangedEvent *m, struc
     }
     if (!v || m->highest_modseq <= v->modseq)
         return;
+    if (m->highest_modseq > v->called)
+        v->called = m->highest_modseq;
     if (m->news && imap_idling(c) && !c->aside && notify_selected(c) && !c->sync.call && !v->stale &&
         v->modseq == m->since_modseq) {
         imap_updates_take(c, a, m->news);

@@ -9,6 +9,7 @@
 struct view {
     uint64_t folder_id, modseq; /* modseq: of the folder, as far as we are synced */
     uint32_t uidvalidity;
+    uint64_t called; /* the highest that the store called with */
     bool read_only;
     bool stale;                /* the store has news: ask SYNC at the next moment that may tell */
     bool gone;                 /* the folder was deleted */
