@@ -236,6 +236,29 @@ static bool context_contains(const struct context *x, uint32_t uid)
     return false;
 }
 
+static int by_uid(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* In no order, which is what SORT gives: put in one first, for a set that grows in its middle is slow. */
+static int uids_of(const uint32_t *v, size_t n, struct uidranges *out)
+{
+    uint32_t *copy = malloc(n * sizeof *v + 1);
+    int r = copy ? 0 : E_NOMEM;
+
+    if (n && copy) {
+        memcpy(copy, v, n * sizeof *v);
+        qsort(copy, n, sizeof *v, by_uid);
+    }
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = uidranges_add(out, copy[i], copy[i]);
+    free(copy);
+    return r;
+}
+
 /* ---- telling ---- */
 
 static uint32_t number(const struct imap_conn *c, const struct context *x, uint32_t uid)
@@ -335,18 +358,51 @@ static int forget(struct context *x, const struct uidranges *gone)
     return 0;
 }
 
+/* Who of `gone` is in a sorted one. */
+static int among(const struct context *x, const struct uidranges *gone, struct uidranges *out)
+{
+    uint32_t *v = malloc(x->n * sizeof *v + 1);
+    size_t n = 0;
+    int r;
+
+    for (size_t i = 0; v && i < x->n; i++)
+        if (uidranges_has(gone, x->v[i]))
+            v[n++] = x->v[i];
+    r = v ? uids_of(v, n, out) : E_NOMEM;
+    free(v);
+    return r;
+}
+
+/* What is being worked on may have been found before it went. */
+static int forget_pending(struct contexts *k, const struct uidranges *gone)
+{
+    size_t n = 0;
+    int r = uidranges_subtract(&k->add, gone);
+
+    if (r == 0)
+        r = uidranges_subtract(&k->remove, gone);
+    for (size_t i = 0; i < k->nv; i++)
+        if (!uidranges_has(gone, k->v[i]))
+            k->v[n++] = k->v[i];
+    k->nv = n;
+    return r;
+}
+
 void contexts_vanished(struct imap_conn *c)
 {
     struct contexts *k = c->contexts;
 
-    for (struct context *x = k ? k->list : NULL; x; x = x->next) {
+    if (!k || !c->view->vanished.n)
+        return;
+    if (forget_pending(k, &c->view->vanished) < 0)
+        imap_bye(c, NULL, "Out of memory");
+    for (struct context *x = k->list; x; x = x->next) {
         CLEANUP(uidranges_release) struct uidranges gone = { 0 };
         int r = 0;
 
-        for (size_t i = 0; x->sorted && i < x->n && r == 0; i++)
-            if (uidranges_has(&c->view->vanished, x->v[i]))
-                r = uidranges_add(&gone, x->v[i], x->v[i]);
-        if (!x->sorted)
+        if (x->sorted)
+            r = among(x, &c->view->vanished, &gone);
+        else
             r = merge(&c->view->vanished, &x->found, false, &gone);
         if (r < 0 || gone.n == 0)
             continue;
@@ -442,11 +498,13 @@ static int in_view(const struct imap_conn *c, const Store__SearchResponse *m, st
 /* Of those that changed: who matches now and did not, who did and does not. */
 static int compare(struct contexts *k, const struct context *x, const struct uidranges *match)
 {
-    int r = 0;
+    CLEANUP(uidranges_release) struct uidranges sorted = { 0 };
+    const struct uidranges *found = x->sorted ? &sorted : &x->found;
+    int r = x->sorted ? uids_of(x->v, x->n, &sorted) : 0;
 
-    for (size_t i = 0; i < k->now.n; i++)
+    for (size_t i = 0; i < k->now.n && r == 0; i++)
         for (uint32_t uid = k->now.r[i].lo; uid <= k->now.r[i].hi && r == 0; uid++) {
-            bool is = uidranges_has(match, uid), was = context_contains(x, uid);
+            bool is = uidranges_has(match, uid), was = uidranges_has(found, uid);
 
             if (is != was)
                 r = uidranges_add(is ? &k->add : &k->remove, uid, uid);
@@ -517,15 +575,6 @@ static int sort_data(struct imap_conn *c, struct str data)
         k->v[k->nv++] = uid;
     }
     return 0;
-}
-
-static int uids_of(const uint32_t *v, size_t n, struct uidranges *out)
-{
-    int r = 0;
-
-    for (size_t i = 0; i < n && r == 0; i++)
-        r = uidranges_add(out, v[i], v[i]);
-    return r;
 }
 
 /* Keys of a message never change: those that were and are stand in one order in both. */

@@ -385,34 +385,39 @@ static void show_key(struct buf *b, const Store__SearchKey *k)
     assert(r == 0 || r == E_LIMIT);
 }
 
-static int op_search(struct rpc_req *q, struct str body)
+/* All that there are. */
+static void reply_found(struct fake_store *f, struct rpc_req *q)
 {
-    struct fake_store *f = fake_of(q);
-    Store__SearchRequest *in = RPC_UNPACK(rpc_req_arena(q), body, store__search_request);
     Store__SearchResponse m = STORE__SEARCH_RESPONSE__INIT;
     uint32_t found[40];
 
-    buf_clear(&f->search);
-    show_key(&f->search, in->key);
-    if (f->hold) {
-        f->held = q;
-        return 0;
-    }
     m.uid_ranges = found;
     for (size_t i = 0; i < f->n; i++)
         if (!f->messages[i].gone_at)
             found[m.n_uid_ranges++] = f->messages[i].uid, found[m.n_uid_ranges++] = f->messages[i].uid;
     REPLY(q, m);
+}
+
+static int op_search(struct rpc_req *q, struct str body)
+{
+    struct fake_store *f = fake_of(q);
+    Store__SearchRequest *in = RPC_UNPACK(rpc_req_arena(q), body, store__search_request);
+
+    buf_clear(&f->search);
+    show_key(&f->search, in->key);
+    if (f->hold)
+        f->held = q;
+    else
+        reply_found(f, q);
     return 0;
 }
 
 void fake_let_go(struct fake_store *f)
 {
-    Store__SearchResponse m = STORE__SEARCH_RESPONSE__INIT;
     struct rpc_req *q = f->held;
 
     f->held = NULL;
-    REPLY(q, m);
+    reply_found(f, q);
 }
 
 static int op_sync(struct rpc_req *q, struct str body)

@@ -727,6 +727,32 @@ static void test_in_progress(void **state UNUSED)
     CHECK(w.got.n == 0);
 }
 
+/* RFC 5267 4.3.3: what went while it was searched is not added, and has no number to be added by. */
+static void test_context_race(void **state UNUSED)
+{
+    selected();
+    dialogue("a SEARCH RETURN (UPDATE ALL) ALL\r\n", "* ESEARCH (TAG \"a\") ALL 1:3\r\na OK Completed\r\n");
+    w.store.hold = true;
+    buf_clear(&w.got);
+    say_z("b IDLE\r\n");
+    run("+ ");
+    fake_add(&w.store, first, sizeof first - 1, 0);
+    fake_changed(&w.store);
+    run("RECENT");
+    settle_now();
+    CHECK(w.store.held);
+    buf_clear(&w.got);
+    w.store.hold = false;
+    w.store.modseq++;
+    fake_changed(&w.store);
+    fake_let_go(&w.store);
+    w.store.messages[3].gone_at = w.store.modseq;
+    run("* 4 EXPUNGE");
+    say_z("DONE\r\n");
+    run("b OK");
+    CHECK(str_find(buf_str(&w.got), STR("ESEARCH")) < 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -753,6 +779,7 @@ int main(void)
         T(test_response_codes),
         T(test_message_limit),
         T(test_in_progress),
+        T(test_context_race),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

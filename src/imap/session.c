@@ -90,7 +90,7 @@ static void attached_again(struct imap_conn *c)
     c->attached = true;
     c->quota_percent = 0;
     c->held = c->sync_failed = false;
-    if ((c->metadata || c->notify) && imap_news_watch(c, NULL) < 0)
+    if ((c->metadata || c->notify || c->notify_next) && imap_news_watch(c, NULL) < 0)
         log_event(LOG_WARN, "imap.watch", F_ERR(E_NOMEM));
     notify_reattached(c);
     if (c->view)
@@ -158,8 +158,8 @@ static void changed_one(struct imap_conn *c, const Store__ChangedEvent *m, struc
         return;
     if (m->highest_modseq > v->called)
         v->called = m->highest_modseq;
-    if (m->news && imap_idling(c) && !c->aside && notify_selected(c) && !c->sync.call && !v->stale &&
-        v->modseq == m->since_modseq) {
+    if (m->news && imap_idling(c) && !c->aside && notify_selected(c) && !c->sync.call && !c->ask.call &&
+        !v->stale && v->modseq == m->since_modseq) {
         imap_updates_take(c, a, m->news);
     } else {
         v->stale = true;
