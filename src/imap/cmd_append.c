@@ -196,6 +196,7 @@ static void staged(void *ctx, int status, struct str body)
     arena_release(&a);
     if (c->reading == IMAP_RD_APPEND)
         conn_resume(c->io); /* it failed early: the rest is swallowed */
+    c->ask.hold = false;    /* and so is the rest of what a URL names: no room will come */
     append_go(p);
     imap_continue(c);
 }

@@ -89,6 +89,8 @@ int imap_cmd_notify(struct imap_conn *c, struct args *a)
     c->notify_next = n;
     c->cleanup = drop_next;
     r = parse(a, n);
+    if (r < 0)
+        drop_next(c); /* the store has not heard of it */
     if (r == E_UNSUPPORTED)
         return imap_no(c, "BADEVENT (" NOTIFY_EVENT_NAMES ")", "There is no such event");
     if (r == E_LIMIT)

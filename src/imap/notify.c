@@ -516,11 +516,13 @@ static void all_came(struct imap_conn *c, int status, struct str body)
     if (status < 0) {
         c->sync_failed = true;
     } else if (n) {
-        for (size_t i = n->n; i-- > 0;)
-            if (n->folders[i].dirty)
-                folder_drop(n, &n->folders[i]);
-        if (moved || full || (n->again && known != n->n))
+        if (moved || full || (n->again && known != n->n)) {
             overflow(n);
+        } else {
+            for (size_t i = n->n; i-- > 0;)
+                if (n->folders[i].dirty)
+                    folder_drop(n, &n->folders[i]);
+        }
         n->again = false;
     }
 }

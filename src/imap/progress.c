@@ -17,6 +17,8 @@ static void tell(struct timer *t)
 {
     struct imap_conn *c = CONTAINER_OF(t, struct imap_conn, progress);
 
+    if (!c->ask.call) /* nor is there a reason to wake again: the next one that is asked sets it */
+        return;
     timer_set(t, c->srv->progress_ms ? c->srv->progress_ms : AGAIN_MS);
     if (!may_tell(c))
         return;
