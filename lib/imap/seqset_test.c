@@ -147,12 +147,27 @@ static void test_uidranges_size(void **state)
     CHECK(u.cap * sizeof *u.r <= KIB(64));
 }
 
+/* In the order of a SORT: each other UID of many, scattered. One by one, each would move all that follow. */
+static void test_uidranges_scattered(void **state)
+{
+    CLEANUP(uidranges_release) struct uidranges u = { 0 };
+    static uint32_t v[200003];
+
+    (void)state;
+    for (uint32_t i = 0; i < ARRAY_LEN(v); i++) /* a prime: every number once */
+        v[i] = 1 + 2 * (uint32_t)((uint64_t)i * 77777 % ARRAY_LEN(v));
+    CHECK(uidranges_add_all(&u, v, ARRAY_LEN(v)) == 0 && uidranges_add_all(&u, NULL, 0) == 0);
+    CHECK(u.n == ARRAY_LEN(v) && uidranges_count(&u) == ARRAY_LEN(v) && uidranges_last(&u) == 400005);
+    CHECK(uidranges_add_all(&u, (uint32_t[]){ 4, 2 }, 2) == 0);
+    CHECK(u.r[0].lo == 1 && u.r[0].hi == 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),          cmocka_unit_test(test_lenient_and_limits),
         cmocka_unit_test(test_uidranges),      cmocka_unit_test(test_uidranges_model),
-        cmocka_unit_test(test_uidranges_size),
+        cmocka_unit_test(test_uidranges_size), cmocka_unit_test(test_uidranges_scattered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

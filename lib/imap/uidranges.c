@@ -85,6 +85,28 @@ int uidranges_add(struct uidranges *u, uint32_t lo, uint32_t hi)
     return splice(u, at, end, &row, 1);
 }
 
+static int by_uid(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+int uidranges_add_all(struct uidranges *u, const uint32_t *v, size_t n)
+{
+    uint32_t *copy = n ? malloc(n * sizeof *v) : NULL;
+    int r = n && !copy ? E_NOMEM : 0;
+
+    if (copy) {
+        memcpy(copy, v, n * sizeof *v);
+        qsort(copy, n, sizeof *v, by_uid);
+    }
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = uidranges_add(u, copy[i], copy[i]);
+    free(copy);
+    return r;
+}
+
 int uidranges_remove(struct uidranges *u, uint32_t lo, uint32_t hi)
 {
     struct uidranges_row rest[2];

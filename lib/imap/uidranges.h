@@ -23,6 +23,8 @@ void uidranges_release(struct uidranges *u);
 void uidranges_clear(struct uidranges *u);
 /* lo..hi; those that are there already are no error. lo > 0, lo <= hi. */
 MUST_CHECK int uidranges_add(struct uidranges *u, uint32_t lo, uint32_t hi);
+/* All of these, in whatever order: SORT's, of a hundred thousand, one by one would take seconds. E_NOMEM, E_LIMIT. */
+MUST_CHECK int uidranges_add_all(struct uidranges *u, const uint32_t *v, size_t n);
 /* Those that are not there are no error. */
 MUST_CHECK int uidranges_remove(struct uidranges *u, uint32_t lo, uint32_t hi);
 /* All of `gone` at once, O(n + m). */

@@ -236,29 +236,6 @@ static bool context_contains(const struct context *x, uint32_t uid)
     return false;
 }
 
-static int by_uid(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* In no order, which is what SORT gives: put in one first, for a set that grows in its middle is slow. */
-static int uids_of(const uint32_t *v, size_t n, struct uidranges *out)
-{
-    uint32_t *copy = malloc(n * sizeof *v + 1);
-    int r = copy ? 0 : E_NOMEM;
-
-    if (n && copy) {
-        memcpy(copy, v, n * sizeof *v);
-        qsort(copy, n, sizeof *v, by_uid);
-    }
-    for (size_t i = 0; i < n && r == 0; i++)
-        r = uidranges_add(out, copy[i], copy[i]);
-    free(copy);
-    return r;
-}
-
 /* ---- telling ---- */
 
 static uint32_t number(const struct imap_conn *c, const struct context *x, uint32_t uid)
@@ -368,7 +345,7 @@ static int among(const struct context *x, const struct uidranges *gone, struct u
     for (size_t i = 0; v && i < x->n; i++)
         if (uidranges_has(gone, x->v[i]))
             v[n++] = x->v[i];
-    r = v ? uids_of(v, n, out) : E_NOMEM;
+    r = v ? uidranges_add_all(out, v, n) : E_NOMEM;
     free(v);
     return r;
 }
@@ -500,7 +477,7 @@ static int compare(struct contexts *k, const struct context *x, const struct uid
 {
     CLEANUP(uidranges_release) struct uidranges sorted = { 0 };
     const struct uidranges *found = x->sorted ? &sorted : &x->found;
-    int r = x->sorted ? uids_of(x->v, x->n, &sorted) : 0;
+    int r = x->sorted ? uidranges_add_all(&sorted, x->v, x->n) : 0;
 
     for (size_t i = 0; i < k->now.n && r == 0; i++)
         for (uint32_t uid = k->now.r[i].lo; uid <= k->now.r[i].hi && r == 0; uid++) {
@@ -585,7 +562,7 @@ static int tell_sorted(struct imap_conn *c, struct contexts *k, struct context *
 
     uidranges_clear(&k->add);
     uidranges_clear(&k->remove);
-    if ((r = uids_of(x->v, x->n, &was)) < 0 || (r = uids_of(k->v, k->nv, &is)) < 0 ||
+    if ((r = uidranges_add_all(&was, x->v, x->n)) < 0 || (r = uidranges_add_all(&is, k->v, k->nv)) < 0 ||
         (r = merge(&was, &is, true, &k->remove)) < 0 || (r = merge(&is, &was, true, &k->add)) < 0)
         return r;
     if (k->add.n == 0 && k->remove.n == 0)

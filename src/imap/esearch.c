@@ -136,9 +136,9 @@ static int save(struct imap_conn *c, const struct esearch *e)
     for (size_t i = 0; i < e->n; i++) {
         lo = e->v[i] < lo ? e->v[i] : lo;
         hi = e->v[i] > hi ? e->v[i] : hi;
-        if (i >= from && i < to && s == 0)
-            s = uidranges_add(&c->saved, e->v[i], e->v[i]);
     }
+    if (from < to)
+        s = uidranges_add_all(&c->saved, e->v + from, to - from);
     if (s == 0 && (r & SEARCH_RETURN_MIN))
         s = uidranges_add(&c->saved, e->sorted ? e->v[0] : lo, e->sorted ? e->v[0] : lo);
     if (s == 0 && (r & SEARCH_RETURN_MAX))
