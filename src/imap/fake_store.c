@@ -412,6 +412,25 @@ static int op_search(struct rpc_req *q, struct str body)
     return 0;
 }
 
+/* The newest first, whatever is asked for. */
+static int op_sort(struct rpc_req *q, struct str body UNUSED)
+{
+    struct fake_store *f = fake_of(q);
+    Store__SearchResponse m = STORE__SEARCH_RESPONSE__INIT;
+    uint8_t v[4 * ARRAY_LEN(f->messages)];
+    size_t n = 0;
+
+    for (size_t i = f->n; i-- > 0;)
+        if (!f->messages[i].gone_at) {
+            le32_put(v + n, f->messages[i].uid);
+            n += 4;
+        }
+    if (n && rpc_req_send(q, str_of(v, n)) < 0)
+        return E_LIMIT;
+    REPLY(q, m);
+    return 0;
+}
+
 void fake_let_go(struct fake_store *f)
 {
     struct rpc_req *q = f->held;
@@ -543,6 +562,7 @@ static const struct rpc_op store_ops[] = {
     [STORE__OP__FLAG_STORE] = { .run = op_flag_store, .from = FROM(IMAP), .flags = RPC_DOWN },
     [STORE__OP__COPY] = { .run = op_copy, .from = FROM(IMAP) },
     [STORE__OP__EXPUNGE] = { .run = op_expunge, .from = FROM(IMAP) },
+    [STORE__OP__SORT] = { .run = op_sort, .from = FROM(IMAP), .flags = RPC_DOWN },
     [STORE__OP__SEARCH] = { .run = op_search, .from = FROM(IMAP) },
     [STORE__OP__STAGE] = { .run = op_stage, .from = FROM(IMAP), .flags = RPC_UP },
     [STORE__OP__UNSTAGE] = { .run = op_empty, .from = FROM(IMAP) },

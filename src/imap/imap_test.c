@@ -753,6 +753,19 @@ static void test_context_race(void **state UNUSED)
     CHECK(str_find(buf_str(&w.got), STR("ESEARCH")) < 0);
 }
 
+/* RFC 5267 4.3.3, 4.3.4: by positions, and what went is told before it goes. */
+static void test_sorted_context(void **state UNUSED)
+{
+    selected();
+    dialogue("a UID SORT RETURN (UPDATE ALL) (REVERSE ARRIVAL) UTF-8 ALL\r\n",
+             "* ESEARCH (TAG \"a\") UID ALL 3,2,1\r\na OK Completed\r\n");
+    w.store.messages[1].gone_at = ++w.store.modseq;
+    fake_add(&w.store, first, sizeof first - 1, 0);
+    dialogue("b NOOP\r\n",
+             "* ESEARCH (TAG \"a\") UID REMOVEFROM (2 2)\r\n* 2 EXPUNGE\r\n* 3 EXISTS\r\n* 0 RECENT\r\n"
+             "* ESEARCH (TAG \"a\") UID ADDTO (1 4)\r\nb OK Nothing to do, done\r\n");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -780,6 +793,7 @@ int main(void)
         T(test_message_limit),
         T(test_in_progress),
         T(test_context_race),
+        T(test_sorted_context),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
