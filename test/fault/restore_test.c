@@ -236,7 +236,7 @@ static void check(const char *at, size_t point, void *ctx)
     if (note.step == RESTORE_PLACING || note.step == RESTORE_UNDOING)
         note.step = RESTORE_NONE; /* `found` hears of undoing that went on to its end */
     if (live == BEFORE && note.step != RESTORE_NONE)
-        blame(s, point, "a note of nothing", note.step);
+        blame(s, point, "a note of nothing", (int)note.step);
     if (live == BACKED && before != BEFORE && told < 5)
         blame(s, point, "what was there is lost", before);
     if (live == BACKED && note.step == RESTORE_NONE && told < 5)

@@ -20,7 +20,7 @@ static int fill(struct mailbox *box, int64_t id, struct str message)
     CLEANUP(buf_release) struct buf subject = { .max = KIB(16) }, key = { .max = KIB(16) };
     CLEANUP(arena_release) struct arena a = { .max = MIB(4) };
     struct email_in e = { .sort = { .subject = STR("") } };
-    struct mime_part *root;
+    struct mime_part *root = NULL;
     struct mime_text t;
     bool reply = false;
     int r;
