@@ -40,6 +40,7 @@ soak: build
 	@SOAK=1000 build/store_sync_test
 	@SOAK=1000 node --test test/e2e/qresync.test.mjs
 	@SOAK=2000 node --test test/e2e/model.test.mjs
+	@SOAK=10000 node --test test/e2e/fuzz_sessions.test.mjs
 
 format:
 	@tools/lint.mjs --format
