@@ -89,7 +89,7 @@ test('Thunderbird: account, reading, marking, moving, searching, what was sent, 
       identity.email = a[0]; account.incomingServer = s; account.addIdentity(identity);
       s.rootFolder.QueryInterface(Ci.nsIMsgFolder);
       s.performExpand(null);
-      await until("the folders", () => folder("Inbox") && folder("Archive") && folder("Junk"));
+      await until("the folders", () => ["Inbox", "Archive", "Drafts", "Junk", "Sent", "Trash"].every((n) => folder(n)));
       return s.rootFolder.subFolders.map((f) => f.name).sort();`, me.address, me.password, service.ports.imaps);
     for (const n of ['Archive', 'Drafts', 'Inbox', 'Junk', 'Sent', 'Trash']) assert.ok(names.some((x) => x.toLowerCase() === n.toLowerCase()), `${n} in ${names}`);
     const read = await m.run(`
