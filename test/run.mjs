@@ -200,6 +200,7 @@ function runJob(job) {
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const skipReasons = [];
+const failures = []; // said again at the end: who sees only the last lines of a run shall know what to mend
 
 function report(suite, job, run, got) {
   const counts = [`${got.passed} ok`, got.failed && `${got.failed} FAILED`, got.skips.length && `${got.skips.length} skipped`];
@@ -209,12 +210,17 @@ function report(suite, job, run, got) {
     console.log(`  command: ${job.cmd.join(' ')}`);
     for (const d of got.details)
       console.log(d.replace(/^/gm, '  | '));
+    const telling = got.details.join('\n').split('\n').filter((l) => TELLING.test(l)).slice(0, 6);
+    failures.push(`FAILED: ${suite.name}: ${job.name}${run.died ? ` (${run.died})` : ''}`,
+                  ...telling.map((l) => `  | ${l.trim().slice(0, 300)}`));
   }
   total.passed += got.passed;
   total.failed += got.failed;
   total.skipped += got.skips.length;
   skipReasons.push(...got.skips.map((s) => `${suite.name}: ${job.name}: ${s}`));
 }
+
+const TELLING = /^\s*not ok|error:|ERROR|Sanitizer|expected|actual|killed by/;
 
 // Returns false when nothing after this suite makes sense.
 async function runSuite(suite) {
@@ -238,6 +244,8 @@ async function runSuite(suite) {
 function finish() {
   for (const s of skipReasons)
     console.log(`skipped: ${s}`);
+  for (const f of failures)
+    console.log(f);
   if (total.passed + total.failed === 0)
     console.log('nothing ran');
   console.log(`${total.passed} passed, ${total.failed} failed${total.skipped ? `, ${total.skipped} skipped` : ''}`);
