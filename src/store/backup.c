@@ -335,7 +335,8 @@ static int put(struct backup_take *b, const char *name)
     int r;
 
     backup_name(b->mailbox, b->info.id, ".info", info);
-    if ((r = backup_info_text(&b->info, b->key, &text)) < 0 || (r = target_put(b->target, name)) < 0)
+    if ((r = backup_info_text(&b->info, b->key, &text)) < 0 ||
+        (r = target_put(b->target, name, &b->stop.stop)) < 0)
         return r;
     return target_replace(b->target, info, buf_str(&text));
 }
@@ -478,56 +479,27 @@ int backup_take(struct backup_take *b)
 
 /* ---- all gone ---------------------------------------------------------------------------------- */
 
-struct removal {
-    struct target *target;
-    backup_told *told;
-    void *ctx;
-    int removed;
-};
-
-static int remove_visit(void *ctx, const char *name, uint64_t bytes)
-{
-    struct removal *m = ctx;
-    int r = target_delete(m->target, name);
-
-    m->removed += r == 0;
-    if (r == 0 && m->told)
-        m->told(m->ctx, name, bytes);
-    return r == E_NOTFOUND ? 0 : r;
-}
-
-static int keys_visit(void *ctx, const char *name, uint64_t bytes)
-{
-    return str_ends(str_from(name), STR("/keys")) ? remove_visit(ctx, name, bytes) : 0;
-}
-
-static int remove_of(struct target *t, const uint8_t mailbox[MAILBOX_ID_LEN], target_visit *visit,
-                     backup_told *told, void *ctx)
-{
-    struct removal m = { t, told, ctx, 0 };
-    char folder[FOLDER_LEN + 1];
-    int r;
-
-    folder_name(mailbox, folder);
-    r = target_list(t, folder, visit, &m);
-    return r < 0 ? r : m.removed;
-}
-
 int backup_remove_keys(struct target *t, const uint8_t mailbox[MAILBOX_ID_LEN], backup_told *told, void *ctx)
 {
-    return remove_of(t, mailbox, keys_visit, told, ctx);
+    CLEANUP(buf_release) struct buf bytes = { .max = KEYFILE_BYTES_MAX };
+    char name[TARGET_NAME_MAX];
+    int64_t n;
+    int r;
+
+    keys_name(mailbox, name);
+    n = target_get(t, name, 0, KEYFILE_BYTES_MAX, &bytes); /* for the receipt */
+    if ((r = target_delete(t, name)) == 0 && told)
+        told(ctx, name, n > 0 ? (uint64_t)n : 0);
+    return r == E_NOTFOUND ? 0 : r < 0 ? r : 1;
 }
 
 int backup_remove_all(struct target *t, const uint8_t mailbox[MAILBOX_ID_LEN], backup_told *told, void *ctx)
 {
     int keys = backup_remove_keys(t, mailbox, told, ctx), r;
-
     char folder[FOLDER_LEN + 1];
-    int gone;
 
-    r = keys < 0 ? keys : remove_of(t, mailbox, remove_visit, told, ctx);
     folder_name(mailbox, folder);
-    if (r < 0 || (gone = target_forget(t, folder)) < 0)
-        return r < 0 ? r : gone;
+    if (keys < 0 || (r = target_purge(t, folder, told, ctx)) < 0)
+        return keys < 0 ? keys : r;
     return keys + r;
 }

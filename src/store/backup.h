@@ -86,7 +86,7 @@ MUST_CHECK int backup_keys_put_all(struct target *t, const struct files *f);
 MUST_CHECK int backup_keys_get(struct target *t, const uint8_t mailbox[MAILBOX_ID_LEN], struct buf *out);
 /* All of a mailbox goes: its keys, and everything, keys first. `told` (may be NULL) hears of each that is gone. How
  * many. */
-typedef void backup_told(void *ctx, const char *name, uint64_t bytes);
+typedef target_told backup_told;
 MUST_CHECK int backup_remove_keys(struct target *t, const uint8_t mailbox[MAILBOX_ID_LEN], backup_told *told,
                                   void *ctx);
 MUST_CHECK int backup_remove_all(struct target *t, const uint8_t mailbox[MAILBOX_ID_LEN], backup_told *told,

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #define NOTE_MAX    KIB(1)
-#define SLICE_BYTES KIB(256)
 #define SPARE_BYTES MIB(1)
 #define FOLDER      "restores"
 #define NOTE_PATH   64u
@@ -159,31 +158,38 @@ static int write_all(int fd, struct str s)
     return 0;
 }
 
+struct fetching {
+    crypto_generichash_state hash;
+    const struct backup_stop *stop;
+    uint64_t max, got;
+    int fd;
+};
+
+static int fetch_take(void *ctx, struct str slice)
+{
+    struct fetching *f = ctx;
+
+    if (f->stop->stop)
+        return E_CANCELED;
+    if ((f->got += slice.n) > f->max)
+        return E_CORRUPT;
+    crypto_generichash_update(&f->hash, (const uint8_t *)slice.p, slice.n);
+    return write_all(f->fd, slice);
+}
+
 static int fetch_to(struct target *t, const struct backup_info *info, int fd, struct backup_stop *stop)
 {
-    CLEANUP(buf_release) struct buf slice = { .max = SLICE_BYTES };
-    crypto_generichash_state state;
+    struct fetching f = { .stop = stop, .max = info->bytes, .fd = fd };
     uint8_t hash[HASH_BYTES];
     char name[TARGET_NAME_MAX];
-    uint64_t at = 0;
     int64_t n;
-    int r;
 
     backup_name(info->mailbox, info->id, ".sqlite", name);
-    crypto_generichash_init(&state, NULL, 0, HASH_BYTES);
-    do {
-        buf_clear(&slice);
-        if ((n = target_get(t, name, at, SLICE_BYTES, &slice)) < 0)
-            return (int)n;
-        crypto_generichash_update(&state, (const uint8_t *)slice.p, slice.n);
-        at += slice.n;
-        if ((r = write_all(fd, buf_str(&slice))) < 0)
-            return r;
-        if (stop->stop)
-            return E_CANCELED;
-    } while (n == (int64_t)SLICE_BYTES);
-    crypto_generichash_final(&state, hash, HASH_BYTES);
-    if (at != info->bytes || memcmp(hash, info->hash, HASH_BYTES) != 0)
+    crypto_generichash_init(&f.hash, NULL, 0, HASH_BYTES);
+    if ((n = target_read(t, name, 0, UINT64_MAX, fetch_take, &f)) < 0)
+        return (int)n;
+    crypto_generichash_final(&f.hash, hash, HASH_BYTES);
+    if (f.got != info->bytes || memcmp(hash, info->hash, HASH_BYTES) != 0)
         return E_CORRUPT;
     return file_ops()->fsync(fd) < 0 ? error_from_errno(errno) : 0;
 }
