@@ -2,14 +2,14 @@
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
-#include "src/mx/session.h"
+#include "src/mx/service.h"
 #include <stdlib.h>
 
 /* Ask for what is wanted now. A look-up that cannot be asked has failed. */
 static void pump(struct mx_session *s)
 {
     static const struct lookup_answer failed = { .status = LOOKUP_FAILED };
-    struct lookups *l = &s->auth->check.lookups;
+    struct lookups *l = &mx_own(s)->auth->check.lookups;
     struct lookup *q;
 
     while ((q = lookups_next(l)))
@@ -20,7 +20,7 @@ static void pump(struct mx_session *s)
 /* Run as far as answers reach. */
 static void run(struct mx_session *s)
 {
-    struct mx_auth *a = s->auth;
+    struct mx_auth *a = mx_own(s)->auth;
 
     /* a look-up that fails at once may be what was waited for: each round asks at least one, or ends */
     for (unsigned before = ~0u; !a->done && before != a->check.lookups.n;) {
@@ -43,23 +43,23 @@ void mx_auth_start(struct mx_session *s)
     struct mx_auth *a;
 
     mx_auth_free(s);
-    if (!s->conf->auth_checks || s->auth_exempt || !(a = calloc(1, sizeof(*a))))
+    if (!mx_own(s)->conf->auth_checks || mx_own(s)->auth_exempt || !(a = calloc(1, sizeof(*a))))
         return;
-    if (mailauth_check_start(&a->check, &e, s->psl) < 0) {
+    if (mailauth_check_start(&a->check, &e, mx_own(s)->psl) < 0) {
         free(a);
         return;
     }
     authres_filter_init(&a->filter, s->hostname);
     a->passed.max = KIB(64) + AUTHRES_HELD_MAX;
-    s->auth = a;
+    mx_own(s)->auth = a;
     run(s);
 }
 
 void mx_auth_free(struct mx_session *s)
 {
-    struct mx_auth *a = s->auth;
+    struct mx_auth *a = mx_own(s)->auth;
 
-    s->auth = NULL;
+    mx_own(s)->auth = NULL;
     if (!a)
         return;
     mailauth_check_release(&a->check);
@@ -70,10 +70,15 @@ void mx_auth_free(struct mx_session *s)
 
 int mx_auth_feed(struct mx_session *s, struct str in, struct str *out)
 {
-    struct mx_auth *a = s->auth;
-    bool was = a->check.message.in_body;
+    struct mx_auth *a = mx_own(s)->auth;
+    bool was;
     int r;
 
+    if (!a) {
+        *out = in;
+        return 0;
+    }
+    was = a->check.message.in_body;
     buf_clear(&a->passed);
     mailauth_check_feed(&a->check, in); /* as the sender made it: signatures may cover what we take out */
     if ((r = authres_filter_feed(&a->filter, in, &a->passed)) < 0)
@@ -86,9 +91,13 @@ int mx_auth_feed(struct mx_session *s, struct str in, struct str *out)
 
 int mx_auth_end(struct mx_session *s, struct str *out)
 {
-    struct mx_auth *a = s->auth;
+    struct mx_auth *a = mx_own(s)->auth;
     int r;
 
+    if (!a) {
+        *out = STR("");
+        return 0;
+    }
     buf_clear(&a->passed);
     if ((r = authres_filter_end(&a->filter, &a->passed)) < 0)
         return r;
@@ -100,17 +109,17 @@ int mx_auth_end(struct mx_session *s, struct str *out)
 
 bool mx_auth_settled(struct mx_session *s)
 {
-    if (!s->auth || s->auth->done)
+    if (!mx_own(s)->auth || mx_own(s)->auth->done)
         return true;
     run(s);
-    return s->auth->done;
+    return mx_own(s)->auth->done;
 }
 
 void mx_auth_give_up(struct mx_session *s)
 {
-    lookups_give_up(&s->auth->check.lookups);
+    lookups_give_up(&mx_own(s)->auth->check.lookups);
     run(s);
-    s->auth->done = true;
+    mx_own(s)->auth->done = true;
 }
 
 static void log_results(const struct mx_session *s, const struct mailauth_check *c)
@@ -122,7 +131,7 @@ static void log_results(const struct mx_session *s, const struct mailauth_check 
     log_event(LOG_INFO, "mx.auth", F_Z("id", s->m.id), F_Z("spf", spf_code_name(c->spf.code)),
               F_Z("dmarc", dmarc_code_name(c->dmarc.code)), F_Z("asks", dmarc_policy_name(c->dmarc.applied)),
               F_Z("arc", arc_code_name(c->arc.code)), F_U64("dkim", c->message.nsignatures),
-              F_U64("dkim_pass", passed), F_U64("forged", s->auth->filter.removed),
+              F_U64("dkim_pass", passed), F_U64("forged", mx_own(s)->auth->filter.removed),
               F_U64("lookups", c->lookups.n));
 }
 
@@ -133,9 +142,9 @@ void mx_auth_conclude(struct mx_session *s)
 
     s->m.auth_fields = STR("");
     s->m.dmarc_reject = false;
-    if (!s->auth || !s->auth->done)
+    if (!mx_own(s)->auth || !mx_own(s)->auth->done)
         return;
-    c = &s->auth->check;
+    c = &mx_own(s)->auth->check;
     s->m.dmarc_reject =
         c->done && c->dmarc.code == DMARC_FAIL && c->dmarc.applied == DMARC_POLICY_REJECT && !c->from_list;
     log_results(s, c);
@@ -148,10 +157,10 @@ void mx_auth_conclude(struct mx_session *s)
 
 void mx_session_looked_up(struct mx_session *s, struct lookup *q, const struct lookup_answer *answer)
 {
-    if (!s->auth)
+    if (!mx_own(s)->auth)
         return;
-    lookup_answer(&s->auth->check.lookups, q, answer);
+    lookup_answer(&mx_own(s)->auth->check.lookups, q, answer);
     run(s);
-    if (s->state == MX_ST_CHECKING && s->auth->done)
-        mx_auth_known(s);
+    if (s->state == MX_ST_CHECKING && mx_own(s)->auth->done)
+        mx_checked(s);
 }

@@ -8,11 +8,12 @@
 #define SRC_MX_AUTH_H
 #include "lib/mailauth/authres.h"
 #include "lib/mailauth/check.h"
-#include "src/mx/message.h"
+#include "src/common/smtp_message.h"
 
 #define MX_AUTH_FIELDS_MAX KIB(10) /* of what is put before a message; the store takes 16 KiB in all */
 
 struct mx_session;
+struct mx_own;
 struct mx_auth {
     struct mailauth_check check;
     struct authres_filter filter;
@@ -31,6 +32,8 @@ MUST_CHECK int mx_auth_end(struct mx_session *s, struct str *out);
 bool mx_auth_settled(struct mx_session *s);
 /* Out of time. */
 void mx_auth_give_up(struct mx_session *s);
+/* The answer of a look-up that s->io->lookup began. */
+void mx_session_looked_up(struct mx_session *s, struct lookup *q, const struct lookup_answer *answer);
 /* Results into the message: fields to prepend, what DMARC asks for; one line for the log. */
 void mx_auth_conclude(struct mx_session *s);
 #endif

@@ -4,12 +4,13 @@
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
 #include "lib/mailauth/test_zone.h"
-#include "src/mx/session.h"
+#include "src/mx/service.h"
 
 enum dns { ANSWERS, SILENT, REFUSES, LATE };
 
 static struct world {
     struct mx_session s;
+    struct mx_own own;
     struct mx_conf conf;
     struct buf out, staged;
     enum dns dns;
@@ -161,26 +162,28 @@ static void start(enum dns dns)
 {
     w = (struct world){ .dns = dns };
     w.out.max = w.staged.max = MIB(1);
-    w.conf = (struct mx_conf){ .max_message_bytes = MIB(1),
-                               .max_recipients = 3,
-                               .max_total_bytes = MIB(4),
-                               .max_errors = 5,
-                               .max_unknown = 4,
-                               .max_junk = 10,
-                               .max_received = 30,
-                               .command_timeout_ms = 300000,
-                               .data_timeout_ms = 180000,
-                               .message_timeout_ms = 3600000,
-                               .max_line = 998,
-                               .postmaster = "",
+    w.conf = (struct mx_conf){ .smtp.max_message_bytes = MIB(1),
+                               .smtp.max_recipients = 3,
+                               .smtp.max_total_bytes = MIB(4),
+                               .smtp.max_errors = 5,
+                               .smtp.max_unknown = 4,
+                               .smtp.max_junk = 10,
+                               .smtp.max_received = 30,
+                               .smtp.command_timeout_ms = 300000,
+                               .smtp.data_timeout_ms = 180000,
+                               .smtp.message_timeout_ms = 3600000,
+                               .smtp.max_line = 998,
+                               .smtp.postmaster = "",
                                .auth_checks = true,
                                .dmarc_reject = true,
-                               .auth_timeout_ms = 777 };
+                               .smtp.check_timeout_ms = 777 };
 }
 
 static void begin(void)
 {
-    mx_session_start(&w.s, &w.conf, &io, &w, STR("mx.test"), STR("192.0.2.7"), false);
+    w.own.conf = &w.conf;
+    mx_session_serve(&w.s, &w.own);
+    mx_session_start(&w.s, &w.conf.smtp, &io, &w, STR("mx.test"), STR("192.0.2.7"), false);
 }
 
 static void end(void)
@@ -245,7 +248,7 @@ static void test_cases(void **state UNUSED)
             start(cases[i].dns);
             w.conf.dmarc_reject = !cases[i].no_reject;
             begin();
-            w.s.auth_exempt = cases[i].exempt;
+            w.own.auth_exempt = cases[i].exempt;
             last = message(cases[i].sender, cases[i].header, slice);
             CHECK(str_starts(last, str_from(cases[i].reply)));
             CHECK(prepended(cases[i].field));

@@ -4,21 +4,18 @@
 #ifndef SRC_MX_CONF_H
 #define SRC_MX_CONF_H
 #include "lib/conf/conf.h"
+#include "src/common/smtp_session.h"
 
 struct mx_conf {
     struct conf_addrs listen;
-    uint64_t max_message_bytes, max_recipients, max_total_bytes;
+    struct smtp_limits smtp;
     uint64_t max_connections, max_connections_per_network;
-    uint64_t max_errors, max_unknown, max_junk, max_received;
-    uint64_t command_timeout_ms, data_timeout_ms, message_timeout_ms, stall_timeout_ms;
-    uint64_t directory_timeout_ms, commit_timeout_ms;
-    uint64_t max_line;
-    const char *postmaster, *blocklists, *allowlists;
+    uint64_t stall_timeout_ms, directory_timeout_ms, commit_timeout_ms;
+    const char *blocklists, *allowlists;
     bool reverse_name;
     uint64_t lookup_timeout_ms;
     struct netset proxy_from;
     bool auth_checks, dmarc_reject;
-    uint64_t auth_timeout_ms;
     struct netset auth_exempt;
 };
 

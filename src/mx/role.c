@@ -9,7 +9,7 @@
 #include "src/common/resolve.h"
 #include "src/common/role.h"
 #include "src/mx/peer_check.h"
-#include "src/mx/session.h"
+#include "src/mx/service.h"
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -46,6 +46,7 @@ struct mx_state_of_role {
 
 struct mx_client {
     struct mx_session s;
+    struct mx_own own;
     struct mx_state_of_role *mx;
     struct conn *conn;
     struct timer timer;
@@ -202,7 +203,7 @@ static int io_stage(void *ctx, uint64_t bytes_max, uint64_t bytes_expected)
                            .done = stage_done,
                            .on_room = stage_has_room,
                            .ctx = c,
-                           .deadline_ms = (int64_t)(conf.message_timeout_ms + conf.commit_timeout_ms) };
+                           .deadline_ms = (int64_t)(conf.smtp.message_timeout_ms + conf.commit_timeout_ms) };
 
     peer_network_text(&c->network, network);
     m.bytes_max = bytes_max;
@@ -371,8 +372,8 @@ static int io_lookup(void *ctx, struct lookup *q)
         return E_NOMEM;
     l->client = c;
     l->of = q;
-    l->asked = resolve_ask(role_link(c->mx->role, ROLE_RESOLVER), &question, (int64_t)conf.auth_timeout_ms,
-                           looked_up, l);
+    l->asked = resolve_ask(role_link(c->mx->role, ROLE_RESOLVER), &question,
+                           (int64_t)conf.smtp.check_timeout_ms, looked_up, l);
     if (!l->asked) {
         free(l);
         return E_NOMEM;
@@ -632,9 +633,10 @@ static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t p
         return;
     }
     conn_stall_ms(c->conn, (int64_t)conf.stall_timeout_ms);
-    c->s.auth_exempt = netset_has(&conf.auth_exempt, peer);
-    c->s.psl = mx->psl;
-    mx_session_start(&c->s, &conf, &client_io, c, role_hostname(mx->role), str_from(c->ip),
+    c->own =
+        (struct mx_own){ .conf = &conf, .psl = mx->psl, .auth_exempt = netset_has(&conf.auth_exempt, peer) };
+    mx_session_serve(&c->s, &c->own);
+    mx_session_start(&c->s, &conf.smtp, &client_io, c, role_hostname(mx->role), str_from(c->ip),
                      role_tls(mx->role) != NULL);
     if (!peer_is_local(peer))
         c->check = peer_check_start(&mx->checks, &check_io, mx->role, peer, peer_known, c);

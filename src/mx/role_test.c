@@ -322,23 +322,23 @@ static void world_start(enum mishap mishap)
 
     w = (struct role){ .mishap = mishap, .loop = loop_new() };
     *conf = (struct mx_conf){
-        .max_message_bytes = MIB(50),
-        .max_recipients = 100,
-        .max_total_bytes = GIB(1),
-        .max_line = 998,
+        .smtp.max_message_bytes = MIB(50),
+        .smtp.max_recipients = 100,
+        .smtp.max_total_bytes = GIB(1),
+        .smtp.max_line = 998,
         .max_connections = 100,
         .max_connections_per_network = 3,
-        .max_errors = 20,
-        .max_unknown = 100,
-        .max_junk = 100,
-        .max_received = 100,
-        .command_timeout_ms = 20000,
-        .data_timeout_ms = 20000,
-        .message_timeout_ms = 60000,
+        .smtp.max_errors = 20,
+        .smtp.max_unknown = 100,
+        .smtp.max_junk = 100,
+        .smtp.max_received = 100,
+        .smtp.command_timeout_ms = 20000,
+        .smtp.data_timeout_ms = 20000,
+        .smtp.message_timeout_ms = 60000,
         .stall_timeout_ms = 20000,
         .directory_timeout_ms = 5000,
         .commit_timeout_ms = 5000,
-        .postmaster = "",
+        .smtp.postmaster = "",
     };
     CHECK(w.loop && fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 16) == 0);
     CHECK(getsockname(fd, (struct sockaddr *)&at, &n) == 0);

@@ -6,12 +6,13 @@
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
 #include "src/common/peers.h"
-#include "src/mx/session.h"
+#include "src/mx/service.h"
 #include <fcntl.h>
 #include <unistd.h>
 
 struct world {
     struct mx_session s;
+    struct mx_own own;
     struct mx_conf conf;
     struct buf in, out, staged, address;
     size_t slice, room, out_read;
@@ -249,20 +250,22 @@ static void world_start(struct world *w, size_t slice)
     w->in.max = w->out.max = w->staged.max = MIB(4);
     w->address.max = KIB(1);
     w->conf = (struct mx_conf){
-        .max_message_bytes = 2000,
-        .max_recipients = 3,
-        .max_total_bytes = 4000,
-        .max_errors = 5,
-        .max_unknown = 4,
-        .max_junk = 10,
-        .max_received = 3,
-        .command_timeout_ms = 300000,
-        .data_timeout_ms = 180000,
-        .message_timeout_ms = 3600000,
-        .max_line = 998,
-        .postmaster = "",
+        .smtp.max_message_bytes = 2000,
+        .smtp.max_recipients = 3,
+        .smtp.max_total_bytes = 4000,
+        .smtp.max_errors = 5,
+        .smtp.max_unknown = 4,
+        .smtp.max_junk = 10,
+        .smtp.max_received = 3,
+        .smtp.command_timeout_ms = 300000,
+        .smtp.data_timeout_ms = 180000,
+        .smtp.message_timeout_ms = 3600000,
+        .smtp.max_line = 998,
+        .smtp.postmaster = "",
     };
-    mx_session_start(&w->s, &w->conf, &io, w, STR("mx.example.test"), STR("192.0.2.7"), true);
+    w->own.conf = &w->conf;
+    mx_session_serve(&w->s, &w->own);
+    mx_session_start(&w->s, &w->conf.smtp, &io, w, STR("mx.example.test"), STR("192.0.2.7"), true);
 }
 
 static void world_end(struct world *w)

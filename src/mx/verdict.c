@@ -5,7 +5,7 @@ static const struct smtp_reply *check_loop(const struct mx_conf *conf, const str
 {
     static const struct smtp_reply loop = { 554, "5.4.6", "Too many hops: this message goes in circles" };
 
-    return m->scan.received >= conf->max_received ? &loop : NULL;
+    return m->scan.received >= conf->smtp.max_received ? &loop : NULL;
 }
 
 /* Many copies of a large message: fewer recipients at a time will do. */
@@ -14,7 +14,7 @@ static const struct smtp_reply *check_total(const struct mx_conf *conf, const st
     static const struct smtp_reply total = { 452, "4.5.3",
                                              "Too much for so many recipients: send fewer at a time" };
 
-    return m->nrcpt && m->bytes > conf->max_total_bytes / m->nrcpt ? &total : NULL;
+    return m->nrcpt && m->bytes > conf->smtp.max_total_bytes / m->nrcpt ? &total : NULL;
 }
 
 /* RFC 9989 7.4: mail that lists and forwarders handled is not refused for it (auth.c leaves it out). */

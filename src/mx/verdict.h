@@ -6,7 +6,7 @@
 #ifndef SRC_MX_VERDICT_H
 #define SRC_MX_VERDICT_H
 #include "src/mx/conf.h"
-#include "src/mx/message.h"
+#include "src/common/smtp_message.h"
 
 /* NULL: commit. Else the reply that refuses the message, and *name_out the check that did. */
 const struct smtp_reply *mx_verdict(const struct mx_conf *conf, const struct mx_message *m,

@@ -6,11 +6,12 @@
  * asked of the world after hanging up. States that may not follow each other abort by themselves. */
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
-#include "src/mx/session.h"
+#include "src/mx/service.h"
 #include "test/fuzz/fuzz.h"
 
 static struct world {
     struct mx_session s;
+    struct mx_own own;
     struct buf out, staged, address;
     bool resolving, staging, ended, delivering, hung_up, tls;
     unsigned commits, turn, mode;
@@ -175,19 +176,19 @@ static void check_replies(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct mx_conf conf = {
-        .max_message_bytes = 4000,
-        .max_recipients = 5,
-        .max_total_bytes = 8000,
-        .max_errors = 50,
-        .max_unknown = 50,
-        .max_junk = 50,
-        .max_received = 10,
-        .command_timeout_ms = 1,
-        .data_timeout_ms = 1,
-        .message_timeout_ms = 600000,
-        .max_line = 998,
-        .postmaster = "",
-        .auth_timeout_ms = 1,
+        .smtp.max_message_bytes = 4000,
+        .smtp.max_recipients = 5,
+        .smtp.max_total_bytes = 8000,
+        .smtp.max_errors = 50,
+        .smtp.max_unknown = 50,
+        .smtp.max_junk = 50,
+        .smtp.max_received = 10,
+        .smtp.command_timeout_ms = 1,
+        .smtp.data_timeout_ms = 1,
+        .smtp.message_timeout_ms = 600000,
+        .smtp.max_line = 998,
+        .smtp.postmaster = "",
+        .smtp.check_timeout_ms = 1,
     };
     struct str in = str_skip(str_of(data, size), 2);
     size_t slice = size > 2 ? 1u + data[0] : 1, used = 1, idle = 0;
@@ -199,7 +200,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     w.out.max = MIB(8);
     w.staged.max = MIB(1);
     w.address.max = KIB(2);
-    mx_session_start(&w.s, &conf, &io, &w, STR("mx.example"), STR("192.0.2.1"), true);
+    w.own.conf = &conf;
+    mx_session_serve(&w.s, &w.own);
+    mx_session_start(&w.s, &conf.smtp, &io, &w, STR("mx.example"), STR("192.0.2.1"), true);
     while (in.n && !w.hung_up && idle < 3) {
         used = mx_session_input(&w.s, str_slice(in, 0, slice));
         in = str_skip(in, used);

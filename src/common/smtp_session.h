@@ -1,6 +1,6 @@
-/* src/mx/session.h
+/* src/common/smtp_session.h
  *
- * One SMTP session as a state machine (RFC 5321): bytes and answers go in, replies and requests come
+ * What the services that speak SMTP share (the mx, submission): one session as a state machine (RFC 5321): bytes and answers go in, replies and requests come
  * out through struct mx_io. It knows no sockets, no RPC, no TLS and no clock but the wall's, so its
  * tests are scripts. At any time there is at most one request under way (look-ups aside), and while there is, input
  * waits: mx_session_waits tells the owner to stop reading.
@@ -8,14 +8,22 @@
  * Promises kept here: 250 after data only when the store said so; whatever else goes wrong behind us
  * is 451 and never 5xx; a message's bytes are never held (one slice at a time); nothing that follows an
  * error in DATA is taken for a command. */
-#ifndef SRC_MX_SESSION_H
-#define SRC_MX_SESSION_H
+#ifndef SRC_COMMON_SMTP_SESSION_H
+#define SRC_COMMON_SMTP_SESSION_H
 #include "lib/smtp/bdat.h"
 #include "lib/smtp/dot.h"
 #include "lib/smtp/linereader.h"
-#include "src/mx/auth.h"
-#include "src/mx/conf.h"
-#include "src/mx/message.h"
+#include "lib/mailauth/lookup.h"
+#include "src/common/smtp_message.h"
+
+/* Settings that every such service has. */
+struct smtp_limits {
+    uint64_t max_message_bytes, max_recipients, max_total_bytes, max_line;
+    uint64_t max_errors, max_unknown, max_junk, max_received;
+    uint64_t command_timeout_ms, data_timeout_ms, message_timeout_ms;
+    uint64_t check_timeout_ms; /* for what is not known when the last byte has come */
+    const char *postmaster;    /* what <Postmaster> means; NULL, "": ask for "postmaster" */
+};
 
 /* What a session asks of the world. Requests are answered later, never from inside the call; a
  * negative return means that there will be no answer. */
@@ -34,7 +42,7 @@ struct mx_io {
     int (*deliver)(void *ctx, const struct mx_message *m); /* then mx_session_delivered */
     void (*cancel)(void *ctx); /* no answer is wanted any more, of look-ups neither; what is staged may go */
     int (*lookup)(void *ctx,
-                  struct lookup *q); /* then mx_session_looked_up; several at once, beside all else */
+                  struct lookup *q); /* answered to the service; several at once, beside all else */
 };
 
 enum mx_state {
@@ -49,10 +57,35 @@ enum mx_state {
     MX_ST_CLOSED,
 };
 
+struct mx_session;
+/* What differs between the services. Functions may be NULL. */
+struct mx_service {
+    uint32_t extensions; /* SMTP_EXT_*: parameters that are understood */
+    bool relays;         /* recipients elsewhere are taken */
+    size_t fields_max;   /* room in the transaction's arena for what is put before a message */
+    int (*offer)(const struct mx_session *s, struct buf *text);       /* more lines of EHLO, each "\nWORD" */
+    void (*auth)(struct mx_session *s, const struct smtp_command *c); /* AUTH; NULL: refused */
+    /* Answers what may not begin a message, or go on to this recipient: false. */
+    bool (*mail)(struct mx_session *s, const struct smtp_command *c);
+    bool (*rcpt)(struct mx_session *s, const struct smtp_command *c);
+    /* The bytes, on their way to the store: *out is what goes on. E_NOMEM, E_LIMIT. */
+    void (*begin)(struct mx_session *s);
+    int (*feed)(struct mx_session *s, struct str in, struct str *out);
+    int (*end)(struct mx_session *s, struct str *out); /* the last has come: what is left to go on */
+    void (*forget)(struct mx_session *s);              /* the transaction ends */
+    /* Is everything known that the verdict needs? When not, mx_checked comes, or give_up after check_timeout. */
+    bool (*settled)(struct mx_session *s);
+    void (*give_up)(struct mx_session *s);
+    /* NULL: take it. s->m.hop is filled. */
+    const struct smtp_reply *(*verdict)(struct mx_session *s, const char **why_out);
+};
+
 enum mx_found { MX_FOUND, MX_NO_DOMAIN, MX_NO_ALIAS, MX_NOT_READY };
 
 struct mx_session {
-    const struct mx_conf *conf;
+    const struct mx_service *service;
+    void *own; /* the service's */
+    const struct smtp_limits *conf;
     const struct mx_io *io;
     void *ctx;
     enum mx_state state;
@@ -62,8 +95,6 @@ struct mx_session {
     char sid[17];
     bool tls_possible, tls, stopping;
     char tls_text[96];
-    bool auth_exempt;      /* this client's messages are not checked (mx.auth_exempt) */
-    const struct psl *psl; /* borrowed; may be NULL */
     struct linereader lines;
     uint64_t errors, junk, unknown;
     unsigned messages;
@@ -79,13 +110,13 @@ struct mx_session {
     struct dot dot;
     struct bdat bdat;
     struct buf body;                        /* one slice */
-    struct mx_auth *auth;                   /* checks of this message; NULL: none */
     size_t progress;                        /* bytes since the timer was moved */
     const struct smtp_reply *chunk_refusal; /* swallow the chunk, then say this */
 };
 
-/* All fields zero, then this; greets at once. hostname, peer_ip: borrowed for the session's life. */
-void mx_session_start(struct mx_session *s, const struct mx_conf *conf, const struct mx_io *io, void *ctx,
+/* All fields zero but service and own, then this; greets at once. hostname, peer_ip: borrowed for the session's
+ * life. */
+void mx_session_start(struct mx_session *s, const struct smtp_limits *conf, const struct mx_io *io, void *ctx,
                       struct str hostname, struct str peer_ip, bool tls_possible);
 void mx_session_release(struct mx_session *s);
 /* What was found out about the client; before the first answer of resolve. Borrowed for the session's life. */
@@ -98,7 +129,6 @@ bool mx_session_waits(const struct mx_session *s);
 /* Answers. Any status that is not 0 means "try later" to the client, but for the store's E_TOO_BIG. */
 void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, const struct mx_mailbox *box);
 void mx_session_staged(struct mx_session *s, int status, uint64_t bytes);
-void mx_session_looked_up(struct mx_session *s, struct lookup *q, const struct lookup_answer *answer);
 void mx_session_delivered(struct mx_session *s, int status, struct str queue_id, uint32_t duplicates);
 /* TLS is up; text: "TLSv1.3 with cipher …". All that was said before is forgotten (RFC 3207 4.2). */
 void mx_session_secured(struct mx_session *s, const char *version, const char *cipher);
@@ -112,7 +142,10 @@ bool mx_session_dawdles(const struct mx_session *s);
 /* Make room: 421 and away. */
 void mx_session_evict(struct mx_session *s);
 
-/* ---- for the files of this module ---- */
+/* What was waited for in MX_ST_CHECKING is known. */
+void mx_checked(struct mx_session *s);
+
+/* ---- for these files and for services ---- */
 void mx_enter(struct mx_session *s, enum mx_state next);
 void mx_say(struct mx_session *s, const struct smtp_reply *r);
 void mx_say_text(struct mx_session *s, unsigned code, const char *enh, struct str text);
@@ -123,14 +156,12 @@ void mx_close(struct mx_session *s);
 void mx_say_last(struct mx_session *s, const struct smtp_reply *r, const char *why);
 /* End the transaction: what is staged is given up. */
 void mx_transaction_end(struct mx_session *s);
-/* commands.c: run one line; `pipelined`: more input came with it. */
+/* smtp_commands.c: run one line; `pipelined`: more input came with it. */
 void mx_run_line(struct mx_session *s, struct str line, bool pipelined);
-/* data.c */
+/* smtp_data.c */
 void mx_data_start(struct mx_session *s);
 void mx_chunk_start(struct mx_session *s, uint64_t bytes, bool last);
 void mx_chunk_swallow(struct mx_session *s, uint64_t bytes, const struct smtp_reply *then);
 size_t mx_data_input(struct mx_session *s, struct str in);
 size_t mx_chunk_input(struct mx_session *s, struct str in);
-/* What was waited for in MX_ST_CHECKING is known. */
-void mx_auth_known(struct mx_session *s);
 #endif

@@ -1,10 +1,10 @@
-/* src/mx/message.h
+/* src/common/smtp_message.h
  *
  * What is known of the message that a client is sending: envelope, sizes, and what its header block
  * said as it flowed by. Never the message itself: that is in the store's staging area. Everything
  * lives in the transaction's arena. */
-#ifndef SRC_MX_MESSAGE_H
-#define SRC_MX_MESSAGE_H
+#ifndef SRC_COMMON_SMTP_MESSAGE_H
+#define SRC_COMMON_SMTP_MESSAGE_H
 #include "lib/base/arena.h"
 #include "lib/smtp/command.h"
 #include "lib/smtp/trace.h"
@@ -23,8 +23,8 @@ struct mx_mailbox {
 };
 
 struct mx_recipient {
-    struct smtp_path path; /* as the client wrote it */
-    struct mx_mailbox mailbox;
+    struct smtp_path path;     /* as the client wrote it */
+    struct mx_mailbox mailbox; /* id empty: elsewhere; address is what smtp_path_print makes of it */
     struct mx_recipient *next;
 };
 
@@ -48,7 +48,7 @@ struct mx_message {
 
 /* Start a message from <sender>: `a` was reset. E_NOMEM. */
 MUST_CHECK int mx_message_start(struct mx_message *m, struct arena *a, const struct smtp_command *mail);
-/* Copy a recipient in. A mailbox that is there already is not added twice. E_NOMEM. */
+/* Copy a recipient in; box NULL: it is elsewhere. What is there already is not added twice. E_NOMEM. */
 MUST_CHECK int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path *path,
                               const struct mx_mailbox *box);
 /* The header fields put before the message for one recipient: Return-Path, Delivered-To, Authentication-Results, Received-SPF, Received

@@ -1,4 +1,4 @@
-/* src/mx/data.c: the bytes of a message, from the client to the store's staging area, one slice at a
+/* src/common/smtp_data.c: the bytes of a message, from the client to the store's staging area, one slice at a
  * time, and what happens after the last one: verdict, commit, answer.
  *
  * A message that cannot be taken any more (bad bytes, too big, the store gone) is read on to its end and
@@ -7,8 +7,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
-#include "src/mx/session.h"
-#include "src/mx/verdict.h"
+#include "src/common/smtp_session.h"
 
 #define SLICE_MAX     KIB(32)
 #define PROGRESS_STEP KIB(1) /* so many bytes move the timer: fewer are a drip */
@@ -86,7 +85,8 @@ static int stage_start(struct mx_session *s)
         return r;
     s->stage_open = true;
     s->m.began_ms = clock_mono_ms();
-    mx_auth_start(s);
+    if (s->service->begin)
+        s->service->begin(s);
     return 0;
 }
 
@@ -121,7 +121,7 @@ static void forward(struct mx_session *s, int error)
         return;
     }
     trace_scan_feed(&s->m.scan, bytes);
-    if (s->auth && bytes.n && (r = mx_auth_feed(s, bytes, &bytes)) < 0)
+    if (s->service->feed && bytes.n && (r = s->service->feed(s, bytes, &bytes)) < 0)
         set_error(s, store_error(r));
     else
         send_on(s, bytes);
@@ -153,8 +153,8 @@ static void message_complete(struct mx_session *s)
     struct str rest = STR("");
     int error;
 
-    if (s->auth && !data_error(s)) {
-        if ((error = mx_auth_end(s, &rest)) < 0)
+    if (s->service->end && !data_error(s)) {
+        if ((error = s->service->end(s, &rest)) < 0)
             set_error(s, store_error(error));
         else
             send_on(s, rest);
@@ -258,8 +258,8 @@ size_t mx_chunk_input(struct mx_session *s, struct str in)
 static void commit(struct mx_session *s)
 {
     struct mx_message *m = &s->m;
-    const struct smtp_reply *no;
-    const char *check = "";
+    const struct smtp_reply *no = NULL;
+    const char *why = "";
     int r;
 
     m->received_ms = clock_wall_ms();
@@ -274,9 +274,8 @@ static void commit(struct mx_session *s)
         .smtputf8 = m->smtputf8,
         .when_ms = m->received_ms,
     };
-    mx_auth_conclude(s);
-    if ((no = mx_verdict(s->conf, m, &check))) {
-        refuse_message(s, no, check);
+    if (s->service->verdict && (no = s->service->verdict(s, &why))) {
+        refuse_message(s, no, why);
         return;
     }
     if ((r = s->io->deliver(s->ctx, m)) < 0) {
@@ -303,13 +302,13 @@ void mx_session_staged(struct mx_session *s, int status, uint64_t bytes)
             refuse_message(s, refusal_of(data_error(s)), error_name(status));
         return;
     }
-    if (mx_auth_settled(s))
+    if (!s->service->settled || s->service->settled(s))
         commit(s);
     else
         mx_enter(s, MX_ST_CHECKING);
 }
 
-void mx_auth_known(struct mx_session *s)
+void mx_checked(struct mx_session *s)
 {
     commit(s);
 }

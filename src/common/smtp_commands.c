@@ -1,16 +1,14 @@
-/* src/mx/commands.c: one row a command. The row says what is true of it, mx_run_line enforces it, and the
+/* src/common/smtp_commands.c: one row a command. The row says what is true of it, mx_run_line enforces it, and the
  * function starts where the interesting part starts. */
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
-#include "src/mx/session.h"
+#include "src/common/smtp_session.h"
 
 #define MX_NEEDS_HELO BIT(0) /* 503 before EHLO or HELO */
 #define MX_NEEDS_MAIL BIT(1) /* 503 outside a transaction */
 #define MX_JUNK       BIT(2) /* brings no mail: too many end the session */
 #define MX_ALONE      BIT(3) /* nothing may be pipelined behind it (RFC 2920 3.1); else we hang up */
-
-#define EXTENSIONS (SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8 | SMTP_EXT_BINARYMIME)
 
 static const struct smtp_reply
     say_ok = { 250, "2.0.0", "Ok" },
@@ -59,6 +57,8 @@ static void cmd_hello(struct mx_session *s, const struct smtp_command *c)
                        (unsigned long long)s->conf->max_message_bytes,
                        s->tls_possible && !s->tls ? "STARTTLS\n" : "",
                        (unsigned long long)s->conf->max_recipients);
+    if (esmtp && r == 0 && s->service->offer)
+        r = s->service->offer(s, &text);
     if (r < 0 || !s->helo.p)
         mx_close(s);
     else
@@ -71,6 +71,8 @@ static void cmd_mail(struct mx_session *s, const struct smtp_command *c)
         mx_refuse(s, &no_nested);
         return;
     }
+    if (s->service->mail && !s->service->mail(s, c))
+        return;
     if (c->size_bytes > s->conf->max_message_bytes) { /* RFC 1870 6.1 */
         mx_say(s, &no_size);
         return;
@@ -108,6 +110,8 @@ static void cmd_rcpt(struct mx_session *s, const struct smtp_command *c)
         mx_refuse(s, &no_nested);
         return;
     }
+    if (s->service->rcpt && !s->service->rcpt(s, c))
+        return;
     if (s->m.nrcpt >= s->conf->max_recipients) {
         mx_say(s, &no_more_rcpt);
         return;
@@ -155,16 +159,22 @@ void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, 
         return;
     }
     switch (found) {
-    case MX_NO_DOMAIN: recipient_unknown(s, &no_relay); return;
+    case MX_NO_DOMAIN:
+        if (s->service->relays && s->pending.domain.n)
+            break;
+        recipient_unknown(s, &no_relay);
+        return;
     case MX_NO_ALIAS: recipient_unknown(s, &no_alias); return;
     case MX_NOT_READY: mx_say(s, &no_ready); return;
     case MX_FOUND: break;
     }
+    if (found == MX_NO_DOMAIN)
+        box = NULL;
     if (s->listed.n)
         refuse_listed(s);
-    else if (box->limited && s->m.size_declared > box->limit)
+    else if (box && box->limited && s->m.size_declared > box->limit)
         mx_say(s, &no_fit); /* for ever: nothing that is removed there would help */
-    else if (box->limited && (box->room == 0 || s->m.size_declared > box->room))
+    else if (box && box->limited && (box->room == 0 || s->m.size_declared > box->room))
         mx_say(s, &no_room);
     else if (mx_message_add(&s->m, &s->arena, &s->pending, box) < 0)
         mx_say(s, &no_later);
@@ -224,9 +234,12 @@ static void cmd_expn(struct mx_session *s, const struct smtp_command *c UNUSED)
     mx_refuse(s, &no_expn);
 }
 
-static void cmd_auth(struct mx_session *s, const struct smtp_command *c UNUSED)
+static void cmd_auth(struct mx_session *s, const struct smtp_command *c)
 {
-    mx_refuse(s, &no_auth);
+    if (s->service->auth)
+        s->service->auth(s, c);
+    else
+        mx_refuse(s, &no_auth);
 }
 
 static void cmd_quit(struct mx_session *s, const struct smtp_command *c UNUSED)
@@ -274,7 +287,7 @@ static const struct mx_cmd {
 
 void mx_run_line(struct mx_session *s, struct str line, bool pipelined)
 {
-    uint32_t offered = !s->esmtp ? 0 : EXTENSIONS;
+    uint32_t offered = !s->esmtp ? 0 : s->service->extensions;
     const struct smtp_reply *refusal = NULL;
     const struct mx_cmd *cmd;
     struct smtp_command c;

@@ -1,5 +1,5 @@
-/* src/mx/session.c: states, input, timers. Commands are in commands.c, message bytes in data.c. */
-#include "src/mx/session.h"
+/* src/common/smtp_session.c: states, input, timers. Commands are in smtp_commands.c, message bytes in smtp_data.c. */
+#include "src/common/smtp_session.h"
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "lib/base/hex.h"
@@ -34,7 +34,7 @@ static const struct smtp_reply say_timeout = { 421, "4.4.2", "Timed out waiting 
 /* The only function that changes s->state; each state's timer starts here. */
 void mx_enter(struct mx_session *s, enum mx_state next)
 {
-    const struct mx_conf *c = s->conf;
+    const struct smtp_limits *c = s->conf;
     uint64_t ms = 0; /* where we wait for our own side, the request's deadline rules */
 
     assert(may_follow[s->state] & BIT(next));
@@ -46,7 +46,7 @@ void mx_enter(struct mx_session *s, enum mx_state next)
     case MX_ST_TLS: ms = c->command_timeout_ms; break;
     case MX_ST_DATA:
     case MX_ST_CHUNK: ms = c->data_timeout_ms; break;
-    case MX_ST_CHECKING: ms = c->auth_timeout_ms; break;
+    case MX_ST_CHECKING: ms = c->check_timeout_ms; break;
     case MX_ST_RESOLVING:
     case MX_ST_STAGING:
     case MX_ST_STORING:
@@ -100,7 +100,8 @@ void mx_transaction_end(struct mx_session *s)
 {
     if (s->in_mail)
         s->io->cancel(s->ctx);
-    mx_auth_free(s);
+    if (s->service->forget)
+        s->service->forget(s);
     s->in_mail = s->chunking = s->stage_open = false;
     buf_release(&s->body);
     arena_reset(&s->arena);
@@ -114,7 +115,7 @@ static void forget_hello(struct mx_session *s)
     s->esmtp = false;
 }
 
-void mx_session_start(struct mx_session *s, const struct mx_conf *conf, const struct mx_io *io, void *ctx,
+void mx_session_start(struct mx_session *s, const struct smtp_limits *conf, const struct mx_io *io, void *ctx,
                       struct str hostname, struct str peer_ip, bool tls_possible)
 {
     CLEANUP(buf_release) struct buf text = { .max = KIB(1) };
@@ -130,8 +131,8 @@ void mx_session_start(struct mx_session *s, const struct mx_conf *conf, const st
     hex_encode(id, sizeof(id), s->sid);
     s->lines.line.max = SMTP_COMMAND_MAX;
     s->hello.max = KIB(4);
-    s->arena.max =
-        KIB(64) + MX_AUTH_FIELDS_MAX + conf->max_recipients * KIB(4); /* reached by real recipients only */
+    s->arena.max = KIB(64) + s->service->fields_max +
+                   conf->max_recipients * KIB(4); /* reached by real recipients only */
     s->body.max = KIB(64);
     mx_enter(s, MX_ST_COMMAND);
     if (buf_printf(&text, "%.*s ESMTP Letterlock", STR_ARG(hostname)) < 0)
@@ -153,7 +154,8 @@ void mx_session_release(struct mx_session *s)
     if (s->state != MX_ST_CLOSED)
         s->io->cancel(s->ctx);
     s->state = MX_ST_CLOSED;
-    mx_auth_free(s);
+    if (s->service->forget)
+        s->service->forget(s);
     arena_release(&s->arena);
     arena_release(&s->hello);
     buf_release(&s->body);
@@ -245,8 +247,8 @@ void mx_session_timeout(struct mx_session *s)
     if (s->state == MX_ST_TLS) {
         mx_close(s); /* nobody could read a reply */
     } else if (s->state == MX_ST_CHECKING) {
-        mx_auth_give_up(s);
-        mx_auth_known(s);
+        s->service->give_up(s);
+        mx_checked(s);
     } else {
         mx_say_last(s, &say_timeout, "timeout");
     }

@@ -1,4 +1,4 @@
-#include "src/mx/message.h"
+#include "src/common/smtp_message.h"
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 
@@ -36,10 +36,10 @@ int mx_message_start(struct mx_message *m, struct arena *a, const struct smtp_co
     return text.n && !m->sender_address.p ? E_NOMEM : 0;
 }
 
-static bool has_mailbox(const struct mx_message *m, struct str id)
+static bool has_mailbox(const struct mx_message *m, const struct mx_mailbox *box)
 {
     for (const struct mx_recipient *r = m->recipients; r; r = r->next)
-        if (str_eq(r->mailbox.id, id))
+        if (str_eq(r->mailbox.id, box->id) && (box->id.n || str_eq(r->mailbox.address, box->address)))
             return true;
     return false;
 }
@@ -47,10 +47,18 @@ static bool has_mailbox(const struct mx_message *m, struct str id)
 int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path *path,
                    const struct mx_mailbox *box)
 {
+    CLEANUP(buf_release) struct buf text = { .max = KIB(1) };
+    struct mx_mailbox elsewhere = { .id = STR("") };
     struct mx_recipient *r;
     int e;
 
-    if (has_mailbox(m, box->id))
+    if (!box) {
+        if ((e = smtp_path_print(path, &text)) < 0)
+            return e;
+        elsewhere.address = buf_str(&text);
+        box = &elsewhere;
+    }
+    if (has_mailbox(m, box))
         return 0;
     r = ARENA_NEW(a, struct mx_recipient);
     if (!r)
@@ -60,7 +68,7 @@ int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path
     r->mailbox.limited = box->limited;
     r->mailbox.id = arena_dup(a, box->id);
     r->mailbox.address = arena_dup(a, box->address);
-    if (!r->mailbox.id.p || !r->mailbox.address.p)
+    if ((box->id.n && !r->mailbox.id.p) || !r->mailbox.address.p)
         return E_NOMEM;
     for (size_t i = 0; i < box->nkey_states && i < MX_KEY_STATES_MAX; i++) {
         r->mailbox.key_states[i] = arena_dup(a, box->key_states[i]);
