@@ -4,7 +4,9 @@
 
 #define UNKNOWN_US 20000u /* what an upstream that was never asked is taken for: worth finding out */
 #define FLOOR_US   1000u  /* below that it is all the same */
-#define PART       8      /* weight of a new time in the smoothed one, as TCP's (RFC 6298 2) */
+#define SHARE \
+    50         /* the slowest gets one question for so many of the fastest: one slow answer is not for ever */
+#define PART 8 /* weight of a new time in the smoothed one, as TCP's (RFC 6298 2) */
 
 static int64_t pause_of(uint32_t failed)
 {
@@ -15,7 +17,7 @@ static int64_t pause_of(uint32_t failed)
     return ms < DNS_BACKOFF_MAX_MS ? ms : DNS_BACKOFF_MAX_MS;
 }
 
-static uint64_t weight_of(const struct dns_health *h)
+static uint64_t speed_of(const struct dns_health *h)
 {
     uint64_t us = h->took_us ? h->took_us : UNKNOWN_US;
 
@@ -23,22 +25,32 @@ static uint64_t weight_of(const struct dns_health *h)
     return UINT64_C(1000000000000000) / (us * us) + 1;
 }
 
+/* What it weighs in the draw; 0: it is not in it. */
+static uint64_t weight_of(const struct dns_health *h, bool tried, uint64_t least)
+{
+    uint64_t speed = speed_of(h);
+
+    return tried || h->failed > 0 ? 0 : speed < least ? least : speed;
+}
+
 static int pick_working(const struct dns_health *h, size_t n, uint32_t tried)
 {
-    uint64_t sum = 0, at;
+    uint64_t best = 0, sum = 0, at;
 
+    for (size_t i = 0; i < n; i++) {
+        uint64_t w = weight_of(&h[i], tried & BIT(i), 0);
+        best = w > best ? w : best;
+    }
     for (size_t i = 0; i < n; i++)
-        if (!(tried & BIT(i)) && h[i].failed == 0)
-            sum += weight_of(&h[i]);
+        sum += weight_of(&h[i], tried & BIT(i), best / SHARE);
     if (sum == 0)
         return -1;
     at = rand_u64() % sum;
     for (size_t i = 0; i < n; i++) {
-        if ((tried & BIT(i)) || h[i].failed > 0)
-            continue;
-        if (at < weight_of(&h[i]))
+        uint64_t w = weight_of(&h[i], tried & BIT(i), best / SHARE);
+        if (at < w)
             return (int)i;
-        at -= weight_of(&h[i]);
+        at -= w;
     }
     return -1;
 }
