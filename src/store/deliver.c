@@ -5,6 +5,7 @@
  *
  * A request that is repeated after our death names staged bytes that died with us. What it did before is
  * on disk with its operation id: then the answer is the same again, else E_GONE, and the bytes must come anew. */
+#include "src/store/arrival.h"
 #include "src/store/store.h"
 #include "lib/base/hex.h"
 #include "lib/base/rand.h"
@@ -21,6 +22,7 @@ struct rcpt {
     struct deliver *d;
     Store__Recipient *m;
     uint8_t operation[OPERATION_LEN], delivery[DELIVERY_ID_BYTES];
+    struct arrival arrival;
     struct bytes_cat message;
     struct parsed parsed;
     bool is_parsed, duplicate, sealed;
@@ -50,6 +52,7 @@ static int rcpt_insert(struct rcpt *r, struct mailbox *box)
                             .limited = r->m->limited };
     Store__AppendResponse out = STORE__APPEND_RESPONSE__INIT;
     struct str op = str_of(r->operation, OPERATION_LEN), delivery = str_of(r->delivery, DELIVERY_ID_BYTES);
+    char *keywords[ARRIVAL_KEYWORDS_MAX];
     struct email_in e;
     int known = mailbox_operation_find(box, op, STORE__OP__DELIVER, &ignored), s;
 
@@ -63,6 +66,7 @@ static int rcpt_insert(struct rcpt *r, struct mailbox *box)
     if (!r->is_parsed)
         return WANT_PARSE;
     parsed_email(&r->parsed, &r->message.in, &e);
+    arrival_place(&r->arrival, keywords, &at);
     s = mailbox_append(box, &e, &at, &out);
     r->wait.need = s == E_QUOTA ? mailbox_quota_short(box) : 0;
     if (s < 0 || (s = mailbox_operation_note(box, op, STORE__OP__DELIVER, STR(""))) < 0)
@@ -122,7 +126,8 @@ static int rcpt_seal(struct rcpt *r)
 {
     struct actor *a = r->job.actor;
     struct temp_record rec = { .has_delivery = r->d->staged && r->d->m->has_message_id,
-                               .received_ms = r->d->m->received_ms };
+                               .received_ms = r->d->m->received_ms,
+                               .arrival = &r->arrival };
     int s = public_key_ready(r);
 
     memcpy(rec.operation, r->operation, sizeof rec.operation);
@@ -304,7 +309,11 @@ static void ids_make(struct rcpt *r, struct str operation, size_t i)
     CLEANUP(buf_release) struct buf all = { .max = 256 };
 
     kdf(sender, key, "letterlock envelope sender", pb_str(r->d->m->sender));
-    kdf(address, key, "letterlock final recipient", pb_str(r->m->address));
+    /* who writes to himself gets the letter, and the copy of it */
+    kdf(address, key,
+        r->arrival.special_use == STORE__SPECIAL_USE__USE_SENT ? "letterlock sender's copy"
+                                                               : "letterlock final recipient",
+        pb_str(r->m->address));
     if (r->d->staged)
         memcpy(h, r->d->staged->hash, sizeof h);
     if (r->d->staged && buf_append(&all, sender, sizeof sender) == 0 &&
@@ -323,9 +332,16 @@ static int deliver_check(const Store__DeliverRequest *m)
 {
     if (m->n_recipients == 0 || m->n_recipients > RECIPIENTS_MAX)
         return m->n_recipients ? E_LIMIT : E_SYNTAX;
-    for (size_t i = 0; i < m->n_recipients; i++)
-        if (m->recipients[i]->mailbox_id.len != MAILBOX_ID_LEN || m->recipients[i]->prepend.len > PREPEND_MAX)
+    for (size_t i = 0; i < m->n_recipients; i++) {
+        const Store__Recipient *r = m->recipients[i];
+        struct arrival a;
+        int e;
+
+        if (r->mailbox_id.len != MAILBOX_ID_LEN || r->prepend.len > PREPEND_MAX)
             return E_SYNTAX;
+        if ((e = arrival_of(r, &a)) < 0 || (e = mailbox_keywords_check(r->keywords, r->n_keywords)) < 0)
+            return e;
+    }
     return 0;
 }
 
@@ -358,6 +374,7 @@ int op_deliver(struct rpc_req *q, struct str body)
     for (size_t i = 0; i < d->n; i++) {
         d->v[i].d = d;
         d->v[i].m = m->recipients[i];
+        r = arrival_of(d->v[i].m, &d->v[i].arrival); /* was checked */
         ids_make(&d->v[i], rpc_req_operation(q), i);
     }
     request_begin();

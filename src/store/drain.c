@@ -23,6 +23,7 @@
 struct item {
     struct staged *staged;      /* NULL: could not be opened */
     struct temp_sealed *sealed; /* still to be opened; NULL: it is */
+    struct arrival arrival;
     struct parsed parsed;
     struct batch *batch;
     int status; /* E_CORRUPT: it stays where it is */
@@ -179,7 +180,7 @@ static int item_read(struct actor *a, struct item *it, const struct temp_record 
             return E_NOMEM;
         return tempbox_take(a->temp, rec, it->sealed);
     }
-    r = tempbox_unseal(a->temp, rec, seed, it->staged->spool);
+    r = tempbox_unseal(a->temp, rec, seed, &it->arrival, it->staged->spool);
     it->staged->in.bytes = spool_size(it->staged->spool);
     return r;
 }
@@ -300,6 +301,7 @@ static size_t steps_make(struct drain *d, struct batch *b)
             continue;
         }
         b->steps[n].rec = b->steps[i].rec;
+        b->steps[n].arrival = it->arrival;
         parsed_email(&it->parsed, &it->staged->in, &b->steps[n++].email);
     }
     return n;
@@ -412,7 +414,7 @@ static void open_run(struct work_job *w)
         if (!it->sealed)
             continue;
         it->status = temp_sealed_open(it->sealed, seed_of_batch(o->batch, it->sealed->context.key_generation),
-                                      &last, it->staged->spool);
+                                      &last, &it->arrival, it->staged->spool);
         it->staged->in.bytes = spool_size(it->staged->spool);
         sealed_drop(it);
     }

@@ -47,8 +47,10 @@ static int item_write(struct mailbox *box, const struct drain_item *it)
     struct placement at = { .folder = STR("INBOX"), .internal_ms = it->rec.received_ms, .accepted = true };
     struct str op = str_of(it->rec.operation, sizeof it->rec.operation);
     Store__AppendResponse out = STORE__APPEND_RESPONSE__INIT;
+    char *keywords[ARRIVAL_KEYWORDS_MAX];
     int r = item_known(box, it);
 
+    arrival_place(&it->arrival, keywords, &at);
     if (r != 0)
         return r < 0 ? r : 0;
     if ((r = mailbox_append(box, &it->email, &at, &out)) < 0 ||

@@ -21,7 +21,8 @@ struct drain_file {
 struct drain_item {
     struct temp_record rec;
     struct email_in email; /* borrowed */
-    int status;            /* of drain_write: 0, it is in (now or already); negative: it stays */
+    struct arrival arrival;
+    int status; /* of drain_write: 0, it is in (now or already); negative: it stays */
 };
 
 /* Nothing under way in either. Fills *f. */

@@ -503,6 +503,47 @@ static int folders_bound(struct mailbox *box)
     return n + (int64_t)MAILBOX_LEVELS_MAX > (int64_t)MAILBOX_FOLDERS_MAX ? E_LIMIT : 0;
 }
 
+static struct str use_name(int special_use)
+{
+    static const char *const names[] = {
+        [STORE__SPECIAL_USE__USE_ARCHIVE] = "Archive", [STORE__SPECIAL_USE__USE_DRAFTS] = "Drafts",
+        [STORE__SPECIAL_USE__USE_JUNK] = "Junk",       [STORE__SPECIAL_USE__USE_SENT] = "Sent",
+        [STORE__SPECIAL_USE__USE_TRASH] = "Trash",
+    };
+
+    return str_from(special_use > 0 && (size_t)special_use < ARRAY_LEN(names) && names[special_use]
+                        ? names[special_use]
+                        : "INBOX");
+}
+
+/* One of that name without the use is taken for it. A mailbox that is full of folders gives INBOX: mail is not
+ * refused for where it would go. */
+int folder_by_use(struct mailbox *box, int special_use, struct folder *out)
+{
+    static const char sql[] =
+        "SELECT " FOLDER_COLUMNS " FROM folder WHERE special_use = ?1 ORDER BY id LIMIT 1";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    struct str name = use_name(special_use);
+    int r = stmt_get(box->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_i64(st, 1, special_use);
+    if ((r = stmt_step(st)) < 0)
+        return r;
+    if (r > 0) {
+        folder_from_row(st, 0, out);
+        return 0;
+    }
+    if ((r = folder_by_name(box, name, out)) != E_NOTFOUND)
+        return r;
+    if ((r = folders_bound(box)) == E_LIMIT)
+        return folder_by_name(box, STR("INBOX"), out);
+    if (r < 0 || (r = folder_make(box, name, special_use, true)) < 0)
+        return r;
+    return folder_by_name(box, name, out);
+}
+
 int mailbox_folder_create(struct mailbox *box, struct arena *a, const Store__FolderRequest *q,
                           Store__FoldersResponse *out)
 {

@@ -10,7 +10,7 @@ static bool keyword_char(char c)
     return c > 0x20 && c < 0x7f && !strchr("(){%*\"\\]", c);
 }
 
-int keywords_check(char *const *names, size_t n)
+int mailbox_keywords_check(char *const *names, size_t n)
 {
     if (n > KEYWORDS_A_MESSAGE_MAX)
         return E_LIMIT;

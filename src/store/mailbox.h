@@ -187,9 +187,12 @@ struct email_in {
  * to release. */
 MUST_CHECK int email_prepare(const struct email_in *e, struct email_ready *out);
 void email_ready_release(struct email_ready *y);
+/* Are these keywords? E_SYNTAX, E_LIMIT. */
+MUST_CHECK int mailbox_keywords_check(char *const *names, size_t n);
 /* Where it goes. */
 struct placement {
     struct str folder; /* name */
+    int special_use;   /* not 0: the folder that has it instead, made when there is none */
     uint32_t flags;
     char **keywords;
     size_t nkeywords;

@@ -44,6 +44,8 @@ struct folder {
 };
 
 MUST_CHECK int folder_by_name(struct mailbox *box, struct str name, struct folder *out);
+/* (w) The first that has this special use; made when there is none. */
+MUST_CHECK int folder_by_use(struct mailbox *box, int special_use, struct folder *out);
 MUST_CHECK int folder_by_id(struct mailbox *box, uint64_t id, struct folder *out);
 /* Write uidnext, modseq, the counts, vanished_floor; notes the change. */
 MUST_CHECK int folder_update(struct mailbox *box, const struct folder *f);
@@ -111,6 +113,5 @@ MUST_CHECK int keywords_of_folder(struct mailbox *box, struct arena *a, uint64_t
                                   size_t *n_out);
 /* (w) */
 MUST_CHECK int keyword_id(struct mailbox *box, struct str name, bool create, int64_t *id_out);
-MUST_CHECK int keywords_check(char *const *names, size_t n);
 MUST_CHECK int keyword_set(struct mailbox *box, uint64_t folder_id, uint32_t uid, int64_t keyword, bool on);
 #endif

@@ -136,8 +136,9 @@ int mailbox_append(struct mailbox *box, const struct email_in *e, const struct p
 
     clock_iso(at->internal_ms, internal);
     memcpy(row.internal, internal, sizeof row.internal);
-    if ((r = keywords_check(at->keywords, at->nkeywords)) < 0 ||
-        (r = folder_by_name(box, at->folder, &f)) < 0)
+    if ((r = mailbox_keywords_check(at->keywords, at->nkeywords)) < 0 ||
+        (r = at->special_use ? folder_by_use(box, at->special_use, &f)
+                             : folder_by_name(box, at->folder, &f)) < 0)
         return r;
     r = at->accepted ? mailbox_quota_move_in(box, row.bytes)
                      : mailbox_quota_admit(box, row.bytes, 1, at->limited);
@@ -166,7 +167,7 @@ struct flag_change {
 static int change_resolve(struct mailbox *box, struct arena *a, struct flag_change *c)
 {
     bool create = c->q->mode != STORE__FLAG_STORE_REQUEST__MODE__REMOVE;
-    int r = keywords_check(c->q->keywords, c->q->n_keywords);
+    int r = mailbox_keywords_check(c->q->keywords, c->q->n_keywords);
 
     if (r == 0 && c->q->n_keywords && !(c->keywords = ARENA_ARRAY(a, c->q->n_keywords, int64_t)))
         return E_NOMEM;

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 
-#define HEAD_BYTES     8u /* le64 date of arrival, then the message */
 #define SEALED_FULL    (SEALED_CHUNK_MAX + SEALED_OVERHEAD_BYTES)
 #define CHUNKS_A_ROW   4u
 #define ROW_SHIFT      16
@@ -480,10 +479,12 @@ int tempbox_add(struct tempbox *t, const uint8_t pk[XWING_PUBLIC_BYTES], uint32_
                 const struct temp_record *want, const struct bytes_in *message)
 {
     CLEANUP(sealed_release) struct sealed s;
-    uint8_t header[SEALED_HEADER_BYTES], link[SEALED_LINK_BYTES], head[HEAD_BYTES];
+    uint8_t header[SEALED_HEADER_BYTES], link[SEALED_LINK_BYTES], head[ARRIVAL_HEAD_MAX];
+    static const struct arrival inbox;
     struct temp_record rec = *want;
     struct sealed_context c;
     struct bytes_cat whole;
+    size_t nhead;
     int r;
 
     memset(&s, 0, sizeof s);
@@ -494,12 +495,12 @@ int tempbox_add(struct tempbox *t, const uint8_t pk[XWING_PUBLIC_BYTES], uint32_
     if ((r = shared_ready(t, pk)) < 0 || (r = sealed_begin_shared(&s, &t->shared, &c, header)) < 0)
         return r;
     sealed_chain_next(t->keys.chain, link, &c, header, link);
-    le64_put(head, (uint64_t)rec.received_ms);
+    nhead = arrival_head_write(want->arrival ? want->arrival : &inbox, rec.received_ms, head);
     if ((r = record_insert(t, &rec, header, link, message->bytes)) < 0 || (r = seen_note(t, &rec)) < 0)
         return r;
     t->used_bytes += message->bytes;
     t->used_messages++;
-    return seal_rows(t, &s, rec.seq, bytes_cat_init(&whole, str_of(head, sizeof head), message));
+    return seal_rows(t, &s, rec.seq, bytes_cat_init(&whole, str_of(head, nhead), message));
 }
 
 int tempbox_known(struct tempbox *t, const struct temp_record *rec)
@@ -597,7 +598,7 @@ int tempbox_link(struct tempbox *t, uint64_t seq, uint8_t link_out[SEALED_LINK_B
 struct unseal {
     struct sealed s;
     struct spool *to;
-    size_t skip; /* of the head that is still to be dropped */
+    struct arrival *arrival; /* NULL: it was read */
     struct buf plain;
 };
 
@@ -607,15 +608,16 @@ static int unseal_row(void *ctx, struct str row)
 
     while (row.n) {
         struct str chunk = str_slice(row, 0, SEALED_FULL), out;
-        size_t skip;
+        size_t skip = 0;
         int r;
 
         buf_clear(&u->plain);
         if ((r = sealed_pull(&u->s, chunk, &u->plain)) < 0)
             return r;
         out = buf_str(&u->plain);
-        skip = size_min(u->skip, out.n);
-        u->skip -= skip;
+        if (u->arrival && (r = arrival_head_read(out, u->arrival, &skip)) < 0)
+            return r;
+        u->arrival = NULL;
         if ((r = spool_append(u->to, str_skip(out, skip))) < 0)
             return r;
         row = str_skip(row, chunk.n);
@@ -655,9 +657,9 @@ static int context_read(struct tempbox *t, const struct temp_record *rec, uint8_
 }
 
 int tempbox_unseal(struct tempbox *t, const struct temp_record *rec, const uint8_t seed[XWING_SEED_BYTES],
-                   struct spool *to)
+                   struct arrival *arrival_out, struct spool *to)
 {
-    struct unseal u = { .to = to, .skip = HEAD_BYTES, .plain = { .max = SEALED_CHUNK_MAX } };
+    struct unseal u = { .to = to, .arrival = arrival_out, .plain = { .max = SEALED_CHUNK_MAX } };
     uint8_t header[SEALED_HEADER_BYTES];
     struct sealed_context c;
     int r;
@@ -684,7 +686,7 @@ int tempbox_take(struct tempbox *t, const struct temp_record *rec, struct temp_s
     if (rec->bytes > TEMP_SEALED_MAX)
         return E_TOO_BIG;
     out->chunks.max =
-        TEMP_SEALED_MAX + HEAD_BYTES + (TEMP_SEALED_MAX / SEALED_CHUNK_MAX + 2) * SEALED_OVERHEAD_BYTES;
+        TEMP_SEALED_MAX + ARRIVAL_HEAD_MAX + (TEMP_SEALED_MAX / SEALED_CHUNK_MAX + 2) * SEALED_OVERHEAD_BYTES;
     if ((r = context_read(t, rec, out->header, &out->context)) < 0)
         return r;
     r = rows_each(t, rec->seq, take_row, &out->chunks);
@@ -692,9 +694,9 @@ int tempbox_take(struct tempbox *t, const struct temp_record *rec, struct temp_s
 }
 
 int temp_sealed_open(const struct temp_sealed *s, const uint8_t seed[XWING_SEED_BYTES],
-                     struct sealed_opened *last, struct spool *to)
+                     struct sealed_opened *last, struct arrival *arrival_out, struct spool *to)
 {
-    struct unseal u = { .to = to, .skip = HEAD_BYTES, .plain = { .max = SEALED_CHUNK_MAX } };
+    struct unseal u = { .to = to, .arrival = arrival_out, .plain = { .max = SEALED_CHUNK_MAX } };
     int r = sealed_open_next(&u.s, seed, &s->context, str_of(s->header, sizeof s->header), last);
 
     if (r == 0 && (r = unseal_row(&u, buf_str(&s->chunks))) == 0 && !sealed_complete(&u.s))

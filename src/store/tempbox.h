@@ -10,6 +10,7 @@
 #define SRC_STORE_TEMPBOX_H
 #include "lib/crypto/sealed.h"
 #include "lib/crypto/spool.h"
+#include "src/store/arrival.h"
 #include "src/store/files.h"
 
 struct tempbox; /* opaque */
@@ -44,7 +45,8 @@ struct temp_record {
     bool has_delivery;
     uint8_t delivery[DELIVERY_ID_BYTES];
     int64_t received_ms;
-    uint64_t bytes; /* of the message */
+    uint64_t bytes;                /* of the message */
+    const struct arrival *arrival; /* for tempbox_add; NULL: INBOX. tempbox_next does not know it */
 };
 /* In a transaction: seal `message` and add it. 1: this operation or delivery is there already. */
 MUST_CHECK int tempbox_add(struct tempbox *t, const uint8_t pk[XWING_PUBLIC_BYTES], uint32_t key_generation,
@@ -57,7 +59,8 @@ MUST_CHECK int tempbox_next(struct tempbox *t, uint64_t seq, struct temp_record 
 MUST_CHECK int tempbox_key_generation(struct tempbox *t, uint64_t seq, uint32_t *out);
 /* Open it: the message is appended to `to`. E_CORRUPT: not what was put there. */
 MUST_CHECK int tempbox_unseal(struct tempbox *t, const struct temp_record *rec,
-                              const uint8_t seed[XWING_SEED_BYTES], struct spool *to);
+                              const uint8_t seed[XWING_SEED_BYTES], struct arrival *arrival_out,
+                              struct spool *to);
 /* The same in two steps, for one that fits into memory: taken out as it is in the lane that owns the file,
  * opened by any thread. Zeros before; E_TOO_BIG: more than TEMP_SEALED_MAX. */
 #define TEMP_SEALED_MAX KIB(192)
@@ -69,7 +72,7 @@ struct temp_sealed {
 MUST_CHECK int tempbox_take(struct tempbox *t, const struct temp_record *rec, struct temp_sealed *out);
 /* last: as sealed_open_next. `to` has all of it, or is of no use. */
 MUST_CHECK int temp_sealed_open(const struct temp_sealed *s, const uint8_t seed[XWING_SEED_BYTES],
-                                struct sealed_opened *last, struct spool *to);
+                                struct sealed_opened *last, struct arrival *arrival_out, struct spool *to);
 void temp_sealed_release(struct temp_sealed *s);
 /* Does the chain hold from the record before to this one? E_CORRUPT: one was taken out or changed. */
 MUST_CHECK int tempbox_verify(struct tempbox *t, uint64_t seq);

@@ -60,10 +60,11 @@ static int open_apart(struct tempbox *t, const struct temp_record *rec, struct s
 {
     struct sealed_opened last = { 0 };
     struct temp_sealed s = { 0 };
+    struct arrival arrival;
     int r = tempbox_take(t, rec, &s);
 
     if (r == 0)
-        r = temp_sealed_open(&s, seed, &last, to);
+        r = temp_sealed_open(&s, seed, &last, &arrival, to);
     temp_sealed_release(&s);
     return r;
 }
@@ -86,6 +87,7 @@ static void expect(struct tempbox *t, uint64_t after, uint64_t seq, struct str t
 {
     CLEANUP(buf_release) struct buf got = { .max = MIB(8) };
     struct temp_record rec;
+    struct arrival arrival;
     struct spool *s = NULL;
     uint32_t generation = 0;
 
@@ -93,7 +95,7 @@ static void expect(struct tempbox *t, uint64_t after, uint64_t seq, struct str t
     CHECK(tempbox_verify(t, seq) == 0);
     CHECK(tempbox_key_generation(t, seq, &generation) == 0 && generation == 7);
     CHECK(spool_new(files.dir, MIB(8), &s) == 0);
-    CHECK(tempbox_unseal(t, &rec, seed, s) == 0 && spool_size(s) == text.n);
+    CHECK(tempbox_unseal(t, &rec, seed, &arrival, s) == 0 && spool_size(s) == text.n);
     CHECK(buf_reserve(&got, text.n + 1) && spool_read(s, 0, got.p, text.n) == 0);
     CHECK(memcmp(got.p, text.p, text.n) == 0);
     spool_free(&s);
@@ -161,6 +163,7 @@ static void test_tampering(void **state)
 {
     struct tempbox *t = NULL;
     struct temp_record rec;
+    struct arrival arrival;
     struct spool *s = NULL;
 
     (void)state;
@@ -173,17 +176,58 @@ static void test_tampering(void **state)
     CHECK(db_run(tempbox_db(t), "UPDATE record_data SET data = zeroblob(length(data)) WHERE id >> 16 = 4") ==
           0);
     CHECK(spool_new(files.dir, MIB(1), &s) == 0);
-    CHECK(tempbox_next(t, 3, &rec) == 1 && tempbox_unseal(t, &rec, seed, s) == E_CORRUPT);
+    CHECK(tempbox_next(t, 3, &rec) == 1 && tempbox_unseal(t, &rec, seed, &arrival, s) == E_CORRUPT);
     CHECK(open_apart(t, &rec, s) == E_CORRUPT);
     CHECK(tempbox_next(t, 0, &rec) == 1);
     rec.bytes = 1;
     rec.delivery[0] ^= 1;
     CHECK(open_apart(t, &rec, s) == E_CORRUPT); /* not what it was bound to */
     CHECK(db_run(tempbox_db(t), "DELETE FROM record_data WHERE id >> 16 = 3") == 0);
-    CHECK(tempbox_next(t, 2, &rec) == 1 && tempbox_unseal(t, &rec, seed, s) == E_CORRUPT);
+    CHECK(tempbox_next(t, 2, &rec) == 1 && tempbox_unseal(t, &rec, seed, &arrival, s) == E_CORRUPT);
     CHECK(open_apart(t, &rec, s) == E_CORRUPT);
     spool_free(&s);
     CHECK(tempbox_close(&t) == 0);
+}
+
+/* Folder, flags and keywords wait inside of what is sealed. */
+static void test_arrival(void **state)
+{
+    char junk[] = "$Junk", marked[] = "marked", *names[] = { junk, marked };
+    Store__Recipient m = STORE__RECIPIENT__INIT;
+    struct temp_record rec = { .received_ms = 1787000000000 }, got;
+    struct arrival arrival, found;
+    struct spool *s = NULL;
+    struct tempbox *t = NULL;
+    struct bytes_mem text;
+    char *keywords[ARRIVAL_KEYWORDS_MAX];
+    struct placement at = { .nkeywords = 0 };
+    uint8_t head[ARRIVAL_HEAD_MAX];
+    size_t n, used;
+
+    (void)state;
+    m.special_use = STORE__SPECIAL_USE__USE_JUNK;
+    m.flags = STORE__FLAG__SEEN;
+    m.keywords = names;
+    m.n_keywords = 2;
+    CHECK(arrival_of(&m, &arrival) == 0);
+    rec.arrival = &arrival;
+    CHECK(tempbox_open(&files, id, &keys, true, &t) == 0 && tempbox_begin(t) == 0);
+    CHECK(tempbox_add(t, pk, 7, &rec, bytes_mem_init(&text, STR("letter"))) == 0 && tempbox_commit(t) == 0);
+    CHECK(tempbox_next(t, 0, &got) == 1 && got.bytes == 6);
+    CHECK(spool_new(files.dir, KIB(64), &s) == 0);
+    CHECK(tempbox_unseal(t, &got, seed, &found, s) == 0 && spool_size(s) == 6);
+    arrival_place(&found, keywords, &at);
+    CHECK(at.special_use == STORE__SPECIAL_USE__USE_JUNK && at.flags == STORE__FLAG__SEEN);
+    CHECK(at.nkeywords == 2 && strcmp(at.keywords[0], "$Junk") == 0 && strcmp(at.keywords[1], "marked") == 0);
+    spool_free(&s);
+    CHECK(tempbox_close(&t) == 0);
+
+    n = arrival_head_write(&arrival, 1787000000000, head); /* cut anywhere it is none */
+    CHECK(arrival_head_read(str_of(head, n), &found, &used) == 0 && used == n);
+    for (size_t i = 0; i < n; i++)
+        CHECK(arrival_head_read(str_of(head, i), &found, &used) == E_CORRUPT);
+    le64_put(head, 1787000000000); /* one of before: the date alone */
+    CHECK(arrival_head_read(str_of(head, n), &found, &used) == 0 && used == 8 && found.special_use == 0);
 }
 
 static void test_keys(void **state)
@@ -312,6 +356,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_repeats, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tampering, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_arrival, setup, teardown),
         cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_keys_upkeep, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notes, setup, teardown),

@@ -397,6 +397,7 @@ static int spool_dir(void)
 
 static int record_read(struct tempbox *t, const struct temp_record *rec, struct buf *out)
 {
+    struct arrival arrival;
     struct spool *s = NULL;
     uint32_t generation = 0;
     int r = tempbox_verify(t, rec->seq);
@@ -407,7 +408,7 @@ static int record_read(struct tempbox *t, const struct temp_record *rec, struct 
         return E_CORRUPT;
     if ((r = spool_new(spool_dir(), MIB(1), &s)) < 0)
         return r;
-    if ((r = tempbox_unseal(t, rec, secrets.seed, s)) == 0 &&
+    if ((r = tempbox_unseal(t, rec, secrets.seed, &arrival, s)) == 0 &&
         (r = buf_reserve(out, rec->bytes) ? 0 : E_NOMEM) == 0 &&
         (r = spool_read(s, 0, out->p, rec->bytes)) == 0)
         out->n = rec->bytes;

@@ -143,6 +143,7 @@ static void temporary_make(void)
 static void temp_record_check(struct tempbox *t, const struct temp_record *rec)
 {
     CLEANUP(buf_release) struct buf want = { .max = MIB(1) }, got = { .max = MIB(1) };
+    struct arrival arrival;
     struct spool *s = NULL;
     uint32_t generation = 0;
 
@@ -150,7 +151,7 @@ static void temp_record_check(struct tempbox *t, const struct temp_record *rec)
     CHECK(tempbox_verify(t, rec->seq) == 0 && tempbox_key_generation(t, rec->seq, &generation) == 0 &&
           generation == 3);
     CHECK(rec->bytes == want.n && rec->received_ms == clock_wall_ms());
-    CHECK(spool_new(files.dir, MIB(1), &s) == 0 && tempbox_unseal(t, rec, seed, s) == 0);
+    CHECK(spool_new(files.dir, MIB(1), &s) == 0 && tempbox_unseal(t, rec, seed, &arrival, s) == 0);
     CHECK(buf_reserve(&got, want.n) && spool_read(s, 0, got.p, want.n) == 0);
     got.n = want.n;
     CHECK(str_eq(buf_str(&got), buf_str(&want)));
