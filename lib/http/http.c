@@ -25,6 +25,7 @@ struct http_call {
     CURL *easy;
     struct curl_slist *headers, *resolve;
     struct buf in;
+    char *want[HTTP_WANT_MAX];
     struct http_request r;
     bool over_max;
 };
@@ -173,6 +174,21 @@ static size_t take_body(char *p, size_t size, size_t n, void *ctx)
     return 0;
 }
 
+/* The size first: it is copied by that. */
+static bool set_body(struct http_call *k)
+{
+    const char *method = k->r.method;
+    bool sends = k->r.type || k->r.body.n || (method && strcmp(method, "POST") == 0), ok = true;
+
+    if (sends)
+        ok = curl_easy_setopt(k->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)k->r.body.n) == CURLE_OK &&
+             curl_easy_setopt(k->easy, k->r.body_stays ? CURLOPT_POSTFIELDS : CURLOPT_COPYPOSTFIELDS,
+                              k->r.body.n ? k->r.body.p : "") == CURLE_OK;
+    if (ok && method && strcmp(method, "HEAD") == 0)
+        return curl_easy_setopt(k->easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
+    return ok && (!method || curl_easy_setopt(k->easy, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK);
+}
+
 static int set_options(struct http_call *k)
 {
     const struct {
@@ -189,13 +205,15 @@ static int set_options(struct http_call *k)
         { CURLOPT_TIMEOUT_MS, (long)k->r.deadline_ms },
         { CURLOPT_NOPROGRESS, 1 },
         { CURLOPT_HTTP09_ALLOWED, 0 },
+        { CURLOPT_LOW_SPEED_LIMIT, k->r.stall_ms ? 1 : 0 },
+        { CURLOPT_LOW_SPEED_TIME, (long)((k->r.stall_ms + 999) / 1000) },
     };
     const struct {
         CURLoption option;
         const void *value;
     } pointers[] = {
         { CURLOPT_URL, k->r.url },
-        { CURLOPT_PROTOCOLS_STR, "https" },
+        { CURLOPT_PROTOCOLS_STR, k->r.allow_plain ? "https,http" : "https" },
         { CURLOPT_PROXY, "" },
         { CURLOPT_CAINFO, NULL },
         { CURLOPT_CAPATH, NULL },
@@ -215,10 +233,7 @@ static int set_options(struct http_call *k)
     ok = ok && curl_easy_setopt(k->easy, CURLOPT_SSL_CTX_FUNCTION, give_trust) == CURLE_OK &&
          curl_easy_setopt(k->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
          curl_easy_setopt(k->easy, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK;
-    if (ok && k->r.type) /* the size first: it is copied by that */
-        ok = curl_easy_setopt(k->easy, CURLOPT_POSTFIELDSIZE, (long)k->r.body.n) == CURLE_OK &&
-             curl_easy_setopt(k->easy, CURLOPT_COPYPOSTFIELDS, k->r.body.p) == CURLE_OK;
-    return ok ? 0 : E_NOMEM;
+    return ok && set_body(k) ? 0 : E_NOMEM;
 }
 
 static int add_header(struct http_call *k, const char *name, const char *value)
@@ -228,10 +243,32 @@ static int add_header(struct http_call *k, const char *name, const char *value)
 
     if (!value)
         return 0;
-    snprintf(line, sizeof line, "%s: %s", name, value);
+    snprintf(line, sizeof line, *value ? "%s: %s" : "%s:", name, value);
     if (!(more = curl_slist_append(k->headers, line)))
         return E_NOMEM;
     k->headers = more;
+    return 0;
+}
+
+/* libcurl would say that an upload without a type is a form, and ask before it sends a larger one. */
+static int add_fields(struct http_call *k)
+{
+    int r;
+
+    if ((r = add_header(k, "Content-Type",
+                        k->r.type     ? k->r.type
+                        : k->r.body.n ? ""
+                                      : NULL)) < 0 ||
+        (r = add_header(k, "Accept", k->r.accept)) < 0 ||
+        (r = add_header(k, "Expect", k->r.body.n ? "" : NULL)) < 0)
+        return r;
+    for (const char *const *f = k->r.fields; f && *f; f++) {
+        struct curl_slist *more = curl_slist_append(k->headers, *f);
+
+        if (!more)
+            return E_NOMEM;
+        k->headers = more;
+    }
     return 0;
 }
 
@@ -253,7 +290,18 @@ static void call_free(struct http_call *k)
     curl_slist_free_all(k->headers);
     curl_slist_free_all(k->resolve);
     buf_release(&k->in);
+    for (size_t i = 0; i < HTTP_WANT_MAX; i++)
+        free(k->want[i]);
     free(k);
+}
+
+/* What the caller's list holds may go when http_ask returns. */
+static int want_names(struct http_call *k)
+{
+    for (size_t i = 0; k->r.want && k->r.want[i] && i < HTTP_WANT_MAX; i++)
+        if (!(k->want[i] = strdup(k->r.want[i])))
+            return E_NOMEM;
+    return 0;
 }
 
 struct http_call *http_ask(struct http_client *c, const struct http_request *r)
@@ -269,10 +317,9 @@ struct http_call *http_ask(struct http_client *c, const struct http_request *r)
         k->next->prev = &k->next;
     c->calls = k;
     k->easy = c->nspare ? c->spare[--c->nspare] : curl_easy_init();
-    k->resolve = curl_slist_append(NULL, r->resolve);
-    if (!k->easy || !k->resolve || add_header(k, "Content-Type", r->type) < 0 ||
-        add_header(k, "Accept", r->accept) < 0 || set_options(k) < 0 ||
-        curl_multi_add_handle(c->multi, k->easy) != CURLM_OK) {
+    k->resolve = r->resolve ? curl_slist_append(NULL, r->resolve) : NULL;
+    if (!k->easy || (r->resolve && !k->resolve) || want_names(k) < 0 || add_fields(k) < 0 ||
+        set_options(k) < 0 || curl_multi_add_handle(c->multi, k->easy) != CURLM_OK) {
         call_free(k);
         return NULL;
     }
@@ -314,8 +361,24 @@ static uint32_t age_of(CURL *easy)
                : 0;
 }
 
+#define FIELD_MAX 512u
+
+/* Copied: the handle is given back before anybody is told. */
+static void got_fields(const struct http_call *k, struct http_answer *a, char texts[HTTP_WANT_MAX][FIELD_MAX])
+{
+    struct curl_header *h;
+
+    for (size_t i = 0; i < HTTP_WANT_MAX && k->want[i]; i++)
+        if (curl_easy_header(k->easy, k->want[i], 0, CURLH_HEADER, -1, &h) == CURLHE_OK &&
+            strlen(h->value) < FIELD_MAX) {
+            memcpy(texts[i], h->value, strlen(h->value) + 1);
+            a->got[i] = str_from(texts[i]);
+        }
+}
+
 static void finish(struct http_call *k, CURLcode code)
 {
+    char texts[HTTP_WANT_MAX][FIELD_MAX];
     struct http_request r = k->r;
     struct buf in = k->in;
     struct http_answer a = { .status = status_of(k, code), .age_s = age_of(k->easy), .body = buf_str(&in) };
@@ -325,6 +388,7 @@ static void finish(struct http_call *k, CURLcode code)
     curl_easy_getinfo(k->easy, CURLINFO_CONTENT_TYPE, &type);
     snprintf(kept, sizeof kept, "%s", type ? type : "");
     a.type = kept;
+    got_fields(k, &a, texts);
     k->in = (struct buf){ .max = 0 };
     call_free(k);
     r.done(r.ctx, &a);

@@ -22,6 +22,8 @@ struct http_client *http_client_new(struct loop *l, const char *ca_file,
 /* No call of it is told anything any more. */
 void http_client_free(struct http_client **c);
 
+#define HTTP_WANT_MAX 4u
+
 struct http_answer {
     /* Of HTTP, 100 to 599, or E_TIMEOUT, E_CLOSED (no connection, or it broke), E_AUTH (the certificate),
      * E_TOO_BIG, E_NOMEM. */
@@ -29,13 +31,21 @@ struct http_answer {
     const char *type; /* Content-Type; "" when it has none */
     uint32_t age_s;   /* how long it lay in caches on the way (RFC 9111 5.1) */
     struct str body;
+    struct str got[HTTP_WANT_MAX]; /* values of the fields that `want` named; n is 0 where there is none */
 };
 
 struct http_request {
-    const char *url;     /* https://host[:port]/path */
-    const char *resolve; /* "host:port:address[,address…]", IPv6 in brackets: where that is */
-    const char *type;    /* Content-Type of a POST; NULL: it is a GET */
+    const char *url;    /* https://host[:port]/path; http:// only with allow_plain */
+    const char *method; /* NULL: POST with a type, GET without. HEAD: no body comes */
+    bool allow_plain;
+    const char
+        *resolve; /* "host:port:address[,address…]", IPv6 in brackets: where that is. NULL: the URL says it */
+    const char *type; /* Content-Type of what is sent; NULL: nothing says so */
     struct str body;
+    bool body_stays;           /* the caller keeps the bytes of `body` until `done`: they are not copied */
+    const char *const *fields; /* further fields, "Name: value" each; a NULL ends them. May be NULL */
+    const char *const *want;   /* names of fields of the answer, HTTP_WANT_MAX at most, a NULL ends them */
+    int64_t stall_ms;          /* nothing moves so long: E_TIMEOUT. 0: only the deadline counts */
     const char *accept;
     size_t answer_max; /* bytes; a longer answer is E_TOO_BIG */
     int64_t deadline_ms;
