@@ -228,6 +228,7 @@ static const struct verb {
     [SMTP_RSET] = { { "RSET", 4 }, parse_none },
     [SMTP_STARTTLS] = { { "STARTTLS", 8 }, parse_none },
     [SMTP_VRFY] = { { "VRFY", 4 }, parse_string },
+    [SMTP_XCLIENT] = { { "XCLIENT", 7 }, parse_text },
 };
 
 const char *smtp_verb_name(enum smtp_verb v)

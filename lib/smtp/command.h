@@ -34,7 +34,8 @@ enum smtp_verb {
     SMTP_RSET,
     SMTP_STARTTLS,
     SMTP_VRFY,
-    SMTP_VERBS, /* how many */
+    SMTP_XCLIENT, /* lib/smtp/xclient.h */
+    SMTP_VERBS,   /* how many */
 };
 
 enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME, SMTP_BODY_BINARYMIME };
@@ -47,8 +48,8 @@ enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME, SMTP_BODY_BINARYMIME };
 
 struct smtp_command {
     enum smtp_verb verb;
-    struct str arg;        /* EHLO, HELO: the name; VRFY, EXPN, HELP, NOOP, AUTH: the rest of the line */
-    bool helo_valid;       /* a domain or an address literal, as it should be */
+    struct str arg;  /* EHLO, HELO: the name; VRFY, EXPN, HELP, NOOP, AUTH, XCLIENT: the rest of the line */
+    bool helo_valid; /* a domain or an address literal, as it should be */
     struct smtp_path path; /* MAIL, RCPT */
     uint32_t params;       /* MAIL: SMTP_EXT_* bits of the parameters that were given; BODY sets 8BITMIME */
     uint64_t size_bytes;   /* SIZE=; UINT64_MAX when it does not fit */

@@ -19,6 +19,7 @@ static const struct smtp_reply
                  "See RFC 5321" },
     say_vrfy = { 252, "2.5.2", "Cannot tell, but send the message and see" },
     say_tls = { 220, "2.0.0", "Go ahead" }, no_expn = { 502, "5.5.1", "Lists are not shown" },
+    no_xclient = { 500, "5.5.2", "Command not recognized" },
     no_auth = { 502, "5.5.1", "No login here: this port takes mail for its own users only" },
     no_tls = { 502, "5.5.1", "TLS is not configured" }, no_tls_twice = { 503, "5.5.1", "TLS is on already" },
     no_helo = { 503, "5.5.1", "Say EHLO first" }, no_mail = { 503, "5.5.1", "Say MAIL FROM first" },
@@ -49,6 +50,8 @@ static void cmd_hello(struct mx_session *s, const struct smtp_command *c)
     arena_reset(&s->hello);
     s->helo = arena_dup(&s->hello, c->arg);
     s->esmtp = esmtp;
+    if (s->service->hello)
+        s->service->hello(s, c);
     r = buf_puts(&text, s->hostname);
     if (esmtp && r == 0)
         r = buf_printf(&text,
@@ -131,21 +134,10 @@ static void cmd_rcpt(struct mx_session *s, const struct smtp_command *c)
 static void recipient_unknown(struct mx_session *s, const struct smtp_reply *r)
 {
     mx_say(s, r);
-    if (++s->unknown < s->conf->max_unknown || s->state == MX_ST_CLOSED)
-        return;
-    mx_say_last(s, &no_guessing, "unknown recipients");
-}
-
-/* RFC 5782 4: the list is named, so that the sender knows whom to ask. */
-static void refuse_listed(struct mx_session *s)
-{
-    CLEANUP(buf_release) struct buf text = { .max = KIB(1) };
-
-    if (buf_printf(&text, "Mail from %.*s is not taken: it is listed by %.*s", STR_ARG(s->peer_ip),
-                   STR_ARG(s->listed)) < 0)
-        mx_say(s, &no_later);
+    if (++s->unknown >= s->conf->max_unknown && s->state != MX_ST_CLOSED)
+        mx_say_last(s, &no_guessing, "unknown recipients");
     else
-        mx_say_text(s, 550, "5.7.1", buf_str(&text));
+        mx_slow_down(s);
 }
 
 void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, const struct mx_mailbox *box)
@@ -170,9 +162,9 @@ void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, 
     }
     if (found == MX_NO_DOMAIN)
         box = NULL;
-    if (s->listed.n)
-        refuse_listed(s);
-    else if (box && box->limited && s->m.size_declared > box->limit)
+    if (s->service->accept && !s->service->accept(s))
+        return;
+    if (box && box->limited && s->m.size_declared > box->limit)
         mx_say(s, &no_fit); /* for ever: nothing that is removed there would help */
     else if (box && box->limited && (box->room == 0 || s->m.size_declared > box->room))
         mx_say(s, &no_room);
@@ -229,6 +221,14 @@ static void cmd_vrfy(struct mx_session *s, const struct smtp_command *c UNUSED)
     mx_say(s, &say_vrfy); /* RFC 5321 7.3: no oracle for address collectors */
 }
 
+static void cmd_xclient(struct mx_session *s, const struct smtp_command *c)
+{
+    if (s->service->xclient && !s->in_mail)
+        s->service->xclient(s, c->arg);
+    else
+        mx_refuse(s, s->in_mail ? &no_nested : &no_xclient);
+}
+
 static void cmd_expn(struct mx_session *s, const struct smtp_command *c UNUSED)
 {
     mx_refuse(s, &no_expn);
@@ -283,6 +283,7 @@ static const struct mx_cmd {
     [SMTP_RSET] = { cmd_rset, MX_JUNK },
     [SMTP_STARTTLS] = { cmd_starttls, MX_ALONE },
     [SMTP_VRFY] = { cmd_vrfy, MX_JUNK | MX_NEEDS_HELO },
+    [SMTP_XCLIENT] = { cmd_xclient, MX_ALONE },
 };
 
 void mx_run_line(struct mx_session *s, struct str line, bool pipelined)

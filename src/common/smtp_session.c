@@ -7,10 +7,14 @@
 #include "lib/base/rand.h"
 #include <assert.h>
 
-#define TO(st) BIT(MX_ST_##st)
+#define TO(st)      BIT(MX_ST_##st)
+#define ERRORS_FREE 3u /* anyone may err: so many cost no time */
 
 static const uint32_t may_follow[] = {
-    [MX_ST_COMMAND] = TO(COMMAND) | TO(RESOLVING) | TO(DATA) | TO(CHUNK) | TO(TLS) | TO(CLOSED),
+    [MX_ST_COMMAND] =
+        TO(COMMAND) | TO(GREETING) | TO(SLOW) | TO(RESOLVING) | TO(DATA) | TO(CHUNK) | TO(TLS) | TO(CLOSED),
+    [MX_ST_GREETING] = TO(COMMAND) | TO(CLOSED),
+    [MX_ST_SLOW] = TO(COMMAND) | TO(CLOSED),
     [MX_ST_RESOLVING] = TO(COMMAND) | TO(CLOSED),
     [MX_ST_DATA] = TO(STAGING) | TO(COMMAND) | TO(CLOSED),
     [MX_ST_CHUNK] = TO(STAGING) | TO(COMMAND) | TO(CLOSED),
@@ -27,6 +31,7 @@ static const struct smtp_reply say_timeout = { 421, "4.4.2", "Timed out waiting 
                                say_room = { 421, "4.3.2", "Making room for others, try again later" },
                                say_errors = { 421, "4.7.0", "Too many errors, closing" },
                                say_garbage = { 421, "4.7.0", "This is not SMTP, closing" },
+                               say_early = { 554, "5.5.0", "You spoke before our greeting, closing" },
                                say_line_end = { 500, "5.5.2",
                                                 "Lines must end in CRLF and hold no other control bytes" },
                                say_line_long = { 500, "5.5.2", "Line too long" };
@@ -47,6 +52,8 @@ void mx_enter(struct mx_session *s, enum mx_state next)
     case MX_ST_DATA:
     case MX_ST_CHUNK: ms = c->data_timeout_ms; break;
     case MX_ST_CHECKING: ms = c->check_timeout_ms; break;
+    case MX_ST_GREETING: ms = s->greet_delay_ms; break;
+    case MX_ST_SLOW: ms = s->error_delay_ms; break;
     case MX_ST_RESOLVING:
     case MX_ST_STAGING:
     case MX_ST_STORING:
@@ -94,6 +101,14 @@ void mx_refuse(struct mx_session *s, const struct smtp_reply *r)
     log_event(LOG_DEBUG, "mx.refused", F_Z("sid", s->sid), F_U64("code", r->code));
     if (++s->errors >= s->conf->max_errors && s->state != MX_ST_CLOSED)
         mx_say_last(s, &say_errors, "errors");
+    else
+        mx_slow_down(s);
+}
+
+void mx_slow_down(struct mx_session *s)
+{
+    if (s->error_delay_ms && s->errors + s->unknown > ERRORS_FREE && s->state == MX_ST_COMMAND)
+        mx_enter(s, MX_ST_SLOW);
 }
 
 void mx_transaction_end(struct mx_session *s)
@@ -107,6 +122,16 @@ void mx_transaction_end(struct mx_session *s)
     arena_reset(&s->arena);
 }
 
+static void greet(struct mx_session *s)
+{
+    CLEANUP(buf_release) struct buf text = { .max = KIB(1) };
+
+    if (buf_printf(&text, "%.*s ESMTP Letterlock", STR_ARG(s->hostname)) < 0)
+        mx_close(s);
+    else
+        mx_say_text(s, 220, NULL, buf_str(&text)); /* RFC 2034 3: the greeting has no enhanced code */
+}
+
 static void forget_hello(struct mx_session *s)
 {
     mx_transaction_end(s);
@@ -115,10 +140,17 @@ static void forget_hello(struct mx_session *s)
     s->esmtp = false;
 }
 
+void mx_session_restart(struct mx_session *s, struct str peer_ip)
+{
+    forget_hello(s);
+    s->peer_ip = peer_ip;
+    s->peer_name = s->listed = STR_NONE;
+    greet(s);
+}
+
 void mx_session_start(struct mx_session *s, const struct smtp_limits *conf, const struct mx_io *io, void *ctx,
                       struct str hostname, struct str peer_ip, bool tls_possible)
 {
-    CLEANUP(buf_release) struct buf text = { .max = KIB(1) };
     uint8_t id[8];
 
     rand_bytes(id, sizeof(id));
@@ -134,11 +166,12 @@ void mx_session_start(struct mx_session *s, const struct smtp_limits *conf, cons
     s->arena.max = KIB(64) + s->service->fields_max +
                    conf->max_recipients * KIB(4); /* reached by real recipients only */
     s->body.max = KIB(64);
+    if (s->greet_delay_ms) {
+        mx_enter(s, MX_ST_GREETING);
+        return;
+    }
     mx_enter(s, MX_ST_COMMAND);
-    if (buf_printf(&text, "%.*s ESMTP Letterlock", STR_ARG(hostname)) < 0)
-        mx_close(s);
-    else
-        mx_say_text(s, 220, NULL, buf_str(&text)); /* RFC 2034 3: the greeting has no enhanced code */
+    greet(s);
 }
 
 void mx_session_peer(struct mx_session *s, struct str name, struct str listed)
@@ -193,6 +226,8 @@ static size_t step(struct mx_session *s, struct str in)
     case MX_ST_COMMAND: return command_input(s, in);
     case MX_ST_DATA: return mx_data_input(s, in);
     case MX_ST_CHUNK: return mx_chunk_input(s, in);
+    case MX_ST_GREETING: mx_say_last(s, &say_early, "early talker"); return in.n; /* RFC 5321 4.3.1 */
+    case MX_ST_SLOW:
     case MX_ST_RESOLVING:
     case MX_ST_STAGING:
     case MX_ST_CHECKING:
@@ -209,11 +244,13 @@ bool mx_session_waits(const struct mx_session *s)
     case MX_ST_COMMAND: return s->io->reply_full(s->ctx);
     case MX_ST_DATA:
     case MX_ST_CHUNK: return s->stage_open && s->io->stage_room(s->ctx) == 0;
+    case MX_ST_SLOW:
     case MX_ST_RESOLVING:
     case MX_ST_STAGING:
     case MX_ST_CHECKING:
     case MX_ST_STORING: return true;
-    case MX_ST_TLS: return false; /* the handshake needs the socket; no clear text is taken meanwhile */
+    case MX_ST_GREETING: return false; /* to see who cannot wait */
+    case MX_ST_TLS: return false;      /* the handshake needs the socket; no clear text is taken meanwhile */
     case MX_ST_CLOSED: return false;
     }
     return true;
@@ -249,6 +286,11 @@ void mx_session_timeout(struct mx_session *s)
     } else if (s->state == MX_ST_CHECKING) {
         s->service->give_up(s);
         mx_checked(s);
+    } else if (s->state == MX_ST_GREETING) {
+        mx_enter(s, MX_ST_COMMAND);
+        greet(s);
+    } else if (s->state == MX_ST_SLOW) {
+        mx_enter(s, MX_ST_COMMAND);
     } else {
         mx_say_last(s, &say_timeout, "timeout");
     }
@@ -256,12 +298,12 @@ void mx_session_timeout(struct mx_session *s)
 
 bool mx_session_idle(const struct mx_session *s)
 {
-    return s->state == MX_ST_COMMAND && !s->in_mail;
+    return (s->state == MX_ST_COMMAND || s->state == MX_ST_SLOW || s->state == MX_ST_GREETING) && !s->in_mail;
 }
 
 bool mx_session_dawdles(const struct mx_session *s)
 {
-    return s->state == MX_ST_COMMAND && s->in_mail;
+    return (s->state == MX_ST_COMMAND || s->state == MX_ST_SLOW) && s->in_mail;
 }
 
 void mx_session_evict(struct mx_session *s)

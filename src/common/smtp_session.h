@@ -47,6 +47,8 @@ struct mx_io {
 
 enum mx_state {
     MX_ST_COMMAND,
+    MX_ST_GREETING,  /* connected; the greeting comes a little later */
+    MX_ST_SLOW,      /* after errors: the next command waits */
     MX_ST_RESOLVING, /* RCPT: the directory is asked */
     MX_ST_DATA,      /* message bytes, dot-stuffed */
     MX_ST_CHUNK,     /* message bytes, counted (BDAT) */
@@ -68,6 +70,10 @@ struct mx_service {
     /* Answers what may not begin a message, or go on to this recipient: false. */
     bool (*mail)(struct mx_session *s, const struct smtp_command *c);
     bool (*rcpt)(struct mx_session *s, const struct smtp_command *c);
+    void (*hello)(struct mx_session *s, const struct smtp_command *c); /* EHLO came: s->helo is set */
+    /* s->pending exists, or is relayed to. False: answered, it gets nothing. */
+    bool (*accept)(struct mx_session *s);
+    void (*xclient)(struct mx_session *s, struct str args); /* XCLIENT; NULL: unknown */
     /* The bytes, on their way to the store: *out is what goes on. E_NOMEM, E_LIMIT. */
     void (*begin)(struct mx_session *s);
     int (*feed)(struct mx_session *s, struct str in, struct str *out);
@@ -94,6 +100,8 @@ struct mx_session {
     struct str peer_name, listed; /* verified; the list that has it. Empty: none, or nobody could say */
     char sid[17];
     bool tls_possible, tls, stopping;
+    uint64_t greet_delay_ms,
+        error_delay_ms; /* until the greeting; between commands after some errors. 0: none */
     char tls_text[96];
     struct linereader lines;
     uint64_t errors, junk, unknown;
@@ -114,11 +122,13 @@ struct mx_session {
     const struct smtp_reply *chunk_refusal; /* swallow the chunk, then say this */
 };
 
-/* All fields zero but service and own, then this; greets at once. hostname, peer_ip: borrowed for the session's
+/* All fields zero but service, own and delays, then this; greets at once, or after its delay. hostname, peer_ip: borrowed for the session's
  * life. */
 void mx_session_start(struct mx_session *s, const struct smtp_limits *conf, const struct mx_io *io, void *ctx,
                       struct str hostname, struct str peer_ip, bool tls_possible);
 void mx_session_release(struct mx_session *s);
+/* Somebody else is the client from here on (XCLIENT): all that was said is forgotten, and he is greeted. */
+void mx_session_restart(struct mx_session *s, struct str peer_ip);
 /* What was found out about the client; before the first answer of resolve. Borrowed for the session's life. */
 void mx_session_peer(struct mx_session *s, struct str name, struct str listed);
 
@@ -154,6 +164,8 @@ void mx_refuse(struct mx_session *s, const struct smtp_reply *r);
 void mx_close(struct mx_session *s);
 /* The last reply of this session; why: for the log. */
 void mx_say_last(struct mx_session *s, const struct smtp_reply *r, const char *why);
+/* Errors are many: the next command waits. */
+void mx_slow_down(struct mx_session *s);
 /* End the transaction: what is staged is given up. */
 void mx_transaction_end(struct mx_session *s);
 /* smtp_commands.c: run one line; `pipelined`: more input came with it. */

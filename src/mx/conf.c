@@ -98,4 +98,72 @@ const struct conf_item mx_conf_items[MX_CONF_ITEMS] = {
       .help =
           "Clients whose messages are not checked, and keep the results they bring: our own machine, another server of "
           "ours in front." },
+    { .key = "mx.trusted",
+      .type = CONF_NETS,
+      .off = offsetof(struct mx_conf, trusted),
+      .sdef = "127.0.0.0/8, ::1",
+      .help = "Clients of ours: no rate, delay, greylisting, list or check of names holds for them." },
+    ROW("mx.network_bits_v4", network_bits_v4, 8, 32, 24, "bits",
+        "Rates and greylisting see IPv4 networks of this size, not single addresses."),
+    ROW("mx.network_bits_v6", network_bits_v6, 16, 128, 56, "bits",
+        "The same for IPv6, where a customer has a /56."),
+    ROW("mx.connection_rate", connection_rate, 0, 1000000, 300, "connections",
+        "Of one network within a minute; more are answered 421. 0: no limit. Counted in each of mx.workers by "
+        "itself, like all rates."),
+    ROW("mx.recipient_rate", recipient_rate, 0, 10000000, 10000, "recipients",
+        "Of one network within an hour; more are answered 450. 0: no limit."),
+    ROW("mx.sender_rate", sender_rate, 0, 10000000, 0, "messages",
+        "Under one domain in MAIL FROM within an hour; more are answered 450. 0: no limit, which is the default "
+        "since anybody can use up what is another's by writing his domain."),
+    ROW("mx.greet_delay", greet_delay_ms, 0, 60000, 1000, "ms",
+        "Time until the greeting. Who speaks before it (RFC 5321 4.3.1: a client waits) is refused with 554; programs "
+        "that send junk are in a hurry."),
+    ROW("mx.error_delay", error_delay_ms, 0, 60000, 1000, "ms",
+        "After three errors or unknown recipients of a connection every further one costs this time."),
+    { .key = "mx.helo_check",
+      .type = CONF_ENUM,
+      .off = offsetof(struct mx_conf, helo_check),
+      .sdef = "own",
+      .choices = "off|note|own|syntax|resolve",
+      .help =
+          "What a client may call itself in EHLO, each value with what stands before it: note refuses nobody; own "
+          "refuses our own name and address; syntax what is neither a domain nor an address literal; resolve names that "
+          "have no address in the DNS. RFC 5321 4.1.4 forbids refusing for a name that does not match the client, which "
+          "is never done." },
+    { .key = "mx.sender_check",
+      .type = CONF_ENUM,
+      .off = offsetof(struct mx_conf, sender_check),
+      .sdef = "known",
+      .choices = "off|note|known|strict",
+      .help =
+          "The domain in MAIL FROM: known refuses with 550 what the DNS says does not exist or takes no mail (RFC 7505), "
+          "and accepts when the DNS says nothing; strict answers 450 then, so that no mail comes in while names cannot "
+          "be looked up; note refuses nothing." },
+    { .key = "mx.greylist",
+      .type = CONF_BOOL,
+      .off = offsetof(struct mx_conf, greylist),
+      .help =
+          "Ask strangers (a network, a sender and a domain of ours that have not met) to come again with 450. Off unless "
+          "set: it delays first letters, such as a code one waits for, by minutes; and what is remembered is in "
+          "memory, so a restart delays all once more." },
+    ROW("mx.greylist_delay", greylist_delay_ms, 0, MINUTES(1440), MINUTES(5), "ms",
+        "How long a stranger has to wait until he is taken."),
+    ROW("mx.greylist_window", greylist_window_ms, MINUTES(10), MINUTES(1440 * 10), MINUTES(1440 * 2), "ms",
+        "A first attempt is forgotten after this time."),
+    ROW("mx.greylist_keep", greylist_keep_ms, MINUTES(60), UINT64_C(86400000) * 365, UINT64_C(86400000) * 36,
+        "ms",
+        "Who came again is known for so long from his last message on; 36 days, so that monthly letters pass."),
+    { .key = "mx.greylist_known",
+      .type = CONF_STR,
+      .off = offsetof(struct mx_conf, greylist_known),
+      .max = 1024,
+      .help =
+          "Domains that are known from the start, a comma list of at most 8: hosts whose verified name (mx.reverse_name) "
+          "lies in one, and senders of one that SPF or DKIM proves." },
+    { .key = "mx.xclient_from",
+      .type = CONF_NETS,
+      .off = offsetof(struct mx_conf, xclient_from),
+      .help =
+          "Hosts that may say with XCLIENT for whom they speak: a mail server in front of this one, or its tests. It is "
+          "offered to nobody else." },
 };

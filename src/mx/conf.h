@@ -17,8 +17,21 @@ struct mx_conf {
     struct netset proxy_from;
     bool auth_checks, dmarc_reject;
     struct netset auth_exempt;
+    /* before content: policy.h */
+    struct netset trusted, xclient_from;
+    uint64_t network_bits_v4, network_bits_v6;
+    uint64_t connection_rate, recipient_rate, sender_rate; /* 0: no limit */
+    uint64_t greet_delay_ms, error_delay_ms;
+    uint32_t helo_check, sender_check;
+    bool greylist;
+    uint64_t greylist_delay_ms, greylist_window_ms, greylist_keep_ms;
+    const char *greylist_known;
 };
 
-#define MX_CONF_ITEMS 27
+/* What is refused: each value what stands before it, too. */
+enum { MX_HELO_OFF, MX_HELO_NOTE, MX_HELO_OWN, MX_HELO_SYNTAX, MX_HELO_RESOLVE };
+enum { MX_SENDER_CHECK_OFF, MX_SENDER_CHECK_NOTE, MX_SENDER_CHECK_KNOWN, MX_SENDER_CHECK_STRICT };
+
+#define MX_CONF_ITEMS 43
 extern const struct conf_item mx_conf_items[MX_CONF_ITEMS];
 #endif

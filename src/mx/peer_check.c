@@ -141,7 +141,7 @@ static bool any(const struct peer_check *p, const struct dns_answer *a, bool lis
 
 static void finish(struct peer_check *p)
 {
-    struct peer_facts f = { .name = "" };
+    struct peer_facts f = { .name = "", .allowed = p->allowed };
 
     for (size_t i = PEER_NAMES_MAX; i-- > 0;)
         if (p->confirmed & BIT(i))
@@ -176,8 +176,8 @@ struct peer_check *peer_check_start(const struct peer_check_conf *c, const struc
 {
     struct peer_check *p;
 
-    if ((!c->name && c->block.n == 0) || (sa->sa_family != AF_INET && sa->sa_family != AF_INET6) ||
-        !(p = calloc(1, sizeof *p)))
+    if ((!c->name && c->block.n == 0 && !(c->want_allowed && c->allow.n)) ||
+        (sa->sa_family != AF_INET && sa->sa_family != AF_INET6) || !(p = calloc(1, sizeof *p)))
         return NULL;
     *p = (struct peer_check){ .conf = c, .io = io, .io_ctx = io_ctx, .done = done, .ctx = ctx };
     p->until_ms = clock_mono_ms() + c->timeout_ms;
@@ -186,7 +186,7 @@ struct peer_check *peer_check_start(const struct peer_check_conf *c, const struc
         ask_reversed(p, ASK_NAME, 0, STR_NONE, DNS_PTR);
     for (size_t i = 0; i < c->block.n; i++)
         ask_reversed(p, ASK_BLOCK, i, c->block.v[i], DNS_A);
-    for (size_t i = 0; c->block.n > 0 && i < c->allow.n; i++)
+    for (size_t i = 0; (c->block.n > 0 || c->want_allowed) && i < c->allow.n; i++)
         ask_reversed(p, ASK_ALLOW, i, c->allow.v[i], DNS_A);
     if (p->waiting > 0)
         return p;

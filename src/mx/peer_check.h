@@ -25,6 +25,7 @@ MUST_CHECK int peer_lists_parse(struct str text, struct peer_lists *out);
 struct peer_check_conf {
     bool name; /* look for its name */
     struct peer_lists block, allow;
+    bool want_allowed; /* ask the latter even where no list blocks */
     int64_t timeout_ms;
 };
 struct peer_check_io {
@@ -36,6 +37,7 @@ struct peer_check_io {
 
 struct peer_facts {
     char name[PEER_NAME_MAX]; /* verified; "" when there is none, or nobody could say */
+    bool allowed;             /* a list that allows has it */
     struct str listed;        /* the first list that blocks it; empty: none. An allowing list goes before */
 };
 

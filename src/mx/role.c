@@ -13,15 +13,17 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define IN_MAX        KIB(32)
-#define OUT_MAX       KIB(32)
-#define OUT_LOW       KIB(16)
-#define LISTENERS_MAX 64u
-#define LEAVING_MAX   256u /* sessions over the cap that are on their way out: a few bursts of accept */
-#define LINGER_MS     5000
-#define STOP_MS       20000
-#define MAILBOX_ID    12u
-#define STAGING_ID    16u
+#define IN_MAX           KIB(32)
+#define OUT_MAX          KIB(32)
+#define OUT_LOW          KIB(16)
+#define LISTENERS_MAX    64u
+#define LEAVING_MAX      256u /* sessions over the cap that are on their way out: a few bursts of accept */
+#define LINGER_MS        5000
+#define STOP_MS          20000
+#define MAILBOX_ID       12u
+#define STAGING_ID       16u
+#define LIMIT_KEYS       32768u  /* networks and domains that are busy: 768 KiB */
+#define GREYLIST_ENTRIES 262144u /* 6 MiB, where it is on */
 
 struct mx_client;
 /* A look-up of a session's checks, under way. */
@@ -41,6 +43,7 @@ struct mx_state_of_role {
     struct timer grace;
     struct peer_check_conf checks;
     struct psl *psl; /* NULL: DMARC goes without */
+    struct mx_policies policies;
     bool stopping;
 };
 
@@ -54,10 +57,11 @@ struct mx_client {
     struct rpc_call *stage; /* STAGE, until its answer */
     struct mx_lookup *lookups;
     uint8_t staging[STAGING_ID];
-    bool staged; /* bytes wait in the store under `staging` */
-    struct peer_network network;
+    bool staged;                 /* bytes wait in the store under `staging` */
+    struct peer_network network; /* of the connection: it is counted by that one to its end */
     char ip[PEER_TEXT_MAX];
-    struct peer_check *check; /* under way; then RESOLVE of `waiting` follows it */
+    char said_name[PEER_NAME_MAX]; /* XCLIENT */
+    struct peer_check *check;      /* under way; then RESOLVE of `waiting` follows it */
     struct peer_facts facts;
     struct buf waiting;
     struct mx_client *next, **prev_next;
@@ -138,23 +142,31 @@ static int io_resolve(void *ctx, struct str address)
     struct mx_client *c = ctx;
 
     buf_clear(&c->waiting);
-    return c->check ? buf_puts(&c->waiting, address) : ask_directory(c, address);
+    return c->check || !mx_policy_ready(&c->s) ? buf_puts(&c->waiting, address) : ask_directory(c, address);
 }
 
-static void peer_known(void *ctx, const struct peer_facts *f)
+/* Something that a recipient waits for is known. */
+static void ask_what_waits(struct mx_client *c)
 {
-    struct mx_client *c = ctx;
     int r;
 
-    c->check = NULL;
-    c->facts = *f;
-    mx_session_peer(&c->s, str_from(c->facts.name), c->facts.listed);
-    if (c->waiting.n == 0)
+    if (c->waiting.n == 0 || c->check || !mx_policy_ready(&c->s))
         return;
     if ((r = ask_directory(c, buf_str(&c->waiting))) < 0)
         mx_session_resolved(&c->s, r, MX_NOT_READY, NULL);
     buf_release(&c->waiting);
     client_go_on(c);
+}
+
+static void peer_known(void *ctx, const struct peer_facts *f)
+{
+    struct mx_client *c = ctx;
+
+    c->check = NULL;
+    c->facts = *f;
+    c->own.policy.allowed = f->allowed;
+    mx_session_peer(&c->s, str_from(c->said_name[0] ? c->said_name : c->facts.name), c->facts.listed);
+    ask_what_waits(c);
 }
 
 static struct resolve *ask_resolver(void *ctx, const struct dns_question *q, int64_t wait_ms,
@@ -358,6 +370,7 @@ static void looked_up(void *ctx, const struct dns_answer *a)
         records[i] = record_of(&a->records[i]);
     lookup_unlink(l);
     mx_session_looked_up(&c->s, of, &answer);
+    ask_what_waits(c);
     client_go_on(c);
 }
 
@@ -372,8 +385,9 @@ static int io_lookup(void *ctx, struct lookup *q)
         return E_NOMEM;
     l->client = c;
     l->of = q;
-    l->asked = resolve_ask(role_link(c->mx->role, ROLE_RESOLVER), &question,
-                           (int64_t)conf.smtp.check_timeout_ms, looked_up, l);
+    l->asked = resolve_ask(
+        role_link(c->mx->role, ROLE_RESOLVER), &question,
+        (int64_t)(c->own.policy.asking ? conf.lookup_timeout_ms : conf.smtp.check_timeout_ms), looked_up, l);
     if (!l->asked) {
         free(l);
         return E_NOMEM;
@@ -503,7 +517,10 @@ static void client_secure(void *ctx)
 
 static void client_timeout(struct timer *t)
 {
-    mx_session_timeout(&CONTAINER_OF(t, struct mx_client, timer)->s);
+    struct mx_client *c = CONTAINER_OF(t, struct mx_client, timer);
+
+    mx_session_timeout(&c->s);
+    client_go_on(c); /* what was slowed down */
 }
 
 static void client_unlink(struct mx_client *c)
@@ -549,6 +566,8 @@ static void finish(struct mx_state_of_role *mx)
 
     timer_release(&mx->grace);
     peers_free(&mx->peers);
+    limits_free(&mx->policies.limits);
+    greylist_free(&mx->policies.grey);
     psl_close(&mx->psl);
     free(mx);
     role_stopped(r);
@@ -613,12 +632,71 @@ static struct mx_client *client_new(struct mx_state_of_role *mx, int fd, const s
     return c;
 }
 
+/* What holds for the client at this address: of the connection, or of XCLIENT. */
+static void client_is(struct mx_client *c, const struct sockaddr *peer)
+{
+    struct mx_policy *p = &c->own.policy;
+
+    peer_text(peer, c->ip);
+    mx_policy_network(peer, &conf, p->network);
+    p->trusted = netset_has(&conf.trusted, peer);
+    p->allowed = false;
+    c->own.auth_exempt = netset_has(&conf.auth_exempt, peer);
+    c->s.greet_delay_ms = p->trusted ? 0 : conf.greet_delay_ms;
+    c->s.error_delay_ms = p->trusted ? 0 : conf.error_delay_ms;
+}
+
+/* XCLIENT. What it does not say stays as it was. */
+static int client_becomes(struct mx_session *s, const struct smtp_xclient *x)
+{
+    struct mx_client *c = CONTAINER_OF(s, struct mx_client, s);
+    const struct sockaddr *addr = (const struct sockaddr *)(const void *)&x->addr;
+
+    if ((x->given & SMTP_XC_ADDR) && addr->sa_family != AF_UNSPEC) {
+        client_is(c, addr);
+        if (!c->own.policy.trusted && !mx_policy_connect(&c->mx->policies, &conf, c->own.policy.network))
+            return E_LIMIT;
+        peer_check_cancel(&c->check);
+        c->facts = (struct peer_facts){ .name = "" };
+        c->said_name[0] = '\0';
+        c->check = peer_check_start(&c->mx->checks, &check_io, c->mx->role, addr, peer_known, c);
+    }
+    if (x->given & SMTP_XC_NAME)
+        snprintf(c->said_name, sizeof c->said_name, "%.*s", STR_ARG(x->name));
+    if ((x->given & SMTP_XC_DESTADDR) && x->destaddr.ss_family != AF_UNSPEC)
+        peer_text((const struct sockaddr *)(const void *)&x->destaddr, c->own.policy.local_ip);
+    if ((x->given & SMTP_XC_LOGIN) && x->login.n)
+        c->own.policy.trusted = true; /* who logged in elsewhere is no stranger */
+    mx_session_restart(s, str_from(c->ip));
+    if (!c->check)
+        mx_session_peer(s, str_from(c->said_name), STR_NONE);
+    return 0;
+}
+
+/* Where he reached us: what nobody else may call himself. */
+static void local_address(int fd, char out[MX_NETWORK_TEXT_MAX])
+{
+    struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
+    socklen_t n = sizeof sa;
+
+    if (getsockname(fd, (struct sockaddr *)(void *)&sa, &n) == 0)
+        peer_text((const struct sockaddr *)(const void *)&sa, out);
+}
+
 static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t peer_len UNUSED)
 {
     struct mx_state_of_role *mx = ctx;
     struct peer_network network = peer_network_of(peer);
     struct mx_client *c;
 
+    char text[MX_NETWORK_TEXT_MAX];
+
+    mx_policy_network(peer, &conf, text);
+    if (!netset_has(&conf.trusted, peer) && !mx_policy_connect(&mx->policies, &conf, text)) {
+        turn_away(fd, "rate",
+                  "421 4.7.0 Too many connections from your network in a short time, try later\r\n");
+        return;
+    }
     if (peers_take(mx->peers, &network, conf.max_connections_per_network) < 0) {
         turn_away(fd, "network", "421 4.7.0 Too many connections from your network, try later\r\n");
         return;
@@ -633,8 +711,11 @@ static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t p
         return;
     }
     conn_stall_ms(c->conn, (int64_t)conf.stall_timeout_ms);
-    c->own =
-        (struct mx_own){ .conf = &conf, .psl = mx->psl, .auth_exempt = netset_has(&conf.auth_exempt, peer) };
+    c->own = (struct mx_own){ .conf = &conf, .psl = mx->psl, .policy.all = &mx->policies };
+    if (netset_has(&conf.xclient_from, peer))
+        c->own.become = client_becomes;
+    client_is(c, peer);
+    local_address(fd, c->own.policy.local_ip);
     mx_session_serve(&c->s, &c->own);
     mx_session_start(&c->s, &conf.smtp, &client_io, c, role_hostname(mx->role), str_from(c->ip),
                      role_tls(mx->role) != NULL);
@@ -672,18 +753,37 @@ static int read_lists(struct peer_check_conf *c)
     if (e < 0)
         log_event(LOG_ERROR, "mx.bad_lists", F_Z("keys", "mx.blocklists mx.allowlists"), F_ERR(e));
     c->name = conf.reverse_name;
+    c->want_allowed = conf.greylist;
     c->timeout_ms = (int64_t)conf.lookup_timeout_ms;
     return e;
+}
+
+static int make_policies(struct mx_policies *p)
+{
+    const struct greylist_conf grey = { (int64_t)conf.greylist_delay_ms, (int64_t)conf.greylist_window_ms,
+                                        (int64_t)conf.greylist_keep_ms, GREYLIST_ENTRIES };
+    int e = peer_lists_parse(str_from(conf.greylist_known), &p->known);
+
+    if (e < 0) {
+        log_event(LOG_ERROR, "mx.bad_lists", F_Z("keys", "mx.greylist_known"), F_ERR(e));
+        return E_RANGE;
+    }
+    if (!(p->limits = limits_new(LIMIT_KEYS)) || (conf.greylist && !(p->grey = greylist_new(&grey))))
+        return E_NOMEM;
+    return 0;
 }
 
 static int mx_init(struct role *r)
 {
     struct mx_state_of_role *mx = calloc(1, sizeof(*mx));
+    int e;
 
     if (!mx || !(mx->peers = peers_new()) || timer_init(&mx->grace, role_loop(r), grace_over) < 0)
         return E_NOMEM; /* the process ends: the kernel frees */
     if (read_lists(&mx->checks) < 0)
         return E_RANGE;
+    if ((e = make_policies(&mx->policies)) < 0)
+        return e;
     mx->role = r;
     mx->last = &mx->oldest;
     role_set_data(r, mx);
