@@ -37,6 +37,9 @@ const struct conf_item server_conf_items[] = {
     { "pop3.user", CONF_STR, AT(pop3_user), .max = 32, .help = "User of this role." },
     { "mx.user", CONF_STR, AT(mx_user), .max = 32, .help = "User of this role." },
     { "resolver.user", CONF_STR, AT(resolver_user), .max = 32, .help = "User of this role." },
+    { "courier.user", CONF_STR, AT(courier_user), .max = 32,
+      .help = "User of this role. Other than store.user: then neither reads the other's files." },
+    { "relay.user", CONF_STR, AT(relay_user), .max = 32, .help = "User of this role." },
     { "server.sandbox", CONF_ENUM, AT(sandbox), .sdef = "auto", .choices = "auto|require|off",
       .help =
           "auto: say it loudly where the kernel lacks seccomp or Landlock; require: refuse to start there." },
@@ -68,9 +71,10 @@ static const char *const other_env[] = { "LETTERLOCK_CONFIG", "LETTERLOCK_SERVER
 
 const struct conf_table *config_tables(size_t *n_out)
 {
-    static struct conf_table tables[9];
+    static struct conf_table tables[16];
     const struct role_def *const roles[] = { &store_role, &content_role, &directory_role, &imap_role,
-                                             &pop3_role,  &mx_role,      &resolver_role };
+                                             &pop3_role,  &mx_role,      &resolver_role,  &courier_role,
+                                             &relay_role };
 
     tables[0] = (struct conf_table){ server_conf_items, server_conf_nitems };
     for (size_t i = 0; i < ARRAY_LEN(roles); i++)

@@ -24,11 +24,12 @@ static const struct {
     { ROLE_STORE, BIT(SUBKEY_TEMP_OUTER) | BIT(SUBKEY_KEYSTATE_MAC) | BIT(SUBKEY_SEALED_CHAIN_MAC) |
                       BIT(SUBKEY_ROLLBACK_MAC) | BIT(SUBKEY_DELIVERY_ID) | BIT(SUBKEY_SLOT_NAMES) },
     { ROLE_DIRECTORY, BIT(SUBKEY_DIRECTORY_DB) | BIT(SUBKEY_DIRECTORY_SECRETS) | BIT(SUBKEY_API_TOKENS) },
+    { ROLE_COURIER, BIT(SUBKEY_QUEUE_DB) | BIT(SUBKEY_QUEUE_SECRETS) | BIT(SUBKEY_SRS) },
 };
 
 static bool has_data(enum role_id id)
 {
-    return id == ROLE_STORE || id == ROLE_DIRECTORY;
+    return id == ROLE_STORE || id == ROLE_DIRECTORY || id == ROLE_COURIER;
 }
 
 static bool speaks_tls(enum role_id id)
@@ -104,6 +105,7 @@ static void give_descriptors(struct super *s, const struct child *c, struct star
     int ctl = c->def->id == ROLE_STORE       ? s->store_ctl
               : c->def->id == ROLE_DIRECTORY ? s->directory_ctl
               : c->def->id == ROLE_RESOLVER  ? s->resolver_ctl
+              : c->def->id == ROLE_COURIER   ? s->courier_ctl
                                              : -1;
 
     if (has_data(c->def->id)) {

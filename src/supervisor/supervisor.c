@@ -32,8 +32,10 @@ static void choose_children(struct super *s)
     add_children(s, &directory_role, 1);
     add_children(s, &content_role, all ? v->content_workers : 1);
     add_children(s, &store_role, 1);
+    add_children(s, &courier_role, 1);
     if (all) {
         add_children(s, &resolver_role, 1);
+        add_children(s, &relay_role, 1);
         add_children(s, &imap_role, v->imap_workers);
         if (v->pop3_listen.n + v->pop3_tls_listen.n)
             add_children(s, &pop3_role, v->pop3_workers);

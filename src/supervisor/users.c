@@ -1,8 +1,8 @@
 /* src/supervisor/users.c: who the roles run as, and that each one's files are its own.
  *
- * With one user for all, the data folder is that user's, 0700. Where store and directory have users of
- * their own it is root's, 01770 with the store's group: both may make files there, and neither may read,
- * rename or remove the other's (files are 0600, and the folder is sticky). */
+ * With one user for all, the data folder is that user's, 0700. Where store, directory and courier have users of
+ * their own it is root's, 01770 with the store's group: all may make files there, and none may read,
+ * rename or remove another's (files are 0600, and the folder is sticky). */
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 #include "src/supervisor/super.h"
@@ -29,6 +29,8 @@ static const struct {
     { ROLE_POP3, "pop3.user", offsetof(struct server_conf, pop3_user) },
     { ROLE_MX, "mx.user", offsetof(struct server_conf, mx_user) },
     { ROLE_RESOLVER, "resolver.user", offsetof(struct server_conf, resolver_user) },
+    { ROLE_COURIER, "courier.user", offsetof(struct server_conf, courier_user) },
+    { ROLE_RELAY, "relay.user", offsetof(struct server_conf, relay_user) },
 };
 
 static const char *text_at(const struct server_conf *v, size_t at)
@@ -149,15 +151,22 @@ static int give_tree(int dir, const char *name, const struct super_user *to, int
     return r < 0 ? r : give(dir, name, &st, to);
 }
 
-/* The supervisor's own stay as they are; directory.sqlite and what SQLite puts beside it; the store's are the rest. */
+/* The supervisor's own stay as they are; a database and what SQLite puts beside it; the store's are the rest. */
 static const struct super_user *owner_of(const struct super *s, const char *name)
 {
     static const char *const ours[] = { ".", "lock", "server-key." }; /* beginnings */
+    static const struct {
+        const char *begin;
+        enum role_id role;
+    } others[] = { { "directory.", ROLE_DIRECTORY }, { "queue.", ROLE_COURIER } };
 
     for (size_t i = 0; i < ARRAY_LEN(ours); i++)
         if (strncmp(name, ours[i], strlen(ours[i])) == 0)
             return NULL;
-    return &s->users[strncmp(name, "directory.", strlen("directory.")) == 0 ? ROLE_DIRECTORY : ROLE_STORE];
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (strncmp(name, others[i].begin, strlen(others[i].begin)) == 0)
+            return &s->users[others[i].role];
+    return &s->users[ROLE_STORE];
 }
 
 static int give_all(const struct super *s)
@@ -184,13 +193,15 @@ static int give_all(const struct super *s)
 
 static int give_folder(struct super *s)
 {
-    const struct super_user *store = &s->users[ROLE_STORE], *directory = &s->users[ROLE_DIRECTORY];
-    bool one = users_share(s, ROLE_STORE, ROLE_DIRECTORY);
+    static const enum role_id guests[] = { ROLE_DIRECTORY, ROLE_COURIER };
+    const struct super_user *store = &s->users[ROLE_STORE];
+    bool one = users_share(s, ROLE_STORE, ROLE_DIRECTORY) && users_share(s, ROLE_STORE, ROLE_COURIER);
     uid_t owner = one ? uid_of(s, ROLE_STORE) : 0;
     gid_t group = store->uid != (uid_t)-1 ? store->gid : 0;
 
-    if (!one && directory->uid != (uid_t)-1)
-        s->users[ROLE_DIRECTORY].shared_gid = group;
+    for (size_t i = 0; i < ARRAY_LEN(guests); i++)
+        if (!users_share(s, ROLE_STORE, guests[i]) && s->users[guests[i]].uid != (uid_t)-1)
+            s->users[guests[i]].shared_gid = group;
     return fchown(s->data_dir, owner, group) < 0 || fchmod(s->data_dir, one ? 0700 : 01770) < 0
                ? error_from_errno(errno)
                : 0;
@@ -215,12 +226,13 @@ static bool reaches_data(const struct super *s, enum role_id role)
 
 int users_find(struct super *s)
 {
-    static const enum role_id with_files[] = { ROLE_STORE, ROLE_DIRECTORY };
+    static const enum role_id with_files[] = { ROLE_STORE, ROLE_DIRECTORY, ROLE_COURIER };
     const char *folder = s->c->server.data_dir;
     char name[40];
     int r = find_all(s);
 
-    if (r != 0 || (s->users[ROLE_STORE].uid == (uid_t)-1 && s->users[ROLE_DIRECTORY].uid == (uid_t)-1))
+    if (r != 0 || (s->users[ROLE_STORE].uid == (uid_t)-1 && s->users[ROLE_DIRECTORY].uid == (uid_t)-1 &&
+                   s->users[ROLE_COURIER].uid == (uid_t)-1))
         return r;
     if ((r = give_all(s)) < 0 || (r = give_folder(s)) < 0)
         return super_fail(EX_NOPERM, "%s: %s", folder, error_text(r));

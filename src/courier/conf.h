@@ -1,0 +1,16 @@
+/* src/courier/conf.h: settings of the courier role. */
+#ifndef SRC_COURIER_CONF_H
+#define SRC_COURIER_CONF_H
+#include "lib/conf/conf.h"
+
+struct courier_conf {
+    const char *smarthost;
+    uint64_t message_bytes, staging_bytes, queue_bytes, attempts_max, per_destination, recipients_max;
+    uint64_t retry_first_ms, retry_max_ms, give_up_ms, delay_ms, clock_ahead_ms;
+    uint64_t dkim_rsa_bits, dkim_spread_ms;
+};
+
+#define COURIER_CONF_ITEMS 14
+extern const struct conf_item courier_conf_items[COURIER_CONF_ITEMS];
+extern struct courier_conf courier_conf;
+#endif

@@ -1,0 +1,158 @@
+/* src/courier/courier.c
+ *
+ * The role that holds what leaves: the queue and the keys that sign. It has files and no network; the relay
+ * dials. What it has taken is on disk before it says so. */
+#include "src/courier/courier.h"
+#include "lib/base/log.h"
+#include "lib/crypto/box.h"
+
+#define WORKERS     2u
+#define WORK_MAX    10000u
+
+struct courier courier;
+
+/* ---- requests ---- */
+
+static void end_when_idle(void)
+{
+    if (!courier.stopping || courier.requests > 0)
+        return;
+    work_pool_free(&courier.pool);
+    lane_close();
+    queue_close(&courier.queue); /* checkpointed and whole */
+    role_stopped(courier.role);
+}
+
+void courier_begin(void)
+{
+    courier.requests++;
+}
+
+void courier_reply(struct rpc_req *q, int status, const ProtobufCMessage *m)
+{
+    rpc_reply(q, status, m, NULL);
+    courier.requests--;
+    end_when_idle();
+}
+
+void dispatch_wake(void)
+{
+}
+
+/* ---- STATUS ---- */
+
+struct status {
+    struct lane_job job;
+    struct rpc_req *q;
+    struct queue_totals totals;
+};
+
+static int status_run(struct queue *q, struct lane_job *j)
+{
+    return queue_totals(q, &CONTAINER_OF(j, struct status, job)->totals);
+}
+
+static void status_done(struct lane_job *j, int status)
+{
+    struct status *s = CONTAINER_OF(j, struct status, job);
+    Courier__StatusResponse m = COURIER__STATUS_RESPONSE__INIT;
+
+    m.messages = s->totals.messages;
+    m.targets = s->totals.targets;
+    m.bytes = s->totals.bytes;
+    m.enqueued = courier.enqueued;
+    m.delivered = courier.delivered;
+    m.deferred = courier.deferred;
+    m.failed = courier.failed;
+    m.uncertain = courier.uncertain;
+    m.active = courier.active;
+    if (s->totals.oldest_ms)
+        m.oldest_ms = (uint64_t)(queue_now(courier.queue) - s->totals.oldest_ms);
+    courier_reply(s->q, status, status < 0 ? NULL : &m.base);
+}
+
+static int op_status(struct rpc_req *q, struct str body UNUSED)
+{
+    struct status *s = ARENA_NEW(rpc_req_arena(q), struct status);
+    int r;
+
+    if (!s)
+        return E_NOMEM;
+    s->q = q;
+    s->job = (struct lane_job){ .run = status_run, .done = status_done };
+    if ((r = lane_submit(&s->job)) == 0)
+        courier_begin();
+    return r;
+}
+
+/* Who may ask. What leaves comes from those who have taken it in. */
+#define SENDS FROM(SUBMISSION) | FROM(MX) | FROM(STORE) | FROM(JOBS) | FROM(WEB)
+static const struct rpc_op ops[] = {
+    [COURIER__OP__STATUS] = { .run = op_status, .from = FROM(CTL) | FROM(WEB) },
+    [COURIER__OP__STAGE] = { .run = courier_op_stage, .from = SENDS, .flags = RPC_UP },
+    [COURIER__OP__UNSTAGE] = { .run = courier_op_unstage, .from = SENDS },
+    [COURIER__OP__ENQUEUE] = { .run = courier_op_enqueue, .from = SENDS },
+};
+
+static void peer_gone(void *ctx UNUSED, struct rpc_peer *p)
+{
+    stage_peer_gone(p);
+}
+
+static const struct rpc_service service = {
+    .name = "courier", .ops = ops, .nops = ARRAY_LEN(ops), .peer_gone = peer_gone
+};
+
+/* ---- life ---- */
+
+static void take_rules(void)
+{
+    courier.rules = (struct queue_rules){ .retry_first_ms = (int64_t)courier_conf.retry_first_ms,
+                                          .retry_max_ms = (int64_t)courier_conf.retry_max_ms,
+                                          .give_up_ms = (int64_t)courier_conf.give_up_ms,
+                                          .delay_ms = (int64_t)courier_conf.delay_ms,
+                                          .clock_ahead_ms = (int64_t)courier_conf.clock_ahead_ms,
+                                          .bytes_max = courier_conf.queue_bytes,
+                                          .per_destination = (uint32_t)courier_conf.per_destination,
+                                          .recipients_max = (uint32_t)courier_conf.recipients_max };
+}
+
+static int courier_init(struct role *r)
+{
+    CLEANUP(buf_release) struct buf why = { .max = KIB(4) };
+    int e;
+
+    courier.role = r;
+    take_rules();
+    if ((e = crypto_init()) < 0)
+        return e;
+    e = queue_open("queue.sqlite", role_subkey(r, SUBKEY_QUEUE_DB), &courier.rules, &courier.queue, &why);
+    if (e < 0 || why.n)
+        log_event(e < 0 ? LOG_ERROR : LOG_WARN, e < 0 ? "courier.open_failed" : "courier.schema_mended", F_ERR(e),
+                  F_STR("why", buf_str(&why)));
+    if (e < 0)
+        return e;
+    if (!(courier.pool = work_pool_new("courier", WORKERS, WORK_MAX, 0)))
+        return E_NOMEM;
+    if ((e = lane_open(r)) < 0)
+        return e;
+    return loop_attach_pool(role_loop(r), courier.pool);
+}
+
+static void courier_stop(struct role *r UNUSED)
+{
+    courier.stopping = true;
+    end_when_idle();
+}
+
+const struct role_def courier_role = {
+    .id = ROLE_COURIER,
+    .items = courier_conf_items,
+    .nitems = COURIER_CONF_ITEMS,
+    .conf = &courier_conf,
+    .conf_bytes = sizeof courier_conf,
+    .service = &service,
+    .optional = true,
+    .init = courier_init,
+    .stop = courier_stop,
+};

@@ -1,0 +1,64 @@
+/* src/courier/courier.h: what the files of the role share. Everything is the loop's but what says otherwise. */
+#ifndef SRC_COURIER_COURIER_H
+#define SRC_COURIER_COURIER_H
+#include "lib/crypto/spool.h"
+#include "proto/courier.pb-c.h"
+#include "src/common/role.h"
+#include "src/courier/conf.h"
+#include "src/courier/queue.h"
+
+#define STAGE_LEN 16u
+
+/* ---- lane.c: the queue's thread. Jobs that wait share a transaction, and its sync ---- */
+struct lane_job {
+    struct work_job work;
+    /* On the queue's thread, within a step of its own: 0, or E_* and nothing of it stays. */
+    int (*run)(struct queue *q, struct lane_job *j);
+    /* On the loop; status: what run returned, or why the commit failed. May free the job. */
+    void (*done)(struct lane_job *j, int status);
+    int status;
+    struct lane_job *next; /* the lane's */
+};
+/* E_BUSY: too much waits. */
+MUST_CHECK int lane_submit(struct lane_job *j);
+MUST_CHECK int lane_open(struct role *r);
+void lane_close(void);
+
+/* ---- stage.c ---- */
+struct stage {
+    uint8_t id[STAGE_LEN];
+    struct spool *spool;
+    uint64_t counted;
+    struct rpc_peer *peer;
+    struct stage *next, **at; /* of all */
+};
+int courier_op_stage(struct rpc_req *q, struct str body);
+int courier_op_unstage(struct rpc_req *q, struct str body);
+/* Complete, and this peer's; then it is the caller's, to be freed. NULL. */
+struct stage *stage_take(struct rpc_peer *p, struct str id);
+void stage_free(struct stage *s);
+/* To where it was: the request failed, and may be made again. Freed when the peer is gone. */
+void stage_give_back(struct stage *s);
+void stage_peer_gone(struct rpc_peer *p);
+
+/* ---- enqueue.c ---- */
+int courier_op_enqueue(struct rpc_req *q, struct str body);
+
+/* ---- courier.c ---- */
+extern struct courier {
+    struct role *role;
+    struct queue *queue; /* the lane's */
+    struct queue_rules rules;
+    struct work_pool *pool; /* what needs time and no queue: hashing, signing */
+    struct stage *stages;
+    uint64_t staged_bytes;
+    size_t requests; /* being answered */
+    bool stopping;
+    uint64_t enqueued, delivered, deferred, failed, uncertain, active;
+} courier;
+/* A request that is answered later, so that stopping waits for it. */
+void courier_begin(void);
+void courier_reply(struct rpc_req *q, int status, const ProtobufCMessage *m);
+/* Something may be due. */
+void dispatch_wake(void);
+#endif

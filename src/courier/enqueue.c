@@ -1,0 +1,282 @@
+/* src/courier/enqueue.c: a staged body and its envelope become a message of the queue, or nothing does.
+ *
+ * First the body is read once on a worker (does it hold bytes above 127? what would be signed?), then it goes
+ * into the queue on the lane: small ones in the one transaction that makes the message, which others
+ * share; large ones piece by piece, so that nobody waits for more than a megabyte. */
+#include "src/courier/courier.h"
+#include "lib/base/log.h"
+#include "lib/smtp/path.h"
+#include <idn2.h>
+
+#define PIECES_AT_ONCE 4u /* of QUEUE_CHUNK_BYTES */
+#define TEXT_MAX       4096u
+
+struct enqueue {
+    struct rpc_req *q; /* its arena holds the rest */
+    Courier__EnqueueRequest *req;
+    struct stage *stage;
+    struct queue_message m;
+    struct queue_target *targets;
+    struct work_job reading;
+    struct lane_job job;
+    struct buf prepend, piece;
+    uint64_t at;
+    uint32_t number;
+    bool repeated, done, drafted;
+    uint8_t name[QUEUE_NAME_BYTES];
+    uint32_t duplicates;
+    int status;
+};
+
+static void answer(struct enqueue *e, int status)
+{
+    Courier__EnqueueResponse m = COURIER__ENQUEUE_RESPONSE__INIT;
+    struct rpc_req *q = e->q;
+
+    m.message = str_pb(str_of(e->name, sizeof e->name));
+    m.duplicates = e->duplicates;
+    if (status == 0) {
+        stage_free(e->stage);
+        if (!e->repeated) {
+            courier.enqueued++;
+            dispatch_wake();
+        }
+    } else {
+        stage_give_back(e->stage);
+    }
+    buf_release(&e->prepend);
+    buf_release(&e->piece);
+    courier_reply(q, status, status == 0 ? &m.base : NULL); /* frees e with the request's arena */
+}
+
+/* ---- the envelope ---- */
+
+/* Where a copy goes: "example.org" in lower-case A-labels; of a URL, "https://host:port". */
+static int dest_of(struct arena *a, struct queue_target *t)
+{
+    struct smtp_path p;
+    char ascii[256 * 4], *out = NULL;
+    int r;
+
+    if (t->kind == COURIER__TARGET__KIND__WEBHOOK) {
+        struct str scheme, rest, host, path;
+
+        if (!str_cut(t->to, ':', &scheme, &rest) || !str_starts(rest, STR("//")))
+            return E_SYNTAX;
+        str_cut(str_skip(rest, 2), '/', &host, &path);
+        t->dest = str_from(arena_printf(a, "%.*s://%.*s", STR_ARG(scheme), STR_ARG(host)));
+        return t->dest.p ? 0 : E_NOMEM;
+    }
+    if ((r = smtp_mailbox_parse(t->to, SMTP_PATH_FORWARD, &p)) < 0)
+        return r;
+    if (p.domain.n >= sizeof ascii || p.domain.n == 0)
+        return E_SYNTAX;
+    memcpy(ascii, p.domain.p, p.domain.n);
+    ascii[p.domain.n] = '\0';
+    if (p.utf8 && idn2_to_ascii_8z(ascii, &out, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK) {
+        t->dest = arena_dup(a, str_from(out));
+        idn2_free(out);
+    } else {
+        t->dest = arena_dup(a, str_from(ascii));
+    }
+    for (size_t i = 0; t->dest.p && i < t->dest.n; i++)
+        ((char *)(uintptr_t)t->dest.p)[i] = ascii_lower(t->dest.p[i]);
+    return t->dest.p ? 0 : E_NOMEM;
+}
+
+static int take_targets(struct arena *a, const Courier__EnqueueRequest *m, struct queue_target **out)
+{
+    struct queue_target *t;
+    int r;
+
+    if (m->n_targets == 0 || m->n_targets > QUEUE_TARGETS_MAX)
+        return E_RANGE;
+    if (!(t = ARENA_ARRAY(a, m->n_targets, struct queue_target)))
+        return E_NOMEM;
+    for (size_t i = 0; i < m->n_targets; i++) {
+        const Courier__Target *x = m->targets[i];
+
+        if (x->to.len > TEXT_MAX || x->orcpt.len > TEXT_MAX || x->alias.len > TEXT_MAX || x->kind > 1)
+            return E_LIMIT;
+        t[i] = (struct queue_target){ .kind = (uint32_t)x->kind,
+                                      .to = pb_str(x->to),
+                                      .alias = pb_str(x->alias),
+                                      .delivery_id = pb_str(x->delivery_id),
+                                      .orcpt = pb_str(x->orcpt),
+                                      .notify = x->notify };
+        if ((r = dest_of(a, &t[i])) < 0)
+            return r;
+    }
+    *out = t;
+    return 0;
+}
+
+static int take_message(const Courier__EnqueueRequest *m, struct queue_message *out)
+{
+    struct smtp_path p;
+
+    if (m->sender.len && smtp_mailbox_parse(pb_str(m->sender), SMTP_PATH_REVERSE, &p) < 0)
+        return E_SYNTAX;
+    if (m->prepend.len > KIB(256) || m->facts.len > KIB(64) || m->envid.len > TEXT_MAX || m->submitter.len > TEXT_MAX ||
+        m->signer.len > SMTP_DOMAIN_MAX || m->priority < -9 || m->priority > 9 || m->origin > 2)
+        return E_LIMIT;
+    *out = (struct queue_message){ .sender = pb_str(m->sender),
+                                   .submitter = pb_str(m->submitter),
+                                   .signer = pb_str(m->signer),
+                                   .envid = pb_str(m->envid),
+                                   .facts = pb_str(m->facts),
+                                   .origin = (uint32_t)m->origin,
+                                   .ret = m->ret,
+                                   .smtputf8 = m->smtputf8,
+                                   .requiretls = m->requiretls,
+                                   .by_notify = m->deliver_by_notify,
+                                   .deliver_by_ms = m->deliver_by_ms,
+                                   .hold_until_ms = m->hold_until_ms,
+                                   .priority = m->priority };
+    return 0;
+}
+
+/* ---- into the queue ---- */
+
+static int put_pieces(struct queue *q, struct enqueue *e)
+{
+    uint64_t size = spool_size(e->stage->spool);
+    int r;
+
+    for (uint32_t i = 0; i < PIECES_AT_ONCE && e->at < size; i++) {
+        size_t n = size - e->at < QUEUE_CHUNK_BYTES ? (size_t)(size - e->at) : QUEUE_CHUNK_BYTES;
+
+        buf_clear(&e->piece);
+        if (!buf_reserve(&e->piece, n))
+            return E_NOMEM;
+        if ((r = spool_read(e->stage->spool, e->at, e->piece.p, n)) < 0)
+            return r;
+        e->piece.n = n;
+        if ((r = queue_put(q, e->m.id, e->number, buf_str(&e->piece))) < 0)
+            return r;
+        e->at += n;
+        e->number++;
+    }
+    return 0;
+}
+
+/* Once more from the same place when the transaction fails: positions move with the step. */
+static int insert(struct queue *q, struct lane_job *j)
+{
+    struct enqueue *e = CONTAINER_OF(j, struct enqueue, job);
+    uint64_t size = spool_size(e->stage->spool);
+    bool several = size > PIECES_AT_ONCE * QUEUE_CHUNK_BYTES;
+    int r;
+
+    if (e->m.id == 0) {
+        if ((r = queue_operation(q, rpc_req_operation(e->q), e->name, &e->duplicates)) != 0) {
+            e->repeated = e->done = r > 0;
+            return r < 0 ? r : 0;
+        }
+        if ((r = queue_draft(q, several, &e->m.id)) < 0)
+            return r;
+        e->drafted = several;
+    }
+    if ((r = put_pieces(q, e)) < 0)
+        return r;
+    if (e->at < size)
+        return 0;
+    e->m.prepend = buf_str(&e->prepend);
+    e->m.bytes = size + e->prepend.n;
+    e->done = true;
+    return queue_add(q, &e->m, e->targets, e->req->n_targets, rpc_req_operation(e->q), e->name, &e->duplicates);
+}
+
+static int drop(struct queue *q, struct lane_job *j)
+{
+    return queue_draft_drop(q, CONTAINER_OF(j, struct enqueue, job)->m.id);
+}
+
+static void dropped(struct lane_job *j, int status UNUSED)
+{
+    struct enqueue *e = CONTAINER_OF(j, struct enqueue, job);
+
+    answer(e, e->status); /* what could not be dropped goes at the next start */
+}
+
+static void inserted(struct lane_job *j, int status)
+{
+    struct enqueue *e = CONTAINER_OF(j, struct enqueue, job);
+
+    if (status == 0 && !e->done && !rpc_req_cancelled(e->q))
+        status = lane_submit(j);
+    else if (status == 0 && !e->done)
+        status = E_CANCELED;
+    else if (status == 0) {
+        answer(e, 0);
+        return;
+    }
+    if (status == 0)
+        return;
+    e->status = status;
+    *j = (struct lane_job){ .run = drop, .done = dropped };
+    if (!e->drafted || lane_submit(j) < 0)
+        answer(e, status);
+}
+
+/* ---- reading it ---- */
+
+static int read_body(struct enqueue *e)
+{
+    uint64_t at = 0, size = spool_size(e->stage->spool);
+    struct str piece;
+    int r;
+
+    while (at < size) {
+        if ((r = spool_at(e->stage->spool, at, &piece)) < 0)
+            return r;
+        for (size_t i = 0; i < piece.n && !e->m.eightbit; i++)
+            e->m.eightbit = (piece.p[i] & 0x80) != 0;
+        at += piece.n;
+    }
+    return buf_puts(&e->prepend, pb_str(e->req->prepend));
+}
+
+static void reading(struct work_job *w)
+{
+    struct enqueue *e = CONTAINER_OF(w, struct enqueue, reading);
+
+    e->status = read_body(e);
+}
+
+static void read_done(struct work_job *w)
+{
+    struct enqueue *e = CONTAINER_OF(w, struct enqueue, reading);
+
+    e->job = (struct lane_job){ .run = insert, .done = inserted };
+    if (e->status < 0 || (e->status = lane_submit(&e->job)) < 0)
+        answer(e, e->status);
+}
+
+int courier_op_enqueue(struct rpc_req *q, struct str body)
+{
+    struct arena *a = rpc_req_arena(q);
+    Courier__EnqueueRequest *m = RPC_UNPACK(a, body, courier__enqueue_request);
+    struct enqueue *e = ARENA_NEW(a, struct enqueue);
+    int r;
+
+    if (!m || !e)
+        return m ? E_NOMEM : E_SYNTAX;
+    if (courier.stopping)
+        return E_UNAVAIL;
+    if ((r = take_message(m, &e->m)) < 0 || (r = take_targets(a, m, &e->targets)) < 0)
+        return r;
+    e->q = q;
+    e->req = m;
+    e->prepend.max = MIB(1);
+    e->piece.max = QUEUE_CHUNK_BYTES;
+    if (!(e->stage = stage_take(rpc_req_peer(q), pb_str(m->stage))))
+        return E_NOTFOUND;
+    e->reading = (struct work_job){ .run = reading, .done = read_done };
+    if ((r = work_submit(courier.pool, &e->reading)) < 0) {
+        stage_give_back(e->stage);
+        return r;
+    }
+    courier_begin();
+    return 0;
+}

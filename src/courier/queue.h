@@ -1,0 +1,159 @@
+/* src/courier/queue.h
+ *
+ * The queue's file: what waits, where it goes, and when. SQL and rules of order; no network, no keys but
+ * the file's, no wall clock but lib/base/clock. Everything blocks; one thread at a time.
+ *
+ * All that changes something happens between queue_begin and queue_commit, so that many requests share one
+ * sync. A step that fails inside leaves nothing of itself (savepoints); a commit that fails leaves nothing
+ * of any of them.
+ *
+ * Memory does not grow with the queue: what is due is found by index. */
+#ifndef SRC_COURIER_QUEUE_H
+#define SRC_COURIER_QUEUE_H
+#include "lib/base/arena.h"
+#include "lib/db/db.h"
+
+#define QUEUE_CHUNK_BYTES  KIB(256)
+#define QUEUE_CHUNKS_MAX   4096u  /* of a message: 1 GiB */
+#define QUEUE_TARGETS_MAX  10000u /* of a message */
+#define QUEUE_NAME_BYTES   16u
+#define QUEUE_SEEN_DAYS    7
+#define QUEUE_ANSWER_MAX   500u
+#define QUEUE_OPERATION_BYTES 16u
+
+struct queue; /* opaque */
+
+enum queue_state { QUEUE_READY, QUEUE_WAITS, QUEUE_UNDER_WAY, QUEUE_HELD };
+
+/* Times and limits; borrowed for the queue's life, may change between calls. */
+struct queue_rules {
+    int64_t retry_first_ms, retry_max_ms, give_up_ms, delay_ms, clock_ahead_ms;
+    uint64_t bytes_max;
+    uint32_t per_destination, recipients_max;
+};
+
+struct queue_target {
+    uint64_t id;   /* out */
+    uint32_t kind; /* of courier.Target */
+    struct str to, alias, delivery_id, orcpt;
+    struct str dest; /* where: lower-case domain, or what a webhook is grouped by */
+    uint32_t notify;
+    /* out */
+    enum queue_state state;
+    uint32_t attempts, code;
+    int64_t due_ms;
+    struct str answer;
+};
+
+struct queue_message {
+    uint64_t id;
+    struct str name; /* 16 bytes, out */
+    struct str sender, submitter, signer, envid, facts, prepend;
+    uint32_t origin, ret;
+    bool smtputf8, eightbit, requiretls, by_notify, told_delay;
+    int64_t created_ms, expires_ms, deliver_by_ms, hold_until_ms;
+    int32_t priority;
+    uint64_t bytes;   /* prepend and body */
+    uint64_t targets; /* that are left */
+};
+
+/* Open "queue.sqlite" below the working folder. What was under way when the last life ended is found again
+ * by queue_under_way. `why` gets words for the operator. */
+MUST_CHECK int queue_open(const char *path, const uint8_t key[DB_KEY_BYTES], const struct queue_rules *rules,
+                          struct queue **out, struct buf *why);
+void queue_close(struct queue **q);
+struct db *queue_db(struct queue *q);
+/* The queue's clock. */
+int64_t queue_now(const struct queue *q);
+
+MUST_CHECK int queue_begin(struct queue *q);
+/* 0: all since queue_begin is on disk. Else nothing of it is (see txn_commit). */
+MUST_CHECK int queue_commit(struct queue *q);
+void queue_rollback(struct queue *q);
+/* Run one step of the transaction: what `fn` returns; when that is negative nothing of it stays. */
+MUST_CHECK int queue_step(struct queue *q, int (*fn)(struct queue *q, void *arg), void *arg);
+/* Forget what need not be remembered, in small steps; true when there may be more. Between begin and commit. */
+MUST_CHECK int queue_care(struct queue *q, bool *more_out);
+/* After commits: move pages home, and when nothing goes on, so that what was deleted leaves the -wal too. */
+void queue_tidy(struct queue *q, bool idle);
+
+/* ---- in ---- */
+/* A body, in order, in any slices; then queue_add. *id_out names the message to be. A large body may be
+ * put in over several transactions: each piece is on its own. */
+MUST_CHECK int queue_draft(struct queue *q, bool several, uint64_t *id_out);
+MUST_CHECK int queue_put(struct queue *q, uint64_t id, uint32_t number, struct str piece);
+/* Forget a draft. */
+MUST_CHECK int queue_draft_drop(struct queue *q, uint64_t id);
+/* Make it a message. Targets whose delivery id was seen are left out and counted; when none is left nothing
+ * stays. name_out: 16 bytes. operation: 16 bytes or empty. E_FULL: the queue is. */
+MUST_CHECK int queue_add(struct queue *q, struct queue_message *m, struct queue_target *t, size_t n,
+                         struct str operation, uint8_t name_out[QUEUE_NAME_BYTES], uint32_t *duplicates_out);
+/* Was this operation done? 1 and what was answered, 0. */
+MUST_CHECK int queue_operation(struct queue *q, struct str operation, uint8_t name_out[QUEUE_NAME_BYTES],
+                               uint32_t *duplicates_out);
+
+/* ---- out ---- */
+/* Some copies of one message for one destination, to be sent in one go. */
+struct queue_claim {
+    struct arena arena; /* all of it is in here; { .max } set by who calls */
+    uint64_t attempt, dest;
+    struct str domain;
+    uint32_t kind;
+    struct queue_message m;
+    struct queue_target *targets;
+    size_t n;
+};
+/* The next delivery: 1, 0 (nothing is due; *next_out says when to look again, INT64_MAX: when something
+ * changes), or E_*. */
+MUST_CHECK int queue_claim(struct queue *q, struct queue_claim *c, int64_t *next_out);
+
+enum queue_result { QUEUE_DELIVERED, QUEUE_DEFERRED, QUEUE_FAILED, QUEUE_UNTRIED };
+struct queue_outcome {
+    enum queue_result result;
+    uint32_t code;
+    struct str enhanced, text;
+    bool relayed;
+};
+struct queue_counts {
+    uint64_t delivered, deferred, failed;
+};
+/* How it went: one outcome for each of c->targets. trouble: it was the destination, not the message: it is left
+ * alone for a while. Messages without targets go, with their bytes. */
+MUST_CHECK int queue_done(struct queue *q, const struct queue_claim *c, const struct queue_outcome *o,
+                          bool trouble, struct queue_counts *counts);
+/* An attempt of a former life whose outcome came to be known: the claim is made anew. E_NOTFOUND. */
+MUST_CHECK int queue_claim_again(struct queue *q, uint64_t attempt, struct queue_claim *c);
+/* Attempts that are under way by the books: up to max of them, greater than `after`. */
+MUST_CHECK int queue_under_way(struct queue *q, uint64_t after, uint64_t *attempts, size_t max, size_t *n_out);
+/* Nobody will ever say: ready again. *targets_out are added to. */
+MUST_CHECK int queue_give_back(struct queue *q, uint64_t attempt, uint64_t *targets_out);
+/* Piece `number` of the body: 1, 0 behind the last. Borrowed until the next call that uses the queue. */
+MUST_CHECK int queue_piece(struct queue *q, uint64_t message, uint32_t number, struct buf *out);
+/* A message whose time has come: late (*late_out) or over. 1 with m and its targets in the arena; 0: none.
+ * queue_expired ends the over one, queue_told notes that its sender heard of the delay. */
+MUST_CHECK int queue_event(struct queue *q, struct arena *a, struct queue_message *m,
+                           struct queue_target **targets_out, size_t *n_out, bool *late_out, int64_t *next_out);
+MUST_CHECK int queue_expired(struct queue *q, const struct queue_message *m, struct queue_counts *counts);
+MUST_CHECK int queue_told(struct queue *q, uint64_t message);
+
+/* ---- the relay's life, to know what may have been sent twice ---- */
+MUST_CHECK int queue_relay(struct queue *q, uint8_t boot_out[16]);
+MUST_CHECK int queue_relay_set(struct queue *q, const uint8_t boot[16]);
+
+/* ---- for people ---- */
+MUST_CHECK int queue_list(struct queue *q, struct arena *a, uint64_t after, struct str domain, size_t max,
+                          struct queue_message **out, size_t *n_out);
+MUST_CHECK int queue_get(struct queue *q, struct arena *a, struct str name, struct queue_message *out);
+MUST_CHECK int queue_targets(struct queue *q, struct arena *a, uint64_t message, size_t max,
+                             struct queue_target **out, size_t *n_out);
+enum queue_action { QUEUE_RETRY, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_DELETE };
+/* name empty: every message that has targets at `domain`; both empty: everything. In steps of at most `max`
+ * targets: *cursor starts at 0 and is 0 again when all is done. What is under way is left alone. */
+MUST_CHECK int queue_change(struct queue *q, enum queue_action action, struct str name, struct str domain,
+                            size_t max, uint64_t *cursor, uint64_t *targets_out);
+struct queue_totals {
+    uint64_t messages, targets, bytes;
+    int64_t oldest_ms; /* when it was made; 0: none */
+};
+MUST_CHECK int queue_totals(struct queue *q, struct queue_totals *out);
+#endif

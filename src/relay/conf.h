@@ -1,0 +1,18 @@
+/* src/relay/conf.h: settings of the relay role. */
+#ifndef SRC_RELAY_CONF_H
+#define SRC_RELAY_CONF_H
+#include "lib/conf/conf.h"
+
+struct relay_conf {
+    const char *smarthost;
+    uint64_t smtp_port, connections_max, idle_ms, reuse_max, time_percent;
+    bool private_networks;
+    uint32_t tls;
+};
+
+enum relay_tls { RELAY_TLS_AUTO, RELAY_TLS_NEVER };
+
+#define RELAY_CONF_ITEMS 8
+extern const struct conf_item relay_conf_items[RELAY_CONF_ITEMS];
+extern struct relay_conf relay_conf;
+#endif
