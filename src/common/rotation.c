@@ -245,6 +245,8 @@ static int part_do(struct rotation *r, const struct doing *doing, enum rotation_
     r->count = (struct rotation_count){ 0 };
     if (part == ROTATION_DIRECTORY)
         return database(r, doing, "directory.sqlite", SUBKEY_DIRECTORY_DB, &r->count.databases);
+    if (part == ROTATION_QUEUE)
+        return database(r, doing, "queue.sqlite", SUBKEY_QUEUE_DB, &r->count.databases);
     if ((e = database(r, doing, "notes.sqlite", SUBKEY_ROLLBACK_MAC, &r->count.databases)) < 0)
         return e;
     return mailboxes(r, doing);

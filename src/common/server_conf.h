@@ -20,8 +20,8 @@
 
 struct server_conf {
     const char *hostname, *data_dir, *run_dir, *key_file, *tls_cert, *tls_key, *user;
-    const char *store_user, *directory_user, *content_user, *imap_user, *pop3_user, *mx_user,
-        *resolver_user, *courier_user, *relay_user; /* "": `user` */
+    const char *store_user, *directory_user, *content_user, *imap_user, *pop3_user, *mx_user, *resolver_user,
+        *courier_user, *relay_user; /* "": `user` */
     const char *resolver_upstreams; /* the role's own row too */
     uint32_t sandbox, log_level;
     uint64_t imap_workers, pop3_workers, mx_workers, content_workers, restart_max_ms;

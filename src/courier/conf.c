@@ -19,8 +19,9 @@ const struct conf_item courier_conf_items[COURIER_CONF_ITEMS] = {
     { "courier.max_recipients", CONF_U64, AT(recipients_max), 1, 1000, 100, .unit = "recipients",
       .help = "In one delivery. RFC 5321 4.5.3.1.8 promises 100 everywhere." },
     { "courier.smarthost", CONF_STR, AT(smarthost), .max = 300,
-      .help = "host:port that takes all mail for other domains, with TLS; port 465: from the first byte. Empty: each "
-              "domain's own servers." },
+      .help =
+          "host:port that takes all mail for other domains, with TLS; port 465: from the first byte. Empty: each "
+          "domain's own servers." },
     { "courier.retry_first", CONF_U64, AT(retry_first_ms), 1000, HOUR, 60000, .unit = "ms",
       .help = "Until the second try; each further pause is longer by half, give or take a fifth." },
     { "courier.retry_max", CONF_U64, AT(retry_max_ms), 60000, 24 * HOUR, 4 * HOUR, .unit = "ms",
@@ -34,5 +35,6 @@ const struct conf_item courier_conf_items[COURIER_CONF_ITEMS] = {
     { "courier.dkim_rsa_bits", CONF_U64, AT(dkim_rsa_bits), 1024, 4096, 2048, .unit = "bits",
       .help = "Of new RSA keys. 2048 is what everybody verifies (RFC 8301 3.2)." },
     { "courier.dkim_spread", CONF_U64, AT(dkim_spread_ms), 0, 30 * 24 * HOUR, 48 * HOUR, .unit = "ms",
-      .help = "After \"domain dkim --rotate\": how long the old keys sign on, while the new records spread." },
+      .help =
+          "After \"domain dkim --rotate\": how long the old keys sign on, while the new records spread." },
 };

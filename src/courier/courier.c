@@ -6,8 +6,8 @@
 #include "lib/base/log.h"
 #include "lib/crypto/box.h"
 
-#define WORKERS     2u
-#define WORK_MAX    10000u
+#define WORKERS  2u
+#define WORK_MAX 10000u
 
 struct courier courier;
 
@@ -128,8 +128,8 @@ static int courier_init(struct role *r)
         return e;
     e = queue_open("queue.sqlite", role_subkey(r, SUBKEY_QUEUE_DB), &courier.rules, &courier.queue, &why);
     if (e < 0 || why.n)
-        log_event(e < 0 ? LOG_ERROR : LOG_WARN, e < 0 ? "courier.open_failed" : "courier.schema_mended", F_ERR(e),
-                  F_STR("why", buf_str(&why)));
+        log_event(e < 0 ? LOG_ERROR : LOG_WARN, e < 0 ? "courier.open_failed" : "courier.schema_mended",
+                  F_ERR(e), F_STR("why", buf_str(&why)));
     if (e < 0)
         return e;
     if (!(courier.pool = work_pool_new("courier", WORKERS, WORK_MAX, 0)))

@@ -117,8 +117,9 @@ static int take_message(const Courier__EnqueueRequest *m, struct queue_message *
 
     if (m->sender.len && smtp_mailbox_parse(pb_str(m->sender), SMTP_PATH_REVERSE, &p) < 0)
         return E_SYNTAX;
-    if (m->prepend.len > KIB(256) || m->facts.len > KIB(64) || m->envid.len > TEXT_MAX || m->submitter.len > TEXT_MAX ||
-        m->signer.len > SMTP_DOMAIN_MAX || m->priority < -9 || m->priority > 9 || m->origin > 2)
+    if (m->prepend.len > KIB(256) || m->facts.len > KIB(64) || m->envid.len > TEXT_MAX ||
+        m->submitter.len > TEXT_MAX || m->signer.len > SMTP_DOMAIN_MAX || m->priority < -9 ||
+        m->priority > 9 || m->origin > 2)
         return E_LIMIT;
     *out = (struct queue_message){ .sender = pb_str(m->sender),
                                    .submitter = pb_str(m->submitter),
@@ -184,7 +185,8 @@ static int insert(struct queue *q, struct lane_job *j)
     e->m.prepend = buf_str(&e->prepend);
     e->m.bytes = size + e->prepend.n;
     e->done = true;
-    return queue_add(q, &e->m, e->targets, e->req->n_targets, rpc_req_operation(e->q), e->name, &e->duplicates);
+    return queue_add(q, &e->m, e->targets, e->req->n_targets, rpc_req_operation(e->q), e->name,
+                     &e->duplicates);
 }
 
 static int drop(struct queue *q, struct lane_job *j)

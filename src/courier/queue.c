@@ -43,7 +43,8 @@ static int drop_drafts(struct queue *q)
     int r;
 
     while ((r = db_get_i64(q->db, "SELECT coalesce(min(message), 0) FROM draft", &id)) == 0 && id > 0)
-        if ((r = queue_begin(q)) < 0 || (r = queue_draft_drop(q, (uint64_t)id)) < 0 || (r = queue_commit(q)) < 0)
+        if ((r = queue_begin(q)) < 0 || (r = queue_draft_drop(q, (uint64_t)id)) < 0 ||
+            (r = queue_commit(q)) < 0)
             return r;
     return r;
 }
@@ -51,7 +52,8 @@ static int drop_drafts(struct queue *q)
 /* Who is full has something under way, in the same transaction; nothing is, yet, in this life. */
 static int open_gates(struct queue *q)
 {
-    static const char SQL[] = "UPDATE dest SET turn = 0 WHERE id IN (SELECT dest FROM target WHERE state = 2)";
+    static const char SQL[] =
+        "UPDATE dest SET turn = 0 WHERE id IN (SELECT dest FROM target WHERE state = 2)";
 
     return db_run(q->db, SQL);
 }
@@ -336,11 +338,12 @@ static int64_t fair_rank(struct queue *q, const struct queue_message *m)
     return rank - m->priority * (int64_t)PRIORITY_STEP_MS;
 }
 
-static int target_insert(struct queue *q, const struct queue_message *m, struct queue_target *t, size_t number,
-                         int64_t rank)
+static int target_insert(struct queue *q, const struct queue_message *m, struct queue_target *t,
+                         size_t number, int64_t rank)
 {
-    static const char SQL[] = "INSERT INTO target (id, dest, state, rank, due, kind, recipient, alias, notify, orcpt) "
-                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    static const char SQL[] =
+        "INSERT INTO target (id, dest, state, rank, due, kind, recipient, alias, notify, orcpt) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     bool waits = m->hold_until_ms > m->created_ms;
     uint64_t dest;
@@ -409,7 +412,8 @@ static int message_insert(struct queue *q, const struct queue_message *m, struct
     return stmt_run(st);
 }
 
-static int operation_add(struct queue *q, struct str operation, const uint8_t name[QUEUE_NAME_BYTES], uint32_t dups)
+static int operation_add(struct queue *q, struct str operation, const uint8_t name[QUEUE_NAME_BYTES],
+                         uint32_t dups)
 {
     static const char SQL[] = "INSERT INTO operation (hour, id, message, duplicates) VALUES (?1, ?2, ?3, ?4)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
@@ -459,7 +463,8 @@ static void name_of(uint64_t id, struct str tag, uint8_t out[QUEUE_NAME_BYTES])
     memcpy(out + 8, tag.p, 8);
 }
 
-static int add_targets(struct queue *q, struct queue_message *m, struct queue_target *t, size_t n, uint32_t *dups)
+static int add_targets(struct queue *q, struct queue_message *m, struct queue_target *t, size_t n,
+                       uint32_t *dups)
 {
     int64_t rank = fair_rank(q, m);
     int r;
@@ -479,8 +484,8 @@ static int add_targets(struct queue *q, struct queue_message *m, struct queue_ta
     return 0;
 }
 
-static int add(struct queue *q, struct queue_message *m, struct queue_target *t, size_t n, struct str operation,
-               uint8_t name[QUEUE_NAME_BYTES], uint32_t *dups)
+static int add(struct queue *q, struct queue_message *m, struct queue_target *t, size_t n,
+               struct str operation, uint8_t name[QUEUE_NAME_BYTES], uint32_t *dups)
 {
     uint8_t tag[8];
     int r;
@@ -489,7 +494,8 @@ static int add(struct queue *q, struct queue_message *m, struct queue_target *t,
     name_of(m->id, str_of(tag, sizeof tag), name);
     *dups = 0;
     m->created_ms = queue_now(q);
-    m->expires_ms = (m->hold_until_ms > m->created_ms ? m->hold_until_ms : m->created_ms) + q->rules->give_up_ms;
+    m->expires_ms =
+        (m->hold_until_ms > m->created_ms ? m->hold_until_ms : m->created_ms) + q->rules->give_up_ms;
     if ((r = add_targets(q, m, t, n, dups)) < 0 || (r = operation_add(q, operation, name, *dups)) < 0)
         return r;
     if ((r = delete_of(q, "DELETE FROM draft WHERE message >= ?1 AND message < ?2", m->id, m->id + 1)) < 0)
@@ -504,8 +510,8 @@ static int add(struct queue *q, struct queue_message *m, struct queue_target *t,
     return 0;
 }
 
-int queue_add(struct queue *q, struct queue_message *m, struct queue_target *t, size_t n, struct str operation,
-              uint8_t name_out[QUEUE_NAME_BYTES], uint32_t *duplicates_out)
+int queue_add(struct queue *q, struct queue_message *m, struct queue_target *t, size_t n,
+              struct str operation, uint8_t name_out[QUEUE_NAME_BYTES], uint32_t *duplicates_out)
 {
     if (n == 0 || n > QUEUE_TARGETS_MAX)
         return E_RANGE;
@@ -518,8 +524,9 @@ int queue_add(struct queue *q, struct queue_message *m, struct queue_target *t, 
 
 int queue_totals(struct queue *q, struct queue_totals *out)
 {
-    static const char SQL[] = "SELECT messages, targets, bytes, (SELECT created FROM message ORDER BY id LIMIT 1) "
-                              "FROM total WHERE id = 1";
+    static const char SQL[] =
+        "SELECT messages, targets, bytes, (SELECT created FROM message ORDER BY id LIMIT 1) "
+        "FROM total WHERE id = 1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r;
 

@@ -13,12 +13,12 @@
 #include "lib/base/arena.h"
 #include "lib/db/db.h"
 
-#define QUEUE_CHUNK_BYTES  KIB(256)
-#define QUEUE_CHUNKS_MAX   4096u  /* of a message: 1 GiB */
-#define QUEUE_TARGETS_MAX  10000u /* of a message */
-#define QUEUE_NAME_BYTES   16u
-#define QUEUE_SEEN_DAYS    7
-#define QUEUE_ANSWER_MAX   500u
+#define QUEUE_CHUNK_BYTES     KIB(256)
+#define QUEUE_CHUNKS_MAX      4096u  /* of a message: 1 GiB */
+#define QUEUE_TARGETS_MAX     10000u /* of a message */
+#define QUEUE_NAME_BYTES      16u
+#define QUEUE_SEEN_DAYS       7
+#define QUEUE_ANSWER_MAX      500u
 #define QUEUE_OPERATION_BYTES 16u
 
 struct queue; /* opaque */
@@ -124,7 +124,8 @@ MUST_CHECK int queue_done(struct queue *q, const struct queue_claim *c, const st
 /* An attempt of a former life whose outcome came to be known: the claim is made anew. E_NOTFOUND. */
 MUST_CHECK int queue_claim_again(struct queue *q, uint64_t attempt, struct queue_claim *c);
 /* Attempts that are under way by the books: up to max of them, greater than `after`. */
-MUST_CHECK int queue_under_way(struct queue *q, uint64_t after, uint64_t *attempts, size_t max, size_t *n_out);
+MUST_CHECK int queue_under_way(struct queue *q, uint64_t after, uint64_t *attempts, size_t max,
+                               size_t *n_out);
 /* Nobody will ever say: ready again. *targets_out are added to. */
 MUST_CHECK int queue_give_back(struct queue *q, uint64_t attempt, uint64_t *targets_out);
 /* Piece `number` of the body: 1, 0 behind the last. Borrowed until the next call that uses the queue. */
@@ -132,7 +133,8 @@ MUST_CHECK int queue_piece(struct queue *q, uint64_t message, uint32_t number, s
 /* A message whose time has come: late (*late_out) or over. 1 with m and its targets in the arena; 0: none.
  * queue_expired ends the over one, queue_told notes that its sender heard of the delay. */
 MUST_CHECK int queue_event(struct queue *q, struct arena *a, struct queue_message *m,
-                           struct queue_target **targets_out, size_t *n_out, bool *late_out, int64_t *next_out);
+                           struct queue_target **targets_out, size_t *n_out, bool *late_out,
+                           int64_t *next_out);
 MUST_CHECK int queue_expired(struct queue *q, const struct queue_message *m, struct queue_counts *counts);
 MUST_CHECK int queue_told(struct queue *q, uint64_t message);
 

@@ -30,9 +30,9 @@ struct queue {
     struct txn txn;
     const struct queue_rules *rules;
     uint64_t next_id;
-    int64_t messages, targets, bytes;    /* changes of the totals in this transaction */
-    int64_t total_bytes, commit_bytes;   /* as committed */
-    struct idmap dests;                  /* id -> struct dest_state */
+    int64_t messages, targets, bytes;     /* changes of the totals in this transaction */
+    int64_t total_bytes, commit_bytes;    /* as committed */
+    struct idmap dests;                   /* id -> struct dest_state */
     struct sender_state senders[SENDERS]; /* by hash; whoever comes later takes the place */
     uint8_t hash_key[16];
     int64_t fair_ms; /* rank of what was claimed last: nobody begins before it */
@@ -49,7 +49,7 @@ MUST_CHECK int queue_target_delete(struct queue *q, uint64_t id);
 MUST_CHECK int queue_message_less(struct queue *q, uint64_t message, int64_t n);
 MUST_CHECK int queue_message_read(struct stmt *st, struct arena *a, struct queue_message *m);
 MUST_CHECK int queue_target_read(struct stmt *st, struct arena *a, struct queue_target *t);
-#define MESSAGE_COLUMNS                                                                                        \
+#define MESSAGE_COLUMNS                                                                                          \
     "id, tag, created, expires, sender, origin, submitter, signer, smtputf8, eightbit, requiretls, ret, envid, " \
     "deliver_by, by_notify, priority, facts, prepend, bytes, targets, told_delay"
 #define TARGET_COLUMNS "id, kind, recipient, alias, orcpt, notify, state, attempts, code, due, answer"

@@ -7,10 +7,10 @@
 #include "src/courier/queue_impl.h"
 #include "lib/base/rand.h"
 
-#define WAKE_ROWS       500
-#define WINDOW_FIRST    3
-#define DESTS_KEPT      10000u /* learnt things of more are forgotten */
-#define DEST_PAUSE_MAX  INT64_C(1800000)
+#define WAKE_ROWS      500
+#define WINDOW_FIRST   3
+#define DESTS_KEPT     10000u /* learnt things of more are forgotten */
+#define DEST_PAUSE_MAX INT64_C(1800000)
 
 /* ---- destinations ---- */
 
@@ -267,8 +267,9 @@ static int next_dest(struct queue *q, struct queue_claim *c, int64_t now, int64_
 
 static int claim_targets(struct queue *q, struct queue_claim *c, uint64_t first, int64_t rank, size_t max)
 {
-    static const char SQL[] = "SELECT " TARGET_COLUMNS " FROM target WHERE dest = ?1 AND state = 0 AND rank = ?2 "
-                              "AND id >= ?3 AND id < ?4 ORDER BY id LIMIT ?5";
+    static const char SQL[] =
+        "SELECT " TARGET_COLUMNS " FROM target WHERE dest = ?1 AND state = 0 AND rank = ?2 "
+        "AND id >= ?3 AND id < ?4 ORDER BY id LIMIT ?5";
     static const char TAKE[] = "UPDATE target SET state = 2, attempt = ?2 WHERE id = ?1";
     CLEANUP(stmt_release) struct stmt *st = NULL, *take = NULL;
     int r;
@@ -300,7 +301,8 @@ static int claim_targets(struct queue *q, struct queue_claim *c, uint64_t first,
 
 static int first_target(struct queue *q, uint64_t dest, uint64_t *id, int64_t *rank, uint32_t *kind)
 {
-    static const char SQL[] = "SELECT id, rank, kind FROM target WHERE dest = ?1 AND state = 0 ORDER BY rank LIMIT 1";
+    static const char SQL[] =
+        "SELECT id, rank, kind FROM target WHERE dest = ?1 AND state = 0 ORDER BY rank LIMIT 1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r;
 
@@ -350,7 +352,8 @@ int queue_claim(struct queue *q, struct queue_claim *c, int64_t *next_out)
 
 int queue_claim_again(struct queue *q, uint64_t attempt, struct queue_claim *c)
 {
-    static const char SQL[] = "SELECT " TARGET_COLUMNS ", dest FROM target WHERE state = 2 AND attempt = ?1 ORDER BY id";
+    static const char SQL[] =
+        "SELECT " TARGET_COLUMNS ", dest FROM target WHERE state = 2 AND attempt = ?1 ORDER BY id";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     size_t max = q->rules->recipients_max;
     struct dest_state *d;
@@ -395,9 +398,11 @@ int queue_under_way(struct queue *q, uint64_t after, uint64_t *attempts, size_t 
 
 int queue_give_back(struct queue *q, uint64_t attempt, uint64_t *targets_out)
 {
-    static const char COUNT[] = "UPDATE dest SET turn = 0, ready = ready + (SELECT count(*) FROM target WHERE state = 2 "
-                                "AND attempt = ?1) WHERE id IN (SELECT dest FROM target WHERE state = 2 AND attempt = ?1)";
-    static const char READY[] = "UPDATE target SET state = 0, attempts = attempts + 1 WHERE state = 2 AND attempt = ?1";
+    static const char COUNT[] =
+        "UPDATE dest SET turn = 0, ready = ready + (SELECT count(*) FROM target WHERE state = 2 "
+        "AND attempt = ?1) WHERE id IN (SELECT dest FROM target WHERE state = 2 AND attempt = ?1)";
+    static const char READY[] =
+        "UPDATE target SET state = 0, attempts = attempts + 1 WHERE state = 2 AND attempt = ?1";
     CLEANUP(stmt_release) struct stmt *count = NULL, *st = NULL;
     int r;
 
@@ -464,7 +469,8 @@ static int run_of(struct queue *q, const char *sql, uint64_t a, uint64_t b)
 
 int queue_message_less(struct queue *q, uint64_t message, int64_t n)
 {
-    static const char LESS[] = "UPDATE message SET targets = targets - ?2 WHERE id = ?1 RETURNING targets, bytes";
+    static const char LESS[] =
+        "UPDATE message SET targets = targets - ?2 WHERE id = ?1 RETURNING targets, bytes";
     static const char CHUNKS[] = "DELETE FROM chunk WHERE id >= ?1 AND id < ?2";
     static const char GONE[] = "DELETE FROM message WHERE id >= ?1 AND id < ?2";
     CLEANUP(stmt_release) struct stmt *st = NULL;
@@ -496,8 +502,9 @@ int queue_message_less(struct queue *q, uint64_t message, int64_t n)
 static int target_defer(struct queue *q, const struct queue_target *t, const struct queue_outcome *o,
                         int64_t rank)
 {
-    static const char SQL[] = "UPDATE target SET state = ?2, rank = ?3, due = ?4, attempts = attempts + ?5, code = ?6, "
-                              "answer = ?7, attempt = 0 WHERE id = ?1";
+    static const char SQL[] =
+        "UPDATE target SET state = ?2, rank = ?3, due = ?4, attempts = attempts + ?5, code = ?6, "
+        "answer = ?7, attempt = 0 WHERE id = ?1";
     bool untried = o->result == QUEUE_UNTRIED;
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(q->db, SQL, &st);
@@ -619,8 +626,9 @@ int queue_event(struct queue *q, struct arena *a, struct queue_message *m, struc
 
 int queue_told(struct queue *q, uint64_t message)
 {
-    static const char SQL[] = "UPDATE message SET told_delay = 1, event = CASE WHEN deliver_by > ?2 AND deliver_by < "
-                              "expires THEN deliver_by ELSE expires END WHERE id = ?1";
+    static const char SQL[] =
+        "UPDATE message SET told_delay = 1, event = CASE WHEN deliver_by > ?2 AND deliver_by < "
+        "expires THEN deliver_by ELSE expires END WHERE id = ?1";
 
     return run_of(q, SQL, message, (uint64_t)queue_now(q));
 }
@@ -647,7 +655,8 @@ int queue_expired(struct queue *q, const struct queue_message *m, struct queue_c
         if (state == QUEUE_UNDER_WAY || state == QUEUE_HELD)
             continue;
         if ((r = queue_target_delete(q, id)) < 0 ||
-            (r = queue_dest_count(q, dest, state == QUEUE_READY ? -1 : 0, -1)) < 0 || (r = dest_drop(q, dest)) < 0)
+            (r = queue_dest_count(q, dest, state == QUEUE_READY ? -1 : 0, -1)) < 0 ||
+            (r = dest_drop(q, dest)) < 0)
             return r;
         gone++;
         counts->failed++;

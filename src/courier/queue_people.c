@@ -53,9 +53,11 @@ int queue_targets(struct queue *q, struct arena *a, uint64_t message, size_t max
 int queue_list(struct queue *q, struct arena *a, uint64_t after, struct str domain, size_t max,
                struct queue_message **out, size_t *n_out)
 {
-    static const char ALL[] = "SELECT " MESSAGE_COLUMNS " FROM message WHERE id > ?1 AND ?3 IS NULL ORDER BY id LIMIT ?2";
+    static const char ALL[] =
+        "SELECT " MESSAGE_COLUMNS " FROM message WHERE id > ?1 AND ?3 IS NULL ORDER BY id LIMIT ?2";
     static const char SOME[] =
-        "SELECT " MESSAGE_COLUMNS " FROM message WHERE id > ?1 AND EXISTS (SELECT 1 FROM target t JOIN dest d ON "
+        "SELECT " MESSAGE_COLUMNS
+        " FROM message WHERE id > ?1 AND EXISTS (SELECT 1 FROM target t JOIN dest d ON "
         "d.id = t.dest WHERE t.id >= message.id << 14 AND t.id < (message.id + 1) << 14 AND d.name = ?3) ORDER BY id "
         "LIMIT ?2";
     CLEANUP(stmt_release) struct stmt *st = NULL;
@@ -134,11 +136,12 @@ static int change_one(struct queue *q, enum queue_action action, const struct ro
     return r;
 }
 
-static int rows_of(struct queue *q, uint64_t from, uint64_t to, struct str domain, size_t max, struct row *rows,
-                   size_t *n_out)
+static int rows_of(struct queue *q, uint64_t from, uint64_t to, struct str domain, size_t max,
+                   struct row *rows, size_t *n_out)
 {
-    static const char SQL[] = "SELECT t.id, t.dest, t.state FROM target t WHERE t.id > ?1 AND t.id < ?2 AND (?3 IS NULL "
-                              "OR t.dest = (SELECT id FROM dest WHERE name = ?3)) ORDER BY t.id LIMIT ?4";
+    static const char SQL[] =
+        "SELECT t.id, t.dest, t.state FROM target t WHERE t.id > ?1 AND t.id < ?2 AND (?3 IS NULL "
+        "OR t.dest = (SELECT id FROM dest WHERE name = ?3)) ORDER BY t.id LIMIT ?4";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r;
 
@@ -150,7 +153,8 @@ static int rows_of(struct queue *q, uint64_t from, uint64_t to, struct str domai
     stmt_bind_str_or_null(st, 3, domain.n ? domain : STR_NONE);
     stmt_bind_u64(st, 4, max);
     while (*n_out < max && (r = stmt_step(st)) > 0)
-        rows[(*n_out)++] = (struct row){ stmt_u64(st, 0), stmt_u64(st, 1), (enum queue_state)stmt_i64(st, 2) };
+        rows[(*n_out)++] =
+            (struct row){ stmt_u64(st, 0), stmt_u64(st, 1), (enum queue_state)stmt_i64(st, 2) };
     return r < 0 ? r : 0;
 }
 

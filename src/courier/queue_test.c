@@ -5,7 +5,7 @@
 #include "src/courier/queue.h"
 #include <unistd.h>
 
-#define START INT64_C(1790000000000)
+#define START  INT64_C(1790000000000)
 #define MINUTE INT64_C(60000)
 
 static const uint8_t key[DB_KEY_BYTES] = { 1, 2, 3 };
@@ -113,7 +113,9 @@ static void test_once_through(void **state UNUSED)
     CHECK(claim(q, &c) == 0);
     arena_release(&c.arena);
     CHECK(totals(q).messages == 0 && totals(q).targets == 0 && totals(q).bytes == 0);
-    CHECK(db_get_i64(queue_db(q), "SELECT (SELECT count(*) FROM chunk) + (SELECT count(*) FROM dest)", &n) == 0 && n == 0);
+    CHECK(db_get_i64(queue_db(q), "SELECT (SELECT count(*) FROM chunk) + (SELECT count(*) FROM dest)", &n) ==
+              0 &&
+          n == 0);
     queue_close(&q);
 }
 
@@ -283,13 +285,16 @@ static void test_people(void **state UNUSED)
     CHECK(queue_get(q, &a, list[0].name, &m) == 0 && m.id == list[0].id);
     CHECK(queue_list(q, &a, 0, STR("example.org"), 10, &list, &n) == 0 && n == 2);
     CHECK(queue_begin(q) == 0);
-    CHECK(queue_change(q, QUEUE_HOLD, STR_NONE, STR("example.org"), 100, &cursor, &changed) == 0 && changed == 2 && !cursor);
-    CHECK(queue_change(q, QUEUE_DELETE, STR_NONE, STR("example.net"), 100, &cursor, &changed) == 0 && changed == 5);
+    CHECK(queue_change(q, QUEUE_HOLD, STR_NONE, STR("example.org"), 100, &cursor, &changed) == 0 &&
+          changed == 2 && !cursor);
+    CHECK(queue_change(q, QUEUE_DELETE, STR_NONE, STR("example.net"), 100, &cursor, &changed) == 0 &&
+          changed == 5);
     CHECK(queue_commit(q) == 0);
     CHECK(totals(q).messages == 2);
     CHECK(claim(q, &c) == 0);
     CHECK(queue_begin(q) == 0);
-    CHECK(queue_change(q, QUEUE_RELEASE, list[0].name, STR_NONE, 100, &cursor, &changed) == 0 && changed == 6);
+    CHECK(queue_change(q, QUEUE_RELEASE, list[0].name, STR_NONE, 100, &cursor, &changed) == 0 &&
+          changed == 6);
     CHECK(queue_commit(q) == 0);
     arena_release(&c.arena);
     CHECK(claim(q, &c) == 1);
@@ -302,8 +307,8 @@ static void test_people(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_once_through), cmocka_unit_test(test_retry),   cmocka_unit_test(test_trouble),
-        cmocka_unit_test(test_window),       cmocka_unit_test(test_repeats), cmocka_unit_test(test_fair),
+        cmocka_unit_test(test_once_through), cmocka_unit_test(test_retry),     cmocka_unit_test(test_trouble),
+        cmocka_unit_test(test_window),       cmocka_unit_test(test_repeats),   cmocka_unit_test(test_fair),
         cmocka_unit_test(test_gives_up),     cmocka_unit_test(test_next_life), cmocka_unit_test(test_people),
     };
 

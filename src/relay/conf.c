@@ -6,20 +6,24 @@ struct relay_conf relay_conf;
 
 const struct conf_item relay_conf_items[RELAY_CONF_ITEMS] = {
     { "courier.smarthost", CONF_STR, AT(smarthost), .max = 300,
-      .help = "host:port that takes all mail for other domains, with TLS; port 465: from the first byte. Empty: each "
-              "domain's own servers." },
+      .help =
+          "host:port that takes all mail for other domains, with TLS; port 465: from the first byte. Empty: each "
+          "domain's own servers." },
     { "relay.smtp_port", CONF_U64, AT(smtp_port), 1, 65535, 25, .unit = "port",
       .help = "Where other servers take mail. Anything but 25 is for rehearsals." },
     { "relay.private_networks", CONF_BOOL, AT(private_networks), .def = 0,
-      .help = "Connect to addresses of private networks and of this machine too, when somebody's MX records or the "
-              "URL of a webhook lead there." },
+      .help =
+          "Connect to addresses of private networks and of this machine too, when somebody's MX records or the "
+          "URL of a webhook lead there." },
     { "relay.max_connections", CONF_U64, AT(connections_max), 1, 10000, 500, .unit = "connections",
       .help = "To other servers, at once." },
     { "relay.idle", CONF_U64, AT(idle_ms), 0, 300000, 5000, .unit = "ms",
       .help = "How long a connection is kept for a next message. 0: not at all." },
-    { "relay.reuse", CONF_U64, AT(reuse_max), 1, 10000, 100, .unit = "messages", .help = "Over one connection." },
+    { "relay.reuse", CONF_U64, AT(reuse_max), 1, 10000, 100, .unit = "messages",
+      .help = "Over one connection." },
     { "relay.tls", CONF_ENUM, AT(tls), .sdef = "auto", .choices = "auto|never",
       .help = "auto: wherever the other side offers it." },
     { "relay.patience", CONF_U64, AT(time_percent), 1, 1000, 100, .unit = "percent",
-      .help = "Of the time limits of RFC 5321 4.5.3.2 (five minutes for a command, ten behind the last dot)." },
+      .help =
+          "Of the time limits of RFC 5321 4.5.3.2 (five minutes for a command, ten behind the last dot)." },
 };
