@@ -5,6 +5,7 @@
 #include "proto/store.pb-c.h"
 #include "src/ctl/cmd_account.h"
 #include "src/ctl/cmd_alias.h"
+#include "src/ctl/cmd_recipients.h"
 #include <jansson.h>
 #include <sysexits.h>
 
@@ -39,7 +40,7 @@ int cmd_alias_add(int argc, char **argv)
     return EX_OK;
 }
 
-static json_t *alias_json(const Directory__Alias *m)
+json_t *alias_json(const Directory__Alias *m)
 {
     struct str account = m->quota && m->quota->account.len ? pb_str(m->quota->account) : STR("");
     char iso[CLOCK_ISO_LEN + 1], id[64] = "";
@@ -47,22 +48,24 @@ static json_t *alias_json(const Directory__Alias *m)
     clock_iso(m->created_ms, iso);
     if (m->mailbox_id.len < sizeof id / 2)
         hex_encode(m->mailbox_id.data, m->mailbox_id.len, id);
-    return json_pack("{s:s%, s:b, s:s, s:s, s:s%, s:o}", "address", m->address.data, m->address.len, "ready",
-                     m->mailbox_id.len > 0, "mailbox", id, "created", iso, "account", account.p, account.n,
-                     "quota", quota_json(m->quota));
+    return json_pack("{s:s%, s:b, s:s, s:s, s:s%, s:o, s:o, s:o}", "address", m->address.data, m->address.len,
+                     "ready", m->mailbox_id.len > 0, "mailbox", id, "created", iso, "account", account.p, account.n,
+                     "quota", quota_json(m->quota), "disabled", m->answer ? json_integer(m->answer) : json_null(),
+                     "targets", targets_json(m));
 }
 
-static void print_alias(const Directory__Alias *m)
+void print_alias(const Directory__Alias *m)
 {
     char iso[CLOCK_ISO_LEN + 1], quota[QUOTA_TEXT_MAX];
 
     clock_iso(m->created_ms, iso);
     quota_print(m->quota, quota);
     printf("%-48.*s %-22s since %.10s  %s\n", (int)m->address.len, (const char *)m->address.data,
-           m->mailbox_id.len ? "ready" : "waits for a password", iso, quota);
+           alias_state(m), iso, quota);
+    targets_print(m);
 }
 
-static void dump(json_t *j)
+void dump(json_t *j)
 {
     json_dumpf(j, stdout, JSON_INDENT(2));
     putchar('\n');

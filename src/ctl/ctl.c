@@ -29,6 +29,33 @@ static const struct command commands[] = {
       "says so explicitly). --own: one you choose. --revoke takes one away. --rotate gives the\n"
       "mailbox a new data key under all its passwords. --start-over is for who has\n"
       "forgotten every password: a new, empty mailbox." },
+    { "alias set", cmd_alias_set, "alias set ADDRESS --disabled 250|421|550 | --enabled",
+      "What mail to an address is answered: 250 takes it and throws it away, 421 says \"try later\", 550 \"no\".\n"
+      "--enabled takes mail again. Logging in goes on in any case." },
+    { "alias target", cmd_alias_target,
+      "alias target add|remove ADDRESS mailbox|TO|URL\n"
+      "       letterlock alias target list ADDRESS [--json]",
+      "Where mail to an address goes: its mailbox, other addresses (here or elsewhere), webhooks (https://...), in\n"
+      "any mix. An address with other targets needs no password and no mailbox." },
+    { "alias resolve", cmd_alias_resolve, "alias resolve ADDRESS [--sender ADDRESS] [--peer IP] [--json]",
+      "Who would get mail to an address: tags, patterns, the catch-all and targets of targets followed. --sender\n"
+      "(\"\" for a bounce) and --peer ask the allow and deny lists, too. Exit status 67 when nobody would." },
+    { "domain set", cmd_domain_set,
+      "domain set DOMAIN [--alias-of DOMAIN|none] [--catch-all ADDRESS|none] [--separators CHARACTERS|none]",
+      "--alias-of: another name of a domain, with all its addresses. --catch-all: who gets what no alias and no\n"
+      "pattern takes. --separators: each begins a tag (ann+tag is ann; \"+\" unless set)." },
+    { "domain pattern", cmd_domain_pattern,
+      "domain pattern add DOMAIN PATTERN TARGET [--position N]\n"
+      "       letterlock domain pattern remove DOMAIN POSITION\n"
+      "       letterlock domain pattern list DOMAIN [--json]",
+      "Addresses by regular expression (RE2), for what no alias takes: all of the part before the @ must match, the\n"
+      "lowest position first. TARGET is an address, where \\1 to \\9 are what matched in parentheses." },
+    { "access", cmd_access,
+      "access allow|deny|remove ADDRESS|DOMAIN WHO\n"
+      "       letterlock access list ADDRESS|DOMAIN [--json]",
+      "Who may write to an address or a domain of ours. WHO: an address, a domain (and all below it), a network\n"
+      "(192.0.2.0/24, 2001:db8::/32), \"<>\" (bounces) or \"*\" (anyone). The most exact row decides; among equals\n"
+      "the one that allows; an address's own rows before its domain's." },
     { "mailbox check", cmd_mailbox_check, "mailbox check ADDRESS [--json]",
       "Read all of a mailbox and say whether it is whole: pages, counts, the change log, every byte of every\n"
       "message. Asks for one of its passwords on the terminal, or reads a line of standard input. What nothing\n"

@@ -66,7 +66,10 @@ int domain_remove(struct db *db, struct str domain)
     int r;
 
     if ((r = txn_begin(&txn, db)) < 0 || (r = domain_id(db, domain, &id)) < 0 ||
-        (r = stmt_get(db, "SELECT 1 FROM alias WHERE domain_id = ?1 LIMIT 1", &used)) < 0)
+        (r = stmt_get(db,
+                      "SELECT 1 FROM alias WHERE domain_id = ?1 UNION ALL "
+                      "SELECT 1 FROM domain WHERE alias_of = ?1 LIMIT 1",
+                      &used)) < 0)
         return r;
     stmt_bind_i64(used, 1, id);
     if ((r = stmt_step(used)) != 0)
@@ -117,7 +120,10 @@ int domain_list(struct db *db, struct arena *a, struct str after, uint32_t limit
     if ((r = stmt_get(db,
                       "SELECT domain.name, domain.created, "
                       "(SELECT count(*) FROM alias WHERE domain_id = domain.id), "
-                      "domain.limit_bytes, domain.used, domain.leased, account.name "
+                      "domain.limit_bytes, domain.used, domain.leased, account.name, "
+                      "(SELECT name FROM domain AS d WHERE d.id = domain.alias_of), "
+                      "(SELECT address FROM alias WHERE alias.id = domain.catch_all), domain.separators, "
+                      "(SELECT count(*) FROM pattern WHERE domain_id = domain.id) "
                       "FROM domain JOIN account ON account.id = coalesce(domain.account_id, 1) "
                       "WHERE domain.name > ?1 ORDER BY domain.name LIMIT ?2",
                       &st)) < 0)
@@ -127,8 +133,13 @@ int domain_list(struct db *db, struct arena *a, struct str after, uint32_t limit
     while ((r = stmt_step(st)) > 0 && n < limit) {
         rows[n] = (struct domain_row){ .name = arena_dup(a, stmt_str(st, 0)),
                                        .created_ms = date_of(st, 1),
-                                       .aliases = stmt_u64(st, 2) };
-        if (!rows[n].name.p || read_quota(a, st, 3, &rows[n].quota) < 0)
+                                       .aliases = stmt_u64(st, 2),
+                                       .alias_of = arena_dup(a, stmt_str(st, 7)),
+                                       .catch_all = arena_dup(a, stmt_str(st, 8)),
+                                       .separators = arena_dup(a, stmt_str(st, 9)),
+                                       .patterns = stmt_u64(st, 10) };
+        if (!rows[n].name.p || (stmt_str(st, 7).n && !rows[n].alias_of.p) ||
+            (stmt_str(st, 8).n && !rows[n].catch_all.p) || (stmt_str(st, 9).n && !rows[n].separators.p) || read_quota(a, st, 3, &rows[n].quota) < 0)
             return E_NOMEM;
         n++;
     }
@@ -158,7 +169,7 @@ static int read_states(struct db *db, struct arena *a, struct account *acc)
 
 #define ALIAS_COLUMNS                                                                             \
     "alias.id, address, mailbox_id, alias.created, alias.limit_bytes, alias.used, alias.leased, " \
-    "account.name"
+    "account.name, alias.answer, alias.to_mailbox"
 #define ALIAS_TABLES                              \
     "alias JOIN domain ON domain.id = domain_id " \
     "JOIN account ON account.id = coalesce(alias.account_id, domain.account_id, 1) "
@@ -166,7 +177,10 @@ static int read_states(struct db *db, struct arena *a, struct account *acc)
 /* ALIAS_COLUMNS. */
 static int read_account(struct arena *a, struct stmt *st, struct account *out)
 {
-    struct account acc = { .alias_id = stmt_u64(st, 0), .created_ms = date_of(st, 3) };
+    struct account acc = { .alias_id = stmt_u64(st, 0),
+                           .created_ms = date_of(st, 3),
+                           .answer = (unsigned)stmt_i64(st, 8),
+                           .to_mailbox = stmt_i64(st, 9) != 0 };
 
     acc.address = arena_dup(a, stmt_str(st, 1));
     if (!stmt_is_null(st, 2))
@@ -197,25 +211,51 @@ int alias_get(struct db *db, struct arena *a, const struct address *addr, struct
     return 0;
 }
 
-int alias_postmaster(struct db *db, struct arena *a, struct account *out)
+int alias_by_id(struct db *db, struct arena *a, uint64_t id, struct account *out)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
     struct account acc;
     int r;
 
-    /* CROSS: domains first, which are few, then their index */
-    if ((r = stmt_get(db,
-                      "SELECT alias.id, address, mailbox_id, alias.created FROM domain "
-                      "CROSS JOIN alias ON domain_id = domain.id AND local = 'postmaster' "
-                      "ORDER BY mailbox_id IS NULL, domain.id LIMIT 1",
-                      &st)) < 0)
+    if ((r = stmt_get(db, "SELECT " ALIAS_COLUMNS " FROM " ALIAS_TABLES "WHERE alias.id = ?1", &st)) < 0)
         return r;
+    stmt_bind_u64(st, 1, id);
     if ((r = stmt_step(st)) <= 0)
         return r < 0 ? r : E_NOTFOUND;
     if ((r = read_account(a, st, &acc)) < 0 || (r = read_states(db, a, &acc)) < 0)
         return r;
     *out = acc;
     return 0;
+}
+
+int alias_postmaster(struct db *db, struct arena *a, struct account *out)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r;
+
+    /* CROSS: domains first, which are few, then their index */
+    if ((r = stmt_get(db,
+                      "SELECT alias.id FROM domain "
+                      "CROSS JOIN alias ON domain_id = domain.id AND local = 'postmaster' "
+                      "ORDER BY mailbox_id IS NULL, domain.id LIMIT 1",
+                      &st)) < 0)
+        return r;
+    if ((r = stmt_step(st)) <= 0)
+        return r < 0 ? r : E_NOTFOUND;
+    return alias_by_id(db, a, stmt_u64(st, 0), out);
+}
+
+/* May it have aliases of its own? */
+static int takes_aliases(struct db *db, int64_t id)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r;
+
+    if ((r = stmt_get(db, "SELECT 1 FROM domain WHERE id = ?1 AND alias_of IS NOT NULL", &st)) < 0)
+        return r;
+    stmt_bind_i64(st, 1, id);
+    r = stmt_step(st);
+    return r > 0 ? E_DENIED : r;
 }
 
 int alias_add(struct db *db, struct arena *a, const struct address *addr, int64_t now_ms, struct account *out)
@@ -228,6 +268,7 @@ int alias_add(struct db *db, struct arena *a, const struct address *addr, int64_
 
     clock_iso(now_ms, iso);
     if ((r = txn_begin(&txn, db)) < 0 || (r = domain_id(db, addr->domain, &domain)) < 0 ||
+        (r = takes_aliases(db, domain)) < 0 ||
         (r = stmt_get(db, "INSERT INTO alias (domain_id, local, address, created) VALUES (?1, ?2, ?3, ?4)",
                       &st)) < 0)
         return r;

@@ -27,12 +27,16 @@ struct account {
     size_t nstates;
     int64_t created_ms;
     struct quota quota;
+    unsigned answer; /* 0: takes mail; else what RCPT is answered */
+    bool to_mailbox; /* its mailbox, once there is one, gets what comes */
 };
 struct domain_row {
     struct str name;
     int64_t created_ms;
     uint64_t aliases;
     struct quota quota;
+    struct str alias_of, catch_all, separators; /* the first two may be empty */
+    uint64_t patterns;
 };
 
 /* Bring the schema to this program's version; `why` says what is wrong with the file. */
@@ -44,17 +48,18 @@ MUST_CHECK int alias_postmaster(struct db *db, struct arena *a, struct account *
 MUST_CHECK int accounts_count(struct db *db, uint64_t *domains_out, uint64_t *aliases_out);
 /* E_EXISTS, E_SYNTAX. */
 MUST_CHECK int domain_add(struct db *db, struct str domain, int64_t now_ms);
-/* E_NOTFOUND; E_BUSY while it has aliases. */
+/* E_NOTFOUND; E_BUSY while it has aliases, or other domains are names of it. */
 MUST_CHECK int domain_remove(struct db *db, struct str domain);
 /* At most `limit` names greater than `after`, ascending; *more_out when there are others. */
 MUST_CHECK int domain_list(struct db *db, struct arena *a, struct str after, uint32_t limit,
                            struct domain_row **out, size_t *n_out, bool *more_out);
 
-/* E_EXISTS, E_NOTFOUND (domain). Then as alias_get. */
+/* E_EXISTS, E_NOTFOUND (domain), E_DENIED: the domain is another name of one. Then as alias_get. */
 MUST_CHECK int alias_add(struct db *db, struct arena *a, const struct address *addr, int64_t now_ms,
                          struct account *out);
 /* E_NOTFOUND. */
 MUST_CHECK int alias_get(struct db *db, struct arena *a, const struct address *addr, struct account *out);
+MUST_CHECK int alias_by_id(struct db *db, struct arena *a, uint64_t id, struct account *out);
 /* *out is what it was. E_NOTFOUND. */
 MUST_CHECK int alias_remove(struct db *db, struct arena *a, const struct address *addr, struct account *out);
 /* Of one domain, or of all when it is empty; in the order of (domain, local part). */

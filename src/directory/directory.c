@@ -7,6 +7,7 @@
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
 #include "src/common/role.h"
+#include "src/directory/conf.h"
 
 #define QUEUE_MAX  20000u /* requests waiting; more are told to come again */
 #define STORES_MAX 64u
@@ -138,6 +139,13 @@ static const struct rpc_op ops[] = {
     [DIRECTORY__OP__ACCOUNT_LIST] = { run_op, FROM(CTL), 0, NULL },
     [DIRECTORY__OP__ACCOUNT_REMOVE] = { run_op, FROM(CTL), 0, NULL },
     [DIRECTORY__OP__ACCOUNT_GIVE] = { run_op, FROM(CTL), 0, NULL },
+    [DIRECTORY__OP__DOMAIN_SET] = { run_op, FROM(CTL), 0, NULL },
+    [DIRECTORY__OP__ALIAS_SET] = { run_op, FROM(CTL), 0, NULL },
+    [DIRECTORY__OP__TARGET_SET] = { run_op, FROM(CTL), 0, NULL },
+    [DIRECTORY__OP__PATTERN_SET] = { run_op, FROM(CTL), 0, NULL },
+    [DIRECTORY__OP__PATTERN_LIST] = { run_op, FROM(CTL), 0, NULL },
+    [DIRECTORY__OP__ACCESS_SET] = { run_op, FROM(CTL), 0, NULL },
+    [DIRECTORY__OP__ACCESS_LIST] = { run_op, FROM(CTL), 0, NULL },
 };
 
 static void peer_change(struct rpc_peer *p, struct rpc_peer *from, struct rpc_peer *to)
@@ -207,6 +215,10 @@ static void directory_stop(struct role *r UNUSED)
 
 const struct role_def directory_role = {
     .id = ROLE_DIRECTORY,
+    .items = directory_conf_items,
+    .nitems = DIRECTORY_CONF_ITEMS,
+    .conf = &directory_conf,
+    .conf_bytes = sizeof directory_conf,
     .service = &service,
     .init = directory_init,
     .stop = directory_stop,

@@ -4,6 +4,7 @@
 #include "lib/rpc/rpc.h"
 #include "lib/smtp/path.h"
 #include "src/directory/leases.h"
+#include "src/directory/recipients.h"
 
 void *directory_message(struct arena *a, const ProtobufCMessageDescriptor *d)
 {
@@ -25,7 +26,7 @@ static int answer_empty(struct arena *a, struct directory_answer *out)
     return answer(out, directory_message(a, &directory__empty__descriptor));
 }
 
-static int states_of(struct arena *a, const struct account *acc, ProtobufCBinaryData **out)
+int directory_states(struct arena *a, const struct account *acc, ProtobufCBinaryData **out)
 {
     if (!(*out = ARENA_ARRAY(a, acc->nstates + 1, ProtobufCBinaryData)))
         return E_NOMEM;
@@ -34,32 +35,36 @@ static int states_of(struct arena *a, const struct account *acc, ProtobufCBinary
     return 0;
 }
 
-static int alias_message(struct arena *a, const struct account *acc, Directory__Alias **out)
+int directory_alias(struct db *db, struct arena *a, const struct account *acc, Directory__Alias **out)
 {
     Directory__Alias *m = directory_message(a, &directory__alias__descriptor);
 
-    if (!m || states_of(a, acc, &m->key_states) < 0)
+    if (!m || directory_states(a, acc, &m->key_states) < 0)
         return E_NOMEM;
     m->n_key_states = acc->nstates;
     m->alias_id = acc->alias_id;
     m->address = str_pb(acc->address);
     m->mailbox_id = str_pb(acc->mailbox_id);
     m->created_ms = acc->created_ms;
+    m->answer = acc->answer;
+    m->no_mailbox = !acc->to_mailbox;
     if (!(m->quota = directory_quota(a, &acc->quota)))
         return E_NOMEM;
     *out = m;
-    return 0;
+    return directory_targets(db, a, acc, m);
 }
 
-static int answer_alias(struct arena *a, const struct account *acc, struct directory_answer *out)
+static int answer_alias(struct db *db, struct arena *a, const struct account *acc, struct directory_answer *out)
 {
     Directory__Alias *m = NULL;
-    int r = alias_message(a, acc, &m);
+    int r = directory_alias(db, a, acc, &m);
 
     return r < 0 ? r : answer(out, m);
 }
 
 /* ---- reading ---- */
+
+#define DELIVERS DIRECTORY__RESOLVE_REQUEST__PURPOSE__DELIVER
 
 static int run_status(struct db *db, struct arena *a, const void *request UNUSED,
                       struct directory_answer *out)
@@ -84,9 +89,11 @@ struct str resolve_cache_key(struct arena *a, const void *request)
     char *z;
 
     if (is_postmaster(q))
-        return STR("postmaster");
-    if (address_parse(a, pb_str(q->address), &addr) < 0 ||
-        !(z = arena_printf(a, "%.*s@%.*s", STR_ARG(addr.local), STR_ARG(addr.domain))))
+        addr = (struct address){ .local = STR("postmaster") };
+    else if (address_parse(a, pb_str(q->address), &addr) < 0)
+        return STR_NONE;
+    if (!(z = arena_printf(a, "%s%.*s@%.*s", q->purpose == DELIVERS ? "to " : "", STR_ARG(addr.local),
+                           STR_ARG(addr.domain))))
         return STR_NONE;
     key = str_from(z);
     return key;
@@ -103,6 +110,17 @@ static int resolve_missing(struct db *db, struct str domain, Directory__ResolveR
     return 0;
 }
 
+/* Who logs in may call the domain by any of its names. */
+static int real_domain(struct db *db, struct arena *a, struct address *addr)
+{
+    struct recipient_domain d;
+    int r = recipient_domain_find(db, a, addr->domain, &d);
+
+    if (r == 0)
+        addr->domain = d.name;
+    return r == E_NOTFOUND ? 0 : r;
+}
+
 static int run_resolve(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
 {
     const Directory__ResolveRequest *q = request;
@@ -114,9 +132,11 @@ static int run_resolve(struct db *db, struct arena *a, const void *request, stru
 
     if (!m)
         return E_NOMEM;
+    if (q->purpose == DELIVERS)
+        return directory_run_deliver(db, a, request, out);
     if (is_postmaster(q))
         r = alias_postmaster(db, a, &acc);
-    else if ((r = address_parse(a, pb_str(q->address), &addr)) == 0)
+    else if ((r = address_parse(a, pb_str(q->address), &addr)) == 0 && (r = real_domain(db, a, &addr)) == 0)
         r = alias_get(db, a, &addr, &acc);
     if (r == E_NOTFOUND && is_postmaster(q)) {
         m->result = DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_ALIAS;
@@ -127,7 +147,7 @@ static int run_resolve(struct db *db, struct arena *a, const void *request, stru
             return r;
         return answer(out, m);
     }
-    if (r < 0 || (r = states_of(a, &acc, &m->key_states)) < 0)
+    if (r < 0 || (r = directory_states(a, &acc, &m->key_states)) < 0)
         return r;
     m->n_key_states = acc.nstates;
     m->alias_id = acc.alias_id;
@@ -164,6 +184,10 @@ static int run_domain_list(struct db *db, struct arena *a, const void *request, 
         m->domains[i]->domain = str_pb(rows[i].name);
         m->domains[i]->created_ms = rows[i].created_ms;
         m->domains[i]->aliases = rows[i].aliases;
+        m->domains[i]->alias_of = str_pb(rows[i].alias_of);
+        m->domains[i]->catch_all = str_pb(rows[i].catch_all);
+        m->domains[i]->separators = str_pb(rows[i].separators);
+        m->domains[i]->patterns = rows[i].patterns;
         if (!(m->domains[i]->quota = directory_quota(a, &rows[i].quota)))
             return E_NOMEM;
     }
@@ -192,7 +216,7 @@ static int run_alias_list(struct db *db, struct arena *a, const void *request, s
     if (!(m->aliases = ARENA_ARRAY(a, n + 1, Directory__Alias *)))
         return E_NOMEM;
     for (size_t i = 0; i < n; i++)
-        if ((r = alias_message(a, &rows[i], &m->aliases[i])) < 0)
+        if ((r = directory_alias(db, a, &rows[i], &m->aliases[i])) < 0)
             return r;
     m->n_aliases = n;
     m->more = more;
@@ -208,7 +232,7 @@ static int run_alias_show(struct db *db, struct arena *a, const void *request, s
 
     if ((r = address_parse(a, pb_str(q->address), &addr)) < 0 || (r = alias_get(db, a, &addr, &acc)) < 0)
         return r;
-    return answer_alias(a, &acc, out);
+    return answer_alias(db, a, &acc, out);
 }
 
 /* ---- changing ---- */
@@ -250,7 +274,7 @@ static int run_alias_add(struct db *db, struct arena *a, const void *request, st
     if ((r = address_parse(a, pb_str(q->address), &addr)) < 0 ||
         (r = alias_add(db, a, &addr, clock_wall_ms(), &acc)) < 0)
         return r;
-    return answer_alias(a, &acc, out);
+    return answer_alias(db, a, &acc, out);
 }
 
 static int run_alias_remove(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
@@ -262,7 +286,7 @@ static int run_alias_remove(struct db *db, struct arena *a, const void *request,
 
     if ((r = address_parse(a, pb_str(q->address), &addr)) < 0 || (r = alias_remove(db, a, &addr, &acc)) < 0)
         return r;
-    return answer_alias(a, &acc, out);
+    return answer_alias(db, a, &acc, out);
 }
 
 static bool keystate_is_sane(ProtobufCBinaryData mailbox_id, ProtobufCBinaryData state)
@@ -338,6 +362,20 @@ const struct directory_op *directory_op_of(uint32_t op)
                                             directory_run_account_remove, true },
         [DIRECTORY__OP__ACCOUNT_GIVE] = { "account_give", &directory__account_request__descriptor,
                                           directory_run_account_give, true, true },
+        [DIRECTORY__OP__DOMAIN_SET] = { "domain_set", &directory__domain_set_request__descriptor,
+                                        directory_run_domain_set, true },
+        [DIRECTORY__OP__ALIAS_SET] = { "alias_set", &directory__alias_set_request__descriptor,
+                                       directory_run_alias_set, true },
+        [DIRECTORY__OP__TARGET_SET] = { "target_set", &directory__target_request__descriptor,
+                                        directory_run_target_set, true },
+        [DIRECTORY__OP__PATTERN_SET] = { "pattern_set", &directory__pattern_request__descriptor,
+                                         directory_run_pattern_set, true },
+        [DIRECTORY__OP__PATTERN_LIST] = { "pattern_list", &directory__domain_request__descriptor,
+                                          directory_run_pattern_list, false },
+        [DIRECTORY__OP__ACCESS_SET] = { "access_set", &directory__access_request__descriptor,
+                                        directory_run_access_set, true },
+        [DIRECTORY__OP__ACCESS_LIST] = { "access_list", &directory__access_request__descriptor,
+                                         directory_run_access_list, false },
     };
 
     return op < ARRAY_LEN(ops) && ops[op].run ? &ops[op] : NULL;
