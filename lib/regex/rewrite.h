@@ -27,8 +27,8 @@ void rewrite_free(struct rewrite **r); /* NULL accepted */
 int rewrite_groups(const struct rewrite *r);
 /* 1 when all of the text matches, else 0. Part i (0: the whole) is [from_out[i], to_out[i]); one that took no part is
  * empty. */
-int rewrite_match(const struct rewrite *r, const char *text, size_t n, size_t from_out[REWRITE_GROUPS_MAX + 1],
-                  size_t to_out[REWRITE_GROUPS_MAX + 1]);
+int rewrite_match(const struct rewrite *r, const char *text, size_t n,
+                  size_t from_out[REWRITE_GROUPS_MAX + 1], size_t to_out[REWRITE_GROUPS_MAX + 1]);
 
 #ifdef __cplusplus
 }

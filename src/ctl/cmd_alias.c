@@ -49,9 +49,9 @@ json_t *alias_json(const Directory__Alias *m)
     if (m->mailbox_id.len < sizeof id / 2)
         hex_encode(m->mailbox_id.data, m->mailbox_id.len, id);
     return json_pack("{s:s%, s:b, s:s, s:s, s:s%, s:o, s:o, s:o}", "address", m->address.data, m->address.len,
-                     "ready", m->mailbox_id.len > 0, "mailbox", id, "created", iso, "account", account.p, account.n,
-                     "quota", quota_json(m->quota), "disabled", m->answer ? json_integer(m->answer) : json_null(),
-                     "targets", targets_json(m));
+                     "ready", m->mailbox_id.len > 0, "mailbox", id, "created", iso, "account", account.p,
+                     account.n, "quota", quota_json(m->quota), "disabled",
+                     m->answer ? json_integer(m->answer) : json_null(), "targets", targets_json(m));
 }
 
 void print_alias(const Directory__Alias *m)

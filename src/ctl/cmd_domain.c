@@ -41,7 +41,8 @@ static int domain_change(int argc, char **argv, uint32_t op, const char *done)
             "the last is no number (RFC 5321 2.3.5, RFC 1123 2.1)",
             a.words[0]);
     if (r == E_BUSY && op == DIRECTORY__OP__DOMAIN_REMOVE)
-        return ctl_fail(EX_DATAERR, "%s still has aliases, or other domains are names of it: remove them first",
+        return ctl_fail(EX_DATAERR,
+                        "%s still has aliases, or other domains are names of it: remove them first",
                         a.words[0]);
     if (r == E_NOTFOUND)
         return ctl_fail(EX_NOHOST, "%s: no such domain here", a.words[0]);
@@ -77,12 +78,12 @@ static void print_domain(const Directory__Domain *d, json_t *list)
     clock_iso(d->created_ms, iso);
     if (list) {
         json_array_append_new(
-            list, json_pack("{s:s%, s:I, s:s, s:s%, s:o, s:o, s:o, s:s%, s:I}", "domain", d->domain.data, d->domain.len,
-                            "aliases", (json_int_t)d->aliases, "created", iso, "account", account.p, account.n, "quota",
-                            quota_json(d->quota), "alias_of", name_json(d->alias_of), "catch_all",
-                            name_json(d->catch_all), "separators",
-                            d->separators.len ? (const char *)d->separators.data : "", d->separators.len, "patterns",
-                            (json_int_t)d->patterns));
+            list, json_pack("{s:s%, s:I, s:s, s:s%, s:o, s:o, s:o, s:s%, s:I}", "domain", d->domain.data,
+                            d->domain.len, "aliases", (json_int_t)d->aliases, "created", iso, "account",
+                            account.p, account.n, "quota", quota_json(d->quota), "alias_of",
+                            name_json(d->alias_of), "catch_all", name_json(d->catch_all), "separators",
+                            d->separators.len ? (const char *)d->separators.data : "", d->separators.len,
+                            "patterns", (json_int_t)d->patterns));
         return;
     }
     if (d->alias_of.len)
@@ -92,7 +93,8 @@ static void print_domain(const Directory__Domain *d, json_t *list)
         printf("%-40.*s %6llu aliases  since %.10s  %s\n", (int)d->domain.len, (const char *)d->domain.data,
                (unsigned long long)d->aliases, iso, quota);
     if (d->catch_all.len)
-        printf("    what no alias takes goes to %.*s\n", (int)d->catch_all.len, (const char *)d->catch_all.data);
+        printf("    what no alias takes goes to %.*s\n", (int)d->catch_all.len,
+               (const char *)d->catch_all.data);
     if (d->patterns)
         printf("    %llu patterns\n", (unsigned long long)d->patterns);
     if (!str_eq_z(pb_str(d->separators), "+") && !d->alias_of.len)

@@ -17,8 +17,8 @@ json_t *targets_json(const Directory__Alias *m)
     if (!m->no_mailbox && (m->mailbox_id.len || !m->n_targets))
         json_array_append_new(list, json_pack("{s:s}", "kind", "mailbox"));
     for (size_t i = 0; i < m->n_targets; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s%}", "kind", kind_name((int)m->targets[i]->kind), "to",
-                                              m->targets[i]->to.data, m->targets[i]->to.len));
+        json_array_append_new(list, json_pack("{s:s, s:s%}", "kind", kind_name((int)m->targets[i]->kind),
+                                              "to", m->targets[i]->to.data, m->targets[i]->to.len));
     return list;
 }
 
@@ -86,13 +86,20 @@ int cmd_alias_set(int argc, char **argv)
 static int target_failed(int r, const char *address, const char *to)
 {
     switch (r) {
-    case E_NOTFOUND: return ctl_fail(EX_NOUSER, "%s: no such address here, or it does not lead to %s", address, to);
+    case E_NOTFOUND:
+        return ctl_fail(EX_NOUSER, "%s: no such address here, or it does not lead to %s", address, to);
     case E_EXISTS: return ctl_fail(EX_DATAERR, "%s leads to %s already", address, to);
-    case E_SYNTAX: return ctl_fail(EX_DATAERR, "%s: neither \"mailbox\" nor an address nor a URL (https://host/path)", to);
+    case E_SYNTAX:
+        return ctl_fail(EX_DATAERR, "%s: neither \"mailbox\" nor an address nor a URL (https://host/path)",
+                        to);
     case E_DENIED:
-        return ctl_fail(EX_DATAERR, "%s: mail would leave in the clear; directory.webhook_http allows it", to);
-    case E_RANGE: return ctl_fail(EX_DATAERR, "%s: mail to %s would go in circles, or through too many addresses", to, address);
-    case E_LIMIT: return ctl_fail(EX_DATAERR, "%s has as many targets as directory.max_targets allows", address);
+        return ctl_fail(EX_DATAERR, "%s: mail would leave in the clear; directory.webhook_http allows it",
+                        to);
+    case E_RANGE:
+        return ctl_fail(EX_DATAERR, "%s: mail to %s would go in circles, or through too many addresses", to,
+                        address);
+    case E_LIMIT:
+        return ctl_fail(EX_DATAERR, "%s has as many targets as directory.max_targets allows", address);
     default: return ctl_fail(ctl_exit_code(r), "%s: %s", address, error_text(r));
     }
 }
@@ -101,7 +108,8 @@ static Directory__AliasTarget__Kind kind_of(const char *to)
 {
     if (strcmp(to, "mailbox") == 0)
         return DIRECTORY__ALIAS_TARGET__KIND__MAILBOX;
-    return strstr(to, "://") ? DIRECTORY__ALIAS_TARGET__KIND__WEBHOOK : DIRECTORY__ALIAS_TARGET__KIND__ADDRESS;
+    return strstr(to, "://") ? DIRECTORY__ALIAS_TARGET__KIND__WEBHOOK
+                             : DIRECTORY__ALIAS_TARGET__KIND__ADDRESS;
 }
 
 int cmd_alias_target(int argc, char **argv)
@@ -124,12 +132,14 @@ int cmd_alias_target(int argc, char **argv)
         return r;
     q.address = show.address = str_pb(str_from(a.words[1]));
     if (list) {
-        r = service_ask(s, ROLE_DIRECTORY, DIRECTORY__OP__ALIAS_SHOW, &show.base, &directory__alias__descriptor, &m);
+        r = service_ask(s, ROLE_DIRECTORY, DIRECTORY__OP__ALIAS_SHOW, &show.base,
+                        &directory__alias__descriptor, &m);
     } else {
         t.kind = kind_of(a.words[2]);
         t.to = str_pb(str_from(a.words[2]));
         q.target = &t;
-        r = service_ask(s, ROLE_DIRECTORY, DIRECTORY__OP__TARGET_SET, &q.base, &directory__alias__descriptor, &m);
+        r = service_ask(s, ROLE_DIRECTORY, DIRECTORY__OP__TARGET_SET, &q.base, &directory__alias__descriptor,
+                        &m);
     }
     if (r < 0)
         return list ? ctl_fail(ctl_exit_code(r), "%s: %s", a.words[1], error_text(r))
@@ -176,7 +186,8 @@ int cmd_domain_set(int argc, char **argv)
     if (r == E_NOTFOUND)
         return ctl_fail(EX_NOHOST, "%s, or what it should lead to: not here", a.words[0]);
     if (r == E_BUSY)
-        return ctl_fail(EX_DATAERR, "%s has addresses, patterns, lists or other names of its own: they would be lost",
+        return ctl_fail(EX_DATAERR,
+                        "%s has addresses, patterns, lists or other names of its own: they would be lost",
                         a.words[0]);
     if (r == E_RANGE)
         return ctl_fail(EX_DATAERR, "%s: another name of a domain that is one itself", a.words[0]);
@@ -195,7 +206,8 @@ static int pattern_failed(int r, const struct args *a)
     switch (r) {
     case E_NOTFOUND: return ctl_fail(EX_NOHOST, "%s: no such domain here, or no such position", a->words[1]);
     case E_EXISTS: return ctl_fail(EX_DATAERR, "%s has a pattern at this position already", a->words[1]);
-    case E_LIMIT: return ctl_fail(EX_DATAERR, "%s has as many patterns as directory.max_patterns allows", a->words[1]);
+    case E_LIMIT:
+        return ctl_fail(EX_DATAERR, "%s has as many patterns as directory.max_patterns allows", a->words[1]);
     case E_RANGE: return ctl_fail(EX_DATAERR, "%s: a position is a number up to 1000000", a->words[1]);
     default: return ctl_fail(ctl_exit_code(r), "%s: %s", a->words[1], error_text(r));
     }
@@ -215,9 +227,9 @@ static int pattern_list_command(struct service *s, const struct args *a)
         const Directory__Pattern *p = m->patterns[i];
 
         if (list)
-            json_array_append_new(list, json_pack("{s:I, s:s%, s:s%}", "position", (json_int_t)p->position, "pattern",
-                                                  p->pattern.data, p->pattern.len, "target", p->target.data,
-                                                  p->target.len));
+            json_array_append_new(list, json_pack("{s:I, s:s%, s:s%}", "position", (json_int_t)p->position,
+                                                  "pattern", p->pattern.data, p->pattern.len, "target",
+                                                  p->target.data, p->target.len));
         else
             printf("%6u  %.*s  ->  %.*s\n", p->position, (int)p->pattern.len, (const char *)p->pattern.data,
                    (int)p->target.len, (const char *)p->target.data);
@@ -258,8 +270,8 @@ int cmd_domain_pattern(int argc, char **argv)
         p.pattern = str_pb(str_from(a.words[2]));
         p.target = str_pb(str_from(a.words[3]));
     }
-    r = service_ask(s, ROLE_DIRECTORY, DIRECTORY__OP__PATTERN_SET, &q.base, &directory__pattern_response__descriptor,
-                    &m);
+    r = service_ask(s, ROLE_DIRECTORY, DIRECTORY__OP__PATTERN_SET, &q.base,
+                    &directory__pattern_response__descriptor, &m);
     if (r < 0)
         return pattern_failed(r, &a);
     if (m->why.len)
@@ -276,11 +288,14 @@ static int access_failed(int r, const struct args *a, const char *who)
     switch (r) {
     case E_NOTFOUND: return ctl_fail(EX_NOUSER, "%s: not here, or without such a row", a->words[1]);
     case E_EXISTS: return ctl_fail(EX_DATAERR, "%s has this row already", a->words[1]);
-    case E_LIMIT: return ctl_fail(EX_DATAERR, "%s has as many rows as directory.max_access allows", a->words[1]);
-    case E_SYNTAX: return ctl_fail(EX_DATAERR, "%s: not an address, a domain, a network, \"<>\" or \"*\"", who);
+    case E_LIMIT:
+        return ctl_fail(EX_DATAERR, "%s has as many rows as directory.max_access allows", a->words[1]);
+    case E_SYNTAX:
+        return ctl_fail(EX_DATAERR, "%s: not an address, a domain, a network, \"<>\" or \"*\"", who);
     case E_RANGE:
-        return ctl_fail(EX_DATAERR, "%s: a prefix too long or with bits behind it, or a domain that is another name of one",
-                        who);
+        return ctl_fail(
+            EX_DATAERR,
+            "%s: a prefix too long or with bits behind it, or a domain that is another name of one", who);
     default: return ctl_fail(ctl_exit_code(r), "%s: %s", a->words[1], error_text(r));
     }
 }
@@ -299,10 +314,11 @@ static int access_list_command(struct service *s, const struct args *a)
         const Directory__AccessRule *one = m->rules[i];
 
         if (list)
-            json_array_append_new(list, json_pack("{s:s%, s:b}", "who", one->who.data, one->who.len, "allow",
-                                                  (int)one->allow));
+            json_array_append_new(
+                list, json_pack("{s:s%, s:b}", "who", one->who.data, one->who.len, "allow", (int)one->allow));
         else
-            printf("%-6s %.*s\n", one->allow ? "allow" : "deny", (int)one->who.len, (const char *)one->who.data);
+            printf("%-6s %.*s\n", one->allow ? "allow" : "deny", (int)one->who.len,
+                   (const char *)one->who.data);
     }
     if (r == 0 && list)
         dump(list);

@@ -12,7 +12,8 @@ static const struct {
     { DIRECTORY__RESOLVE_RESPONSE__RESULT__NOT_READY, "not-ready", "it waits for a first password" },
     { DIRECTORY__RESOLVE_RESPONSE__RESULT__DISABLED, "disabled", "it is disabled" },
     { DIRECTORY__RESOLVE_RESPONSE__RESULT__REFUSED, "refused", "this sender is not let in" },
-    { DIRECTORY__RESOLVE_RESPONSE__RESULT__LOOP, "loop", "it goes in circles, or through too many addresses" },
+    { DIRECTORY__RESOLVE_RESPONSE__RESULT__LOOP, "loop",
+      "it goes in circles, or through too many addresses" },
 };
 
 static void one_json(json_t *list, const char *kind, ProtobufCBinaryData to, ProtobufCBinaryData alias)
@@ -50,11 +51,12 @@ static int show(const struct args *a, const Directory__ResolveResponse *m)
             text = results[k].text;
         }
     if (a->json) {
-        dump(json_pack("{s:s, s:o, s:o}", "result", name, "answer", m->answer ? json_integer(m->answer) : json_null(),
-                       "targets", list));
+        dump(json_pack("{s:s, s:o, s:o}", "result", name, "answer",
+                       m->answer ? json_integer(m->answer) : json_null(), "targets", list));
         return text ? EX_NOUSER : EX_OK;
     }
-    json_array_foreach(list, i, one) {
+    json_array_foreach(list, i, one)
+    {
         json_t *alias = json_object_get(one, "alias");
 
         printf("%s %s%s%s\n", json_string_value(json_object_get(one, "kind")),
@@ -82,6 +84,7 @@ int cmd_alias_resolve(int argc, char **argv)
     q.has_sender = sender || peer;
     q.sender = str_pb(str_from(sender ? sender : ""));
     q.peer_ip = str_pb(str_from(peer ? peer : ""));
-    r = service_ask(s, ROLE_DIRECTORY, DIRECTORY__OP__RESOLVE, &q.base, &directory__resolve_response__descriptor, &m);
+    r = service_ask(s, ROLE_DIRECTORY, DIRECTORY__OP__RESOLVE, &q.base,
+                    &directory__resolve_response__descriptor, &m);
     return r < 0 ? ctl_fail(ctl_exit_code(r), "%s: %s", a.words[0], error_text(r)) : show(&a, m);
 }

@@ -110,7 +110,8 @@ static unsigned network_rank(struct str who, const struct access_peer *p)
 static unsigned domain_rank(struct str who, const struct access_peer *p)
 {
     unsigned labels = 1;
-    bool below = str_ends(p->domain, who) && p->domain.n > who.n && p->domain.p[p->domain.n - who.n - 1] == '.';
+    bool below =
+        str_ends(p->domain, who) && p->domain.n > who.n && p->domain.p[p->domain.n - who.n - 1] == '.';
 
     if (!who.n || !(below || str_eq(p->domain, who)))
         return 0;

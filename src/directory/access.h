@@ -14,9 +14,10 @@
 
 /* Who writes. */
 struct access_peer {
-    struct str address; /* local@domain as compared; "<>" for the null sender; empty: one that is no address */
-    struct str domain;  /* of the sender; empty: none */
-    uint8_t ip[16];     /* IPv4 as ::ffff:a.b.c.d */
+    struct str
+        address;       /* local@domain as compared; "<>" for the null sender; empty: one that is no address */
+    struct str domain; /* of the sender; empty: none */
+    uint8_t ip[16];    /* IPv4 as ::ffff:a.b.c.d */
     bool has_ip;
 };
 /* From the envelope: `sender` as the client wrote it (empty: null), `ip` as text. What is not well-formed fits no row

@@ -139,7 +139,8 @@ int domain_list(struct db *db, struct arena *a, struct str after, uint32_t limit
                                        .separators = arena_dup(a, stmt_str(st, 9)),
                                        .patterns = stmt_u64(st, 10) };
         if (!rows[n].name.p || (stmt_str(st, 7).n && !rows[n].alias_of.p) ||
-            (stmt_str(st, 8).n && !rows[n].catch_all.p) || (stmt_str(st, 9).n && !rows[n].separators.p) || read_quota(a, st, 3, &rows[n].quota) < 0)
+            (stmt_str(st, 8).n && !rows[n].catch_all.p) || (stmt_str(st, 9).n && !rows[n].separators.p) ||
+            read_quota(a, st, 3, &rows[n].quota) < 0)
             return E_NOMEM;
         n++;
     }

@@ -3,10 +3,10 @@
 #define TARGETS  10
 #define PATTERNS 32
 #define ACCESS   1000
-#define ROW(k, field, lo, hi, dflt, u, text)                                                                   \
-    {                                                                                                          \
-        .key = (k), .type = CONF_U64, .off = offsetof(struct directory_conf, field), .min = (lo), .max = (hi), \
-        .def = (dflt), .unit = (u), .help = (text)                                                             \
+#define ROW(k, field, lo, hi, dflt, u, text)                                                      \
+    {                                                                                             \
+        .key = (k), .type = CONF_U64, .off = offsetof(struct directory_conf, field), .min = (lo), \
+        .max = (hi), .def = (dflt), .unit = (u), .help = (text)                                   \
     }
 
 const struct conf_item directory_conf_items[DIRECTORY_CONF_ITEMS] = {

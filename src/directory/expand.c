@@ -266,8 +266,8 @@ static void conclude(struct walk *w)
     }
 }
 
-int recipient_expand(struct db *db, struct arena *a, const struct address *addr, const struct access_peer *peer,
-                     struct expansion *out)
+int recipient_expand(struct db *db, struct arena *a, const struct address *addr,
+                     const struct access_peer *peer, struct expansion *out)
 {
     struct walk w = { .db = db, .a = a, .e = out, .peer = peer };
     int r;

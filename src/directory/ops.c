@@ -54,7 +54,8 @@ int directory_alias(struct db *db, struct arena *a, const struct account *acc, D
     return directory_targets(db, a, acc, m);
 }
 
-static int answer_alias(struct db *db, struct arena *a, const struct account *acc, struct directory_answer *out)
+static int answer_alias(struct db *db, struct arena *a, const struct account *acc,
+                        struct directory_answer *out)
 {
     Directory__Alias *m = NULL;
     int r = directory_alias(db, a, acc, &m);

@@ -46,7 +46,9 @@ DIRECTORY_RUN(directory_run_pattern_list);
 DIRECTORY_RUN(directory_run_access_set);
 DIRECTORY_RUN(directory_run_access_list);
 /* An alias as a message, with its targets. */
-MUST_CHECK int directory_alias(struct db *db, struct arena *a, const struct account *acc, Directory__Alias **out);
-MUST_CHECK int directory_targets(struct db *db, struct arena *a, const struct account *acc, Directory__Alias *m);
+MUST_CHECK int directory_alias(struct db *db, struct arena *a, const struct account *acc,
+                               Directory__Alias **out);
+MUST_CHECK int directory_targets(struct db *db, struct arena *a, const struct account *acc,
+                                 Directory__Alias *m);
 MUST_CHECK int directory_states(struct arena *a, const struct account *acc, ProtobufCBinaryData **out);
 #endif

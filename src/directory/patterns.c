@@ -66,7 +66,8 @@ int pattern_check(struct str pattern, struct str target, struct buf *why)
 
     for (size_t i = 0; i < ARRAY_LEN(to); i++)
         to[i] = 1; /* "x" for every part */
-    if (pattern.n == 0 || !smtp_utf8_clean(pattern) || !(re = rewrite_new(pattern.p, pattern.n, text, sizeof text)))
+    if (pattern.n == 0 || !smtp_utf8_clean(pattern) ||
+        !(re = rewrite_new(pattern.p, pattern.n, text, sizeof text)))
         r = buf_printf(why, "the pattern: %s", text);
     else if (target.n > PATTERN_TARGET_MAX ||
              substitute(target, STR("x"), rewrite_groups(re), from, to, &made) < 0)
@@ -77,7 +78,8 @@ int pattern_check(struct str pattern, struct str target, struct buf *why)
     return r < 0 ? r == E_SYNTAX ? 0 : r : E_SYNTAX;
 }
 
-int pattern_apply(struct arena *a, struct str pattern, struct str target, struct str local, struct address *out)
+int pattern_apply(struct arena *a, struct str pattern, struct str target, struct str local,
+                  struct address *out)
 {
     CLEANUP(buf_release) struct buf made = { .max = KIB(1) };
     size_t from[REWRITE_GROUPS_MAX + 1], to[REWRITE_GROUPS_MAX + 1];
@@ -91,7 +93,8 @@ int pattern_apply(struct arena *a, struct str pattern, struct str target, struct
     return r == E_NOMEM ? r : r == 0;
 }
 
-int pattern_add(struct db *db, struct str domain, const struct pattern *p, int64_t now_ms, uint32_t *position_out)
+int pattern_add(struct db *db, struct str domain, const struct pattern *p, int64_t now_ms,
+                uint32_t *position_out)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL, *seen = NULL;
     CLEANUP(txn_end) struct txn txn = { 0 };
@@ -102,7 +105,8 @@ int pattern_add(struct db *db, struct str domain, const struct pattern *p, int64
 
     clock_iso(now_ms, iso);
     if ((r = txn_begin(&txn, db)) < 0 || (r = recipient_domain_id(db, domain, &id)) < 0 ||
-        (r = stmt_get(db, "SELECT count(*), coalesce(max(position), 0) FROM pattern WHERE domain_id = ?1", &seen)) < 0)
+        (r = stmt_get(db, "SELECT count(*), coalesce(max(position), 0) FROM pattern WHERE domain_id = ?1",
+                      &seen)) < 0)
         return r;
     stmt_bind_i64(seen, 1, id);
     if ((r = stmt_step(seen)) < 0)
@@ -111,8 +115,10 @@ int pattern_add(struct db *db, struct str domain, const struct pattern *p, int64
         return E_LIMIT;
     if (position == 0)
         position = stmt_u64(seen, 1) + 1;
-    if ((r = stmt_get(db, "INSERT INTO pattern (domain_id, position, pattern, target, created) VALUES (?1, ?2, ?3, ?4, ?5)",
-                      &st)) < 0)
+    if ((r = stmt_get(
+             db,
+             "INSERT INTO pattern (domain_id, position, pattern, target, created) VALUES (?1, ?2, ?3, ?4, ?5)",
+             &st)) < 0)
         return r;
     stmt_bind_i64(st, 1, id);
     stmt_bind_u64(st, 2, position);

@@ -26,7 +26,8 @@ MUST_CHECK int pattern_apply(struct arena *a, struct str pattern, struct str tar
 MUST_CHECK int pattern_add(struct db *db, struct str domain, const struct pattern *p, int64_t now_ms,
                            uint32_t *position_out);
 MUST_CHECK int pattern_remove(struct db *db, struct str domain, uint32_t position);
-MUST_CHECK int pattern_list(struct db *db, struct arena *a, struct str domain, struct pattern **out, size_t *n_out);
+MUST_CHECK int pattern_list(struct db *db, struct arena *a, struct str domain, struct pattern **out,
+                            size_t *n_out);
 /* The first of the domain that takes this local part. E_NOTFOUND. */
 MUST_CHECK int pattern_find(struct db *db, struct arena *a, int64_t domain_id, struct str local,
                             struct address *out);

@@ -151,7 +151,8 @@ int directory_targets(struct db *db, struct arena *a, const struct account *acc,
     return 0;
 }
 
-static int answer_alias(struct db *db, struct arena *a, const struct address *addr, struct directory_answer *out)
+static int answer_alias(struct db *db, struct arena *a, const struct address *addr,
+                        struct directory_answer *out)
 {
     Directory__Alias *m = NULL;
     struct account acc;
@@ -175,7 +176,8 @@ int directory_run_alias_set(struct db *db, struct arena *a, const void *request,
     return answer_alias(db, a, &addr, out);
 }
 
-int directory_run_target_set(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+int directory_run_target_set(struct db *db, struct arena *a, const void *request,
+                             struct directory_answer *out)
 {
     const Directory__TargetRequest *q = request;
     struct target t = { TARGET_MAILBOX, STR_NONE }, clean;
@@ -215,7 +217,8 @@ static int set_alias_of(struct db *db, struct arena *a, struct str domain, struc
     return r < 0 ? r : domain_set_alias(db, domain, of);
 }
 
-int directory_run_domain_set(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+int directory_run_domain_set(struct db *db, struct arena *a, const void *request,
+                             struct directory_answer *out)
 {
     const Directory__DomainSetRequest *q = request;
     struct str name;
@@ -229,7 +232,8 @@ int directory_run_domain_set(struct db *db, struct arena *a, const void *request
     return empty(a, out);
 }
 
-int directory_run_pattern_set(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+int directory_run_pattern_set(struct db *db, struct arena *a, const void *request,
+                              struct directory_answer *out)
 {
     Directory__PatternResponse *m = directory_message(a, &directory__pattern_response__descriptor);
     CLEANUP(buf_release) struct buf why = { .max = 300 };
@@ -257,7 +261,8 @@ int directory_run_pattern_set(struct db *db, struct arena *a, const void *reques
     return r;
 }
 
-int directory_run_pattern_list(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+int directory_run_pattern_list(struct db *db, struct arena *a, const void *request,
+                               struct directory_answer *out)
 {
     Directory__PatternListResponse *m = directory_message(a, &directory__pattern_list_response__descriptor);
     const Directory__DomainRequest *q = request;
@@ -289,13 +294,15 @@ int directory_run_pattern_list(struct db *db, struct arena *a, const void *reque
 /* ---- allow and deny ---- */
 
 /* Whose list: "example.org", or "ann@example.org". */
-static int owner_of(struct arena *a, struct str name, struct str *domain, struct address *addr, bool *is_address)
+static int owner_of(struct arena *a, struct str name, struct str *domain, struct address *addr,
+                    bool *is_address)
 {
     *is_address = str_chr(name, '@') >= 0;
     return *is_address ? address_parse(a, name, addr) : address_domain(a, name, domain);
 }
 
-int directory_run_access_set(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+int directory_run_access_set(struct db *db, struct arena *a, const void *request,
+                             struct directory_answer *out)
 {
     const Directory__AccessRequest *q = request;
     struct address addr;
@@ -308,8 +315,9 @@ int directory_run_access_set(struct db *db, struct arena *a, const void *request
     if ((r = owner_of(a, pb_str(q->name), &domain, &addr, &is_address)) < 0 ||
         (r = access_who(a, pb_str(q->rule->who), &who)) < 0)
         return r;
-    r = q->remove ? access_remove(db, a, domain, is_address ? &addr : NULL, who, q->rule->allow)
-                  : access_add(db, a, domain, is_address ? &addr : NULL, who, q->rule->allow, clock_wall_ms());
+    r = q->remove
+            ? access_remove(db, a, domain, is_address ? &addr : NULL, who, q->rule->allow)
+            : access_add(db, a, domain, is_address ? &addr : NULL, who, q->rule->allow, clock_wall_ms());
     return r < 0 ? r : empty(a, out);
 }
 
@@ -342,7 +350,8 @@ static int list_row(void *ctx, struct str who, bool allow)
     return one->who.data ? 0 : E_NOMEM;
 }
 
-int directory_run_access_list(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+int directory_run_access_list(struct db *db, struct arena *a, const void *request,
+                              struct directory_answer *out)
 {
     Directory__AccessListResponse *m = directory_message(a, &directory__access_list_response__descriptor);
     struct listing l = { a, m, 0 };

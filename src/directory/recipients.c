@@ -238,7 +238,8 @@ static int target_insert(struct db *db, uint64_t alias_id, const struct target *
         return r;
     if (stmt_u64(seen, 0) >= directory_conf.max_targets)
         return E_LIMIT;
-    if ((r = stmt_get(db, "INSERT INTO target (alias_id, kind, target, created) VALUES (?1, ?2, ?3, ?4)", &st)) < 0)
+    if ((r = stmt_get(db, "INSERT INTO target (alias_id, kind, target, created) VALUES (?1, ?2, ?3, ?4)",
+                      &st)) < 0)
         return r;
     stmt_bind_u64(st, 1, alias_id);
     stmt_bind_i64(st, 2, t->kind);
@@ -247,7 +248,8 @@ static int target_insert(struct db *db, uint64_t alias_id, const struct target *
     return stmt_run(st);
 }
 
-int alias_target_add(struct db *db, struct arena *a, const struct address *addr, const struct target *t, int64_t now_ms)
+int alias_target_add(struct db *db, struct arena *a, const struct address *addr, const struct target *t,
+                     int64_t now_ms)
 {
     CLEANUP(txn_end) struct txn txn = { 0 };
     struct expansion e;
@@ -294,7 +296,8 @@ static int scope_of(struct db *db, struct arena *a, struct str domain, const str
 
     if (r == 0 && addr)
         *alias_id_out = acc.alias_id;
-    if (r == 0 && !addr && (r = any(db, "SELECT 1 FROM domain WHERE id = ?1 AND alias_of IS NOT NULL", *domain_id_out)) > 0)
+    if (r == 0 && !addr &&
+        (r = any(db, "SELECT 1 FROM domain WHERE id = ?1 AND alias_of IS NOT NULL", *domain_id_out)) > 0)
         r = E_RANGE; /* its rows would never be looked at */
     return r;
 }
@@ -354,8 +357,8 @@ int access_add(struct db *db, struct arena *a, struct str domain, const struct a
     return txn_commit(&txn);
 }
 
-int access_remove(struct db *db, struct arena *a, struct str domain, const struct address *addr, struct str who,
-                  bool allow)
+int access_remove(struct db *db, struct arena *a, struct str domain, const struct address *addr,
+                  struct str who, bool allow)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
     uint64_t alias_id = 0;
@@ -363,8 +366,9 @@ int access_remove(struct db *db, struct arena *a, struct str domain, const struc
     int r;
 
     if ((r = scope_of(db, a, domain, addr, &domain_id, &alias_id)) < 0 ||
-        (r = stmt_get(db, alias_id ? "DELETE FROM access WHERE alias_id = ?1 AND who = ?2 AND allow = ?3"
-                                   : "DELETE FROM access WHERE domain_id = ?1 AND who = ?2 AND allow = ?3",
+        (r = stmt_get(db,
+                      alias_id ? "DELETE FROM access WHERE alias_id = ?1 AND who = ?2 AND allow = ?3"
+                               : "DELETE FROM access WHERE domain_id = ?1 AND who = ?2 AND allow = ?3",
                       &st)) < 0)
         return r;
     stmt_bind_i64(st, 1, alias_id ? (int64_t)alias_id : domain_id);

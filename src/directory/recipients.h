@@ -24,7 +24,8 @@ struct recipient_domain {
     bool has_patterns, has_access;
 };
 /* E_NOTFOUND: not ours. */
-MUST_CHECK int recipient_domain_find(struct db *db, struct arena *a, struct str name, struct recipient_domain *out);
+MUST_CHECK int recipient_domain_find(struct db *db, struct arena *a, struct str name,
+                                     struct recipient_domain *out);
 /* The row of this very name. E_NOTFOUND. */
 MUST_CHECK int recipient_domain_id(struct db *db, struct str name, int64_t *id_out);
 
@@ -32,20 +33,23 @@ MUST_CHECK int recipient_domain_id(struct db *db, struct str name, int64_t *id_o
  * own; E_RANGE: `of` is itself another name, or the same. */
 MUST_CHECK int domain_set_alias(struct db *db, struct str domain, struct str of);
 /* NULL: nobody. E_NOTFOUND. */
-MUST_CHECK int domain_set_catch_all(struct db *db, struct arena *a, struct str domain, const struct address *addr);
+MUST_CHECK int domain_set_catch_all(struct db *db, struct arena *a, struct str domain,
+                                    const struct address *addr);
 /* E_SYNTAX: letters, digits, '.', '@' and the like begin no tag. */
 MUST_CHECK int domain_set_separators(struct db *db, struct str domain, struct str separators);
 
 /* 0: takes mail; 250, 421, 550. E_RANGE, E_NOTFOUND. */
 MUST_CHECK int alias_set_answer(struct db *db, struct arena *a, const struct address *addr, unsigned answer);
 /* Of an alias, in the order in which they were added. */
-MUST_CHECK int alias_target_list(struct db *db, struct arena *a, uint64_t alias_id, struct target **out, size_t *n_out);
+MUST_CHECK int alias_target_list(struct db *db, struct arena *a, uint64_t alias_id, struct target **out,
+                                 size_t *n_out);
 /* The one form of a target: an address as shown, a URL. E_SYNTAX; E_DENIED: http and not allowed. */
 MUST_CHECK int alias_target_clean(struct arena *a, const struct target *in, struct target *out);
 /* A clean target. E_NOTFOUND (alias), E_EXISTS, E_LIMIT, E_RANGE: it would lead in circles or too far. */
-MUST_CHECK int alias_target_add(struct db *db, struct arena *a, const struct address *addr, const struct target *t,
-                          int64_t now_ms);
-MUST_CHECK int alias_target_remove(struct db *db, struct arena *a, const struct address *addr, const struct target *t);
+MUST_CHECK int alias_target_add(struct db *db, struct arena *a, const struct address *addr,
+                                const struct target *t, int64_t now_ms);
+MUST_CHECK int alias_target_remove(struct db *db, struct arena *a, const struct address *addr,
+                                   const struct target *t);
 
 /* Whose list: a domain, or an alias of it when addr is not NULL. `who` as access_who makes it. */
 MUST_CHECK int access_add(struct db *db, struct arena *a, struct str domain, const struct address *addr,

@@ -68,7 +68,8 @@ static int list(const char *owner, bool allow, const char *who)
 /* What comes of an address in one line: "box ann@example.org fwd x@y.example via ann@example.org". */
 static const char *expanded(const char *to, const char *sender, const char *ip)
 {
-    static const char *const names[] = { "ok", "no-domain", "no-alias", "not-ready", "disabled", "refused", "loop" };
+    static const char *const names[] = { "ok",       "no-domain", "no-alias", "not-ready",
+                                         "disabled", "refused",   "loop" };
     static char line[KIB(4)];
     struct access_peer peer;
     struct expansion e;
@@ -167,9 +168,10 @@ static void test_expand(void **state UNUSED)
         { "out@example.org", "fwd me@far.example via out@example.org" }, /* no mailbox, none needed */
         { "bob@example.org", "box bob@example.org fwd bob@far.example via bob@example.org" },
         /* each mailbox once, whichever way */
-        { "both@example.org", "box Ann@example.org box bob@example.org fwd zed@far.example via both@example.org "
-                              "hook https://hook.example/in?x=1 via both@example.org "
-                              "fwd bob@far.example via bob@example.org" },
+        { "both@example.org",
+          "box Ann@example.org box bob@example.org fwd zed@far.example via both@example.org "
+          "hook https://hook.example/in?x=1 via both@example.org "
+          "fwd bob@far.example via bob@example.org" },
         { "off250@example.org", "disabled 250" },
         { "off421@example.org", "disabled 421" },
         { "off550+tag@example.org", "disabled 550" },
@@ -177,7 +179,8 @@ static void test_expand(void **state UNUSED)
         { "someoff@example.org", "box Ann@example.org" },
         { "alloff@example.org", "disabled 250" },
         { "dangling@example.org", "no-alias" },
-        { "order-7@example.org", "box bob@example.org fwd bob@far.example via bob@example.org" }, /* by position */
+        { "order-7@example.org",
+          "box bob@example.org fwd bob@far.example via bob@example.org" }, /* by position */
         { "ORDER-12@example.net", "fwd orders+12@far.example via ORDER-12@example.net" },
         { "order-x@example.org", "no-alias" },
         { "xorder-7@example.org", "no-alias" }, /* all of it, not a part */
@@ -245,14 +248,17 @@ static void test_settings(void **state UNUSED)
         CHECK(target("out@example.org", TARGET_ADDRESS, name) == 0);
     }
     CHECK(target("out@example.org", TARGET_ADDRESS, "more@far.example") == E_LIMIT);
-    CHECK(alias_target_remove(db, &a, addr_of("ann@example.org"), &(struct target){ TARGET_MAILBOX, STR("") }) == 0);
-    CHECK(strcmp(expanded("bob@example.org", NULL, NULL), "box bob@example.org fwd bob@far.example via bob@example.org") ==
-          0);
-    CHECK(alias_target_remove(db, &a, addr_of("bob@example.org"), &(struct target){ TARGET_MAILBOX, STR("") }) == 0);
-    CHECK(strcmp(expanded("bob@example.org", NULL, NULL), "fwd bob@far.example via bob@example.org") == 0);
-    CHECK(target("bob@example.org", TARGET_MAILBOX, "") == 0 && target("bob@example.org", TARGET_MAILBOX, "") == E_EXISTS);
+    CHECK(alias_target_remove(db, &a, addr_of("ann@example.org"),
+                              &(struct target){ TARGET_MAILBOX, STR("") }) == 0);
+    CHECK(strcmp(expanded("bob@example.org", NULL, NULL),
+                 "box bob@example.org fwd bob@far.example via bob@example.org") == 0);
     CHECK(alias_target_remove(db, &a, addr_of("bob@example.org"),
-                        &(struct target){ TARGET_ADDRESS, STR("bob@far.example") }) == 0);
+                              &(struct target){ TARGET_MAILBOX, STR("") }) == 0);
+    CHECK(strcmp(expanded("bob@example.org", NULL, NULL), "fwd bob@far.example via bob@example.org") == 0);
+    CHECK(target("bob@example.org", TARGET_MAILBOX, "") == 0 &&
+          target("bob@example.org", TARGET_MAILBOX, "") == E_EXISTS);
+    CHECK(alias_target_remove(db, &a, addr_of("bob@example.org"),
+                              &(struct target){ TARGET_ADDRESS, STR("bob@far.example") }) == 0);
     CHECK(strcmp(expanded("bob@example.org", NULL, NULL), "box bob@example.org") == 0);
     /* patterns */
     CHECK(pattern("example.org", 10, "x", "y@example.org") == E_EXISTS);
@@ -262,7 +268,8 @@ static void test_settings(void **state UNUSED)
     CHECK(pattern("example.org", 0, "(x)", "\\1") == E_SYNTAX);
     CHECK(pattern("example.org", 0, "((a{100}){100}){100}", "y@example.org") == E_SYNTAX);
     CHECK(pattern("example.org", 0, "[a-z\xc3\xa9]{900}", "y@example.org") == E_SYNTAX); /* too large */
-    CHECK(pattern_remove(db, STR("example.org"), 10) == 0 && pattern_remove(db, STR("example.org"), 10) == E_NOTFOUND);
+    CHECK(pattern_remove(db, STR("example.org"), 10) == 0 &&
+          pattern_remove(db, STR("example.org"), 10) == E_NOTFOUND);
     for (unsigned i = 3; i < directory_conf.max_patterns; i++)
         CHECK(pattern("example.org", 0, "x", "y@far.example") == 0);
     CHECK(pattern("example.org", 0, "x", "y@far.example") == E_LIMIT);
@@ -291,36 +298,8 @@ static void test_depth(void **state UNUSED)
     close_all();
 }
 
-static void test_lists(void **state UNUSED)
+static void test_whos(void **state UNUSED)
 {
-    static const struct {
-        const char *to, *sender, *ip, *want;
-    } rows[] = {
-        { "ann@example.org", "x@good.example", "192.0.2.1", "box Ann@example.org" },
-        { "ann@example.org", "x@bad.example", "192.0.2.1", "refused" },
-        { "ann@example.org", "x@mail.BAD.example", "192.0.2.1", "refused" },
-        { "ann@example.org", "x@notbad.example", "192.0.2.1", "box Ann@example.org" },
-        { "ann@example.org", "Friend@bad.example", "192.0.2.1", "box Ann@example.org" },
-        { "ann@example.org", "x@good.bad.example", "192.0.2.1", "box Ann@example.org" },
-        { "ann+t@example.net", "x@bad.example", "192.0.2.1", "refused" },
-        { "bob@example.org", "x@bad.example", "192.0.2.1",
-          "box bob@example.org fwd bob@far.example via bob@example.org" },
-        { "bob@example.org", "x@bad.example", "198.51.100.7", "refused" },
-        { "bob@example.org", "x@y.example", "198.51.100.130",
-          "box bob@example.org fwd bob@far.example via bob@example.org" },
-        { "ann@example.org", "x@y.example", "198.51.100.7", "refused" }, /* nothing in her own list fits: the domain's */
-        { "ann@example.org", "friend@bad.example", "198.51.100.7", "box Ann@example.org" },
-        { "ann@example.org", "", "2001:db8::1", "refused" },
-        { "ann@example.org", "", "2001:db9::1", "box Ann@example.org" },
-        { "a+b@example.org", "x@y.example", "192.0.2.1", "refused" }, /* only one is let in */
-        { "a+b@example.org", "", "192.0.2.1", "refused" },
-        { "a+b@example.org", "boss@y.example", "192.0.2.1", "box a+b@example.org" },
-        { "order-9@example.org", "x@y.example", "198.51.100.7", "refused" },
-        { "off550@example.org", "x@y.example", "198.51.100.7", "disabled 550" },
-        { "nobody@example.org", "x@y.example", "198.51.100.7", "no-alias" },
-        { "rest@other.test", "x@y.example", "198.51.100.7", "box rest@other.test" },
-        { "new@other.test", "nonsense", "nonsense", "box rest@other.test" },
-    };
     static const struct {
         const char *in, *out;
         int r;
@@ -343,7 +322,6 @@ static void test_lists(void **state UNUSED)
         { "a@", NULL, E_SYNTAX },
     };
 
-    open_all();
     for (size_t i = 0; i < ARRAY_LEN(whos); i++) {
         struct str got;
         int r = access_who(&a, str_from(whos[i].in), &got);
@@ -351,19 +329,60 @@ static void test_lists(void **state UNUSED)
         check_case = whos[i].in;
         CHECK(r == whos[i].r && (r < 0 || str_eq_z(got, whos[i].out)));
     }
-    CHECK(list("ann@example.org", false, "bad.example") == 0 && list("ann@example.org", true, "friend@bad.example") == 0 &&
-          list("ann@example.org", true, "good.bad.example") == 0 && list("ann@example.org", false, "2001:db8::/32") == 0);
-    CHECK(list("example.org", false, "198.51.100.0/24") == 0 && list("example.org", true, "198.51.100.128/25") == 0);
+    check_case = "";
+    arena_reset(&a);
+}
+
+static void test_lists(void **state UNUSED)
+{
+    static const struct {
+        const char *to, *sender, *ip, *want;
+    } rows[] = {
+        { "ann@example.org", "x@good.example", "192.0.2.1", "box Ann@example.org" },
+        { "ann@example.org", "x@bad.example", "192.0.2.1", "refused" },
+        { "ann@example.org", "x@mail.BAD.example", "192.0.2.1", "refused" },
+        { "ann@example.org", "x@notbad.example", "192.0.2.1", "box Ann@example.org" },
+        { "ann@example.org", "Friend@bad.example", "192.0.2.1", "box Ann@example.org" },
+        { "ann@example.org", "x@good.bad.example", "192.0.2.1", "box Ann@example.org" },
+        { "ann+t@example.net", "x@bad.example", "192.0.2.1", "refused" },
+        { "bob@example.org", "x@bad.example", "192.0.2.1",
+          "box bob@example.org fwd bob@far.example via bob@example.org" },
+        { "bob@example.org", "x@bad.example", "198.51.100.7", "refused" },
+        { "bob@example.org", "x@y.example", "198.51.100.130",
+          "box bob@example.org fwd bob@far.example via bob@example.org" },
+        { "ann@example.org", "x@y.example", "198.51.100.7",
+          "refused" }, /* nothing in her own list fits: the domain's */
+        { "ann@example.org", "friend@bad.example", "198.51.100.7", "box Ann@example.org" },
+        { "ann@example.org", "", "2001:db8::1", "refused" },
+        { "ann@example.org", "", "2001:db9::1", "box Ann@example.org" },
+        { "a+b@example.org", "x@y.example", "192.0.2.1", "refused" }, /* only one is let in */
+        { "a+b@example.org", "", "192.0.2.1", "refused" },
+        { "a+b@example.org", "boss@y.example", "192.0.2.1", "box a+b@example.org" },
+        { "order-9@example.org", "x@y.example", "198.51.100.7", "refused" },
+        { "off550@example.org", "x@y.example", "198.51.100.7", "disabled 550" },
+        { "nobody@example.org", "x@y.example", "198.51.100.7", "no-alias" },
+        { "rest@other.test", "x@y.example", "198.51.100.7", "box rest@other.test" },
+        { "new@other.test", "nonsense", "nonsense", "box rest@other.test" },
+    };
+
+    open_all();
+    CHECK(list("ann@example.org", false, "bad.example") == 0 &&
+          list("ann@example.org", true, "friend@bad.example") == 0 &&
+          list("ann@example.org", true, "good.bad.example") == 0 &&
+          list("ann@example.org", false, "2001:db8::/32") == 0);
+    CHECK(list("example.org", false, "198.51.100.0/24") == 0 &&
+          list("example.org", true, "198.51.100.128/25") == 0);
     CHECK(list("a+b@example.org", false, "*") == 0 && list("a+b@example.org", true, "boss@y.example") == 0);
-    CHECK(list("ann@example.org", false, "bad.example") == E_EXISTS && list("example.net", true, "x.example") == E_RANGE &&
+    CHECK(list("ann@example.org", false, "bad.example") == E_EXISTS &&
+          list("example.net", true, "x.example") == E_RANGE &&
           list("far.example", true, "x.example") == E_NOTFOUND);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const char *got = expanded(rows[i].to, rows[i].sender, rows[i].ip);
 
         check_case = rows[i].to;
         if (strcmp(got, rows[i].want) != 0)
-            print_error("%s from %s %s: got \"%s\", want \"%s\"\n", rows[i].to, rows[i].sender, rows[i].ip, got,
-                        rows[i].want);
+            print_error("%s from %s %s: got \"%s\", want \"%s\"\n", rows[i].to, rows[i].sender, rows[i].ip,
+                        got, rows[i].want);
         CHECK(strcmp(got, rows[i].want) == 0);
     }
     check_case = "";
@@ -422,13 +441,18 @@ static uint32_t next(uint32_t *seed)
 
 static void test_lists_as_the_model(void **state UNUSED)
 {
-    static const char *const names[] = { "a@x.test",     "b@x.test",     "a@y.x.test",     "x.test", "y.x.test", "test",
-                                         "z.y.x.test",   "*",            "<>",             "10.0.0.0/8", "10.1.0.0/16",
-                                         "10.1.2.3/32",  "10.1.2.0/31",  "0.0.0.0/0" };
+    static const char *const names[] = { "a@x.test",    "b@x.test",   "a@y.x.test",  "x.test",
+                                         "y.x.test",    "test",       "z.y.x.test",  "*",
+                                         "<>",          "10.0.0.0/8", "10.1.0.0/16", "10.1.2.3/32",
+                                         "10.1.2.0/31", "0.0.0.0/0" };
     static const struct {
         const char *address, *domain;
-    } senders[] = { { "a@x.test", "x.test" },         { "b@x.test", "x.test" }, { "a@y.x.test", "y.x.test" },
-                    { "c@z.y.x.test", "z.y.x.test" }, { "", NULL },             { "q@elsewhere.example", "elsewhere.example" } };
+    } senders[] = { { "a@x.test", "x.test" },
+                    { "b@x.test", "x.test" },
+                    { "a@y.x.test", "y.x.test" },
+                    { "c@z.y.x.test", "z.y.x.test" },
+                    { "", NULL },
+                    { "q@elsewhere.example", "elsewhere.example" } };
     static const char *const ips[] = { "10.1.2.3", "10.1.2.1", "10.2.0.1", "192.0.2.1" };
     uint32_t seed = 7;
 
@@ -495,9 +519,13 @@ static void test_urls(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_expand),       cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_depth),        cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_lists_as_the_model), cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_expand),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_lists_as_the_model),
+        cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_whos),
     };
     int r = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -54,8 +54,8 @@ int url_clean(struct arena *a, struct str text, bool http, struct str *out)
     }
     if (!host_valid(a, host, &name) || !rest_valid(rest))
         return E_SYNTAX;
-    z = arena_printf(a, "%s%.*s%s%.*s%s%.*s", schemes[secure], STR_ARG(name), port.n ? ":" : "", STR_ARG(port),
-                     rest.n == 0 || rest.p[0] == '?' ? "/" : "", STR_ARG(rest));
+    z = arena_printf(a, "%s%.*s%s%.*s%s%.*s", schemes[secure], STR_ARG(name), port.n ? ":" : "",
+                     STR_ARG(port), rest.n == 0 || rest.p[0] == '?' ? "/" : "", STR_ARG(rest));
     if (!z)
         return E_NOMEM;
     *out = str_from(z);
