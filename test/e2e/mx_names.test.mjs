@@ -17,7 +17,7 @@ before(async () => {
   dns = await DnsServer.start({ zone });
   service = await Service.start({ env: {
     LETTERLOCK_RESOLVER_UPSTREAMS: dns.upstream, LETTERLOCK_RESOLVER_CA_FILE: dns.ca, LETTERLOCK_MX_PROXY_FROM: '127.0.0.1',
-    LETTERLOCK_MX_REVERSE_NAME: 'yes', LETTERLOCK_MX_BLOCKLISTS: 'bl.example', LETTERLOCK_MX_ALLOWLISTS: 'wl.example', LETTERLOCK_MX_LOOKUP_TIMEOUT: '1s', LETTERLOCK_MX_AUTH_CHECKS: 'no',
+    LETTERLOCK_MX_REVERSE_NAME: 'yes', LETTERLOCK_MX_BLOCKLISTS: 'bl.example', LETTERLOCK_MX_ALLOWLISTS: 'wl.example', LETTERLOCK_MX_LOOKUP_TIMEOUT: '1s', LETTERLOCK_MX_AUTH_CHECKS: 'no', LETTERLOCK_MX_SENDER_CHECK: 'off', LETTERLOCK_MX_HELO_CHECK: 'off', LETTERLOCK_MX_GREET_DELAY: '0ms',
   }, serve: false });
   const answers = service.answers.bind(service); // a plain connection is none of the balancer's
   service.answers = async (port) => port === service.ports.mx || answers(port);

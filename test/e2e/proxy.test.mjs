@@ -9,7 +9,7 @@ const BALANCER = '127.0.0.2';
 let service;
 before(async () => {
   const env = Object.fromEntries(['IMAP', 'POP3', 'MX'].map((s) => [`LETTERLOCK_${s}_PROXY_FROM`, `${BALANCER}, 10.0.0.0/8`]));
-  Object.assign(env, { LETTERLOCK_MX_AUTH_CHECKS: 'no', LETTERLOCK_IMAP_MAX_CONNECTIONS_PER_NETWORK: '2', LETTERLOCK_POP3_MAX_CONNECTIONS_PER_NETWORK: '2' });
+  Object.assign(env, { LETTERLOCK_MX_AUTH_CHECKS: 'no', LETTERLOCK_MX_SENDER_CHECK: 'off', LETTERLOCK_MX_HELO_CHECK: 'off', LETTERLOCK_MX_GREET_DELAY: '0ms', LETTERLOCK_IMAP_MAX_CONNECTIONS_PER_NETWORK: '2', LETTERLOCK_POP3_MAX_CONNECTIONS_PER_NETWORK: '2' });
   service = await Service.start({ pop3: true, env });
 });
 after(() => service?.stop());

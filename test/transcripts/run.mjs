@@ -16,6 +16,7 @@
 // Under pop3 "selected" means logged in; "+OK" alone and "-ERR" match by their beginning.
 //   limit SIZE      what the mailbox may hold
 //   others N        so many more aliases: $OTHER1, $OTHER2…
+//   service NAME    one with settings of its own: see SERVICES below; lmtp: its socket is spoken to
 //   whole           also under --bytes the lines go in one piece: what is tested is that they do
 // C: and S: are client 1; C*100: and S*100: stand for a hundred of them, \# for their number;
 // C1..60: and S1..60: for sixty clients, one after the other. What follows S: are the
@@ -28,6 +29,7 @@
 // PLAIN wants of the first.
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { DnsServer } from '../lib/dns.mjs';
 import { Service, crlf, dial, root, sample, until } from '../lib/service.mjs';
 
 const AT_ONCE = 6; // transcripts that run side by side
@@ -50,13 +52,13 @@ async function find(dir) {
 
 function settings(line) {
   const text = /\s{3,}(\S.*)$/.exec(line)?.[1] ?? '';
-  const set = { clients: 1, messages: 0, mail: [], state: 'selected', clear: false, mx: 0, imap: 0, others: 0, limit: '', whole: false };
+  const set = { clients: 1, messages: 0, mail: [], state: 'selected', clear: false, mx: 0, imap: 0, others: 0, limit: '', service: '', whole: false };
   for (const part of text.split(',').map((p) => p.trim()).filter(Boolean)) {
     const [name, ...values] = part.split(/\s+/);
     if (!(name in set)) throw new Error(`line 1: unknown setting ${name}`);
     if (name === 'mail') set.mail = values;
     else if (name === 'state') [set.state] = values;
-    else if (name === 'limit') [set.limit] = values;
+    else if (name === 'limit' || name === 'service') [set[name]] = values;
     else if (name === 'clear' || name === 'whole') set[name] = true;
     else set[name] = Number(values[0]);
   }
@@ -128,7 +130,7 @@ async function send(io, bytes, whole) {
 
 // A connection knows how its answers are read: lines, or lines with literals.
 async function open(service, proto, set, alias) {
-  if (proto === 'mx') return { io: await dial(service.ports.mx), answer: (io) => io.line(PATIENCE_MS) };
+  if (proto === 'mx') return { io: await dial(set.service === 'lmtp' ? service.lmtp : service.ports.mx), answer: (io) => io.line(PATIENCE_MS) };
   if (proto === 'pop3') return pop3(service, set, alias);
   const answer = responses;
   if (set.clear) return { io: await dial(service.ports.imap), answer };
@@ -204,9 +206,10 @@ async function prepare(service, alias, set) {
   await c.logout();
 }
 
-async function run(service, file) {
+async function run(file) {
   const text = await readFile(file, 'utf8');
   const set = settings(text.split('\n', 1)[0]);
+  const service = await serviceOf(set.service);
   const steps = parse(text);
   const proto = path.relative(here, file).split(path.sep)[0];
   const named = proto !== 'mx' || set.imap || set.messages || set.mail.length || /\$(ADDRESS|PASSWORD|PLAIN)\b/.test(text);
@@ -247,11 +250,51 @@ async function run(service, file) {
   }
 }
 
+// ---- services -----------------------------------------------------------------------------------
+
+const zone = {
+  'good.example': { MX: [[10, 'mx.good.example']], TXT: 'v=spf1 ip4:192.0.2.7 -all' }, 'mx.good.example': { A: '192.0.2.7' },
+  'client.example': { A: '192.0.2.7' }, 'host.example': { A: '192.0.2.8' }, 'empty.example': { TXT: 'nothing' },
+  'null.example': { MX: [[0, '.']] }, '66.113.0.203.bl.example': { A: '127.0.0.2' },
+};
+const front = { XCLIENT_FROM: '127.0.0.1', LOOKUP_TIMEOUT: '2s', AUTH_TIMEOUT: '2s' };
+const SERVICES = {
+  '': {},
+  strict: { ...front, BLOCKLISTS: 'bl.example' },
+  stricter: { ...front, HELO_CHECK: 'resolve', SENDER_CHECK: 'strict' },
+  grey: { ...front, GREYLIST: 'yes', GREYLIST_DELAY: '0ms', GREYLIST_KNOWN: 'good.example' },
+  rates: { ...front, RECIPIENT_RATE: '3', SENDER_RATE: '2', CONNECTION_RATE: '3' },
+  proxied: { PROXY_FROM: '127.0.0.1', LOOKUP_TIMEOUT: '2s', GREET_DELAY: '100ms', ERROR_DELAY: '20ms' },
+};
+const services = new Map();
+let dns;
+
+async function startService(name) {
+  const env = Object.fromEntries(Object.entries(SERVICES[name]).map(([k, v]) => [`LETTERLOCK_MX_${k}`, v]));
+  if (!name) return Service.start({ pop3: true });
+  dns ??= DnsServer.start({ zone });
+  const server = await dns, { upstream, ca } = server;
+  server.say = (q) => (q.name === 'broken.example' ? 'servfail' : undefined);
+  const service = await Service.start({ serve: false, env: { ...env, LETTERLOCK_RESOLVER_UPSTREAMS: upstream, LETTERLOCK_RESOLVER_CA_FILE: ca } });
+  if (name === 'proxied') { // a plain connection is none of the balancer's
+    const answers = service.answers.bind(service);
+    service.answers = async (port) => port === service.ports.mx || answers(port);
+  }
+  await service.serve();
+  await until('the roles', PATIENCE_MS, async () => (await service.status()).roles.every((r) => r.state === 'ready'));
+  return service;
+}
+
+function serviceOf(name) {
+  if (!SERVICES[name]) throw new Error(`line 1: no such service: ${name}`);
+  if (!services.has(name)) services.set(name, startService(name));
+  return services.get(name);
+}
+
 // ---- all of them --------------------------------------------------------------------------------
 
 const files = named.length ? named.map((f) => path.resolve(f)) : await find(here);
 console.log(`1..${files.length}`);
-const service = await Service.start({ pop3: true });
 const queue = [...files];
 let done = 0;
 let failed = 0;
@@ -260,7 +303,7 @@ async function worker() {
   for (let f = queue.shift(); f; f = queue.shift()) {
     const name = `${path.relative(root, f)}${bytewise ? ' byte by byte' : ''}`;
     try {
-      await run(service, f);
+      await run(f);
       console.log(`ok ${++done} - ${name}`);
     } catch (e) {
       failed++;
@@ -270,6 +313,9 @@ async function worker() {
 }
 
 await Promise.all(Array.from({ length: AT_ONCE }, worker));
-if (failed) console.log(service.log.split('\n').slice(-40).map((l) => `# ${l}`).join('\n'));
-await service.stop();
+for (const service of await Promise.all(services.values())) {
+  if (failed) console.log(service.log.split('\n').slice(-40).map((l) => `# ${l}`).join('\n'));
+  await service.stop();
+}
+await (await dns)?.stop();
 process.exit(failed ? 1 : 0);
