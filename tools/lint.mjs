@@ -33,6 +33,7 @@ const lib_may_include = {
   mailauth: ['mime', 'dns', 'crypto'],
   regex: ['mime'],
   match: ['mime', 'regex'],
+  spam: ['mime', 'mailauth'],
   port: ['db'],
 };
 // Generated or vendored headers, and who may see them.

@@ -196,6 +196,11 @@ static void on_body_begin(void *user, const struct mime_part *p)
     struct mime_text *t = user;
 
     t->active = mime_part_is(p, "text", NULL);
+    t->watched = t->watch != NULL;
+    if (t->watched && t->watch->leaf_begin)
+        t->watch->leaf_begin(t->user, p);
+    if (t->active || t->watched)
+        mime_decoder_init(&t->decoder, mime_encoding_of(p->encoding));
     if (!t->active)
         return;
     t->html = mime_part_is(p, "text", "html");
@@ -204,7 +209,6 @@ static void on_body_begin(void *user, const struct mime_part *p)
     t->strip = (struct mime_html){ 0 };
     put_plain(t, STR(""), STR(""), false);
     t->fold = (struct mime_fold){ .space = true }; /* white space that begins a text is none */
-    mime_decoder_init(&t->decoder, mime_encoding_of(p->encoding));
     mime_charset_init(&t->charset, mime_param_raw(p->params, STR("charset")));
 }
 
@@ -235,6 +239,14 @@ static void on_header_end(void *user, const struct mime_part *p)
     if (is_message(p))
         header_end(t, p);
     filename_put(t, p);
+    if (t->watch && t->watch->header_end)
+        t->watch->header_end(t->user, p);
+}
+
+static void watch_leaf(struct mime_text *t)
+{
+    if (t->watched && t->watch->leaf && t->decoded.n)
+        t->watch->leaf(t->user, buf_str(&t->decoded));
 }
 
 /* One step through charset, HTML and fold; decoded bytes are in t->decoded. */
@@ -247,6 +259,8 @@ static void stages(struct mime_text *t, bool last)
     fail(t, mime_charset_feed(&t->charset, buf_str(&t->decoded), &t->utf8));
     if (last && t->error >= 0)
         fail(t, mime_charset_finish(&t->charset, &t->utf8));
+    if (t->watched && t->watch->utf8 && t->utf8.n)
+        t->watch->utf8(t->user, buf_str(&t->utf8));
     if (t->html && t->error >= 0) {
         text = &t->plain;
         fail(t, mime_html_feed(&t->strip, buf_str(&t->utf8), &t->plain));
@@ -265,10 +279,12 @@ static void on_body(void *user, const struct mime_part *p, struct str s)
     struct mime_text *t = user;
 
     (void)p;
-    for (; t->active && s.n && t->error >= 0; s = str_skip(s, STEP)) {
+    for (; (t->active || t->watched) && s.n && t->error >= 0; s = str_skip(s, STEP)) {
         buf_clear(&t->decoded);
         fail(t, mime_decoder_feed(&t->decoder, str_slice(s, 0, STEP), &t->decoded));
-        stages(t, false);
+        watch_leaf(t);
+        if (t->active)
+            stages(t, false);
     }
 }
 
@@ -276,13 +292,21 @@ static void on_part_end(void *user, const struct mime_part *p)
 {
     struct mime_text *t = user;
 
-    if (p->kind != MIME_LEAF || !t->active)
+    if (p->kind != MIME_LEAF || !(t->active || t->watched))
         return;
     buf_clear(&t->decoded);
     fail(t, mime_decoder_finish(&t->decoder, &t->decoded));
-    stages(t, true);
-    fold_end(t);
-    mime_charset_release(&t->charset);
+    watch_leaf(t);
+    if (t->active) {
+        stages(t, true);
+        fold_end(t);
+        mime_charset_release(&t->charset);
+    }
+    if (t->watched && t->watch->leaf_end)
+        t->watch->leaf_end(t->user);
+    t->watched = false;
+    if (!t->active)
+        return;
     if (t->leading && t->error >= 0)
         fail(t, mime_preview_make(buf_str(&t->lead), &t->preview));
     buf_clear(&t->lead);
@@ -309,6 +333,11 @@ int mime_text_init(struct mime_text *t, struct arena *a, mime_text_sink *sink, v
 void mime_text_also_plain(struct mime_text *t, mime_text_plain *plain)
 {
     t->plain_sink = plain;
+}
+
+void mime_text_also_watch(struct mime_text *t, const struct mime_text_watch *watch)
+{
+    t->watch = watch;
 }
 
 int mime_text_feed(struct mime_text *t, struct str slice)

@@ -33,15 +33,27 @@ typedef int mime_text_sink(void *user, struct str text);
  * a header, of "filename", or (empty) of a text; .p NULL: it goes on. end: it ends with this piece. */
 typedef int mime_text_plain(void *user, struct str field, struct str text, bool end);
 
+/* What else is seen on the way, for who judges mail (lib/spam): the leaves of the message, whatever they are,
+ * with their transfer encoding undone, and texts as characters before HTML is taken out. Slices are borrowed
+ * for the call; any may be NULL. */
+struct mime_text_watch {
+    void (*header_end)(void *user, const struct mime_part *p);
+    void (*leaf_begin)(void *user, const struct mime_part *p);
+    void (*leaf)(void *user, struct str decoded);
+    void (*utf8)(void *user, struct str text);
+    void (*leaf_end)(void *user);
+};
+
 /* Private; init before use, release after. About 70 KiB with its buffers, and the tree's arena. */
 struct mime_text {
     struct mime_scan scan;
     mime_text_sink *sink;
     mime_text_plain *plain_sink;
+    const struct mime_text_watch *watch;
     void *user;
     int error;
     uint64_t bytes, header_bytes;
-    bool active, html, leading, continued, in_field, mid_line;
+    bool active, watched, html, leading, continued, in_field, mid_line;
     struct mime_decoder decoder;
     struct mime_charset charset;
     struct mime_html strip;
@@ -52,6 +64,8 @@ struct mime_text {
 MUST_CHECK int mime_text_init(struct mime_text *t, struct arena *a, mime_text_sink *sink, void *user);
 /* Before the first feed: `plain` gets every line too, with the same `user`. */
 void mime_text_also_plain(struct mime_text *t, mime_text_plain *plain);
+/* The same for a watch: borrowed for the life of `t`. */
+void mime_text_also_watch(struct mime_text *t, const struct mime_text_watch *watch);
 MUST_CHECK int mime_text_feed(struct mime_text *t, struct str slice);
 /* *root_out is set whatever is returned. header_bytes of the text were the message's own header; the
  * rest is its body (IMAP SEARCH BODY). */
