@@ -1,7 +1,8 @@
 /* lib/smtp/command.h
  *
  * One SMTP command line, without its CRLF, to verb and arguments: RFC 5321 4.1, with the parameters
- * of SIZE (1870), 8BITMIME (6152), SMTPUTF8 (6531), CHUNKING and BINARYMIME (3030). Grammar only: it
+ * of SIZE (1870), 8BITMIME (6152), SMTPUTF8 (6531), CHUNKING and BINARYMIME (3030), AUTH (4954), DSN (3461),
+ * REQUIRETLS (8689), FUTURERELEASE (4865), MT-PRIORITY (6710) and DELIVERBY (2852). Grammar only: it
  * does not know the session's state, so "RCPT before MAIL" is the caller's. Strings borrow from the
  * line.
  *
@@ -45,6 +46,40 @@ enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME, SMTP_BODY_BINARYMIME };
 #define SMTP_EXT_8BITMIME   BIT(1)
 #define SMTP_EXT_SMTPUTF8   BIT(2)
 #define SMTP_EXT_BINARYMIME BIT(3)
+#define SMTP_EXT_AUTH       BIT(4)
+#define SMTP_EXT_DSN        BIT(5)
+#define SMTP_EXT_REQUIRETLS BIT(6)
+#define SMTP_EXT_HOLD       BIT(7) /* FUTURERELEASE */
+#define SMTP_EXT_PRIORITY   BIT(8)
+#define SMTP_EXT_DELIVERBY  BIT(9)
+
+#define SMTP_ENVID_MAX 100u /* RFC 3461 4.4 */
+#define SMTP_ORCPT_MAX 500u /* RFC 3461 4.2 */
+
+/* RFC 3461 4.1, 4.3: what was asked for; 0: nothing was said. */
+enum smtp_notify {
+    SMTP_NOTIFY_NEVER = 1,
+    SMTP_NOTIFY_SUCCESS = 2,
+    SMTP_NOTIFY_FAILURE = 4,
+    SMTP_NOTIFY_DELAY = 8
+};
+enum smtp_ret { SMTP_RET_NONE, SMTP_RET_FULL, SMTP_RET_HDRS };
+
+/* Parameters of submission, and beyond. Strings borrow from the line, still encoded. */
+struct smtp_dsn {
+    enum smtp_ret ret; /* MAIL */
+    struct str envid;  /* MAIL: xtext, well-formed; smtp_xtext_decode */
+    uint32_t notify;   /* RCPT: SMTP_NOTIFY_* */
+    struct str orcpt;  /* RCPT: "rfc822;xtext", well-formed */
+};
+struct smtp_release {
+    uint64_t hold_s;       /* HOLDFOR=; 0: not said */
+    int64_t hold_until_ms; /* HOLDUNTIL=; 0: not said */
+    int32_t by_s;          /* DELIVERBY; see by_mode */
+    char by_mode;          /* 'N' notify, 'R' return; 0: not said */
+    bool by_trace;
+    int32_t priority; /* MT-PRIORITY, -9 … 9 */
+};
 
 struct smtp_command {
     enum smtp_verb verb;
@@ -54,7 +89,11 @@ struct smtp_command {
     uint32_t params;       /* MAIL: SMTP_EXT_* bits of the parameters that were given; BODY sets 8BITMIME */
     uint64_t size_bytes;   /* SIZE=; UINT64_MAX when it does not fit */
     enum smtp_body body;   /* BODY= */
-    uint64_t chunk_bytes;  /* BDAT */
+    struct str auth;       /* AUTH= of MAIL: xtext, "<>" too; well-formed */
+    struct smtp_dsn dsn;
+    struct smtp_release release;
+    uint32_t seen;        /* parameters that were given, for what is given twice */
+    uint64_t chunk_bytes; /* BDAT */
     bool chunk_last;
 };
 
@@ -63,6 +102,8 @@ struct smtp_command {
  * *refusal_out is the static reply to give; out->verb is set in every case. */
 MUST_CHECK int smtp_command_parse(struct str line, uint32_t extensions, struct smtp_command *out,
                                   const struct smtp_reply **refusal_out);
+/* xtext (RFC 3461 4) to bytes, appended. E_SYNTAX; errors of buf. */
+MUST_CHECK int smtp_xtext_decode(struct str in, struct buf *out);
 /* "MAIL"; "?" for SMTP_UNKNOWN. Static. */
 const char *smtp_verb_name(enum smtp_verb v);
 #endif

@@ -5,6 +5,10 @@
 
 #define ALL (SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8 | SMTP_EXT_BINARYMIME)
 
+#define MORE                                                                                        \
+    (ALL | SMTP_EXT_AUTH | SMTP_EXT_DSN | SMTP_EXT_REQUIRETLS | SMTP_EXT_HOLD | SMTP_EXT_PRIORITY | \
+     SMTP_EXT_DELIVERBY)
+
 static const struct {
     const char *in;
     uint32_t ext;
@@ -52,6 +56,36 @@ static const struct {
     { "RCPT TO:<a@b> NOTIFY=NEVER", ALL, SMTP_RCPT, 555, "5.5.4" },
     { "RCPT TO:<\xc3\xbc@b>", 0, SMTP_RCPT, 553, "5.6.7" },
     { "RCPT TO:<\xc3\xbc@b>", SMTP_EXT_SMTPUTF8, SMTP_RCPT, 0, NULL },
+    { "MAIL FROM:<a@b> AUTH=<>", MORE, SMTP_MAIL, 0, NULL },
+    { "MAIL FROM:<a@b> AUTH=e+3Dmc2@example.com", MORE, SMTP_MAIL, 0, NULL },
+    { "MAIL FROM:<a@b> AUTH=e+3dmc2@example.com", MORE, SMTP_MAIL, 501, "5.5.4" },
+    { "MAIL FROM:<a@b> RET=HDRS ENVID=QQ314159", MORE, SMTP_MAIL, 0, NULL },
+    { "MAIL FROM:<a@b> RET=HDRS RET=FULL", MORE, SMTP_MAIL, 501, "5.5.4" },
+    { "MAIL FROM:<a@b> RET=SOME", MORE, SMTP_MAIL, 501, "5.5.4" },
+    { "MAIL FROM:<a@b> ENVID=a+4", MORE, SMTP_MAIL, 501, "5.5.4" },
+    { "MAIL FROM:<a@b> RET=HDRS", ALL, SMTP_MAIL, 555, "5.5.4" },
+    { "MAIL FROM:<a@b> NOTIFY=NEVER", MORE, SMTP_MAIL, 555, "5.5.4" },
+    { "RCPT TO:<a@b> NOTIFY=NEVER", MORE, SMTP_RCPT, 0, NULL },
+    { "RCPT TO:<a@b> NOTIFY=success,Delay,FAILURE ORCPT=rfc822;Bob+40b@c", MORE, SMTP_RCPT, 0, NULL },
+    { "RCPT TO:<a@b> NOTIFY=NEVER,SUCCESS", MORE, SMTP_RCPT, 501, "5.5.4" },
+    { "RCPT TO:<a@b> NOTIFY=SUCCESS,SUCCESS", MORE, SMTP_RCPT, 501, "5.5.4" },
+    { "RCPT TO:<a@b> NOTIFY=SUCCESS,", MORE, SMTP_RCPT, 501, "5.5.4" },
+    { "RCPT TO:<a@b> ORCPT=rfc822", MORE, SMTP_RCPT, 501, "5.5.4" },
+    { "RCPT TO:<a@b> ORCPT=rfc_822;a@b", MORE, SMTP_RCPT, 501, "5.5.4" },
+    { "MAIL FROM:<a@b> REQUIRETLS", MORE, SMTP_MAIL, 0, NULL },
+    { "MAIL FROM:<a@b> REQUIRETLS=1", MORE, SMTP_MAIL, 501, "5.5.4" },
+    { "MAIL FROM:<a@b> HOLDFOR=86400", MORE, SMTP_MAIL, 0, NULL },
+    { "MAIL FROM:<a@b> HOLDFOR=0", MORE, SMTP_MAIL, 501, "5.5.4" },
+    { "MAIL FROM:<a@b> HOLDUNTIL=2026-12-01T10:00:00Z", MORE, SMTP_MAIL, 0, NULL },
+    { "MAIL FROM:<a@b> HOLDUNTIL=2026-12-01", MORE, SMTP_MAIL, 501, "5.5.4" },
+    { "MAIL FROM:<a@b> HOLDUNTIL=2026-13-01T10:00:00Z", MORE, SMTP_MAIL, 501, "5.5.4" },
+    { "MAIL FROM:<a@b> HOLDFOR=1 HOLDUNTIL=2026-12-01T10:00:00Z", MORE, SMTP_MAIL, 501, "5.5.4" },
+    { "MAIL FROM:<a@b> BY=120;R", MORE, SMTP_MAIL, 0, NULL },
+    { "MAIL FROM:<a@b> BY=-10;NT", MORE, SMTP_MAIL, 0, NULL },
+    { "MAIL FROM:<a@b> BY=0;R", MORE, SMTP_MAIL, 501, "5.5.4" },
+    { "MAIL FROM:<a@b> BY=120;X", MORE, SMTP_MAIL, 501, "5.5.4" },
+    { "MAIL FROM:<a@b> MT-PRIORITY=-9", MORE, SMTP_MAIL, 0, NULL },
+    { "MAIL FROM:<a@b> MT-PRIORITY=10", MORE, SMTP_MAIL, 501, "5.5.4" },
     { "DATA", ALL, SMTP_DATA, 0, NULL },
     { "DATA ", ALL, SMTP_DATA, 0, NULL },
     { "DATA now", ALL, SMTP_DATA, 501, "5.5.4" },
@@ -193,11 +227,32 @@ static void test_replies(void **state UNUSED)
     CHECK(smtp_reply_text(&out, 250, NULL, STR("no room")) == E_LIMIT && out.n == SMTP_REPLY_LINE_MAX);
 }
 
+static void test_parameters(void **state)
+{
+    CLEANUP(buf_release) struct buf out = { .max = 100 };
+    const struct smtp_reply *why = NULL;
+    struct smtp_command c;
+
+    (void)state;
+    CHECK(smtp_command_parse(STR("MAIL FROM:<a@b> RET=full ENVID=Q+2BQ MT-PRIORITY=-3 BY=60;nt "
+                                 "HOLDUNTIL=2026-12-01T10:00:00.5+02:00 AUTH=<>"),
+                             MORE, &c, &why) == 0);
+    CHECK(c.dsn.ret == SMTP_RET_FULL && str_eq(c.dsn.envid, STR("Q+2BQ")) && c.release.priority == -3);
+    CHECK(smtp_xtext_decode(c.dsn.envid, &out) == 0 && str_eq(buf_str(&out), STR("Q+Q")));
+    CHECK(c.release.by_s == 60 && c.release.by_mode == 'N' && c.release.by_trace);
+    CHECK(c.release.hold_until_ms == 1796112000000 && str_eq(c.auth, STR("<>")));
+    CHECK(smtp_command_parse(STR("RCPT TO:<a@b> NOTIFY=FAILURE,DELAY ORCPT=rfc822;x@y"), MORE, &c, &why) ==
+          0);
+    CHECK(c.dsn.notify == (SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_DELAY) &&
+          str_eq(c.dsn.orcpt, STR("rfc822;x@y")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_commands),     cmocka_unit_test(test_arguments), cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_endless_line), cmocka_unit_test(test_replies),
+        cmocka_unit_test(test_commands), cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_lines),    cmocka_unit_test(test_endless_line),
+        cmocka_unit_test(test_replies),  cmocka_unit_test(test_parameters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

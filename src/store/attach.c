@@ -15,7 +15,8 @@ struct attach {
     Store__AttachRequest *m;
     struct password password;
     struct ticket ticket;
-    bool again; /* REATTACH */
+    bool again;  /* REATTACH */
+    bool verify; /* VERIFY: the slot opens, and that is all */
     uint32_t epoch;
     struct work_job work;
     struct timer timer; /* a penalty, or the first batch of what waits */
@@ -79,6 +80,20 @@ static void attach_answer(struct attach *t, struct session *s)
     resp.drained = !t->actor->draining;
     request_reply(t->q, 0, &resp.base, NULL);
     explicit_bzero(ticket, sizeof ticket);
+}
+
+/* VERIFY ends here: no session, no ticket; the keys are wiped with t. */
+static void verify_answer(struct attach *t)
+{
+    Store__VerifyResponse resp = STORE__VERIFY_RESPONSE__INIT;
+
+    if (t->epoch != t->actor->epoch || t->actor->shut) {
+        attach_fail(t, E_UNAVAIL);
+        return;
+    }
+    resp.slot = t->keys.slot;
+    request_reply(t->q, 0, &resp.base, NULL);
+    attach_free(t);
 }
 
 static void verifier_note(struct actor *a, uint16_t slot, const struct password *p)
@@ -446,6 +461,8 @@ static void followers_end(struct attach *t, int status)
         f->keys.slot = t->keys.slot;
         if (status < 0) {
             attach_fail(f, status);
+        } else if (f->verify) {
+            verify_answer(f);
         } else if (a->state == ACTOR_OPEN) {
             attach_finish(f, f->keys.slot);
         } else {
@@ -468,11 +485,15 @@ static void attach_ran(struct work_job *w)
         log_event(LOG_ALARM, "store.keys_refused", F_ERR(t->status), F_U64("reattach", t->again));
     if (t->status == 0 && (t->epoch != a->epoch || a->shut))
         t->status = E_UNAVAIL; /* keys changed meanwhile: what we opened may be revoked */
-    if (!t->again && t->status == 0)
+    if (!t->again && t->status == 0 && (!t->verify || a->state == ACTOR_OPEN)) /* wiped when it closes */
         verifier_note(a, t->keys.slot, &t->password);
     followers_end(t, t->status);
     if (t->status < 0) {
         attach_fail(t, t->status);
+        return;
+    }
+    if (t->verify) {
+        verify_answer(t);
         return;
     }
     keystate_settle(t);
@@ -516,7 +537,10 @@ static bool attach_cached(struct attach *t)
             penalty_good(store.penalties, str_from(t->m->network), a->id, clock_mono_ms());
             t->keys.slot = a->verifiers[i].slot;
             followers_end(t, 0);
-            attach_finish(t, t->keys.slot);
+            if (t->verify)
+                verify_answer(t);
+            else
+                attach_finish(t, t->keys.slot);
             return true;
         }
     return false;
@@ -562,7 +586,8 @@ static bool attach_follow(struct attach *t)
 {
     pwcache_make(store.boot_key, t->actor->id, &t->password, t->mac);
     for (struct attach *l = t->actor->trying; l; l = l->trying_next)
-        if (sodium_memcmp(l->mac, t->mac, sizeof t->mac) == 0 && strcmp(l->m->network, t->m->network) == 0) {
+        if (l->verify == t->verify && sodium_memcmp(l->mac, t->mac, sizeof t->mac) == 0 &&
+            strcmp(l->m->network, t->m->network) == 0) {
             t->next = l->followers;
             l->followers = t;
             t->follows = true;
@@ -589,7 +614,7 @@ static void attach_penalize(struct attach *t)
     }
 }
 
-int op_attach(struct rpc_req *q, struct str body)
+static int try_password(struct rpc_req *q, struct str body, bool verify)
 {
     Store__AttachRequest *m = RPC_UNPACK(rpc_req_arena(q), body, store__attach_request);
     struct attach *t;
@@ -602,6 +627,7 @@ int op_attach(struct rpc_req *q, struct str body)
     if (!(t = attach_new(q, m->mailbox_id.data)))
         return E_NOMEM;
     t->m = m;
+    t->verify = verify;
     r = password_parse(pb_str(m->password), &t->password);
     explicit_bzero(m->password.data, m->password.len);
     request_begin();
@@ -615,6 +641,17 @@ int op_attach(struct rpc_req *q, struct str body)
     else if (!attach_follow(t))
         attach_penalize(t);
     return 0;
+}
+
+int op_attach(struct rpc_req *q, struct str body)
+{
+    return try_password(q, body, false);
+}
+
+/* The same penalties, the same pool: who guesses here guesses there. */
+int op_verify(struct rpc_req *q, struct str body)
+{
+    return try_password(q, body, true);
 }
 
 int op_reattach(struct rpc_req *q, struct str body)

@@ -532,6 +532,7 @@ int op_flag_store(struct rpc_req *q, struct str body)
 static const struct rpc_op ops[] = {
     [STORE__OP__STATUS] = { .run = op_status, .from = FROM(CTL) | FROM(SUPERVISOR) | FROM(JOBS) },
     [STORE__OP__ATTACH] = { .run = op_attach, .from = PORTERS },
+    [STORE__OP__VERIFY] = { .run = op_verify, .from = FROM(SUBMISSION) },
     [STORE__OP__REATTACH] = { .run = op_reattach, .from = CLIENTS },
     [STORE__OP__DETACH] = { .run = op_detach, .from = PORTERS, SESSION },
     [STORE__OP__FOLDERS] = { .run = op_mail, .from = PORTERS, SESSION },
@@ -555,12 +556,14 @@ static const struct rpc_op ops[] = {
     [STORE__OP__SEARCH] = { .run = op_search, .from = CLIENTS | FROM(CTL), SESSION },
     [STORE__OP__SNIPPETS] = { .run = op_snippets, .from = CLIENTS | FROM(CTL), SESSION },
     [STORE__OP__STAGE] = { .run = op_stage,
-                           .from = FROM(MX) | FROM(IMAP) | FROM(COURIER) | FROM(WEB) | FROM(CTL),
+                           .from = FROM(MX) | FROM(SUBMISSION) | FROM(IMAP) | FROM(COURIER) | FROM(WEB) |
+                                   FROM(CTL),
                            .flags = RPC_UP },
     [STORE__OP__UNSTAGE] = { .run = op_unstage,
-                             .from = FROM(MX) | FROM(IMAP) | FROM(COURIER) | FROM(WEB) | FROM(CTL) },
+                             .from = FROM(MX) | FROM(SUBMISSION) | FROM(IMAP) | FROM(COURIER) | FROM(WEB) |
+                                     FROM(CTL) },
     [STORE__OP__APPEND] = { .run = op_append, .from = FROM(IMAP) | FROM(WEB) | FROM(CTL), SESSION },
-    [STORE__OP__DELIVER] = { .run = op_deliver, .from = FROM(MX) | FROM(COURIER) },
+    [STORE__OP__DELIVER] = { .run = op_deliver, .from = FROM(MX) | FROM(SUBMISSION) | FROM(COURIER) },
     [STORE__OP__KEY_ADD] = { .run = op_key_add, .from = KEYS },
     [STORE__OP__KEY_LIST] = { .run = op_key_list, .from = KEYS },
     [STORE__OP__KEY_REVOKE] = { .run = op_key_revoke, .from = KEYS },

@@ -404,6 +404,7 @@ void parsed_email(const struct parsed *p, const struct bytes_in *message, struct
 
 int op_status(struct rpc_req *q, struct str body);
 int op_attach(struct rpc_req *q, struct str body);
+int op_verify(struct rpc_req *q, struct str body);
 int op_reattach(struct rpc_req *q, struct str body);
 int op_detach(struct rpc_req *q, struct str body);
 int op_watch(struct rpc_req *q, struct str body);

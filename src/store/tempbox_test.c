@@ -1,4 +1,5 @@
 #include "lib/base/test.h"
+#include "lib/base/hex.h"
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "lib/base/file.h"

@@ -2,13 +2,16 @@
  *
  * Laws of the command reader: however the stream is cut, the same lines and refusals come out; a
  * line has no line end or NUL in it; a refused command always has a reply, 4 or 5 hundred, that is
- * well-formed; what an accepted MAIL or RCPT says is in the line. */
+ * well-formed; what an accepted MAIL or RCPT says is in the line, and within its limits. */
 #include "lib/base/errors.h"
 #include "lib/smtp/command.h"
 #include "lib/smtp/linereader.h"
 #include "test/fuzz/fuzz.h"
 
 #define ALL (SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8 | SMTP_EXT_BINARYMIME)
+#define MORE                                                                                        \
+    (ALL | SMTP_EXT_AUTH | SMTP_EXT_DSN | SMTP_EXT_REQUIRETLS | SMTP_EXT_HOLD | SMTP_EXT_PRIORITY | \
+     SMTP_EXT_DELIVERBY)
 
 static void check_command(struct str line, uint32_t extensions)
 {
@@ -28,6 +31,11 @@ static void check_command(struct str line, uint32_t extensions)
     LAW(!(c.params & ~extensions));
     LAW(c.path.local.n == 0 || str_find(line, c.path.local) >= 0);
     LAW(c.arg.n <= line.n);
+    LAW(!(c.dsn.notify & SMTP_NOTIFY_NEVER) || c.dsn.notify == SMTP_NOTIFY_NEVER);
+    LAW(c.release.priority >= -9 && c.release.priority <= 9);
+    LAW(!c.release.hold_s || !c.release.hold_until_ms);
+    LAW(c.dsn.envid.n <= SMTP_ENVID_MAX && smtp_xtext_decode(c.dsn.envid, &out) == 0 &&
+        out.n <= c.dsn.envid.n);
 }
 
 /* Everything that happens, as text. Stops where the role would hang up. */
@@ -57,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str in = str_of(data, size);
 
     check_command(in, ALL);
+    check_command(in, MORE);
     check_command(in, 0);
     read_all(in, size ? size : 1, &whole);
     read_all(in, 1, &bytes);
