@@ -76,13 +76,21 @@ static bool tls_begins(const struct conn *c)
     return c->tls == TLS_FLUSH || c->tls == TLS_HANDSHAKE;
 }
 
+/* Nobody wants input now. */
+static bool is_paused(const struct conn *c)
+{
+    return c->paused && !tls_begins(c) && !c->closing;
+}
+
+/* Who pauses mostly goes on before anything comes: the kernel hears of a pause only when something does
+ * (on_readable), which saves two system calls for each command. */
 static void want_read(struct conn *c)
 {
-    bool full = c->in.n >= c->lim.in_max || (c->paused && !tls_begins(c)) || c->tls == TLS_FLUSH;
+    bool full = c->in.n >= c->lim.in_max || c->tls == TLS_FLUSH;
 
     if (c->dead || c->eof || (c->closing ? !c->said_all : full))
         event_del(c->rd);
-    else
+    else if (!is_paused(c))
         event_add(c->rd, NULL);
 }
 
@@ -341,6 +349,10 @@ static void on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
     }
     if (c->tls == TLS_HANDSHAKE) {
         handshake(c);
+        return;
+    }
+    if (is_paused(c)) {
+        event_del(c->rd); /* want_read asks again after conn_resume */
         return;
     }
     while (!c->dead && !c->closing && !c->eof && !c->paused && !tls_begins(c) && turn < READ_TURN &&
