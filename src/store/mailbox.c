@@ -112,6 +112,8 @@ int mailbox_open_memory(struct mailbox **box_out)
     return 0;
 }
 
+static int commit_all(struct mailbox *box);
+
 int mailbox_close(struct mailbox **boxp)
 {
     struct mailbox *box = *boxp;
@@ -121,7 +123,7 @@ int mailbox_close(struct mailbox **boxp)
     if (!box)
         return 0;
     mailbox_rollback(box);
-    if (box->nclaims && mailbox_begin(box) == 0 && mailbox_commit(box) < 0)
+    if (box->nclaims && mailbox_begin(box) == 0 && commit_all(box) < 0)
         mailbox_rollback(box);
     if (box->db)
         r = db_close(&box->db);
@@ -137,7 +139,7 @@ int mailbox_settle(struct mailbox *box)
 
     if (!box->nclaims)
         return 0;
-    if ((r = mailbox_begin(box)) < 0 || (r = mailbox_commit(box)) < 0) {
+    if ((r = mailbox_begin(box)) < 0 || (r = commit_all(box)) < 0) {
         mailbox_rollback(box);
         return r;
     }
@@ -210,6 +212,7 @@ int mailbox_meta_set(struct mailbox *box, uint64_t generation, struct str key_st
 int mailbox_begin(struct mailbox *box)
 {
     assert(!box->txn.db && !box->reader);
+    box->rows_before = db_total_changes(box->db);
     return txn_begin(&box->txn, box->db);
 }
 
@@ -241,15 +244,26 @@ static int prune(struct mailbox *box)
     return r;
 }
 
-int mailbox_commit(struct mailbox *box)
+static int commit_all(struct mailbox *box)
 {
     int r;
 
     assert(box->txn.db && !box->step.db);
-    if ((r = recent_flush(box)) < 0 || (r = prune(box)) < 0 ||
-        (r = db_run(box->db, "UPDATE meta SET changes = changes + 1")) < 0)
+    if ((r = recent_flush(box)) < 0 || (r = db_run(box->db, "UPDATE meta SET changes = changes + 1")) < 0)
         return r;
     return txn_commit(&box->txn);
+}
+
+/* Flags that were set already, a delivery that came before: what changed nothing costs no sync. */
+int mailbox_commit(struct mailbox *box)
+{
+    int r = prune(box);
+
+    if (r == 0 && db_total_changes(box->db) == box->rows_before)
+        txn_end(&box->txn);
+    else if (r == 0)
+        r = commit_all(box);
+    return r;
 }
 
 void mailbox_rollback(struct mailbox *box)

@@ -92,6 +92,7 @@ MUST_CHECK int mailbox_meta_set(struct mailbox *box, uint64_t generation, struct
 /* ---- transactions ----------------------------------------------------------------------------- */
 
 MUST_CHECK int mailbox_begin(struct mailbox *box);
+/* A transaction in which no row changed is ended and not written: \Recent that was only claimed waits on. */
 MUST_CHECK int mailbox_commit(struct mailbox *box);
 void mailbox_rollback(struct mailbox *box); /* fine without a transaction */
 MUST_CHECK int mailbox_step_begin(struct mailbox *box);

@@ -22,6 +22,7 @@ struct recent_claim {
 struct mailbox {
     struct db *db;
     struct txn txn;
+    int64_t rows_before; /* rows ever changed, when it began */
     struct savepoint step;
     struct mailbox_change changes[CHANGES_MAX];
     size_t nchanges, nchanges_step;
