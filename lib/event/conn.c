@@ -46,6 +46,7 @@ struct conn {
     int fd, why;
     bool paused, closing, dead, eof, above_low;
     bool offered;  /* `in` was declined as it stands */
+    bool ssl_dry;  /* what waits in OpenSSL, if anything, is no whole record */
     bool said_all; /* closing, and everything was sent: only waiting for the peer to hang up */
 };
 
@@ -118,6 +119,7 @@ static ssize_t read_raw(struct conn *c, void *p, size_t n)
 
         ERR_clear_error(); /* SSL_get_error would take what another left for its own */
         r = SSL_read(c->ssl, p, (int)n);
+        c->ssl_dry = r <= 0;
         if (r > 0)
             return r;
         outcome = ssl_outcome(c, r);
@@ -329,10 +331,16 @@ static void throw_away(struct conn *c)
     }
 }
 
+/* OpenSSL reads ahead: records that came together cost one system call. */
+static bool ssl_waits(const struct conn *c)
+{
+    return c->tls == TLS_UP && !c->ssl_dry && SSL_has_pending(c->ssl);
+}
+
 /* Bytes wait inside OpenSSL or the compression layer: no event will tell. */
 static void read_more(struct conn *c)
 {
-    bool waits = (c->tls == TLS_UP && SSL_pending(c->ssl) > 0) || c->z_in.n || c->z_more;
+    bool waits = ssl_waits(c) || c->z_in.n || c->z_more;
 
     if (waits && !c->paused && !c->closing && c->in.n < c->lim.in_max)
         timer_set(&c->more, 0);
@@ -367,8 +375,11 @@ static void on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
         turn += (size_t)got;
         c->offered = false;
         c->last_in_ms = now_ms();
-        offer(c);
+        if (c->z || !ssl_waits(c)) /* commands in records of their own are seen together */
+            offer(c);
     }
+    if (c->in.n && !c->dead)
+        offer(c);
     if (c->in.n == 0)
         buf_release(&c->in);
     if (c->dead)
@@ -563,6 +574,7 @@ int conn_start_tls(struct conn *c, struct tls_ctx *tls)
         return E_NOMEM;
     }
     SSL_set_accept_state(c->ssl);
+    SSL_set_read_ahead(c->ssl, 1);
     c->tls = c->out.n ? TLS_FLUSH : TLS_HANDSHAKE;
     kick(c);
     want_read(c);
