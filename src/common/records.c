@@ -63,22 +63,27 @@ static int payload(struct records *r, void *ctx, struct str part)
     return e < 0 || r->left ? e : row_complete(r, ctx);
 }
 
-int records_feed(struct records *r, void *ctx, struct str in)
+int records_take(struct records *r, void *ctx, struct str *in)
 {
     int e = 0;
 
-    while (in.n && e == 0) {
+    while (in->n && e == 0) {
         if (r->head_n < sizeof r->head) {
-            r->head[r->head_n++] = (uint8_t)in.p[0];
-            in = str_skip(in, 1);
+            r->head[r->head_n++] = (uint8_t)in->p[0];
+            *in = str_skip(*in, 1);
             if (r->head_n == sizeof r->head)
                 e = head_complete(r, ctx);
         } else {
-            size_t n = size_min(in.n, r->left);
+            struct str part = str_slice(*in, 0, r->left);
 
-            e = payload(r, ctx, str_slice(in, 0, n));
-            in = str_skip(in, n);
+            *in = str_skip(*in, part.n);
+            e = payload(r, ctx, part);
         }
     }
     return e;
+}
+
+int records_feed(struct records *r, void *ctx, struct str in)
+{
+    return records_take(r, ctx, &in);
 }

@@ -17,7 +17,7 @@ struct records {
     uint32_t left;
     struct buf row;
     struct arena arena; /* of the last row: good until the next one */
-    /* Return 0, or an E_* that records_feed returns. */
+    /* Return 0, an E_* that is handed on, or 1: take no more now (records_take). */
     int (*on_row)(void *ctx, Store__Row *row);
     int (*on_bytes)(void *ctx, struct str bytes); /* NULL: none are expected */
 };
@@ -28,4 +28,6 @@ void records_release(struct records *r);
 void records_restart(struct records *r);
 /* E_CORRUPT, E_NOMEM, or what the callbacks return. */
 MUST_CHECK int records_feed(struct records *r, void *ctx, struct str in);
+/* The same, until a callback wants no more now: then 1, and *in is what is left. */
+MUST_CHECK int records_take(struct records *r, void *ctx, struct str *in);
 #endif

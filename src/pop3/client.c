@@ -70,8 +70,8 @@ static void io_cancel(void *ctx)
     if (c->call)
         rpc_call_cancel(c->call);
     c->call = NULL;
-    c->owed = 0;
     records_release(&c->records);
+    client_stream_drop(c);
 }
 
 static const struct pop3_io client_io = {
@@ -105,7 +105,7 @@ static void client_drained(void *ctx)
 {
     struct pop3_client *c = ctx;
 
-    client_credit(c);
+    client_stream_go_on(c);
     pop3_session_drained(&c->s);
     client_go_on(c);
 }

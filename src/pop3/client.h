@@ -28,6 +28,21 @@ struct pop3_server {
     bool stopping;
 };
 
+/* Messages on their way from the store. */
+struct pop3_stream {
+    struct rpc_call *call;
+    struct records records;
+    struct buf raw; /* came, and not looked at behind raw_at */
+    size_t raw_at;
+    uint32_t uids[POP3_AHEAD_MAX];
+    size_t n, at;     /* of uids; at: the next one */
+    uint32_t want;    /* what the client gets now; 0: nothing yet */
+    uint32_t row_uid; /* whose row came last */
+    uint64_t left;    /* bytes of it still to come */
+    bool ended;
+    int status;
+};
+
 struct pop3_client {
     struct pop3_session s;
     struct pop3_server *server;
@@ -38,13 +53,12 @@ struct pop3_client {
     bool is_counted;       /* in server->peers */
     struct rpc_call *call; /* what is asked now */
     struct ticket session;
-    uint64_t inbox;        /* folder id */
-    uint32_t *ranges;      /* of UIDs: the listing under way, or what is deleted */
-    size_t nranges, range; /* range: the next of them, when they go in several requests */
-    struct records records;
+    uint64_t inbox;         /* folder id */
+    uint32_t *ranges;       /* of UIDs: the listing under way, or what is deleted */
+    size_t nranges, range;  /* range: the next of them, when they go in several requests */
+    struct records records; /* of the listing */
+    struct pop3_stream stream;
     bool enough;                /* no more bytes are wanted */
-    size_t owed;                /* bytes taken for which the store has no new credit yet */
-    uint64_t left;              /* bytes of the message that the store still owes us */
     struct str password, trash; /* in s.arena */
 };
 
@@ -64,11 +78,12 @@ int client_open(void *ctx, struct str address, struct str password);
 void client_detach(struct pop3_client *c);
 
 /* transfer.c */
-int client_fetch(void *ctx, uint32_t uid, bool set_seen);
+int client_fetch(void *ctx, const uint32_t *uids, size_t n, bool set_seen);
 void client_fetch_enough(void *ctx);
 int client_commit(void *ctx);
-/* The client has read: give the store credit for what it took. */
-void client_credit(struct pop3_client *c);
+/* The client has read: there is room for more. */
+void client_stream_go_on(struct pop3_client *c);
+void client_stream_drop(struct pop3_client *c);
 
 /* reattach.c */
 /* For ticket_book.on_return. */

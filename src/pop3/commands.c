@@ -265,23 +265,47 @@ static void cmd_uidl(struct pop3_session *s, struct str rest)
     list(s, rest, true);
 }
 
-static void fetch(struct pop3_session *s, struct drop *m, uint64_t body_lines)
+static void fetch(struct pop3_session *s, struct drop *m, const uint32_t *uids, size_t n, uint64_t body_lines)
 {
     s->message = m;
     s->sending = s->enough = false;
     stuff_init(&s->stuff, body_lines);
     pop3_enter(s, POP3_ST_FETCHING);
-    if (s->io->fetch(s->ctx, m->uid, body_lines == STUFF_ALL && !m->seen) < 0)
+    if (s->io->fetch(s->ctx, uids, n, body_lines == STUFF_ALL && !m->seen) < 0)
         pop3_session_fetched(s, E_UNAVAIL);
+}
+
+/* A RETR that has come whole behind the one that runs, for a message that may follow `before` in one request. */
+static struct drop *retr_behind(struct pop3_session *s, struct str *in, const struct drop *before)
+{
+    struct pop3_command c;
+    struct drop *m;
+    struct str line;
+    uint32_t number;
+
+    if (!str_cut(*in, '\n', &line, in) || !line.n || line.p[line.n - 1] != '\r' ||
+        pop3_command_parse(str_slice(line, 0, line.n - 1), &c) < 0 || !str_ieq_z(c.keyword, "RETR") ||
+        pop3_number(&c.rest, &number) < 0 || str_trim(c.rest).n)
+        return NULL;
+    m = maildrop_get(&s->drop, number);
+    return m && m->uid > before->uid && m->seen == before->seen ? m : NULL;
 }
 
 static void cmd_retr(struct pop3_session *s, struct str rest)
 {
-    uint32_t number;
-    struct drop *m = message(s, &rest, &number);
+    uint32_t number, uids[POP3_AHEAD_MAX];
+    struct drop *m = message(s, &rest, &number), *next = m;
+    struct str behind = s->behind;
+    uint64_t bytes = 0;
+    size_t n = 0;
 
-    if (m)
-        fetch(s, m, STUFF_ALL);
+    if (!m)
+        return;
+    do {
+        uids[n++] = next->uid;
+        bytes += next->bytes;
+    } while (n < POP3_AHEAD_MAX && bytes < POP3_AHEAD_BYTES && (next = retr_behind(s, &behind, next)));
+    fetch(s, m, uids, n, STUFF_ALL);
 }
 
 static void cmd_top(struct pop3_session *s, struct str rest)
@@ -294,7 +318,7 @@ static void cmd_top(struct pop3_session *s, struct str rest)
     if (pop3_number(&rest, &lines) < 0) /* RFC 1939 7: both are required */
         bad_arguments(s);
     else
-        fetch(s, m, lines);
+        fetch(s, m, &m->uid, 1, lines);
 }
 
 static void cmd_dele(struct pop3_session *s, struct str rest)

@@ -186,7 +186,9 @@ size_t pop3_session_input(struct pop3_session *s, struct str in)
             return in.n;
         r = linereader_feed(&s->lines, str_skip(in, at), &used, &line);
         at += used;
+        s->behind = str_skip(in, at);
         if (s->state != POP3_ST_TRANSACTION && (s->login_bytes += used) > LOGIN_BYTES_MAX) {
+            s->behind = STR_NONE;
             pop3_say(s, "-ERR [SYS/PERM] Too much was said before login");
             pop3_close(s);
             return in.n;
@@ -198,6 +200,7 @@ size_t pop3_session_input(struct pop3_session *s, struct str in)
         else if (r > 0)
             pop3_run_line(s, line);
     }
+    s->behind = STR_NONE;
     return at;
 }
 

@@ -17,6 +17,10 @@
 
 /* What a session asks of the world. Requests are answered later, never from inside the call; a negative
  * return means that there will be no answer. */
+/* What a client asks for at once is read at once: a RETR and those behind it. */
+#define POP3_AHEAD_MAX   64u
+#define POP3_AHEAD_BYTES MIB(1)
+
 struct pop3_io {
     int (*reply)(void *ctx, struct str bytes);
     bool (*reply_full)(void *ctx);        /* the client does not read: do not produce more */
@@ -27,8 +31,10 @@ struct pop3_io {
     int64_t (*now_ms)(void *ctx);         /* monotonic */
     /* Open the mailbox, lock it, and list INBOX into s->drop; then pop3_session_opened. Borrowed. */
     int (*open)(void *ctx, struct str address, struct str password);
-    /* Then pop3_session_fetching with the message's size, pop3_session_bytes, pop3_session_fetched. */
-    int (*fetch)(void *ctx, uint32_t uid, bool set_seen);
+    /* The first of these; then pop3_session_fetching with the message's size, pop3_session_bytes,
+     * pop3_session_fetched, from within this call too. The others the client has asked for already: each will be
+     * fetched next, in this order. */
+    int (*fetch)(void *ctx, const uint32_t *uids, size_t n, bool set_seen);
     void (*fetch_enough)(void *ctx); /* no more bytes are wanted: pop3_session_fetched(0) follows */
     /* Delete what s->drop has marked; then pop3_session_committed. */
     int (*commit)(void *ctx);
@@ -68,6 +74,7 @@ struct pop3_session {
     bool tls, tls_possible, utf8;
     bool stls; /* TLS came by STLS: the greeting was said before */
     struct linereader lines;
+    struct str behind;  /* input after the line that runs */
     struct arena arena; /* of the login */
     struct str user;
     int64_t began_ms; /* the login at hand */

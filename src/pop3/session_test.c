@@ -60,13 +60,13 @@ static int io_open(void *ctx, struct str address, struct str password)
     w->opens = true;
     return buf_puts(&w->address, address) | buf_puts(&w->password, password);
 }
-static int io_fetch(void *ctx, uint32_t uid, bool set_seen)
+static int io_fetch(void *ctx, const uint32_t *uids, size_t n UNUSED, bool set_seen)
 {
     struct world *w = ctx;
 
     w->fetches = true;
     w->enough = false;
-    w->uid = uid;
+    w->uid = uids[0];
     w->seen = set_seen;
     return 0;
 }

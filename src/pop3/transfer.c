@@ -4,87 +4,145 @@
 
 #define RANGES_A_REQUEST 20000u /* numbers: well within what a request may hold */
 
-/* ---- RETR and TOP ---- */
+/* ---- RETR and TOP ----
+ * One request brings a message and those that the client has asked for behind it. What came and is not wanted yet,
+ * or not yet read by the client, waits in `raw`, for which the store has no new credit. */
+
+void client_stream_drop(struct pop3_client *c)
+{
+    struct pop3_stream *t = &c->stream;
+
+    if (t->call)
+        rpc_call_cancel(t->call);
+    buf_release(&t->raw);
+    records_release(&t->records);
+    *t = (struct pop3_stream){ 0 };
+}
 
 static void fetched(struct pop3_client *c, int status)
 {
-    records_release(&c->records);
-    c->owed = 0;
+    if (c->enough || status < 0)
+        client_stream_drop(c);
     pop3_session_fetched(&c->s, status);
     client_go_on(c);
+}
+
+static int on_row(void *ctx, Store__Row *row)
+{
+    struct pop3_stream *t = &((struct pop3_client *)ctx)->stream;
+
+    if (t->left || row->uid <= t->row_uid)
+        return E_CORRUPT;
+    t->row_uid = row->uid;
+    t->left = row->data_bytes;
+    return 1;
+}
+
+static int on_bytes(void *ctx, struct str bytes)
+{
+    struct pop3_client *c = ctx;
+    struct pop3_stream *t = &c->stream;
+
+    if (bytes.n > t->left || !c->s.sending)
+        return E_CORRUPT;
+    t->left -= bytes.n;
+    if (!c->enough)
+        pop3_session_bytes(&c->s, bytes);
+    return c->s.state != POP3_ST_FETCHING || c->enough || t->left == 0;
+}
+
+/* The message that is wanted has begun, or has been passed: it is gone. False: its row has not come. */
+static bool began(struct pop3_client *c)
+{
+    struct pop3_stream *t = &c->stream;
+
+    if (t->row_uid < t->want)
+        return false;
+    if (!c->s.sending && t->row_uid == t->want)
+        pop3_session_fetching(&c->s);
+    return true;
+}
+
+static int feed(struct pop3_client *c)
+{
+    struct pop3_stream *t = &c->stream;
+    struct str in = str_slice(buf_str(&t->raw), t->raw_at, t->raw_at + KIB(16));
+    size_t n = in.n;
+    int r = records_take(&t->records, c, &in);
+
+    if (c->s.state != POP3_ST_FETCHING) /* ended while we were at it: the stream is gone */
+        return E_CLOSED;
+    t->raw_at += n - in.n;
+    if (t->raw_at == t->raw.n || t->raw_at >= KIB(64)) {
+        buf_drop(&t->raw, t->raw_at);
+        t->raw_at = 0;
+    }
+    if (t->call)
+        rpc_call_consumed(t->call, n - in.n);
+    return r < 0 ? r : 0;
+}
+
+void client_stream_go_on(struct pop3_client *c)
+{
+    struct pop3_stream *t = &c->stream;
+    int r;
+
+    while (c->s.state == POP3_ST_FETCHING && t->want) {
+        bool there = began(c);
+
+        if (c->s.state != POP3_ST_FETCHING)
+            return;
+        if (c->enough || (there && (t->row_uid > t->want || t->left == 0))) {
+            fetched(c, 0);
+            return;
+        }
+        if (t->raw.n == 0 && t->ended) {
+            fetched(c, t->status == 0 && c->s.sending ? E_CORRUPT : t->status);
+            return;
+        }
+        if (t->raw.n == 0 || conn_out_pending(c->conn) >= POP3_OUT_LOW)
+            return;
+        if ((r = feed(c)) < 0) {
+            if (r != E_CLOSED)
+                fetched(c, r);
+            return;
+        }
+    }
 }
 
 static void fetch_done(void *ctx, int status, struct str body UNUSED)
 {
     struct pop3_client *c = ctx;
 
-    c->call = NULL;
-    if (status == 0 && c->s.sending && c->left)
-        status = E_CORRUPT;
-    fetched(c, status);
-}
-
-static int on_row(void *ctx, Store__Row *row)
-{
-    struct pop3_client *c = ctx;
-
-    if (c->s.sending)
-        return E_CORRUPT;
-    c->left = row->data_bytes;
-    pop3_session_fetching(&c->s);
-    return 0;
-}
-
-static int on_bytes(void *ctx, struct str bytes)
-{
-    struct pop3_client *c = ctx;
-
-    if (bytes.n > c->left)
-        return E_CORRUPT;
-    c->left -= bytes.n;
-    if (!c->enough)
-        pop3_session_bytes(&c->s, bytes);
-    return 0;
-}
-
-void client_credit(struct pop3_client *c)
-{
-    size_t owed = c->owed;
-
-    if (!c->call || !owed || conn_out_pending(c->conn) >= POP3_OUT_LOW)
-        return;
-    c->owed = 0;
-    rpc_call_consumed(c->call, owed);
-}
-
-static void stop(struct pop3_client *c, int status)
-{
-    if (c->call)
-        rpc_call_cancel(c->call);
-    c->call = NULL;
-    fetched(c, status);
+    c->stream.call = NULL;
+    c->stream.ended = true;
+    c->stream.status = status;
+    client_stream_go_on(c);
 }
 
 static void fetch_data(void *ctx, struct str data)
 {
     struct pop3_client *c = ctx;
-    int r = records_feed(&c->records, c, data);
 
-    if (c->s.state != POP3_ST_FETCHING) /* ended while we were at it: the call is cancelled */
-        return;
-    if (r < 0 || c->enough) {
-        stop(c, r < 0 ? r : 0);
+    if (buf_puts(&c->stream.raw, data) < 0) {
+        rpc_call_cancel(c->stream.call);
+        fetch_done(c, E_NOMEM, STR_NONE);
         return;
     }
-    c->owed += data.n;
-    client_credit(c);
+    client_stream_go_on(c);
 }
 
-int client_fetch(void *ctx, uint32_t uid, bool set_seen)
+/* The stream that is there brings it next. */
+static bool is_on_its_way(const struct pop3_stream *t, uint32_t uid)
+{
+    return t->at < t->n && t->uids[t->at] == uid && !(t->ended && t->status < 0 && t->raw.n == 0);
+}
+
+static int ask(struct pop3_client *c, const uint32_t *uids, size_t n, bool set_seen)
 {
     Store__FetchRequest q = STORE__FETCH_REQUEST__INIT;
-    uint32_t range[2] = { uid, uid };
-    struct pop3_client *c = ctx;
+    struct pop3_stream *t = &c->stream;
+    uint32_t ranges[2 * POP3_AHEAD_MAX];
     struct rpc_ask what = { .op = STORE__OP__FETCH,
                             .body = &q.base,
                             .deadline_ms = POP3_DOWNLOAD_MS,
@@ -93,21 +151,38 @@ int client_fetch(void *ctx, uint32_t uid, bool set_seen)
                             .on_data = fetch_data,
                             .ctx = c };
 
+    client_stream_drop(c);
     if (!c->session.is_held)
         return E_UNAVAIL;
-    records_init(&c->records);
-    c->records.on_row = on_row;
-    c->records.on_bytes = on_bytes;
-    c->enough = false;
-    c->left = 0;
+    for (; t->n < n && t->n < POP3_AHEAD_MAX; t->n++)
+        t->uids[t->n] = ranges[2 * t->n] = ranges[2 * t->n + 1] = uids[t->n];
+    records_init(&t->records);
+    t->records.on_row = on_row;
+    t->records.on_bytes = on_bytes;
+    t->raw.max = 2 * RPC_WINDOW;
     q.session = client_session(c);
     q.folder_id = c->inbox;
-    q.uid_ranges = range;
-    q.n_uid_ranges = 2;
+    q.uid_ranges = ranges;
+    q.n_uid_ranges = 2 * t->n;
     q.want = STORE__WANT__BODY;
     q.set_seen = set_seen;
-    c->call = rpc_link_ask(role_link(c->server->role, ROLE_STORE), &what);
-    return c->call ? 0 : E_NOMEM;
+    t->call = rpc_link_ask(role_link(c->server->role, ROLE_STORE), &what);
+    return t->call ? 0 : E_NOMEM;
+}
+
+int client_fetch(void *ctx, const uint32_t *uids, size_t n, bool set_seen)
+{
+    struct pop3_client *c = ctx;
+    struct pop3_stream *t = &c->stream;
+    int r;
+
+    c->enough = false;
+    if (!is_on_its_way(t, uids[0]) && (r = ask(c, uids, n, set_seen)) < 0)
+        return r;
+    t->want = uids[0];
+    t->at++;
+    client_stream_go_on(c);
+    return 0;
 }
 
 void client_fetch_enough(void *ctx)
@@ -204,6 +279,7 @@ int client_commit(void *ctx)
     Store__FoldersRequest q = STORE__FOLDERS_REQUEST__INIT;
     int r;
 
+    client_stream_drop(c);
     if (!c->session.is_held)
         return E_UNAVAIL;
     if ((r = maildrop_deleted(&c->s.drop, &c->ranges, &c->nranges)) < 0)

@@ -51,9 +51,11 @@ static int io_open(void *ctx UNUSED, struct str address, struct str password)
     w.opens = true;
     return 0;
 }
-static int io_fetch(void *ctx UNUSED, uint32_t uid, bool set_seen UNUSED)
+static int io_fetch(void *ctx UNUSED, const uint32_t *uids, size_t n, bool set_seen UNUSED)
 {
-    LAW(!w.over && uid >= 5 && uid <= 7);
+    LAW(!w.over && n >= 1 && n <= 3);
+    for (size_t i = 0; i < n; i++)
+        LAW(uids[i] >= 5 && uids[i] <= 7 && (i == 0 || uids[i] > uids[i - 1]));
     w.fetches = true;
     w.enough = false;
     w.mark = w.out.n;
