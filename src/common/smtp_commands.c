@@ -162,7 +162,7 @@ void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, 
     }
     if (found == MX_NO_DOMAIN)
         box = NULL;
-    if (s->service->accept && !s->service->accept(s))
+    if ((s->service->accept && !s->service->accept(s)) || (s->service->take && s->service->take(s)))
         return;
     if (box && box->limited && s->m.size_declared > box->limit)
         mx_say(s, &no_fit); /* for ever: nothing that is removed there would help */

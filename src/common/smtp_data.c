@@ -278,6 +278,12 @@ static void commit(struct mx_session *s)
         refuse_message(s, no, why);
         return;
     }
+    if (m->nboxes == 0 && !m->forwards) { /* for nobody who wants it: taken, and gone */
+        log_event(LOG_INFO, "mx.discarded", F_Z("id", m->id), F_U64("bytes", m->bytes));
+        mx_enter(s, MX_ST_STORING);
+        mx_session_delivered(s, 0, str_from(m->id), 0);
+        return;
+    }
     if ((r = s->io->deliver(s->ctx, m)) < 0) {
         refuse_message(s, &say_later, error_name(r));
         return;

@@ -21,7 +21,9 @@ int mx_message_start(struct mx_message *m, struct arena *a, const struct smtp_co
 
     m->recipients = NULL;
     m->last = &m->recipients;
-    m->nrcpt = 0;
+    m->forwards = NULL;
+    m->last_forward = &m->forwards;
+    m->nrcpt = m->nboxes = m->nforwards = m->ndiscards = 0;
     m->smtputf8 = (mail->params & SMTP_EXT_SMTPUTF8) != 0;
     m->body = mail->body;
     m->size_declared = mail->size_bytes;
@@ -79,7 +81,56 @@ int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path
     *m->last = r;
     m->last = &r->next;
     m->nrcpt++;
+    m->nboxes++;
     return 0;
+}
+
+int mx_message_forward(struct mx_message *m, struct arena *a, const struct mx_forward *from)
+{
+    struct mx_forward *f;
+
+    for (f = m->forwards; f; f = f->next)
+        if (f->webhook == from->webhook && str_eq(f->to, from->to))
+            return 0;
+    if (!(f = ARENA_NEW(a, struct mx_forward)))
+        return E_NOMEM;
+    *f = (struct mx_forward){ .webhook = from->webhook,
+                              .to = arena_dup(a, from->to),
+                              .alias = arena_dup(a, from->alias),
+                              .domain = arena_dup(a, from->domain) };
+    if (!f->to.p || !f->alias.p || !f->domain.p)
+        return E_NOMEM;
+    *m->last_forward = f;
+    m->last_forward = &f->next;
+    m->nrcpt++;
+    m->nforwards++;
+    return 0;
+}
+
+/* Somebody who has several addresses wants to know which one it was. */
+static int original_to(struct buf *out, const struct mx_recipient *r)
+{
+    CLEANUP(buf_release) struct buf text = { .max = KIB(1) };
+    int e;
+
+    if (r->path.domain.n == 0 || (e = smtp_path_print(&r->path, &text)) < 0 ||
+        str_ieq(buf_str(&text), r->mailbox.address) || !smtp_utf8_clean(buf_str(&text)))
+        return 0;
+    if ((e = buf_putz(out, "X-Original-To: ")) < 0 || (e = buf_puts(out, buf_str(&text))) < 0)
+        return e;
+    return buf_putz(out, "\r\n");
+}
+
+int mx_forward_prepend(const struct mx_message *m, struct arena *a, struct str alias, struct str *out)
+{
+    CLEANUP(buf_release) struct buf text = { .max = MX_PREPEND_MAX };
+    int r;
+
+    if ((r = trace_delivered_to(&text, alias)) < 0 || (r = buf_puts(&text, m->auth_fields)) < 0 ||
+        (r = trace_received(&text, &m->hop)) < 0)
+        return r;
+    *out = arena_dup(a, buf_str(&text));
+    return out->p ? 0 : E_NOMEM;
 }
 
 int mx_message_prepend(const struct mx_message *m, struct arena *a, const struct mx_recipient *rcpt,
@@ -92,7 +143,7 @@ int mx_message_prepend(const struct mx_message *m, struct arena *a, const struct
 
     hop.only_recipient = m->nrcpt == 1 ? &rcpt->path : NULL; /* RFC 5321 7.2: tell nobody of the others */
     if ((r = trace_return_path(&text, &m->sender)) < 0 ||
-        (r = trace_delivered_to(&text, rcpt->mailbox.address)) < 0 ||
+        (r = trace_delivered_to(&text, rcpt->mailbox.address)) < 0 || (r = original_to(&text, rcpt)) < 0 ||
         (r = buf_puts(&text, m->auth_fields)) < 0 || /* RFC 7208 9.1: above our Received */
         (r = trace_received(&text, &hop)) < 0)
         return r;

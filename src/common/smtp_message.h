@@ -22,6 +22,14 @@ struct mx_mailbox {
     uint64_t room, limit; /* bytes that may still come, as far as is known; what can never fit */
 };
 
+/* What goes to the courier: to another address, or a webhook. */
+struct mx_forward {
+    bool webhook;
+    struct str to, alias, domain; /* alias: ours, that it leaves from; domain: of it */
+    bool sent, looped;            /* the courier has it; it was in this alias before */
+    struct mx_forward *next;
+};
+
 struct mx_recipient {
     struct smtp_path path;     /* as the client wrote it */
     struct mx_mailbox mailbox; /* id empty: elsewhere; address is what smtp_path_print makes of it */
@@ -33,7 +41,10 @@ struct mx_message {
     struct smtp_path sender;
     struct str sender_address; /* canonical; empty for <> */
     struct mx_recipient *recipients, **last;
-    unsigned nrcpt;
+    struct mx_forward *forwards, **last_forward;
+    unsigned nrcpt;  /* all that follow: what a message costs */
+    unsigned nboxes; /* in recipients */
+    unsigned nforwards, ndiscards; /* ndiscards: accepted, and thrown away */
     bool smtputf8;
     enum smtp_body body;
     uint64_t size_declared; /* 0: not */
@@ -51,7 +62,12 @@ MUST_CHECK int mx_message_start(struct mx_message *m, struct arena *a, const str
 /* Copy a recipient in; box NULL: it is elsewhere. What is there already is not added twice. E_NOMEM. */
 MUST_CHECK int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path *path,
                               const struct mx_mailbox *box);
-/* The header fields put before the message for one recipient: Return-Path, Delivered-To, Authentication-Results, Received-SPF, Received
+/* Copy a forward in, once. E_NOMEM. */
+MUST_CHECK int mx_message_forward(struct mx_message *m, struct arena *a, const struct mx_forward *f);
+/* The header fields put before a message that leaves: Delivered-To, which shows that it was here, and the rest as below. */
+MUST_CHECK int mx_forward_prepend(const struct mx_message *m, struct arena *a, struct str alias, struct str *out);
+/* The header fields put before the message for one recipient: Return-Path, Delivered-To, X-Original-To (where it came to another
+ * name), Authentication-Results, Received-SPF, Received
  * (RFC 5321 4.4: the return path is added at final delivery, trace fields go on top). Into `a`. E_NOMEM, E_LIMIT. */
 MUST_CHECK int mx_message_prepend(const struct mx_message *m, struct arena *a, const struct mx_recipient *r,
                                   struct str *out);

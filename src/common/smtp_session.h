@@ -73,6 +73,8 @@ struct mx_service {
     void (*hello)(struct mx_session *s, const struct smtp_command *c); /* EHLO came: s->helo is set */
     /* s->pending exists, or is relayed to. False: answered, it gets nothing. */
     bool (*accept)(struct mx_session *s);
+    /* The same, and it takes the recipient, or refuses it, itself: true. */
+    bool (*take)(struct mx_session *s);
     void (*xclient)(struct mx_session *s, struct str args); /* XCLIENT; NULL: unknown */
     /* The bytes, on their way to the store: *out is what goes on. E_NOMEM, E_LIMIT. */
     void (*begin)(struct mx_session *s);

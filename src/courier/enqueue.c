@@ -36,7 +36,10 @@ static void answer(struct enqueue *e, int status)
     m.message = str_pb(str_of(e->name, sizeof e->name));
     m.duplicates = e->duplicates;
     if (status == 0) {
-        stage_free(e->stage);
+        if (e->req->keep_stage)
+            stage_give_back(e->stage);
+        else
+            stage_free(e->stage);
         if (!e->repeated) {
             courier.enqueued++;
             dispatch_wake();

@@ -8,7 +8,9 @@
 #include "src/common/peers.h"
 #include "src/common/resolve.h"
 #include "src/common/role.h"
+#include "src/mx/courier_leg.h"
 #include "src/mx/peer_check.h"
+#include "src/mx/resolved.h"
 #include "src/mx/service.h"
 #include <sys/resource.h>
 #include <unistd.h>
@@ -20,7 +22,6 @@
 #define LEAVING_MAX      256u /* sessions over the cap that are on their way out: a few bursts of accept */
 #define LINGER_MS        5000
 #define STOP_MS          20000
-#define MAILBOX_ID       12u
 #define STAGING_ID       16u
 #define LIMIT_KEYS       32768u  /* networks and domains that are busy: 768 KiB */
 #define GREYLIST_ENTRIES 262144u /* 6 MiB, where it is on */
@@ -56,6 +57,12 @@ struct mx_client {
     struct rpc_call *call;  /* RESOLVE or DELIVER */
     struct rpc_call *stage; /* STAGE, until its answer */
     struct mx_lookup *lookups;
+    struct courier_leg leg; /* what leaves again */
+    unsigned parts; /* of store and courier, that were asked and have not answered */
+    uint64_t part_bytes;
+    int part_status; /* the first that failed */
+    char queue_id[64];
+    uint32_t duplicates;
     uint8_t staging[STAGING_ID];
     bool staged;                 /* bytes wait in the store under `staging` */
     struct peer_network network; /* of the connection: it is counted by that one to its end */
@@ -78,47 +85,22 @@ static void client_go_on(struct mx_client *c)
 
 /* ---- what a session asks of the directory and the store ---- */
 
-static enum mx_found found_of(int result)
-{
-    switch (result) {
-    case DIRECTORY__RESOLVE_RESPONSE__RESULT__OK: return MX_FOUND;
-    case DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_DOMAIN: return MX_NO_DOMAIN;
-    case DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_ALIAS: return MX_NO_ALIAS;
-    default: return MX_NOT_READY; /* also what a newer directory may say: "try later", never "no" */
-    }
-}
-
-static int mailbox_of(const Directory__ResolveResponse *m, struct mx_mailbox *box)
-{
-    if (m->result != DIRECTORY__RESOLVE_RESPONSE__RESULT__OK)
-        return 0;
-    if (m->mailbox_id.len != MAILBOX_ID || m->n_key_states > MX_KEY_STATES_MAX || m->address.len == 0)
-        return E_BUG;
-    *box = (struct mx_mailbox){ .id = pb_str(m->mailbox_id), .address = pb_str(m->address) };
-    box->limited = m->limited;
-    box->room = m->room;
-    box->limit = m->limit;
-    for (size_t i = 0; i < m->n_key_states; i++) {
-        if (m->key_states[i].len > MX_KEY_STATE_MAX || m->key_states[i].len == 0)
-            return E_BUG;
-        box->key_states[box->nkey_states++] = pb_str(m->key_states[i]);
-    }
-    return 0;
-}
-
 static void resolve_done(void *ctx, int status, struct str body)
 {
-    CLEANUP(arena_release) struct arena a = { .max = KIB(64) };
+    CLEANUP(arena_release) struct arena a = { .max = MIB(1) };
     Directory__ResolveResponse *m = NULL;
-    struct mx_mailbox box = { .nkey_states = 0 };
+    struct mx_resolved resolved = { .outcome = MX_TAKE };
+    enum mx_found found = MX_NOT_READY;
     struct mx_client *c = ctx;
 
     c->call = NULL;
     if (status == 0 && !(m = RPC_UNPACK(&a, body, directory__resolve_response)))
         status = E_BUG;
     if (status == 0)
-        status = mailbox_of(m, &box);
-    mx_session_resolved(&c->s, status, m ? found_of((int)m->result) : MX_NOT_READY, &box);
+        status = mx_resolved_of(&a, m, &found, &resolved);
+    c->own.resolved = &resolved;
+    mx_session_resolved(&c->s, status, found, NULL);
+    c->own.resolved = NULL;
     client_go_on(c);
 }
 
@@ -132,6 +114,10 @@ static int ask_directory(struct mx_client *c, struct str address)
                            .deadline_ms = (int64_t)conf.directory_timeout_ms };
 
     m.address = str_pb(address);
+    m.purpose = DIRECTORY__RESOLVE_REQUEST__PURPOSE__DELIVER;
+    m.has_sender = true;
+    m.sender = str_pb(c->s.m.sender_address);
+    m.peer_ip = str_pb(c->s.peer_ip);
     c->call = rpc_link_ask(role_link(c->mx->role, ROLE_DIRECTORY), &ask);
     return c->call ? 0 : E_NOMEM;
 }
@@ -182,6 +168,20 @@ static void cancel_resolve(void *ctx UNUSED, struct resolve **r)
 
 static const struct peer_check_io check_io = { ask_resolver, cancel_resolve };
 
+/* One of them has all bytes. Both have the same, or we are wrong. */
+static void part_staged(void *ctx, int status, uint64_t bytes)
+{
+    struct mx_client *c = ctx;
+
+    if (status == 0 && c->part_bytes != UINT64_MAX && c->part_bytes != bytes)
+        status = E_BUG;
+    c->part_bytes = bytes;
+    if (status == 0 && --c->parts > 0)
+        return;
+    mx_session_staged(&c->s, status, bytes);
+    client_go_on(c);
+}
+
 static void stage_done(void *ctx, int status, struct str body)
 {
     CLEANUP(arena_release) struct arena a = { .max = KIB(4) };
@@ -195,8 +195,7 @@ static void stage_done(void *ctx, int status, struct str body)
         memcpy(c->staging, m->staging.data, STAGING_ID);
         c->staged = true;
     }
-    mx_session_staged(&c->s, status, status == 0 ? m->bytes : 0);
-    client_go_on(c);
+    part_staged(c, status, status == 0 ? m->bytes : 0);
 }
 
 static void stage_has_room(void *ctx)
@@ -204,10 +203,9 @@ static void stage_has_room(void *ctx)
     client_go_on(ctx);
 }
 
-static int io_stage(void *ctx, uint64_t bytes_max, uint64_t bytes_expected)
+static int stage_at_store(struct mx_client *c, uint64_t bytes_max, uint64_t bytes_expected)
 {
     Store__StageRequest m = STORE__STAGE_REQUEST__INIT;
-    struct mx_client *c = ctx;
     char network[PEER_TEXT_MAX];
     struct rpc_ask ask = { .op = STORE__OP__STAGE,
                            .body = &m.base,
@@ -225,29 +223,72 @@ static int io_stage(void *ctx, uint64_t bytes_max, uint64_t bytes_expected)
     return c->stage ? 0 : E_NOMEM;
 }
 
+/* Who is in mailboxes wants it at the store, what leaves at the courier; the bytes go to both as they come. */
+static int io_stage(void *ctx, uint64_t bytes_max, uint64_t bytes_expected)
+{
+    struct mx_client *c = ctx;
+    bool leaves = c->s.m.forwards != NULL, stays = c->s.m.nboxes > 0 || !leaves;
+    int r = 0;
+
+    c->part_bytes = UINT64_MAX;
+    c->parts = (unsigned)leaves + (unsigned)stays;
+    if (leaves) {
+        c->leg.link = role_link(c->mx->role, ROLE_COURIER);
+        r = courier_leg_stage(&c->leg, bytes_expected,
+                              (int64_t)(conf.smtp.message_timeout_ms + conf.commit_timeout_ms));
+    }
+    return r < 0 || !stays ? r : stage_at_store(c, bytes_max, bytes_expected);
+}
+
 static size_t io_stage_room(void *ctx)
 {
     struct mx_client *c = ctx;
 
-    return c->stage ? rpc_call_room(c->stage) : 0;
+    size_t leg = courier_leg_room(&c->leg), store = c->stage ? rpc_call_room(c->stage) : SIZE_MAX;
+
+    return c->stage || c->leg.stage ? size_min(leg, store) : 0;
 }
 
 static int io_stage_send(void *ctx, struct str bytes)
 {
     struct mx_client *c = ctx;
 
-    return c->stage ? rpc_call_send(c->stage, bytes) : E_CLOSED;
+    int r = c->stage || c->leg.stage ? courier_leg_send(&c->leg, bytes) : E_CLOSED;
+
+    return r == 0 && c->stage ? rpc_call_send(c->stage, bytes) : r;
 }
 
 static void io_stage_end(void *ctx)
 {
     struct mx_client *c = ctx;
 
+    courier_leg_end(&c->leg);
     if (!c->stage)
         return;
     rpc_call_hurry(c->stage, (int64_t)conf.commit_timeout_ms);
     rpc_call_end(c->stage);
 }
+
+/* Store or courier has committed, or not. Only when all have is it true. */
+static void part_delivered(struct mx_client *c, int status)
+{
+    if (status < 0 && c->part_status == 0)
+        c->part_status = status;
+    if (--c->parts > 0)
+        return;
+    mx_session_delivered(&c->s, c->part_status, str_from(c->queue_id), c->duplicates);
+    client_go_on(c);
+}
+
+static void leg_queued(void *ctx, int status, uint32_t duplicates)
+{
+    struct mx_client *c = ctx;
+
+    c->duplicates += duplicates;
+    part_delivered(c, status < 0 ? E_UNAVAIL : 0); /* whatever it was: no mailbox of the client's is full */
+}
+
+static const struct courier_leg_ops leg_ops = { part_staged, stage_has_room, leg_queued };
 
 static void deliver_done(void *ctx, int status, struct str body)
 {
@@ -260,8 +301,12 @@ static void deliver_done(void *ctx, int status, struct str body)
         c->staged = false;                                 /* used up */
         m = RPC_UNPACK(&a, body, store__deliver_response); /* committed: say so even if this is odd */
     }
-    mx_session_delivered(&c->s, status, m ? pb_str(m->queue_id) : STR_NONE, m ? m->duplicates : 0);
-    client_go_on(c);
+    if (m && m->queue_id.len < sizeof c->queue_id) {
+        memcpy(c->queue_id, m->queue_id.data, m->queue_id.len);
+        c->queue_id[m->queue_id.len] = '\0';
+    }
+    c->duplicates += m ? m->duplicates : 0;
+    part_delivered(c, status);
 }
 
 static int recipient_fill(struct arena *a, const struct mx_message *m, const struct mx_recipient *r,
@@ -286,22 +331,21 @@ static int recipient_fill(struct arena *a, const struct mx_message *m, const str
     return 0;
 }
 
-static int io_deliver(void *ctx, const struct mx_message *m)
+static int deliver_to_store(struct mx_client *c, const struct mx_message *m)
 {
     CLEANUP(arena_release) struct arena a = { .max = MIB(24) };
     Store__DeliverRequest q = STORE__DELIVER_REQUEST__INIT;
-    struct mx_client *c = ctx;
     struct rpc_ask ask = { .op = STORE__OP__DELIVER,
                            .body = &q.base,
                            .changes = true,
                            .done = deliver_done,
                            .ctx = c,
                            .deadline_ms = (int64_t)conf.commit_timeout_ms };
-    Store__Recipient *rows = ARENA_ARRAY(&a, m->nrcpt, Store__Recipient);
+    Store__Recipient *rows = ARENA_ARRAY(&a, m->nboxes, Store__Recipient);
     size_t n = 0;
     int e;
 
-    q.recipients = ARENA_ARRAY(&a, m->nrcpt, Store__Recipient *);
+    q.recipients = ARENA_ARRAY(&a, m->nboxes, Store__Recipient *);
     if (!rows || !q.recipients || !c->staged)
         return rows && q.recipients ? E_BUG : E_NOMEM;
     for (const struct mx_recipient *r = m->recipients; r; r = r->next, n++) {
@@ -316,6 +360,20 @@ static int io_deliver(void *ctx, const struct mx_message *m)
     q.received_ms = m->received_ms;
     c->call = rpc_link_ask(role_link(c->mx->role, ROLE_STORE), &ask);
     return c->call ? 0 : E_NOMEM;
+}
+
+static int io_deliver(void *ctx, const struct mx_message *m)
+{
+    struct mx_client *c = ctx;
+    int r;
+
+    c->parts = (unsigned)(m->nboxes > 0) + (unsigned)(m->forwards != NULL);
+    c->part_status = 0;
+    c->duplicates = 0;
+    snprintf(c->queue_id, sizeof c->queue_id, "%s", m->id);
+    if (m->forwards && (r = courier_leg_queue(&c->leg, &c->s)) < 0)
+        return r;
+    return m->nboxes ? deliver_to_store(c, m) : 0;
 }
 
 /* ---- what its checks ask of the resolver ---- */
@@ -424,6 +482,7 @@ static void io_cancel(void *ctx)
                            .deadline_ms = (int64_t)conf.commit_timeout_ms };
 
     lookups_cancel(c);
+    courier_leg_cancel(&c->leg);
     if (c->call)
         rpc_call_cancel(c->call);
     if (c->stage)
@@ -712,6 +771,8 @@ static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t p
     }
     conn_stall_ms(c->conn, (int64_t)conf.stall_timeout_ms);
     c->own = (struct mx_own){ .conf = &conf, .psl = mx->psl, .policy.all = &mx->policies };
+    c->own.delivery_key = role_subkey(mx->role, SUBKEY_DELIVERY_ID);
+    c->leg = (struct courier_leg){ .ops = &leg_ops, .ctx = c, .commit_ms = (int64_t)conf.commit_timeout_ms };
     if (netset_has(&conf.xclient_from, peer))
         c->own.become = client_becomes;
     client_is(c, peer);
@@ -833,7 +894,7 @@ const struct role_def mx_role = {
     .nitems = MX_CONF_ITEMS,
     .conf = &conf,
     .conf_bytes = sizeof(conf),
-    .asks = FROM(STORE) | FROM(DIRECTORY) | FROM(RESOLVER),
+    .asks = FROM(STORE) | FROM(DIRECTORY) | FROM(RESOLVER) | FROM(COURIER),
     .init = mx_init,
     .start = mx_start,
     .stop = mx_stop,

@@ -68,6 +68,12 @@ const struct role_listener *role_listeners(const struct role *r, size_t *n_out)
     *n_out = 1;
     return &r->listener;
 }
+const uint8_t *role_subkey(const struct role *r UNUSED, enum subkey_purpose purpose UNUSED)
+{
+    static const uint8_t key[KEY_BYTES];
+
+    return key;
+}
 struct str role_hostname(const struct role *r UNUSED)
 {
     return STR("mx.example.test");

@@ -6,8 +6,21 @@ static void hello(struct mx_session *s, const struct smtp_command *c)
     mx_policy_hello(s, c->helo_valid);
 }
 
+static void begin(struct mx_session *s)
+{
+    mx_auth_start(s);
+    mx_forward_begin(s);
+}
+
+static int feed(struct mx_session *s, struct str in, struct str *out)
+{
+    mx_forward_feed(s, in);
+    return mx_auth_feed(s, in, out);
+}
+
 static void forget(struct mx_session *s)
 {
+    mx_forward_forget(s);
     mx_auth_free(s);
     mx_policy_forget(s);
 }
@@ -23,7 +36,10 @@ static const struct smtp_reply *verdict(struct mx_session *s, const char **why_o
 
     mx_auth_conclude(s);
     *why_out = "greylist";
-    return (no = mx_policy_verdict(s)) ? no : mx_verdict(mx_own(s)->conf, &s->m, why_out);
+    if ((no = mx_policy_verdict(s)) || (no = mx_verdict(mx_own(s)->conf, &s->m, why_out)))
+        return no;
+    *why_out = "loop";
+    return mx_forward_verdict(s);
 }
 
 static const struct mx_service mx_service = {
@@ -33,9 +49,10 @@ static const struct mx_service mx_service = {
     .mail = mx_policy_mail,
     .hello = hello,
     .accept = mx_policy_rcpt,
+    .take = mx_recipient_take,
     .xclient = mx_xclient,
-    .begin = mx_auth_start,
-    .feed = mx_auth_feed,
+    .begin = begin,
+    .feed = feed,
     .end = mx_auth_end,
     .forget = forget,
     .settled = mx_auth_settled,

@@ -7,7 +7,9 @@
 #include "lib/smtp/xclient.h"
 #include "src/mx/auth.h"
 #include "src/mx/conf.h"
+#include "src/mx/forward.h"
 #include "src/mx/policy.h"
+#include "src/mx/recipients.h"
 
 /* Of one session; the owner's. */
 struct mx_own {
@@ -15,6 +17,9 @@ struct mx_own {
     const struct psl *psl; /* borrowed; may be NULL */
     bool auth_exempt;      /* this client's messages are not checked (mx.auth_exempt) */
     struct mx_auth *auth;  /* checks of this message; NULL: none */
+    const struct mx_resolved *resolved; /* what the directory said of the recipient; while it is told */
+    struct mx_forwarding *forwarding;   /* of this message; NULL: nothing leaves */
+    const uint8_t *delivery_key;        /* of 32 bytes; NULL: none, and no repeat is known for one */
     struct mx_policy policy;
     /* XCLIENT: NULL: this client may not. Makes him the one that *x says: 0, or E_LIMIT (too many from there). */
     int (*become)(struct mx_session *s, const struct smtp_xclient *x);

@@ -1,0 +1,23 @@
+/* src/mx/recipients.h
+ *
+ * What the directory says of one recipient, and what RCPT is answered: mailboxes, what leaves by the courier, aliases that
+ * are disabled or let this sender not in. */
+#ifndef SRC_MX_RECIPIENTS_H
+#define SRC_MX_RECIPIENTS_H
+#include "src/common/smtp_session.h"
+
+enum mx_outcome { MX_TAKE, MX_DISABLED, MX_REFUSED, MX_LOOP };
+
+/* Beside enum mx_found, which says MX_FOUND for all of these. Borrowed. */
+struct mx_resolved {
+    enum mx_outcome outcome;
+    unsigned answer; /* MX_DISABLED: 250, 421, 550 */
+    const struct mx_mailbox *boxes;
+    size_t nboxes;
+    const struct mx_forward *forwards;
+    size_t nforwards;
+};
+
+/* Service's `take`: answers for mx_own(s)->resolved; false when there is none. */
+bool mx_recipient_take(struct mx_session *s);
+#endif

@@ -1,0 +1,99 @@
+#include "src/mx/resolved.h"
+#include "lib/base/errors.h"
+#include "lib/rpc/pb.h"
+
+#define MAILBOX_ID 12u
+
+static const struct {
+    Directory__ResolveResponse__Result result;
+    enum mx_found found;
+    enum mx_outcome outcome;
+} results[] = {
+    { DIRECTORY__RESOLVE_RESPONSE__RESULT__OK, MX_FOUND, MX_TAKE },
+    { DIRECTORY__RESOLVE_RESPONSE__RESULT__DISABLED, MX_FOUND, MX_DISABLED },
+    { DIRECTORY__RESOLVE_RESPONSE__RESULT__REFUSED, MX_FOUND, MX_REFUSED },
+    { DIRECTORY__RESOLVE_RESPONSE__RESULT__LOOP, MX_FOUND, MX_LOOP },
+    { DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_DOMAIN, MX_NO_DOMAIN, MX_TAKE },
+    { DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_ALIAS, MX_NO_ALIAS, MX_TAKE },
+    /* what a newer directory may say is "try later", too, never "no" */
+};
+
+static int mailbox_of(const Directory__ResolvedMailbox *m, struct mx_mailbox *box)
+{
+    if (m->mailbox_id.len != MAILBOX_ID || m->n_key_states > MX_KEY_STATES_MAX || m->address.len == 0)
+        return E_BUG;
+    *box = (struct mx_mailbox){ .id = pb_str(m->mailbox_id), .address = pb_str(m->address) };
+    box->limited = m->limited;
+    box->room = m->room;
+    box->limit = m->limit;
+    for (size_t i = 0; i < m->n_key_states; i++) {
+        if (m->key_states[i].len > MX_KEY_STATE_MAX || m->key_states[i].len == 0)
+            return E_BUG;
+        box->key_states[box->nkey_states++] = pb_str(m->key_states[i]);
+    }
+    return 0;
+}
+
+static int boxes_of(struct arena *a, const Directory__ResolveResponse *m, struct mx_resolved *out)
+{
+    Directory__ResolvedMailbox first = DIRECTORY__RESOLVED_MAILBOX__INIT;
+    struct mx_mailbox *v = ARENA_ARRAY(a, m->n_more + 1, struct mx_mailbox);
+    int r;
+
+    if (!v)
+        return E_NOMEM;
+    first.mailbox_id = m->mailbox_id;
+    first.key_states = m->key_states;
+    first.n_key_states = m->n_key_states;
+    first.address = m->address;
+    first.limited = m->limited;
+    first.room = m->room;
+    first.limit = m->limit;
+    if (m->mailbox_id.len && (r = mailbox_of(&first, &v[out->nboxes++])) < 0)
+        return r;
+    for (size_t i = 0; i < m->n_more; i++)
+        if ((r = mailbox_of(m->more[i], &v[out->nboxes++])) < 0)
+            return r;
+    out->boxes = v;
+    return 0;
+}
+
+static int forwards_of(struct arena *a, const Directory__ResolveResponse *m, struct mx_resolved *out)
+{
+    struct mx_forward *v = ARENA_ARRAY(a, m->n_forwards + 1, struct mx_forward);
+
+    if (!v)
+        return E_NOMEM;
+    for (size_t i = 0; i < m->n_forwards; i++) {
+        const Directory__ResolvedForward *f = m->forwards[i];
+
+        if (!f->to.len || !f->alias.len || !f->domain.len)
+            return E_BUG;
+        v[out->nforwards++] = (struct mx_forward){ .webhook = f->kind == DIRECTORY__ALIAS_TARGET__KIND__WEBHOOK,
+                                                   .to = pb_str(f->to),
+                                                   .alias = pb_str(f->alias),
+                                                   .domain = pb_str(f->domain) };
+    }
+    out->forwards = v;
+    return 0;
+}
+
+int mx_resolved_of(struct arena *a, const Directory__ResolveResponse *m, enum mx_found *found_out,
+                   struct mx_resolved *out)
+{
+    struct mx_resolved v = { .outcome = MX_TAKE, .answer = m->answer };
+    enum mx_found found = MX_NOT_READY;
+    int r;
+
+    for (size_t i = 0; i < ARRAY_LEN(results); i++)
+        if (results[i].result == m->result) {
+            found = results[i].found;
+            v.outcome = results[i].outcome;
+        }
+    if (m->result == DIRECTORY__RESOLVE_RESPONSE__RESULT__OK &&
+        ((r = boxes_of(a, m, &v)) < 0 || (r = forwards_of(a, m, &v)) < 0 || v.nboxes + v.nforwards == 0))
+        return r < 0 ? r : E_BUG;
+    *found_out = found;
+    *out = v;
+    return 0;
+}
