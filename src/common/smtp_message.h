@@ -42,8 +42,8 @@ struct mx_message {
     struct str sender_address; /* canonical; empty for <> */
     struct mx_recipient *recipients, **last;
     struct mx_forward *forwards, **last_forward;
-    unsigned nrcpt;  /* all that follow: what a message costs */
-    unsigned nboxes; /* in recipients */
+    unsigned nrcpt;                /* all that follow: what a message costs */
+    unsigned nboxes;               /* in recipients */
     unsigned nforwards, ndiscards; /* ndiscards: accepted, and thrown away */
     bool smtputf8;
     enum smtp_body body;
@@ -65,7 +65,8 @@ MUST_CHECK int mx_message_add(struct mx_message *m, struct arena *a, const struc
 /* Copy a forward in, once. E_NOMEM. */
 MUST_CHECK int mx_message_forward(struct mx_message *m, struct arena *a, const struct mx_forward *f);
 /* The header fields put before a message that leaves: Delivered-To, which shows that it was here, and the rest as below. */
-MUST_CHECK int mx_forward_prepend(const struct mx_message *m, struct arena *a, struct str alias, struct str *out);
+MUST_CHECK int mx_forward_prepend(const struct mx_message *m, struct arena *a, struct str alias,
+                                  struct str *out);
 /* The header fields put before the message for one recipient: Return-Path, Delivered-To, X-Original-To (where it came to another
  * name), Authentication-Results, Received-SPF, Received
  * (RFC 5321 4.4: the return path is added at final delivery, trace fields go on top). Into `a`. E_NOMEM, E_LIMIT. */

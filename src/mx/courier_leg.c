@@ -100,7 +100,8 @@ static struct str results_of(struct str fields)
     if (!str_istarts(fields, str_from(name)))
         return STR_NONE;
     rest = str_skip(fields, sizeof name - 1);
-    while (n < rest.n && !(rest.p[n] == '\n' && (n + 1 == rest.n || (rest.p[n + 1] != ' ' && rest.p[n + 1] != '\t'))))
+    while (n < rest.n &&
+           !(rest.p[n] == '\n' && (n + 1 == rest.n || (rest.p[n + 1] != ' ' && rest.p[n + 1] != '\t'))))
         n++;
     return str_trim(str_slice(rest, 0, n));
 }

@@ -93,7 +93,8 @@ void mx_forward_feed(struct mx_session *s, struct str in)
 
 const struct smtp_reply *mx_forward_verdict(struct mx_session *s)
 {
-    static const struct smtp_reply loop = { 554, "5.4.6", "This message was here before: it goes in circles" };
+    static const struct smtp_reply loop = { 554, "5.4.6",
+                                            "This message was here before: it goes in circles" };
     struct mx_message *m = &s->m;
     unsigned n = 0;
 
@@ -131,7 +132,8 @@ int mx_forward_id(struct mx_session *s, const struct mx_forward *to, uint8_t out
     if (buf_printf(&names, "%.*s\n%c\n%.*s", STR_ARG(s->m.sender_address), to->webhook ? 'w' : 'a',
                    STR_ARG(to->to)) < 0)
         return E_NOMEM;
-    kdf2(out, key, "letterlock delivery id of a forward", buf_str(&names), str_of(f->digest, sizeof f->digest));
+    kdf2(out, key, "letterlock delivery id of a forward", buf_str(&names),
+         str_of(f->digest, sizeof f->digest));
     return 0;
 }
 
@@ -164,19 +166,19 @@ static json_t *auth_json(const struct mx_session *s)
 
     if (!c || !c->done)
         return json_null();
-    return json_pack("{s:{s:s, s:s}, s:o, s:{s:s, s:s, s:s}, s:s}", "spf", "result", spf_code_name(c->spf.code),
-                     "domain", c->spf.domain, "dkim", dkim_json(c), "dmarc", "result", dmarc_code_name(c->dmarc.code),
-                     "policy", dmarc_policy_name(c->dmarc.policy), "domain", c->from_domain, "arc",
-                     arc_code_name(c->arc.code));
+    return json_pack("{s:{s:s, s:s}, s:o, s:{s:s, s:s, s:s}, s:s}", "spf", "result",
+                     spf_code_name(c->spf.code), "domain", c->spf.domain, "dkim", dkim_json(c), "dmarc",
+                     "result", dmarc_code_name(c->dmarc.code), "policy", dmarc_policy_name(c->dmarc.policy),
+                     "domain", c->from_domain, "arc", arc_code_name(c->arc.code));
 }
 
 int mx_forward_facts(const struct mx_session *s, struct str alias, struct buf *out)
 {
-    json_t *j = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o}", "sender", text_json(s->m.sender_address),
-                          "recipient", text_json(alias), "peer", text_json(s->peer_ip), "peer_name",
-                          text_json(s->peer_name), "helo", text_json(s->helo), "tls",
-                          text_json(s->tls ? str_from(s->tls_text) : STR_NONE), "received",
-                          json_integer(s->m.received_ms), "id", s->m.id, "authentication", auth_json(s));
+    json_t *j = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o}", "sender", text_json(s->m.sender_address),
+        "recipient", text_json(alias), "peer", text_json(s->peer_ip), "peer_name", text_json(s->peer_name),
+        "helo", text_json(s->helo), "tls", text_json(s->tls ? str_from(s->tls_text) : STR_NONE), "received",
+        json_integer(s->m.received_ms), "id", s->m.id, "authentication", auth_json(s));
     char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
     int r = text ? buf_putz(out, text) : E_NOMEM;
 

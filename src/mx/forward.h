@@ -20,7 +20,8 @@ void mx_forward_forget(struct mx_session *s);
 const struct smtp_reply *mx_forward_verdict(struct mx_session *s);
 
 /* E_NOMEM. Without a Message-ID it is random: two messages may be alike and both meant. */
-MUST_CHECK int mx_forward_id(struct mx_session *s, const struct mx_forward *f, uint8_t out[MX_DELIVERY_ID_BYTES]);
+MUST_CHECK int mx_forward_id(struct mx_session *s, const struct mx_forward *f,
+                             uint8_t out[MX_DELIVERY_ID_BYTES]);
 /* What is known of the session, as JSON: who connected, TLS, what the checks found. Errors of buf. */
 MUST_CHECK int mx_forward_facts(const struct mx_session *s, struct str alias, struct buf *out);
 #endif

@@ -2,16 +2,17 @@
 #include "lib/base/log.h"
 #include "src/mx/service.h"
 
-static const struct smtp_reply say_ok = { 250, "2.1.5", "Recipient ok" },
-                               no_later = { 451, "4.3.0", "Temporary trouble on our side, try later" },
-                               no_room = { 452, "4.2.2", "That mailbox is full, try later" },
-                               no_fit = { 552, "5.2.2", "That message is larger than all that mailbox may hold" },
-                               /* The connection goes on: who else is in this message is not kept waiting for it. */
-                               no_disabled_now = { 421, "4.2.1", "That mailbox is disabled for now, try later" },
-                               no_disabled = { 550, "5.2.1", "That mailbox is disabled" },
-                               no_more = { 452, "4.5.3", "Too many recipients: send the rest in another message" },
-                               no_access = { 550, "5.7.1", "That recipient takes no mail from this sender" },
-                               no_loop = { 554, "5.4.6", "That address leads in circles" };
+static const struct smtp_reply
+    say_ok = { 250, "2.1.5", "Recipient ok" },
+    no_later = { 451, "4.3.0", "Temporary trouble on our side, try later" },
+    no_room = { 452, "4.2.2", "That mailbox is full, try later" },
+    no_fit = { 552, "5.2.2", "That message is larger than all that mailbox may hold" },
+    /* The connection goes on: who else is in this message is not kept waiting for it. */
+    no_disabled_now = { 421, "4.2.1", "That mailbox is disabled for now, try later" },
+    no_disabled = { 550, "5.2.1", "That mailbox is disabled" },
+    no_more = { 452, "4.5.3", "Too many recipients: send the rest in another message" },
+    no_access = { 550, "5.7.1", "That recipient takes no mail from this sender" },
+    no_loop = { 554, "5.4.6", "That address leads in circles" };
 
 /* What certainly does not fit into one of its mailboxes. */
 static const struct smtp_reply *check_room(const struct mx_session *s, const struct mx_resolved *r)

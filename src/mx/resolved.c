@@ -69,10 +69,11 @@ static int forwards_of(struct arena *a, const Directory__ResolveResponse *m, str
 
         if (!f->to.len || !f->alias.len || !f->domain.len)
             return E_BUG;
-        v[out->nforwards++] = (struct mx_forward){ .webhook = f->kind == DIRECTORY__ALIAS_TARGET__KIND__WEBHOOK,
-                                                   .to = pb_str(f->to),
-                                                   .alias = pb_str(f->alias),
-                                                   .domain = pb_str(f->domain) };
+        v[out->nforwards++] =
+            (struct mx_forward){ .webhook = f->kind == DIRECTORY__ALIAS_TARGET__KIND__WEBHOOK,
+                                 .to = pb_str(f->to),
+                                 .alias = pb_str(f->alias),
+                                 .domain = pb_str(f->domain) };
     }
     out->forwards = v;
     return 0;

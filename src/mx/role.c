@@ -58,7 +58,7 @@ struct mx_client {
     struct rpc_call *stage; /* STAGE, until its answer */
     struct mx_lookup *lookups;
     struct courier_leg leg; /* what leaves again */
-    unsigned parts; /* of store and courier, that were asked and have not answered */
+    unsigned parts;         /* of store and courier, that were asked and have not answered */
     uint64_t part_bytes;
     int part_status; /* the first that failed */
     char queue_id[64];

@@ -14,9 +14,9 @@
 /* Of one session; the owner's. */
 struct mx_own {
     const struct mx_conf *conf;
-    const struct psl *psl; /* borrowed; may be NULL */
-    bool auth_exempt;      /* this client's messages are not checked (mx.auth_exempt) */
-    struct mx_auth *auth;  /* checks of this message; NULL: none */
+    const struct psl *psl;              /* borrowed; may be NULL */
+    bool auth_exempt;                   /* this client's messages are not checked (mx.auth_exempt) */
+    struct mx_auth *auth;               /* checks of this message; NULL: none */
     const struct mx_resolved *resolved; /* what the directory said of the recipient; while it is told */
     struct mx_forwarding *forwarding;   /* of this message; NULL: nothing leaves */
     const uint8_t *delivery_key;        /* of 32 bytes; NULL: none, and no repeat is known for one */
