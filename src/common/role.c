@@ -57,9 +57,9 @@ struct role {
 
 const struct role_def *role_def_of(enum role_id id)
 {
-    static const struct role_def *const defs[] = { &store_role,    &content_role, &directory_role,
-                                                   &imap_role,     &pop3_role,    &mx_role,
-                                                   &resolver_role, &courier_role, &relay_role, &storage_role };
+    static const struct role_def *const defs[] = { &store_role, &content_role, &directory_role, &imap_role,
+                                                   &pop3_role,  &mx_role,      &resolver_role,  &courier_role,
+                                                   &relay_role, &storage_role };
 
     for (size_t i = 0; i < ARRAY_LEN(defs); i++)
         if (defs[i]->id == id)
@@ -196,7 +196,7 @@ static int take_secrets(struct role *r, const Boot__Start *m)
         memcpy(r->ticket_key, m->ticket_key.data, KEY_BYTES);
         r->has_ticket_key = true;
     }
-        r->credentials.max = KIB(16);
+    r->credentials.max = KIB(16);
     if (buf_puts(&r->credentials, pb_str(m->credentials)) < 0)
         return E_NOMEM;
     return m->tls_cert.len ? tls_ctx_new(pb_str(m->tls_cert), pb_str(m->tls_key), &r->tls) : 0;

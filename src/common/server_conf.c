@@ -64,12 +64,15 @@ const struct conf_item server_conf_items[] = {
       .help = "Processes that parse messages." },
     { "resolver.upstreams", CONF_STR, AT(resolver_upstreams), .max = RESOLVER_UPSTREAMS_MAX,
       .sdef = RESOLVER_UPSTREAMS, .help = RESOLVER_UPSTREAMS_HELP },
-    { "storage.target", CONF_STR, AT(storage_target), .max = STORAGE_TARGET_MAX, .help = STORAGE_TARGET_HELP },
-    { "storage.endpoint", CONF_STR, AT(storage_endpoint), .max = STORAGE_ENDPOINT_MAX, .help = STORAGE_ENDPOINT_HELP },
+    { "storage.target", CONF_STR, AT(storage_target), .max = STORAGE_TARGET_MAX,
+      .help = STORAGE_TARGET_HELP },
+    { "storage.endpoint", CONF_STR, AT(storage_endpoint), .max = STORAGE_ENDPOINT_MAX,
+      .help = STORAGE_ENDPOINT_HELP },
     { "storage.credentials", CONF_PATH, AT(storage_credentials), .sdef = "storage.credentials",
-      .help = "File with the credentials, mode 0600: lines aws_access_key_id, aws_secret_access_key and, where there is "
-              "one, aws_session_token, each = its value. A systemd credential named letterlock.storage_credentials goes "
-              "before it." },
+      .help =
+          "File with the credentials, mode 0600: lines aws_access_key_id, aws_secret_access_key and, where there is "
+          "one, aws_session_token, each = its value. A systemd credential named letterlock.storage_credentials goes "
+          "before it." },
 };
 const size_t server_conf_nitems = ARRAY_LEN(server_conf_items);
 
@@ -80,9 +83,9 @@ static const char *const other_env[] = { "LETTERLOCK_CONFIG", "LETTERLOCK_SERVER
 const struct conf_table *config_tables(size_t *n_out)
 {
     static struct conf_table tables[16];
-    const struct role_def *const roles[] = { &store_role,    &content_role, &directory_role,
-                                             &imap_role,     &pop3_role,    &mx_role,
-                                             &resolver_role, &courier_role, &relay_role, &storage_role };
+    const struct role_def *const roles[] = { &store_role, &content_role, &directory_role, &imap_role,
+                                             &pop3_role,  &mx_role,      &resolver_role,  &courier_role,
+                                             &relay_role, &storage_role };
 
     tables[0] = (struct conf_table){ server_conf_items, server_conf_nitems };
     for (size_t i = 0; i < ARRAY_LEN(roles); i++)

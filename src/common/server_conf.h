@@ -20,10 +20,10 @@
 
 #define STORAGE_TARGET_MAX   400u
 #define STORAGE_ENDPOINT_MAX 300u
-#define STORAGE_TARGET_HELP                                                                                    \
+#define STORAGE_TARGET_HELP \
     "s3://bucket or s3://bucket/prefix: backups go there, and not to store.backup_dir. Empty: they stay in that folder."
 #define STORAGE_ENDPOINT_HELP                                                                                  \
-    "Where storage.target is: https://host or https://host:port, as https://s3.eu-central-1.amazonaws.com or "   \
+    "Where storage.target is: https://host or https://host:port, as https://s3.eu-central-1.amazonaws.com or " \
     "https://ACCOUNT.r2.cloudflarestorage.com. http:// only for an address of this machine."
 
 struct server_conf {

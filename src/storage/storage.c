@@ -14,9 +14,9 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-#define NAME_MAX_BYTES  127u
-#define RESOLVE_MS      8000
-#define LIST_BYTES_MAX  (RPC_BODY_MAX - KIB(4))
+#define NAME_MAX_BYTES 127u
+#define RESOLVE_MS     8000
+#define LIST_BYTES_MAX (RPC_BODY_MAX - KIB(4))
 
 static struct storage_conf conf;
 static struct {
@@ -53,7 +53,8 @@ static void address_add(const struct dns_record *r)
     char text[INET6_ADDRSTRLEN] = "";
     const char *comma = storage.addresses.n ? "," : "";
 
-    if (!inet_ntop(r->type == DNS_A ? AF_INET : AF_INET6, r->type == DNS_A ? r->a : r->aaaa, text, sizeof text))
+    if (!inet_ntop(r->type == DNS_A ? AF_INET : AF_INET6, r->type == DNS_A ? r->a : r->aaaa, text,
+                   sizeof text))
         return;
     if (buf_printf(&storage.addresses, r->type == DNS_A ? "%s%s" : "%s[%s]", comma, text) < 0)
         return; /* those that fit are enough */
@@ -375,7 +376,8 @@ static int op_list(struct rpc_req *q, struct str body)
     if (!(c = calloc(1, sizeof *c)))
         return E_NOMEM;
     c->q = q;
-    c->call = s3_list(storage.s3, (enum s3_listed)m->kind, prefix, m->by_folder, after, version, list_done, c);
+    c->call =
+        s3_list(storage.s3, (enum s3_listed)m->kind, prefix, m->by_folder, after, version, list_done, c);
     return begun(q, c);
 }
 
@@ -439,9 +441,12 @@ static const struct rpc_service service = { .name = "storage", .ops = ops, .nops
 
 static int storage_init(struct role *r)
 {
-    struct s3_conf c = { .path_style = conf.style == STORAGE_PATH, .part_bytes = conf.part_bytes,
-                         .tries = (unsigned)conf.tries, .backoff_ms = (int64_t)conf.backoff_ms,
-                         .request_ms = (int64_t)conf.request_ms, .stall_ms = (int64_t)conf.stall_ms };
+    struct s3_conf c = { .path_style = conf.style == STORAGE_PATH,
+                         .part_bytes = conf.part_bytes,
+                         .tries = (unsigned)conf.tries,
+                         .backoff_ms = (int64_t)conf.backoff_ms,
+                         .request_ms = (int64_t)conf.request_ms,
+                         .stall_ms = (int64_t)conf.stall_ms };
     const struct s3_owner owner = { .resolve = resolve, .failed = request_failed };
     const char *err = NULL;
     int e;

@@ -52,7 +52,7 @@ void backups_open(void)
 {
     bool remote = store_conf.storage_target[0] != '\0';
     struct target *folder = NULL;
-    int r = folder_target(remote                      ? "uploads"
+    int r = folder_target(remote                     ? "uploads"
                           : store_conf.backup_dir[0] ? store_conf.backup_dir
                                                      : "backups",
                           &folder);

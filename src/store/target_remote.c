@@ -18,8 +18,8 @@
 #define SLICE_BYTES  KIB(128)
 #define ANSWER_MS    30000 /* for what is small: who waits is a command, or holds a lane */
 #define TRANSFER_MS  INT64_C(300000)
-#define SLOWEST_BPMS 64    /* bytes in a millisecond: a transfer that takes longer is given up */
-#define LOOK_MS      200   /* so often a worker that waits looks whether it should stop */
+#define SLOWEST_BPMS 64  /* bytes in a millisecond: a transfer that takes longer is given up */
+#define LOOK_MS      200 /* so often a worker that waits looks whether it should stop */
 #define PAGES_MAX    100000u
 #define BATCH        1000u
 
@@ -214,8 +214,13 @@ static void errand_init(struct errand *e, struct remote *m, uint32_t op, const P
     pthread_condattr_t a;
 
     *e = (struct errand){ .remote = m, .came = { .max = RPC_BODY_MAX } };
-    e->ask = (struct rpc_ask){ .op = op, .body = body, .deadline_ms = ANSWER_MS, .done = on_done, .on_data = on_data,
-                               .on_room = on_room, .ctx = e };
+    e->ask = (struct rpc_ask){ .op = op,
+                               .body = body,
+                               .deadline_ms = ANSWER_MS,
+                               .done = on_done,
+                               .on_data = on_data,
+                               .on_room = on_room,
+                               .ctx = e };
     pthread_condattr_init(&a);
     pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
     pthread_cond_init(&e->moved, &a);
@@ -241,8 +246,8 @@ static void errand_begin(struct errand *e)
 }
 
 /* A request and its answer, which is unpacked into `a`. */
-static int errand_run(struct remote *m, uint32_t op, const ProtobufCMessage *body, const ProtobufCMessageDescriptor *d,
-                      struct arena *a, void *out)
+static int errand_run(struct remote *m, uint32_t op, const ProtobufCMessage *body,
+                      const ProtobufCMessageDescriptor *d, struct arena *a, void *out)
 {
     struct errand e;
     void *answer;
@@ -357,7 +362,8 @@ static int send(struct remote *m, const char *name, const struct source *s, cons
 
 /* ---- listing ---- */
 
-static int list_page(struct remote *m, const Storage__ListRequest *q, struct arena *a, Storage__ListResponse **out)
+static int list_page(struct remote *m, const Storage__ListRequest *q, struct arena *a,
+                     Storage__ListResponse **out)
 {
     return errand_run(m, STORAGE__OP__LIST, &q->base, &storage__list_response__descriptor, a, out);
 }
@@ -365,7 +371,8 @@ static int list_page(struct remote *m, const Storage__ListRequest *q, struct are
 typedef int entry_fn(void *ctx, const Storage__Entry *e);
 
 /* Every page. What a page lists may be deleted by the visitor; the next begins behind it. */
-static int list_all(struct remote *m, Storage__Kind kind, const char *prefix, bool by_folder, entry_fn *fn, void *ctx)
+static int list_all(struct remote *m, Storage__Kind kind, const char *prefix, bool by_folder, entry_fn *fn,
+                    void *ctx)
 {
     CLEANUP(arena_release) struct arena a = { .max = MIB(16) };
     CLEANUP(buf_release) struct buf after = { .max = KIB(8) }, version = { .max = KIB(8) };
@@ -467,7 +474,9 @@ static int erase_entry(void *ctx, const Storage__Entry *e)
         return r;
     x->gone++;
     snprintf(text, sizeof text, version.n && !str_eq_z(version, "null") ? "%s %s%.*s" : "%s", name,
-             x->kind == STORAGE__KIND__UPLOADS ? "upload " : e->mark ? "mark " : "version ",
+             x->kind == STORAGE__KIND__UPLOADS ? "upload "
+             : e->mark                         ? "mark "
+                                               : "version ",
              (int)size_min(version.n, 48), version.p);
     if (x->told)
         x->told(x->ctx, text, e->bytes);
@@ -517,7 +526,8 @@ static int remote_purge(struct target *t, const char *folder, target_told *told,
 
 /* ---- the target ---- */
 
-static int remote_stage(struct target *t, const char *name, char path_out[TARGET_PATH_MAX], uint64_t *room_out)
+static int remote_stage(struct target *t, const char *name, char path_out[TARGET_PATH_MAX],
+                        uint64_t *room_out)
 {
     return target_stage(remote_of(t)->stage, name, path_out, room_out);
 }
@@ -591,7 +601,8 @@ static int64_t read_on(struct errand *e, target_take *take, void *ctx)
     return r < 0 ? r : (int64_t)got;
 }
 
-static int64_t remote_read(struct target *t, const char *name, uint64_t at, uint64_t max, target_take *take, void *ctx)
+static int64_t remote_read(struct target *t, const char *name, uint64_t at, uint64_t max, target_take *take,
+                           void *ctx)
 {
     Storage__GetRequest q = STORAGE__GET_REQUEST__INIT;
     struct errand e;

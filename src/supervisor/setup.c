@@ -127,7 +127,8 @@ static int read_storage(struct super *s)
     else if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
         return super_fail(EX_CONFIG, "%s: readable by others, expected mode 0600", path);
     if ((r = file_read(AT_FDCWD, path, &s->storage_credentials)) < 0)
-        return super_fail(r == E_NOTFOUND ? EX_NOINPUT : EX_IOERR, "%s: storage.credentials: %s", path, error_text(r));
+        return super_fail(r == E_NOTFOUND ? EX_NOINPUT : EX_IOERR, "%s: storage.credentials: %s", path,
+                          error_text(r));
     return 0;
 }
 
