@@ -9,6 +9,7 @@
 #include "src/common/resolve.h"
 #include "src/common/role.h"
 #include "src/mx/courier_leg.h"
+#include "src/mx/deliver.h"
 #include "src/mx/peer_check.h"
 #include "src/mx/resolved.h"
 #include "src/mx/service.h"
@@ -309,28 +310,6 @@ static void deliver_done(void *ctx, int status, struct str body)
     part_delivered(c, status);
 }
 
-static int recipient_fill(struct arena *a, const struct mx_message *m, const struct mx_recipient *r,
-                          Store__Recipient *out)
-{
-    struct str prepend;
-    int e = mx_message_prepend(m, a, r, &prepend);
-
-    if (e < 0)
-        return e;
-    store__recipient__init(out);
-    out->mailbox_id = str_pb(r->mailbox.id);
-    out->address = str_pb(r->mailbox.address);
-    out->prepend = str_pb(prepend);
-    out->limited = r->mailbox.limited;
-    out->n_key_states = r->mailbox.nkey_states;
-    out->key_states = ARENA_ARRAY(a, r->mailbox.nkey_states + 1, ProtobufCBinaryData);
-    if (!out->key_states)
-        return E_NOMEM;
-    for (size_t i = 0; i < r->mailbox.nkey_states; i++)
-        out->key_states[i] = str_pb(r->mailbox.key_states[i]);
-    return 0;
-}
-
 static int deliver_to_store(struct mx_client *c, const struct mx_message *m)
 {
     CLEANUP(arena_release) struct arena a = { .max = MIB(24) };
@@ -341,23 +320,10 @@ static int deliver_to_store(struct mx_client *c, const struct mx_message *m)
                            .done = deliver_done,
                            .ctx = c,
                            .deadline_ms = (int64_t)conf.commit_timeout_ms };
-    Store__Recipient *rows = ARENA_ARRAY(&a, m->nboxes, Store__Recipient);
-    size_t n = 0;
-    int e;
+    int e = c->staged ? mx_deliver_request(&a, m, str_of(c->staging, STAGING_ID), &q) : E_BUG;
 
-    q.recipients = ARENA_ARRAY(&a, m->nboxes, Store__Recipient *);
-    if (!rows || !q.recipients || !c->staged)
-        return rows && q.recipients ? E_BUG : E_NOMEM;
-    for (const struct mx_recipient *r = m->recipients; r; r = r->next, n++) {
-        if ((e = recipient_fill(&a, m, r, &rows[n])) < 0)
-            return e;
-        q.recipients[n] = &rows[n];
-    }
-    q.n_recipients = n;
-    q.staging = str_pb(str_of(c->staging, STAGING_ID));
-    q.sender = str_pb(m->sender_address);
-    q.has_message_id = m->scan.has_message_id;
-    q.received_ms = m->received_ms;
+    if (e < 0)
+        return e;
     c->call = rpc_link_ask(role_link(c->mx->role, ROLE_STORE), &ask);
     return c->call ? 0 : E_NOMEM;
 }

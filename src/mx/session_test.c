@@ -20,7 +20,7 @@ struct world {
     int resolve_status, stage_status, deliver_status;
     enum mx_found found;
     bool resolving, staging, ended, delivering, hung_up, tls, hold, full;
-    unsigned cancels, deliveries, nrcpt;
+    unsigned cancels, deliveries, nrcpt, nforwards;
     char prepend[KIB(4)];
 };
 
@@ -82,7 +82,12 @@ static int io_deliver(void *ctx, const struct mx_message *m)
     struct world *w = ctx;
     struct str prepend;
 
-    CHECK(mx_message_prepend(m, &a, m->recipients, &prepend) == 0 && prepend.n < sizeof(w->prepend));
+    CHECK((m->recipients ? mx_message_prepend(m, &a, m->recipients, &prepend)
+                         : mx_forward_prepend(m, &a, m->forwards->alias, &prepend)) == 0 &&
+          prepend.n < sizeof(w->prepend));
+    w->nforwards = 0;
+    for (const struct mx_forward *f = m->forwards; f; f = f->next)
+        w->nforwards++;
     memcpy(w->prepend, prepend.p, prepend.n);
     w->prepend[prepend.n] = '\0';
     w->delivering = true;
@@ -102,6 +107,42 @@ static const struct mx_io io = {
     io_stage, io_room, io_send, io_end,     io_deliver, io_cancel,
 };
 
+/* What the directory says of some names, beyond a mailbox. */
+static const struct {
+    const char *name;
+    struct mx_resolved resolved;
+} others[] = {
+    { "off250@", { .outcome = MX_DISABLED, .answer = 250 } },
+    { "off421@", { .outcome = MX_DISABLED, .answer = 421 } },
+    { "off550@", { .outcome = MX_DISABLED, .answer = 550 } },
+    { "denied@", { .outcome = MX_REFUSED } },
+    { "circle@", { .outcome = MX_LOOP } },
+    { "out@",
+      { .forwards = (const struct mx_forward[]){ { false, { "me@far.example", 14 }, { "out@example.test", 16 },
+                                                   { "example.test", 12 } } },
+        .nforwards = 1 } },
+    { "hook@",
+      { .forwards = (const struct mx_forward[]){ { true, { "https://far.example/", 20 }, { "hook@example.test", 17 },
+                                                   { "example.test", 12 } } },
+        .nforwards = 1 } },
+    { "two@",
+      { .boxes = (const struct mx_mailbox[]){ { .id = { "one", 3 }, .address = { "one@example.test", 16 } },
+                                              { .id = { "two", 3 },
+                                                .address = { "two@example.test", 16 },
+                                                .limited = true,
+                                                .room = 500,
+                                                .limit = 1000 } },
+        .nboxes = 2 } },
+};
+
+static const struct mx_resolved *other(struct str address)
+{
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (str_starts(address, str_from(others[i].name)))
+            return &others[i].resolved;
+    return NULL;
+}
+
 /* Answer what is asked, unless the script holds answers back. */
 static void world_answers(struct world *w)
 {
@@ -120,7 +161,9 @@ static void world_answers(struct world *w)
         box.room = str_starts(buf_str(&w->address), STR("small@")) ? 500 : 0;
         box.limit = 1000;
         w->resolving = false;
+        w->own.resolved = other(buf_str(&w->address));
         mx_session_resolved(&w->s, w->resolve_status, found, &box);
+        w->own.resolved = NULL;
     }
     if (w->staging && w->ended && !w->hold) {
         w->staging = false;
@@ -238,6 +281,8 @@ static void world_does(struct world *w, struct str what)
         CHECK(w->deliveries == (unsigned)(arg.p[0] - '0'));
     else if (str_eq_z(word, "rcpts"))
         CHECK(w->nrcpt == (unsigned)(arg.p[0] - '0'));
+    else if (str_eq_z(word, "forwards"))
+        CHECK(w->nforwards == (unsigned)(arg.p[0] - '0'));
     else if (str_eq_z(word, "waits"))
         CHECK(mx_session_waits(&w->s) && w->timer_ms == 0);
     else
@@ -409,6 +454,29 @@ static const struct {
     { "STARTTLS", HELLO MAIL
       "C: STARTTLS\nS: 220 2.0.0*\n!tls\nC: MAIL FROM:<>\nS: 503*\nC: EHLO b\nS: 250-*\nS: 250-PIPE*\nS: 250-SIZE*\n"
       "S: 250-8BITMIME\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250 HELP\nC: STARTTLS\nS: 503*\n" NEXT },
+    { "disabled", HELLO MAIL
+      "C: RCPT TO:<off550@example.test>\nS: 550 5.2.1 *\nC: RCPT TO:<off421@example.test>\nS: 421 4.2.1 *\n!here\n"
+      "C: DATA\nS: 554 5.5.1*\n" RCPT DATA "C: hi\nC: .\nS: 250*\n!stored 1\n!rcpts 1\n" },
+    { "disabled, quietly", HELLO MAIL "C: RCPT TO:<off250@example.test>\nS: 250 2.1.5*\n" DATA
+      "C: hi\nC: .\nS: 250 2.0.0 Ok*\n!stored 0\n" NEXT "!stored 1\n" },
+    { "refused and circles", HELLO MAIL "C: RCPT TO:<denied@example.test>\nS: 550 5.7.1 *\n"
+      "C: RCPT TO:<circle@example.test>\nS: 554 5.4.6 *\n!here\n" },
+    { "what leaves", HELLO MAIL
+      "C: RCPT TO:<out@example.test>\nS: 250 2.1.5*\nC: RCPT TO:<hook@example.test>\nS: 250 2.1.5*\n"
+      "C: RCPT TO:<out@example.test>\nS: 250 2.1.5*\n" DATA "C: hi\nC: .\nS: 250 2.0.0*\n!stored 1\n!forwards 2\n!rcpts 2\n" },
+    { "a circle by bytes", HELLO MAIL "C: RCPT TO:<out@example.test>\nS: 250*\n" DATA
+      "C: Delivered-To : OUT@example.test\nC: \nC: .\nS: 554 5.4.6 *\n!stored 0\n" NEXT },
+    { "not a circle", HELLO MAIL "C: RCPT TO:<out@example.test>\nS: 250*\n" DATA
+      "C: Delivered-To: other@example.test\nC: \nC: Delivered-To: out@example.test\nC: .\nS: 250*\n!forwards 1\n" },
+    { "one of two in a circle",
+      HELLO MAIL "C: RCPT TO:<out@example.test>\nS: 250*\nC: RCPT TO:<hook@example.test>\nS: 250*\n" DATA
+                 "C: Delivered-To: hook@example.test\nC: \nC: .\nS: 250*\n!forwards 1\n" },
+    { "two mailboxes", HELLO MAIL "C: RCPT TO:<two@example.test>\nS: 250*\n" DATA "C: hi\nC: .\nS: 250*\n!rcpts 2\n"
+      "C: MAIL FROM:<> SIZE=501\nS: 250*\nC: RCPT TO:<two@example.test>\nS: 452 4.2.2*\nC: RSET\nS: 250*\n"
+      "C: MAIL FROM:<> SIZE=1001\nS: 250*\nC: RCPT TO:<two@example.test>\nS: 552 5.2.2*\n" },
+    { "too many at once",
+      HELLO MAIL "C: RCPT TO:<a@example.test>\nS: 250*\nC: RCPT TO:<b@example.test>\nS: 250*\n"
+                 "C: RCPT TO:<two@example.test>\nS: 452 4.5.3*\n" DATA "C: hi\nC: .\nS: 250*\n!rcpts 2\n" },
     { "no AUTH", HELLO "C: AUTH PLAIN AAAA\nS: 502*\nC: EXPN x\nS: 502*\n" },
     { "postmaster", HELLO MAIL "C: RCPT TO:<Postmaster>\nS: 550 5.7.1*\n" },
     { "SMTPUTF8",

@@ -1,0 +1,10 @@
+/* src/mx/deliver.h: a message as the store takes it (proto/store.proto). */
+#ifndef SRC_MX_DELIVER_H
+#define SRC_MX_DELIVER_H
+#include "proto/store.pb-c.h"
+#include "src/common/smtp_message.h"
+
+/* All mailboxes of m; what it makes lives in the arena. E_NOMEM, E_LIMIT. */
+MUST_CHECK int mx_deliver_request(struct arena *a, const struct mx_message *m, struct str staging,
+                                  Store__DeliverRequest *q);
+#endif
