@@ -24,7 +24,8 @@ static int recipient_fill(struct arena *a, const struct mx_message *m, const str
     return 0;
 }
 
-int mx_deliver_request(struct arena *a, const struct mx_message *m, struct str staging, Store__DeliverRequest *q)
+int mx_deliver_request(struct arena *a, const struct mx_message *m, struct str staging,
+                       Store__DeliverRequest *q)
 {
     Store__Recipient *rows = ARENA_ARRAY(a, m->nboxes, Store__Recipient);
     size_t n = 0;

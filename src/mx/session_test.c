@@ -118,11 +118,14 @@ static const struct {
     { "denied@", { .outcome = MX_REFUSED } },
     { "circle@", { .outcome = MX_LOOP } },
     { "out@",
-      { .forwards = (const struct mx_forward[]){ { false, { "me@far.example", 14 }, { "out@example.test", 16 },
-                                                   { "example.test", 12 } } },
+      { .forwards =
+            (const struct mx_forward[]){
+                { false, { "me@far.example", 14 }, { "out@example.test", 16 }, { "example.test", 12 } } },
         .nforwards = 1 } },
     { "hook@",
-      { .forwards = (const struct mx_forward[]){ { true, { "https://far.example/", 20 }, { "hook@example.test", 17 },
+      { .forwards = (const struct mx_forward[]){ { true,
+                                                   { "https://far.example/", 20 },
+                                                   { "hook@example.test", 17 },
                                                    { "example.test", 12 } } },
         .nforwards = 1 } },
     { "two@",
@@ -458,20 +461,24 @@ static const struct {
       "C: RCPT TO:<off550@example.test>\nS: 550 5.2.1 *\nC: RCPT TO:<off421@example.test>\nS: 421 4.2.1 *\n!here\n"
       "C: DATA\nS: 554 5.5.1*\n" RCPT DATA "C: hi\nC: .\nS: 250*\n!stored 1\n!rcpts 1\n" },
     { "disabled, quietly", HELLO MAIL "C: RCPT TO:<off250@example.test>\nS: 250 2.1.5*\n" DATA
-      "C: hi\nC: .\nS: 250 2.0.0 Ok*\n!stored 0\n" NEXT "!stored 1\n" },
+                                      "C: hi\nC: .\nS: 250 2.0.0 Ok*\n!stored 0\n" NEXT "!stored 1\n" },
     { "refused and circles", HELLO MAIL "C: RCPT TO:<denied@example.test>\nS: 550 5.7.1 *\n"
-      "C: RCPT TO:<circle@example.test>\nS: 554 5.4.6 *\n!here\n" },
+                                        "C: RCPT TO:<circle@example.test>\nS: 554 5.4.6 *\n!here\n" },
     { "what leaves", HELLO MAIL
       "C: RCPT TO:<out@example.test>\nS: 250 2.1.5*\nC: RCPT TO:<hook@example.test>\nS: 250 2.1.5*\n"
-      "C: RCPT TO:<out@example.test>\nS: 250 2.1.5*\n" DATA "C: hi\nC: .\nS: 250 2.0.0*\n!stored 1\n!forwards 2\n!rcpts 2\n" },
-    { "a circle by bytes", HELLO MAIL "C: RCPT TO:<out@example.test>\nS: 250*\n" DATA
-      "C: Delivered-To : OUT@example.test\nC: \nC: .\nS: 554 5.4.6 *\n!stored 0\n" NEXT },
-    { "not a circle", HELLO MAIL "C: RCPT TO:<out@example.test>\nS: 250*\n" DATA
+      "C: RCPT TO:<out@example.test>\nS: 250 2.1.5*\n" DATA
+      "C: hi\nC: .\nS: 250 2.0.0*\n!stored 1\n!forwards 2\n!rcpts 2\n" },
+    { "a circle by bytes",
+      HELLO MAIL "C: RCPT TO:<out@example.test>\nS: 250*\n" DATA
+                 "C: Delivered-To : OUT@example.test\nC: \nC: .\nS: 554 5.4.6 *\n!stored 0\n" NEXT },
+    { "not a circle", HELLO MAIL
+      "C: RCPT TO:<out@example.test>\nS: 250*\n" DATA
       "C: Delivered-To: other@example.test\nC: \nC: Delivered-To: out@example.test\nC: .\nS: 250*\n!forwards 1\n" },
     { "one of two in a circle",
       HELLO MAIL "C: RCPT TO:<out@example.test>\nS: 250*\nC: RCPT TO:<hook@example.test>\nS: 250*\n" DATA
                  "C: Delivered-To: hook@example.test\nC: \nC: .\nS: 250*\n!forwards 1\n" },
-    { "two mailboxes", HELLO MAIL "C: RCPT TO:<two@example.test>\nS: 250*\n" DATA "C: hi\nC: .\nS: 250*\n!rcpts 2\n"
+    { "two mailboxes", HELLO MAIL
+      "C: RCPT TO:<two@example.test>\nS: 250*\n" DATA "C: hi\nC: .\nS: 250*\n!rcpts 2\n"
       "C: MAIL FROM:<> SIZE=501\nS: 250*\nC: RCPT TO:<two@example.test>\nS: 452 4.2.2*\nC: RSET\nS: 250*\n"
       "C: MAIL FROM:<> SIZE=1001\nS: 250*\nC: RCPT TO:<two@example.test>\nS: 552 5.2.2*\n" },
     { "too many at once",

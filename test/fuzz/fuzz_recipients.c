@@ -27,7 +27,8 @@ static void law_once(const struct expansion *e)
             LAW(!str_eq(e->boxes[i].account.mailbox_id, e->boxes[k].account.mailbox_id));
     }
     for (size_t i = 0; i < e->nforwards; i++) {
-        LAW(e->forwards[i].alias.n && e->forwards[i].domain.n && domain_is_ours(db, e->forwards[i].domain) == 0);
+        LAW(e->forwards[i].alias.n && e->forwards[i].domain.n &&
+            domain_is_ours(db, e->forwards[i].domain) == 0);
         for (size_t k = 0; k < i; k++)
             LAW(e->forwards[i].target.kind != e->forwards[k].target.kind ||
                 !str_eq(e->forwards[i].target.to, e->forwards[k].target.to));
