@@ -20,6 +20,7 @@ bool subkey_is_carried(enum subkey_purpose purpose)
         [SUBKEY_DELIVERY_ID] = true,      /* remembered inside closed mailboxes */
         [SUBKEY_API_TOKENS] = true,       /* the tokens are with those who use them */
         [SUBKEY_SRS] = true,              /* the addresses are out in the world */
+        [SUBKEY_SHIP_MAC] = true,         /* objects that lie elsewhere, for as long as they are kept */
     };
 
     return carried[purpose];

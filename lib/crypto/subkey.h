@@ -22,6 +22,7 @@ enum subkey_purpose {
     SUBKEY_SLOT_NAMES,        /* names and dates of key slots */
     SUBKEY_API_TOKENS,        /* what directory keeps instead of a token */
     SUBKEY_SRS,               /* forwarded envelope senders */
+    SUBKEY_SHIP_MAC,          /* what is shipped for restoring to a point in time */
     SUBKEY_PURPOSES           /* how many */
 };
 

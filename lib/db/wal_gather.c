@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define GATHER_BYTES      KIB(128)
 #define BUFFERS_KEPT      4u /* for the next commit of any file */
@@ -21,7 +22,9 @@ struct wal_file {
     struct buffer *buffer; /* NULL: nothing was gathered */
     sqlite3_int64 at;      /* of the first byte gathered */
     int n;
-    bool last_frame; /* its header was gathered */
+    bool last_frame;         /* its header was gathered */
+    void *watched;           /* by the watcher, or NULL */
+    sqlite3_int64 committed; /* end of a commit's frames, until it is synced; 0: none */
 };
 
 static struct {
@@ -31,6 +34,12 @@ static struct {
 } kept = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static sqlite3_vfs *real_vfs, gather_vfs;
+static const struct wal_watcher *_Atomic watcher;
+
+void wal_watch(const struct wal_watcher *w)
+{
+    watcher = w;
+}
 
 /* ---- buffers: they hold sealed pages only ------------------------------------------------------- */
 
@@ -88,6 +97,11 @@ static int gather_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 
     bool header = n == FRAME_HEADER, last = f->last_frame && !header;
     int rc;
 
+    if (at == 0 && f->watched && watcher) /* its own header: it begins anew */
+        watcher->cutting(f->watched, 0);
+    f->last_frame = header && memcmp((const uint8_t *)p + FRAME_COMMIT, "\0\0\0\0", 4) != 0;
+    if (last)
+        f->committed = at + n;
     if (f->buffer && (at != f->at + f->n || n > (int)GATHER_BYTES - f->n) && (rc = flush(f)) != SQLITE_OK)
         return rc;
     if (!f->buffer && (n > (int)GATHER_BYTES || !(f->buffer = buffer_take())))
@@ -96,7 +110,6 @@ static int gather_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 
         f->at = at;
     memcpy(f->buffer->bytes + f->n, p, (size_t)n);
     f->n += n;
-    f->last_frame = header && memcmp((const uint8_t *)p + FRAME_COMMIT, "\0\0\0\0", 4) != 0;
     return last ? flush(f) : SQLITE_OK;
 }
 
@@ -105,6 +118,8 @@ static int gather_close(sqlite3_file *file)
     struct wal_file *f = (struct wal_file *)file;
     int rc = flush(f), closed = real_of(f)->pMethods->xClose(real_of(f));
 
+    if (f->watched && watcher)
+        watcher->close(f->watched);
     return rc != SQLITE_OK ? rc : closed;
 }
 
@@ -121,6 +136,8 @@ static int gather_truncate(sqlite3_file *file, sqlite3_int64 size)
     struct wal_file *f = (struct wal_file *)file;
     int rc = flush(f);
 
+    if (f->watched && watcher)
+        watcher->cutting(f->watched, size);
     return rc != SQLITE_OK ? rc : real_of(f)->pMethods->xTruncate(real_of(f), size);
 }
 
@@ -129,7 +146,11 @@ static int gather_sync(sqlite3_file *file, int flags)
     struct wal_file *f = (struct wal_file *)file;
     int rc = flush(f);
 
-    return rc != SQLITE_OK ? rc : real_of(f)->pMethods->xSync(real_of(f), flags);
+    if (rc == SQLITE_OK && (rc = real_of(f)->pMethods->xSync(real_of(f), flags)) == SQLITE_OK &&
+        f->committed && f->watched && watcher)
+        watcher->committed(f->watched, f->committed);
+    f->committed = 0;
+    return rc;
 }
 
 static int gather_size(sqlite3_file *file, sqlite3_int64 *out)
@@ -207,9 +228,20 @@ static int gather_open(sqlite3_vfs *vfs UNUSED, sqlite3_filename name, sqlite3_f
     if (!(flags & SQLITE_OPEN_WAL))
         return real_vfs->xOpen(real_vfs, name, file, flags, flags_out);
     *f = (struct wal_file){ .base = { .pMethods = NULL } };
-    if ((rc = real_vfs->xOpen(real_vfs, name, real_of(f), flags, flags_out)) == SQLITE_OK)
-        f->base.pMethods = &methods;
-    return rc;
+    if ((rc = real_vfs->xOpen(real_vfs, name, real_of(f), flags, flags_out)) != SQLITE_OK)
+        return rc;
+    f->base.pMethods = &methods;
+    f->watched = watcher ? watcher->open(name) : NULL;
+    return SQLITE_OK;
+}
+
+static int gather_delete(sqlite3_vfs *vfs UNUSED, const char *name, int sync)
+{
+    size_t n = strlen(name);
+
+    if (watcher && n > 4 && memcmp(name + n - 4, "-wal", 4) == 0)
+        watcher->removing(name);
+    return real_vfs->xDelete(real_vfs, name, sync);
 }
 
 int wal_gather_register(void)
@@ -221,6 +253,7 @@ int wal_gather_register(void)
     gather_vfs.pNext = NULL;
     gather_vfs.szOsFile = (int)sizeof(struct wal_file) + real_vfs->szOsFile;
     gather_vfs.xOpen = gather_open;
+    gather_vfs.xDelete = gather_delete;
     return sqlite3_vfs_register(&gather_vfs, 0) == SQLITE_OK &&
                    sqlite3mc_vfs_create(gather_vfs.zName, 0) == SQLITE_OK
                ? 0

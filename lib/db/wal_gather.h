@@ -10,6 +10,22 @@
 
 #define WAL_GATHER_VFS "multipleciphers-gather" /* with the cipher on top */
 
+/* Who wants to know what becomes of a -wal: its commits, and that it begins anew. Called by whichever thread
+ * SQLite runs in; none may use SQLite. */
+struct wal_watcher {
+    /* One was opened, by its full path. NULL: nobody cares for this one. */
+    void *(*open)(const char *path);
+    void (*close)(void *wal); /* as often as open gave it */
+    /* A commit is synced; its frames end at this byte. */
+    void (*committed)(void *wal, int64_t end);
+    /* Once this returns nothing stands in it beyond byte `at`: it is cut, or written over from the beginning (0). */
+    void (*cutting)(void *wal, int64_t at);
+    /* The file itself goes; everybody has closed it. */
+    void (*removing)(const char *path);
+};
+/* Of what is opened from here on, by handles that sync their commits; static, NULL: nobody. */
+void wal_watch(const struct wal_watcher *w);
+
 /* Once, after sqlite3_initialize. E_NOMEM, E_BUG. */
 MUST_CHECK int wal_gather_register(void);
 #endif
