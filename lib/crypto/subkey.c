@@ -19,6 +19,7 @@ static const char *const labels[] = {
     [SUBKEY_API_TOKENS] = "letterlock subkey api-tokens v1",
     [SUBKEY_SRS] = "letterlock subkey srs v1",
     [SUBKEY_SHIP_MAC] = "letterlock subkey ship-mac v1",
+    [SUBKEY_JOURNAL_DB] = "letterlock subkey journal-db v1",
 };
 _Static_assert(ARRAY_LEN(labels) == SUBKEY_PURPOSES, "every purpose has a label");
 

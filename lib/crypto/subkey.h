@@ -23,6 +23,7 @@ enum subkey_purpose {
     SUBKEY_API_TOKENS,        /* what directory keeps instead of a token */
     SUBKEY_SRS,               /* forwarded envelope senders */
     SUBKEY_SHIP_MAC,          /* what is shipped for restoring to a point in time */
+    SUBKEY_JOURNAL_DB,        /* page cipher of the journal */
     SUBKEY_PURPOSES           /* how many */
 };
 

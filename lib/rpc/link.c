@@ -57,7 +57,7 @@ static const char *const role_names[ROLE_COUNT] = {
     [ROLE_RELAY] = "relay",
     [ROLE_WEB] = "web",
     [ROLE_JOBS] = "jobs",
-    [ROLE_STORAGE] = "storage",
+    [ROLE_MONITOR] = "monitor",
 };
 
 const char *role_name(enum role_id r)

@@ -38,7 +38,7 @@ enum role_id {
     ROLE_RELAY,
     ROLE_WEB,
     ROLE_JOBS,
-    ROLE_STORAGE,
+    ROLE_MONITOR,
     ROLE_COUNT
 };
 #define FROM(role) BIT(ROLE_##role)

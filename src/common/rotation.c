@@ -247,6 +247,8 @@ static int part_do(struct rotation *r, const struct doing *doing, enum rotation_
         return database(r, doing, "directory.sqlite", SUBKEY_DIRECTORY_DB, &r->count.databases);
     if (part == ROTATION_QUEUE)
         return database(r, doing, "queue.sqlite", SUBKEY_QUEUE_DB, &r->count.databases);
+    if (part == ROTATION_JOURNAL)
+        return database(r, doing, "journal.sqlite", SUBKEY_JOURNAL_DB, &r->count.databases);
     if ((e = database(r, doing, "notes.sqlite", SUBKEY_ROLLBACK_MAC, &r->count.databases)) < 0)
         return e;
     return mailboxes(r, doing);

@@ -16,7 +16,7 @@
 #define ROTATION_PATH_MAX 512u
 
 /* Whose files: with users of their own, each part is done as the user that owns it. */
-enum rotation_part { ROTATION_DIRECTORY, ROTATION_STORE, ROTATION_QUEUE, ROTATION_PARTS };
+enum rotation_part { ROTATION_DIRECTORY, ROTATION_STORE, ROTATION_QUEUE, ROTATION_JOURNAL, ROTATION_PARTS };
 
 struct rotation_count {
     uint64_t databases, temporaries, key_files, labels_lost /* opened under neither key: left as they are */;

@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
+#include "src/common/counts.h"
 #include "src/common/smtp_session.h"
 
 #define MX_NEEDS_HELO BIT(0) /* 503 before EHLO or HELO */
@@ -150,6 +151,7 @@ void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, 
         mx_say(s, &no_later);
         return;
     }
+    s->noting = found == MX_FOUND && box ? box->address : STR_NONE;
     switch (found) {
     case MX_NO_DOMAIN:
         if (s->service->relays && s->pending.domain.n)
@@ -298,6 +300,8 @@ void mx_run_line(struct mx_session *s, struct str line, bool pipelined)
         offered &= ~SMTP_EXT_SMTPUTF8;
     r = smtp_command_parse(line, offered, &c, &refusal);
     cmd = &commands[c.verb];
+    s->in_rcpt = c.verb == SMTP_RCPT;
+    count_one(COUNT_COMMANDS);
     /* Text behind STARTTLS was injected by someone in the middle (RFC 3207 6; CVE-2011-0411). Text behind
      * DATA would be run as commands if DATA were refused: no client may do that (RFC 2920 3.1). */
     if (pipelined && (cmd->flags & MX_ALONE))

@@ -70,6 +70,7 @@ static void refuse_message(struct mx_session *s, const struct smtp_reply *r, con
 {
     log_event(LOG_INFO, "mx.rejected", F_Z("id", s->m.id), F_U64("code", r->code), F_Z("why", why),
               F_U64("bytes", s->m.bytes), F_U64("rcpts", s->m.nrcpt));
+    smtp_note_message(s, r->code, r->enh, str_from(r->text));
     mx_transaction_end(s);
     mx_enter(s, MX_ST_COMMAND);
     mx_say(s, r);
@@ -338,6 +339,7 @@ void mx_session_delivered(struct mx_session *s, int status, struct str queue_id,
     log_event(LOG_INFO, "mx.accepted", F_Z("id", s->m.id), F_STR("queue_id", queue_id),
               F_U64("bytes", s->m.bytes), F_U64("rcpts", s->m.nrcpt), F_U64("duplicates", duplicates),
               F_U64("tls", s->tls), F_U64("took_ms", clock_mono_ms() - s->m.began_ms));
+    smtp_note_message(s, 250, "2.0.0", STR_NONE);
     s->errors = s->junk = 0;
     mx_transaction_end(s);
     mx_enter(s, MX_ST_COMMAND);

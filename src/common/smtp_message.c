@@ -29,6 +29,7 @@ int mx_message_start(struct mx_message *m, struct arena *a, const struct smtp_co
     m->size_declared = mail->size_bytes;
     m->bytes = m->staged = 0;
     m->auth_fields = STR("");
+    m->auth_note = STR("");
     m->dmarc_reject = false;
     m->scan = (struct trace_scan){ 0 };
     m->began_ms = clock_mono_ms();

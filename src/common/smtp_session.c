@@ -79,6 +79,7 @@ void mx_say_text(struct mx_session *s, unsigned code, const char *enh, struct st
 
     if (s->state == MX_ST_CLOSED)
         return;
+    smtp_note_recipient(s, code, enh, text);
     if (smtp_reply_text(&out, code, enh, text) < 0 || s->io->reply(s->ctx, buf_str(&out)) < 0)
         mx_close(s); /* a reply that is lost puts the dialogue out of step */
 }

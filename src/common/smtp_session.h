@@ -116,6 +116,8 @@ struct mx_session {
     struct arena arena;
     struct mx_message m;
     struct smtp_path pending; /* the recipient being looked up */
+    bool in_rcpt;             /* the next reply is about a recipient: */
+    struct str noting;        /* this one of ours; empty: of nobody here */
     bool in_mail, chunking, stage_open;
     struct dot dot;
     struct bdat bdat;
@@ -170,6 +172,10 @@ void mx_say_last(struct mx_session *s, const struct smtp_reply *r, const char *w
 void mx_slow_down(struct mx_session *s);
 /* End the transaction: what is staged is given up. */
 void mx_transaction_end(struct mx_session *s);
+/* smtp_note.c: a reply goes out; what it means for the journal and the numbers. */
+void smtp_note_recipient(struct mx_session *s, unsigned code, const char *enh, struct str text);
+/* Of the message whose recipients are still known. */
+void smtp_note_message(struct mx_session *s, unsigned code, const char *enh, struct str text);
 /* smtp_commands.c: run one line; `pipelined`: more input came with it. */
 void mx_run_line(struct mx_session *s, struct str line, bool pipelined);
 /* smtp_data.c */

@@ -88,7 +88,7 @@ static int op_status(struct rpc_req *q, struct str body UNUSED)
 /* Who may ask. What leaves comes from those who have taken it in. */
 #define SENDS FROM(SUBMISSION) | FROM(MX) | FROM(STORE) | FROM(JOBS) | FROM(WEB)
 static const struct rpc_op ops[] = {
-    [COURIER__OP__STATUS] = { .run = op_status, .from = FROM(CTL) | FROM(WEB) },
+    [COURIER__OP__STATUS] = { .run = op_status, .from = FROM(CTL) | FROM(MONITOR) | FROM(WEB) },
     [COURIER__OP__STAGE] = { .run = courier_op_stage, .from = SENDS, .flags = RPC_UP },
     [COURIER__OP__UNSTAGE] = { .run = courier_op_unstage, .from = SENDS },
     [COURIER__OP__ENQUEUE] = { .run = courier_op_enqueue, .from = SENDS },

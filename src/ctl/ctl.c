@@ -114,6 +114,9 @@ static const struct command commands[] = {
       "What the service finds out about a name: A AAAA MX TXT PTR CNAME NS SRV TLSA CAA. Asks the running service,\n"
       "so the answer may come from its cache. PTR takes an address, too. Exit status 68 when there is none, 75 when\n"
       "nobody could say." },
+    { "log", cmd_log, "log ADDRESS [--day YYYY-MM-DD] [--json]",
+      "What was decided about this address's mail, in the last days (monitor.keep), or on one day, UTC: when, from whom and\n"
+      "which host, what was found out, what we said." },
     { "config", cmd_config, "config [--manual]", "The configuration in effect, with every default." },
     { "server-key copy", cmd_server_key_copy, "server-key copy FILE",
       "Make a copy of the server key under a passphrase, which is asked for or a line of standard input." },

@@ -119,6 +119,7 @@ int cmd_mailbox_import(int argc, char **argv);
 int cmd_mailbox_restore(int argc, char **argv);
 int cmd_mailbox_backups(int argc, char **argv);
 int cmd_dns(int argc, char **argv);
+int cmd_log(int argc, char **argv);
 int cmd_mailbox_check(int argc, char **argv);
 int cmd_mailbox_rotate(int argc, char **argv);
 int cmd_mailbox_search(int argc, char **argv);

@@ -24,7 +24,7 @@
 struct service {
     struct config config;
     struct loop *loop;
-    struct rpc_link *store, *directory, *resolver; /* resolver: when it is asked for the first time */
+    struct rpc_link *links[ROLE_COUNT]; /* each from when it is asked for the first time */
     struct arena arena;
     pid_t started; /* the supervisor of this command; 0: the service runs by itself */
     int64_t patience_ms;
@@ -155,13 +155,16 @@ static int start_own(struct service *s)
 
 /* ---- links ---- */
 
-static int open_link(struct service *s, const char *name, enum role_id role, struct rpc_link **out)
+static int open_link(struct service *s, enum role_id role)
 {
-    int fd = -1, r = connect_run(&s->config, name, &fd);
+    struct rpc_link **l = &s->links[role];
+    char name[40];
+    int fd = -1, r;
 
-    if (r < 0)
+    snprintf(name, sizeof name, "%s.sock", role_name(role));
+    if ((r = connect_run(&s->config, name, &fd)) < 0)
         return ctl_fail(ctl_exit_code(r), "%s/%s: %s", s->config.server.run_dir, name, error_text(r));
-    if (!(*out = rpc_link_new(s->loop, role, NULL, s)) || rpc_link_connect(*out, fd) < 0)
+    if (!(*l = rpc_link_new(s->loop, role, NULL, s)) || rpc_link_connect(*l, fd) < 0)
         return ctl_fail(EX_OSERR, "%s", error_text(E_NOMEM));
     return 0;
 }
@@ -185,8 +188,7 @@ int service_open(const struct args *a, struct service **out)
         r = start_own(s);
     if (r == 0 && !(s->loop = loop_new()))
         r = EX_OSERR;
-    if (r != 0 || (r = open_link(s, "store.sock", ROLE_STORE, &s->store)) != 0 ||
-        (r = open_link(s, "directory.sock", ROLE_DIRECTORY, &s->directory)) != 0) {
+    if (r != 0 || (r = open_link(s, ROLE_STORE)) != 0 || (r = open_link(s, ROLE_DIRECTORY)) != 0) {
         service_close(&s);
         return r;
     }
@@ -201,12 +203,9 @@ void service_close(struct service **sp)
     *sp = NULL;
     if (!s)
         return;
-    if (s->store)
-        rpc_link_free(&s->store);
-    if (s->directory)
-        rpc_link_free(&s->directory);
-    if (s->resolver)
-        rpc_link_free(&s->resolver);
+    for (size_t i = 0; i < ROLE_COUNT; i++)
+        if (s->links[i])
+            rpc_link_free(&s->links[i]);
     if (s->loop) {
         loop_settle(s->loop);
         loop_free(&s->loop);
@@ -254,10 +253,7 @@ static void answered(void *ctx, int status, struct str body)
 
 static struct rpc_link *link_to(struct service *s, enum role_id role)
 {
-    if (role == ROLE_RESOLVER && !s->resolver &&
-        open_link(s, "resolver.sock", ROLE_RESOLVER, &s->resolver) != 0)
-        return NULL;
-    return role == ROLE_STORE ? s->store : role == ROLE_RESOLVER ? s->resolver : s->directory;
+    return s->links[role] || open_link(s, role) == 0 ? s->links[role] : NULL;
 }
 
 static int ask(struct wait *w, enum role_id role, uint32_t op, const ProtobufCMessage *body)
@@ -313,6 +309,7 @@ int service_fetch(struct service *s, enum role_id role, uint32_t op, const Proto
                   void *ctx)
 {
     struct wait w = { .s = s, .d = d, .status = E_BUG, .sink = sink, .ctx = ctx };
+    struct rpc_link *l = link_to(s, role);
     struct rpc_ask ask = { .op = op,
                            .body = body,
                            .flags = RPC_NO_REPEAT,
@@ -322,7 +319,9 @@ int service_fetch(struct service *s, enum role_id role, uint32_t op, const Proto
                            .on_data = arrived,
                            .ctx = &w };
 
-    if (!(w.call = rpc_link_ask(role == ROLE_STORE ? s->store : s->directory, &ask)))
+    if (!l)
+        return E_UNAVAIL;
+    if (!(w.call = rpc_link_ask(l, &ask)))
         return E_NOMEM;
     loop_run(s->loop);
     if (w.sunk < 0) {
@@ -379,6 +378,7 @@ int service_send(struct service *s, enum role_id role, uint32_t op, const Protob
                  int64_t (*source)(void *ctx, size_t max, struct buf *out), void *ctx)
 {
     struct wait w = { .s = s, .d = d, .status = E_BUG };
+    struct rpc_link *l = link_to(s, role);
     struct rpc_ask ask = { .op = op,
                            .body = body,
                            .flags = RPC_NO_REPEAT,
@@ -390,7 +390,9 @@ int service_send(struct service *s, enum role_id role, uint32_t op, const Protob
                            .ctx = &w };
     int r;
 
-    if (!(w.call = rpc_link_ask(role == ROLE_STORE ? s->store : s->directory, &ask)))
+    if (!l)
+        return E_UNAVAIL;
+    if (!(w.call = rpc_link_ask(l, &ask)))
         return E_NOMEM;
     if ((r = send_all(&w, source, ctx)) < 0) {
         if (w.status == E_BUG)

@@ -121,7 +121,7 @@ static int run_op(struct rpc_req *q, struct str body)
 /* Who may ask what. */
 #define READS FROM(IMAP) | FROM(MX) | FROM(POP3) | FROM(SUBMISSION) | FROM(WEB) | FROM(STORE) | FROM(CTL)
 static const struct rpc_op ops[] = {
-    [DIRECTORY__OP__STATUS] = { run_op, FROM(CTL) | FROM(WEB), 0, NULL },
+    [DIRECTORY__OP__STATUS] = { run_op, FROM(CTL) | FROM(MONITOR) | FROM(WEB), 0, NULL },
     [DIRECTORY__OP__RESOLVE] = { run_op, READS, 0, NULL },
     [DIRECTORY__OP__DOMAIN_ADD] = { run_op, FROM(CTL), 0, NULL },
     [DIRECTORY__OP__DOMAIN_LIST] = { run_op, FROM(CTL), 0, NULL },

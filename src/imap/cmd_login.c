@@ -3,6 +3,7 @@
  * The directory names the mailbox, the store opens it with the password: logging in is opening.
  * Whether the address or the password was wrong is not told, by words or by time. */
 #include "src/imap/imap.h"
+#include "src/common/counts.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include <sodium.h>
@@ -20,6 +21,7 @@ static void login_succeeded(struct imap_conn *c)
 {
     char code[2100];
 
+    count_one(COUNT_LOGINS_GOOD);
     imap_enter(c, IMAP_ST_AUTH);
     snprintf(code, sizeof code, "CAPABILITY %s", imap_capabilities(c));
     log_event(LOG_INFO, "imap.login", F_I64("took_ms", clock_mono_ms() - c->login_began_ms));
@@ -41,6 +43,7 @@ static void login_refused(struct imap_conn *c)
 {
     int64_t left = c->login_began_ms + REFUSAL_MS - clock_mono_ms();
 
+    count_one(COUNT_LOGINS_BAD);
     log_event(LOG_INFO, "imap.login_refused", F_Z("network", c->network));
     c->login_wait = true;
     timer_set(&c->timer, left > 0 ? left : 0);
@@ -52,6 +55,7 @@ static void login_failed(struct imap_conn *c, int status)
         login_refused(c);
         return;
     }
+    count_one(COUNT_LOGINS_LATER);
     log_event(LOG_WARN, "imap.login_failed", F_ERR(status));
     if (status == E_LIMIT) { /* the password was right */
         imap_no(c, "LIMIT", "Too many connections to this mailbox at once");

@@ -4,6 +4,7 @@
  * happens next: it is called after every answer of the store, whenever output drains, and after every
  * command, and does as much as it can. */
 #include "src/imap/imap.h"
+#include "src/common/counts.h"
 #include "src/imap/context.h"
 #include "src/imap/news.h"
 #include "src/imap/notify.h"
@@ -438,6 +439,7 @@ void imap_continue(struct imap_conn *c)
 static void run(struct imap_conn *c, bool stream)
 {
     c->busy = true;
+    count_one(COUNT_COMMANDS);
     imap_run_command(c, stream);
     imap_continue(c);
 }
@@ -623,6 +625,7 @@ static void on_close(void *ctx, int why UNUSED)
     if (c->next)
         c->next->prev = c->prev;
     s->nconns--;
+    count_less(COUNT_CONNECTIONS_OPEN);
     if (c->is_counted)
         peers_give(s->peers, &c->counted);
     free(c);
@@ -688,7 +691,10 @@ void imap_accept(struct imap_server *s, int fd, const struct sockaddr *peer, soc
         c->next->prev = &c->next;
     s->conns = c;
     s->nconns++;
+    count_one(COUNT_CONNECTIONS);
+    count_one(COUNT_CONNECTIONS_OPEN);
     if (s->stopping || s->nconns > s->conf.max_connections || (tls && !s->tls) || !count_network(c, peer)) {
+        count_one(COUNT_CONNECTIONS_REFUSED);
         if (!tls)
             imap_bye(c, "UNAVAILABLE", "Too many connections, please try again later");
         else

@@ -1,4 +1,5 @@
 #include "src/mx/auth.h"
+#include "src/common/counts.h"
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
@@ -128,6 +129,9 @@ static void log_results(const struct mx_session *s, const struct mailauth_check 
 
     for (size_t i = 0; i < c->message.nsignatures; i++)
         passed += c->message.signatures[i].code == DKIM_PASS;
+    count_one(c->dmarc.code == DMARC_PASS   ? COUNT_DMARC_PASS
+              : c->dmarc.code == DMARC_FAIL ? COUNT_DMARC_FAIL
+                                            : COUNT_DMARC_NONE);
     log_event(LOG_INFO, "mx.auth", F_Z("id", s->m.id), F_Z("spf", spf_code_name(c->spf.code)),
               F_Z("dmarc", dmarc_code_name(c->dmarc.code)), F_Z("asks", dmarc_policy_name(c->dmarc.applied)),
               F_Z("arc", arc_code_name(c->arc.code)), F_U64("dkim", c->message.nsignatures),
@@ -135,12 +139,20 @@ static void log_results(const struct mx_session *s, const struct mailauth_check 
               F_U64("lookups", c->lookups.n));
 }
 
+static const char *dkim_in_a_word(const struct mailauth_check *c)
+{
+    for (size_t i = 0; i < c->message.nsignatures; i++)
+        if (c->message.signatures[i].code == DKIM_PASS)
+            return "pass";
+    return c->message.nsignatures ? "fail" : "none";
+}
+
 void mx_auth_conclude(struct mx_session *s)
 {
     CLEANUP(buf_release) struct buf text = { .max = MX_AUTH_FIELDS_MAX };
     const struct mailauth_check *c;
 
-    s->m.auth_fields = STR("");
+    s->m.auth_fields = s->m.auth_note = STR("");
     s->m.dmarc_reject = false;
     if (!mx_own(s)->auth || !mx_own(s)->auth->done)
         return;
@@ -153,6 +165,9 @@ void mx_auth_conclude(struct mx_session *s)
     s->m.auth_fields = arena_dup(&s->arena, buf_str(&text));
     if (!s->m.auth_fields.p)
         s->m.auth_fields = STR("");
+    char *note = arena_printf(&s->arena, "spf=%s dkim=%s dmarc=%s", spf_code_name(c->spf.code),
+                              dkim_in_a_word(c), dmarc_code_name(c->dmarc.code));
+    s->m.auth_note = note ? str_from(note) : STR("");
 }
 
 void mx_session_looked_up(struct mx_session *s, struct lookup *q, const struct lookup_answer *answer)

@@ -4,6 +4,7 @@
 #include "lib/base/log.h"
 #include "proto/directory.pb-c.h"
 #include "proto/store.pb-c.h"
+#include "src/common/counts.h"
 #include "src/common/front.h"
 #include "src/common/peers.h"
 #include "src/common/resolve.h"
@@ -566,6 +567,7 @@ static void client_closed(void *ctx, int why)
     struct mx_state_of_role *mx = c->mx;
 
     log_event(LOG_DEBUG, "mx.disconnected", F_Z("sid", c->s.sid), F_ERR(why));
+    count_less(COUNT_CONNECTIONS_OPEN);
     mx_session_release(&c->s);
     peer_check_cancel(&c->check);
     buf_release(&c->waiting);
@@ -604,6 +606,7 @@ static void turn_away(int fd, const char *why, const char *line)
     ssize_t n = send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
 
     close(fd);
+    count_one(COUNT_CONNECTIONS_REFUSED);
     log_event(LOG_DEBUG, "mx.turned_away", F_Z("why", why), F_U64("told", n > 0));
 }
 
@@ -654,6 +657,8 @@ static struct mx_client *client_new(struct mx_state_of_role *mx, int fd, const s
     *mx->last = c;
     mx->last = &c->next;
     mx->nclients++;
+    count_one(COUNT_CONNECTIONS);
+    count_one(COUNT_CONNECTIONS_OPEN);
     return c;
 }
 
@@ -860,7 +865,7 @@ const struct role_def mx_role = {
     .nitems = MX_CONF_ITEMS,
     .conf = &conf,
     .conf_bytes = sizeof(conf),
-    .asks = FROM(STORE) | FROM(DIRECTORY) | FROM(RESOLVER) | FROM(COURIER),
+    .asks = FROM(STORE) | FROM(DIRECTORY) | FROM(RESOLVER) | FROM(COURIER) | FROM(MONITOR),
     .init = mx_init,
     .start = mx_start,
     .stop = mx_stop,

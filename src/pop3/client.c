@@ -1,4 +1,5 @@
 #include "src/pop3/client.h"
+#include "src/common/counts.h"
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
@@ -143,6 +144,7 @@ static void client_closed(void *ctx, int why UNUSED)
     if (c->next)
         c->next->prev = c->prev;
     srv->nclients--;
+    count_less(COUNT_CONNECTIONS_OPEN);
     free(c);
     if (srv->stopping && srv->nclients == 0)
         role_stopped(srv->role);
@@ -161,6 +163,7 @@ static void turn_away(int fd, const char *line)
     ssize_t n = send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
 
     close(fd);
+    count_one(COUNT_CONNECTIONS_REFUSED);
     log_event(LOG_DEBUG, "pop3.turned_away", F_U64("told", n > 0));
 }
 
@@ -213,6 +216,8 @@ void client_accept(struct pop3_server *srv, int fd, const struct sockaddr *peer,
         c->next->prev = &c->next;
     srv->clients = c;
     srv->nclients++;
+    count_one(COUNT_CONNECTIONS);
+    count_one(COUNT_CONNECTIONS_OPEN);
     conn_stall_ms(c->conn, STALL_MS);
     peer_penalty_text(peer, c->s.network);
     pop3_session_start(&c->s, &pop3_settings, &client_io, c, role_hostname(srv->role), certificate != NULL,

@@ -1,4 +1,5 @@
 /* src/pop3/commands.c: what the lines mean. A command is a row; it says where it may stand. */
+#include "src/common/counts.h"
 #include "lib/base/errors.h"
 #include "lib/base/hex.h"
 #include "lib/pop3/command.h"
@@ -387,6 +388,7 @@ void pop3_run_line(struct pop3_session *s, struct str line)
     struct pop3_command c;
     const struct pop3_row *row = NULL;
 
+    count_one(COUNT_COMMANDS);
     if (pop3_command_parse(line, &c) < 0) {
         pop3_refuse(s, "Unknown command");
         return;

@@ -1,6 +1,7 @@
 /* src/pop3/open.c: from address and password to a listed maildrop: the directory names the mailbox, the store
  * opens it, INBOX is locked, selected without touching \Recent, and listed. */
 #include "src/pop3/client.h"
+#include "src/common/counts.h"
 #include "lib/base/errors.h"
 #include "lib/base/hex.h"
 #include "lib/base/log.h"
@@ -8,6 +9,9 @@
 /* Every answer leads to the next request, or here. */
 static void opened(struct pop3_client *c, enum pop3_opening result)
 {
+    count_one(result == POP3_OPEN_OK      ? COUNT_LOGINS_GOOD
+              : result == POP3_OPEN_WRONG ? COUNT_LOGINS_BAD
+                                          : COUNT_LOGINS_LATER);
     records_release(&c->records);
     if (result != POP3_OPEN_OK)
         client_detach(c);

@@ -192,7 +192,7 @@ static int op_status(struct rpc_req *q, struct str body UNUSED)
 
 /* Who may ask: whoever has to do with other people's servers. It learns nothing of mail by that. */
 static const struct rpc_op ops[] = {
-    [RESOLVER__OP__STATUS] = { .run = op_status, .from = FROM(CTL) },
+    [RESOLVER__OP__STATUS] = { .run = op_status, .from = FROM(CTL) | FROM(MONITOR) },
     [RESOLVER__OP__RESOLVE] = { .run = op_resolve,
                                 .from = FROM(MX) | FROM(COURIER) | FROM(RELAY) | FROM(CTL) },
 };

@@ -530,7 +530,8 @@ int op_flag_store(struct rpc_req *q, struct str body)
 #define SESSION .guard = session_guard
 
 static const struct rpc_op ops[] = {
-    [STORE__OP__STATUS] = { .run = op_status, .from = FROM(CTL) | FROM(SUPERVISOR) | FROM(JOBS) },
+    [STORE__OP__STATUS] = { .run = op_status,
+                            .from = FROM(CTL) | FROM(MONITOR) | FROM(SUPERVISOR) | FROM(JOBS) },
     [STORE__OP__ATTACH] = { .run = op_attach, .from = PORTERS },
     [STORE__OP__VERIFY] = { .run = op_verify, .from = FROM(SUBMISSION) },
     [STORE__OP__REATTACH] = { .run = op_reattach, .from = CLIENTS },

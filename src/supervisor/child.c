@@ -26,12 +26,13 @@ static const struct {
                       BIT(SUBKEY_SHIP_MAC) },
     { ROLE_DIRECTORY, BIT(SUBKEY_DIRECTORY_DB) | BIT(SUBKEY_DIRECTORY_SECRETS) | BIT(SUBKEY_API_TOKENS) },
     { ROLE_MX, BIT(SUBKEY_DELIVERY_ID) },
+    { ROLE_MONITOR, BIT(SUBKEY_JOURNAL_DB) },
     { ROLE_COURIER, BIT(SUBKEY_QUEUE_DB) | BIT(SUBKEY_QUEUE_SECRETS) | BIT(SUBKEY_SRS) },
 };
 
 static bool has_data(enum role_id id)
 {
-    return id == ROLE_STORE || id == ROLE_DIRECTORY || id == ROLE_COURIER;
+    return id == ROLE_STORE || id == ROLE_DIRECTORY || id == ROLE_COURIER || id == ROLE_MONITOR;
 }
 
 static bool speaks_tls(enum role_id id)
@@ -96,8 +97,6 @@ static void give_keys(struct super *s, const struct child *c, struct start *st)
     st->m.subkeys = st->secret_list;
     if (c->def->id == ROLE_STORE)
         st->m.ticket_key = str_pb(str_of(s->ticket_key, KEY_BYTES));
-    if (c->def->id == ROLE_STORAGE)
-        st->m.credentials = str_pb(buf_str(&s->storage_credentials));
     if (speaks_tls(c->def->id)) {
         st->m.tls_cert = str_pb(buf_str(&s->tls_cert));
         st->m.tls_key = str_pb(buf_str(&s->tls_key));
@@ -110,6 +109,7 @@ static void give_descriptors(struct super *s, const struct child *c, struct star
               : c->def->id == ROLE_DIRECTORY ? s->directory_ctl
               : c->def->id == ROLE_RESOLVER  ? s->resolver_ctl
               : c->def->id == ROLE_COURIER   ? s->courier_ctl
+              : c->def->id == ROLE_MONITOR   ? s->monitor_ctl
                                              : -1;
 
     if (has_data(c->def->id)) {

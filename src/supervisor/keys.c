@@ -66,7 +66,10 @@ struct outcome {
 };
 
 static const enum role_id owners[ROTATION_PARTS] = {
-    [ROTATION_DIRECTORY] = ROLE_DIRECTORY, [ROTATION_STORE] = ROLE_STORE, [ROTATION_QUEUE] = ROLE_COURIER
+    [ROTATION_DIRECTORY] = ROLE_DIRECTORY,
+    [ROTATION_STORE] = ROLE_STORE,
+    [ROTATION_QUEUE] = ROLE_COURIER,
+    [ROTATION_JOURNAL] = ROLE_MONITOR,
 };
 
 static _Noreturn void step_run(const struct super *s, struct rotation *rot, rotation_step *step,

@@ -110,28 +110,6 @@ static int read_tls(struct super *s)
     return 0;
 }
 
-/* For the storage role alone. Without them it cannot do anything, and the rest can. */
-static int read_storage(struct super *s)
-{
-    const char *path = s->c->server.storage_credentials, *folder = getenv("CREDENTIALS_DIRECTORY");
-    char credential[512];
-    struct stat st;
-    int r;
-
-    s->storage_credentials.max = KIB(16);
-    if (!s->c->server.storage_target[0])
-        return 0;
-    snprintf(credential, sizeof credential, "%s/letterlock.storage_credentials", folder ? folder : "");
-    if (folder && access(credential, R_OK) == 0)
-        path = credential;
-    else if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
-        return super_fail(EX_CONFIG, "%s: readable by others, expected mode 0600", path);
-    if ((r = file_read(AT_FDCWD, path, &s->storage_credentials)) < 0)
-        return super_fail(r == E_NOTFOUND ? EX_NOINPUT : EX_IOERR, "%s: storage.credentials: %s", path,
-                          error_text(r));
-    return 0;
-}
-
 /* ---- sockets ---- */
 
 static int listen_on(struct super *s, const struct conf_addr *a, enum role_id role, const char *key)
@@ -162,7 +140,7 @@ static int listen_all(struct super *s)
     } rows[] = {
         { &v->imap_listen, ROLE_IMAP, "imap.listen" }, { &v->imap_tls_listen, ROLE_IMAP, "imap.tls_listen" },
         { &v->pop3_listen, ROLE_POP3, "pop3.listen" }, { &v->pop3_tls_listen, ROLE_POP3, "pop3.tls_listen" },
-        { &v->mx_listen, ROLE_MX, "mx.listen" },
+        { &v->mx_listen, ROLE_MX, "mx.listen" },       { &v->monitor_listen, ROLE_MONITOR, "monitor.listen" },
     };
     int r = 0;
 
@@ -212,7 +190,7 @@ int super_lock(struct super *s)
     int r;
 
     s->data_dir = s->lock = s->run_dir = s->exe = s->signals = s->status = -1;
-    s->store_ctl = s->directory_ctl = s->resolver_ctl = s->courier_ctl = -1;
+    s->store_ctl = s->directory_ctl = s->resolver_ctl = s->courier_ctl = s->monitor_ctl = -1;
     if ((r = open_folder(s->c->server.data_dir, &s->data_dir)) != 0 || (r = take_lock(s)) != 0)
         return r;
     return users_find(s);
@@ -233,12 +211,13 @@ int super_setup(struct super *s)
     if (s->exe < 0)
         return super_fail(EX_OSFILE, "/proc/self/exe: %s", strerror(errno));
     if ((r = open_folder(s->c->server.run_dir, &s->run_dir)) != 0 || (r = super_keys(s)) != 0 ||
-        (r = read_tls(s)) != 0 || (r = read_storage(s)) != 0 || (r = watch_signals(s)) != 0 ||
+        (r = read_tls(s)) != 0 || (r = watch_signals(s)) != 0 ||
         (s->mode == SUPERVISE_SERVICE && (r = listen_all(s)) != 0) ||
         (r = listen_unix(s, "store.sock", &s->store_ctl)) != 0 ||
         (r = listen_unix(s, "directory.sock", &s->directory_ctl)) != 0 ||
         (r = listen_unix(s, "courier.sock", &s->courier_ctl)) != 0 ||
         (s->mode == SUPERVISE_SERVICE && (r = listen_unix(s, "resolver.sock", &s->resolver_ctl)) != 0) ||
+        (s->mode == SUPERVISE_SERVICE && (r = listen_unix(s, "monitor.sock", &s->monitor_ctl)) != 0) ||
         (r = listen_unix(s, "status.sock", &s->status)) != 0)
         return r;
     return 0;
@@ -246,8 +225,8 @@ int super_setup(struct super *s)
 
 void super_release(struct super *s)
 {
-    static const char *const sockets[] = { "store.sock", "directory.sock", "courier.sock", "resolver.sock",
-                                           "status.sock" };
+    static const char *const sockets[] = { "store.sock",    "directory.sock", "courier.sock",
+                                           "resolver.sock", "monitor.sock",   "status.sock" };
 
     for (size_t i = 0; s->status >= 0 && i < ARRAY_LEN(sockets); i++)
         unlinkat(s->run_dir, sockets[i], 0);
@@ -257,6 +236,7 @@ void super_release(struct super *s)
     fd_close(&s->directory_ctl);
     fd_close(&s->resolver_ctl);
     fd_close(&s->courier_ctl);
+    fd_close(&s->monitor_ctl);
     fd_close(&s->status);
     fd_close(&s->signals);
     fd_close(&s->exe);
@@ -265,7 +245,6 @@ void super_release(struct super *s)
     fd_close(&s->data_dir);
     buf_release(&s->tls_cert);
     buf_release(&s->tls_key);
-    buf_release(&s->storage_credentials);
     explicit_bzero(s->subkeys, sizeof s->subkeys);
     explicit_bzero(s->ticket_key, sizeof s->ticket_key);
 }

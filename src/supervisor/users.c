@@ -30,8 +30,8 @@ static const struct {
     { ROLE_MX, "mx.user", offsetof(struct server_conf, mx_user) },
     { ROLE_RESOLVER, "resolver.user", offsetof(struct server_conf, resolver_user) },
     { ROLE_COURIER, "courier.user", offsetof(struct server_conf, courier_user) },
+    { ROLE_MONITOR, "monitor.user", offsetof(struct server_conf, monitor_user) },
     { ROLE_RELAY, "relay.user", offsetof(struct server_conf, relay_user) },
-    { ROLE_STORAGE, "storage.user", offsetof(struct server_conf, storage_user) },
 };
 
 static const char *text_at(const struct server_conf *v, size_t at)
@@ -159,7 +159,9 @@ static const struct super_user *owner_of(const struct super *s, const char *name
     static const struct {
         const char *begin;
         enum role_id role;
-    } others[] = { { "directory.", ROLE_DIRECTORY }, { "queue.", ROLE_COURIER } };
+    } others[] = { { "directory.", ROLE_DIRECTORY },
+                   { "queue.", ROLE_COURIER },
+                   { "journal.", ROLE_MONITOR } };
 
     for (size_t i = 0; i < ARRAY_LEN(ours); i++)
         if (strncmp(name, ours[i], strlen(ours[i])) == 0)
@@ -194,12 +196,15 @@ static int give_all(const struct super *s)
 
 static int give_folder(struct super *s)
 {
-    static const enum role_id guests[] = { ROLE_DIRECTORY, ROLE_COURIER };
+    static const enum role_id guests[] = { ROLE_DIRECTORY, ROLE_COURIER, ROLE_MONITOR };
     const struct super_user *store = &s->users[ROLE_STORE];
-    bool one = users_share(s, ROLE_STORE, ROLE_DIRECTORY) && users_share(s, ROLE_STORE, ROLE_COURIER);
-    uid_t owner = one ? uid_of(s, ROLE_STORE) : 0;
     gid_t group = store->uid != (uid_t)-1 ? store->gid : 0;
+    bool one = true;
+    uid_t owner;
 
+    for (size_t i = 0; i < ARRAY_LEN(guests); i++)
+        one &= users_share(s, ROLE_STORE, guests[i]);
+    owner = one ? uid_of(s, ROLE_STORE) : 0;
     for (size_t i = 0; i < ARRAY_LEN(guests); i++)
         if (!users_share(s, ROLE_STORE, guests[i]) && s->users[guests[i]].uid != (uid_t)-1)
             s->users[guests[i]].shared_gid = group;
@@ -227,13 +232,15 @@ static bool reaches_data(const struct super *s, enum role_id role)
 
 int users_find(struct super *s)
 {
-    static const enum role_id with_files[] = { ROLE_STORE, ROLE_DIRECTORY, ROLE_COURIER };
+    static const enum role_id with_files[] = { ROLE_STORE, ROLE_DIRECTORY, ROLE_COURIER, ROLE_MONITOR };
     const char *folder = s->c->server.data_dir;
     char name[40];
     int r = find_all(s);
+    bool any = false;
 
-    if (r != 0 || (s->users[ROLE_STORE].uid == (uid_t)-1 && s->users[ROLE_DIRECTORY].uid == (uid_t)-1 &&
-                   s->users[ROLE_COURIER].uid == (uid_t)-1))
+    for (size_t i = 0; i < ARRAY_LEN(with_files); i++)
+        any |= s->users[with_files[i]].uid != (uid_t)-1;
+    if (r != 0 || !any)
         return r;
     if ((r = give_all(s)) < 0 || (r = give_folder(s)) < 0)
         return super_fail(EX_NOPERM, "%s: %s", folder, error_text(r));

@@ -7,7 +7,7 @@ import { chmodSync, chownSync, readFileSync, readdirSync, statSync } from 'node:
 import path from 'node:path';
 import { Service, until } from '../lib/service.mjs';
 
-const users = { store: 'daemon', directory: 'bin', content: 'nobody', imap: 'games', pop3: 'man', mx: 'mail', resolver: 'news', courier: 'uucp', relay: 'proxy' };
+const users = { store: 'daemon', directory: 'bin', content: 'nobody', imap: 'games', pop3: 'man', mx: 'mail', resolver: 'news', courier: 'uucp', relay: 'proxy', monitor: 'list' };
 const ids = (name) => ({
   uid: Number(execFileSync('id', ['-u', name], { encoding: 'utf8' })), gid: Number(execFileSync('id', ['-g', name], { encoding: 'utf8' })),
 });
@@ -59,7 +59,7 @@ test('each role runs as its user, and nobody else', { skip: why }, async () => {
     assert.equal(r.user, users[r.name]);
     assert.equal(of('Uid'), `${uid}\t${uid}\t${uid}\t${uid}`, r.name);
     assert.equal(of('Gid'), `${gid}\t${gid}\t${gid}\t${gid}`, r.name);
-    assert.equal(of('Groups'), ['directory', 'courier'].includes(r.name) ? `${ids(users.store).gid}` : '', r.name);
+    assert.equal(of('Groups'), ['directory', 'courier', 'monitor'].includes(r.name) ? `${ids(users.store).gid}` : '', r.name);
     assert.equal(of('CapPrm'), '0000000000000000', r.name);
   }
   assert.doesNotMatch((await service.ctl(['status'])).stdout, /share/);
