@@ -29,6 +29,7 @@ const lib_may_include = {
   smtp: ['mime'],
   pop3: [],
   http: ['event', 'tls'],
+  s3: ['http', 'event'],
   dns: ['event', 'tls'],
   mailauth: ['mime', 'dns', 'crypto'],
   regex: ['mime'],

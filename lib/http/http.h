@@ -22,7 +22,7 @@ struct http_client *http_client_new(struct loop *l, const char *ca_file,
 /* No call of it is told anything any more. */
 void http_client_free(struct http_client **c);
 
-#define HTTP_WANT_MAX 4u
+#define HTTP_WANT_MAX 6u
 
 struct http_answer {
     /* Of HTTP, 100 to 599, or E_TIMEOUT, E_CLOSED (no connection, or it broke), E_AUTH (the certificate),

@@ -58,6 +58,7 @@ static const char *const role_names[ROLE_COUNT] = {
     [ROLE_WEB] = "web",
     [ROLE_JOBS] = "jobs",
     [ROLE_MONITOR] = "monitor",
+    [ROLE_STORAGE] = "storage",
 };
 
 const char *role_name(enum role_id r)

@@ -39,6 +39,7 @@ enum role_id {
     ROLE_WEB,
     ROLE_JOBS,
     ROLE_MONITOR,
+    ROLE_STORAGE,
     ROLE_COUNT
 };
 #define FROM(role) BIT(ROLE_##role)

@@ -210,7 +210,8 @@ static void answered(void *ctx, const struct http_answer *h)
                            .body = h->body,
                            .etag = h->got[0],
                            .range = h->got[1],
-                           .length = h->got[2] };
+                           .length = h->got[2],
+                           .version = h->got[4] };
 
     k->http = NULL;
     if (h->status > 0) {
@@ -323,7 +324,8 @@ static int make(const struct s3_call *k, struct made *m)
 
 static int request_send(struct s3_call *k)
 {
-    static const char *const want[] = { "ETag", "Content-Range", "Content-Length", "Retry-After" };
+    static const char *const want[] = { "ETag",        "Content-Range",    "Content-Length",
+                                        "Retry-After", "x-amz-version-id", NULL };
     struct made *m = calloc(1, sizeof *m);
     const struct s3_conf *c = &k->s->conf;
     int r = m ? make(k, m) : E_NOMEM;

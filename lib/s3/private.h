@@ -11,7 +11,7 @@
 struct s3_result {
     int status, http;
     char code[S3_CODE_MAX];
-    struct str body, etag, range, length;
+    struct str body, etag, range, length, version;
 };
 
 struct s3_ask {

@@ -6,7 +6,8 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#define ETAG_MAX 128u
+#define ETAG_MAX    128u
+#define VERSION_MAX 1024u
 
 struct s3_put {
     struct s3 *s;
@@ -21,8 +22,9 @@ struct s3_put {
     bool cancelled, full;
     int status;
     void (*on_room)(void *ctx);
-    s3_done *done;
+    s3_put_done *done;
     void *ctx;
+    char version[VERSION_MAX + 1];
 };
 
 static void part_send(struct s3_put *p);
@@ -41,12 +43,14 @@ static void put_free(struct s3_put *p)
 
 static void end_now(struct s3_put *p)
 {
-    s3_done *done = p->done;
+    s3_put_done *done = p->done;
     void *ctx = p->ctx;
     int status = p->status;
+    char version[VERSION_MAX + 1];
 
+    memcpy(version, p->version, sizeof version);
     put_free(p);
-    done(ctx, status);
+    done(ctx, status, str_from(version));
 }
 
 static void ending_fired(struct timer *t)
@@ -97,6 +101,8 @@ static void looked(void *ctx, const struct s3_result *r)
         return;
     }
     p->status = r->status == E_NOTFOUND ? E_CORRUPT : r->status; /* it was said to be there */
+    if (r->version.n <= VERSION_MAX)
+        snprintf(p->version, sizeof p->version, "%.*s", STR_ARG(r->version));
     end_now(p);
 }
 
@@ -305,7 +311,7 @@ void s3_put_cancel(struct s3_put *p)
 }
 
 struct s3_put *s3_put_new(struct s3 *s, const char *name, uint64_t bytes, void (*on_room)(void *ctx),
-                          s3_done *done, void *ctx)
+                          s3_put_done *done, void *ctx)
 {
     struct s3_put *p = calloc(1, sizeof *p);
     uint64_t part = s3_conf_of(s)->part_bytes;

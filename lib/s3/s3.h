@@ -76,8 +76,9 @@ typedef void s3_done(void *ctx, int status);
 
 struct s3_put; /* opaque; gone when done was called */
 /* `bytes` will come, exactly so many. on_room: s3_put_room() is more than 0 again. NULL: no memory. */
+typedef void s3_put_done(void *ctx, int status, struct str version); /* of a versioned bucket, else empty */
 struct s3_put *s3_put_new(struct s3 *s, const char *name, uint64_t bytes, void (*on_room)(void *ctx),
-                          s3_done *done, void *ctx);
+                          s3_put_done *done, void *ctx);
 size_t s3_put_room(const struct s3_put *p);
 /* At most s3_put_room() bytes. */
 void s3_put_data(struct s3_put *p, struct str bytes);

@@ -45,6 +45,7 @@ struct role {
     uint8_t subkeys[SUBKEY_PURPOSES][KEY_BYTES], ticket_key[KEY_BYTES];
     uint32_t has_subkey;
     bool has_ticket_key, stopping;
+    struct buf credentials;
     struct role_listener listeners[LISTENERS_MAX];
     size_t nlisteners;
     struct str hostname;
@@ -59,7 +60,7 @@ const struct role_def *role_def_of(enum role_id id)
 {
     static const struct role_def *const defs[] = { &store_role, &content_role, &directory_role, &imap_role,
                                                    &pop3_role,  &mx_role,      &resolver_role,  &courier_role,
-                                                   &relay_role, &monitor_role };
+                                                   &relay_role, &monitor_role, &storage_role };
 
     for (size_t i = 0; i < ARRAY_LEN(defs); i++)
         if (defs[i]->id == id)
@@ -100,6 +101,14 @@ const uint8_t *role_ticket_key(const struct role *r)
 {
     assert(r->has_ticket_key);
     return r->ticket_key;
+}
+struct str role_credentials(const struct role *r)
+{
+    return buf_str(&r->credentials);
+}
+void role_credentials_wipe(struct role *r)
+{
+    buf_release(&r->credentials);
 }
 struct tls_ctx *role_tls(const struct role *r)
 {
@@ -188,6 +197,9 @@ static int take_secrets(struct role *r, const Boot__Start *m)
         memcpy(r->ticket_key, m->ticket_key.data, KEY_BYTES);
         r->has_ticket_key = true;
     }
+    r->credentials.max = KIB(16);
+    if (buf_puts(&r->credentials, pb_str(m->credentials)) < 0)
+        return E_NOMEM;
     return m->tls_cert.len ? tls_ctx_new(pb_str(m->tls_cert), pb_str(m->tls_key), &r->tls) : 0;
 }
 
@@ -242,6 +254,7 @@ static int take_start(struct role *r)
         sodium_memzero(m->subkeys[i]->key.data, m->subkeys[i]->key.len);
     sodium_memzero(m->ticket_key.data, m->ticket_key.len);
     sodium_memzero(m->tls_key.data, m->tls_key.len);
+    sodium_memzero(m->credentials.data, m->credentials.len);
     return 0;
 }
 
@@ -320,6 +333,7 @@ static uint32_t powers_of(enum role_id id)
     case ROLE_RESOLVER:
         return SANDBOX_DIAL | SANDBOX_ACCEPT; /* accepts the command line on its control socket */
     case ROLE_RELAY: return SANDBOX_DIAL;
+    case ROLE_STORAGE: return SANDBOX_DIAL;
     default: return 0;
     }
 }

@@ -2,6 +2,7 @@
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
 #include "lib/dns/upstream.h"
+#include "lib/s3/s3.h"
 #include "src/common/role.h"
 #include <errno.h>
 #include <sys/stat.h>
@@ -40,6 +41,7 @@ const struct conf_item server_conf_items[] = {
     { "courier.user", CONF_STR, AT(courier_user), .max = 32,
       .help = "User of this role. Other than store.user: then neither reads the other's files." },
     { "relay.user", CONF_STR, AT(relay_user), .max = 32, .help = "User of this role." },
+    { "storage.user", CONF_STR, AT(storage_user), .max = 32, .help = "User of this role." },
     { "server.sandbox", CONF_ENUM, AT(sandbox), .sdef = "auto", .choices = "auto|require|off",
       .help =
           "auto: say it loudly where the kernel lacks seccomp or Landlock; require: refuse to start there." },
@@ -68,6 +70,15 @@ const struct conf_item server_conf_items[] = {
       .help = "Processes that parse messages." },
     { "resolver.upstreams", CONF_STR, AT(resolver_upstreams), .max = RESOLVER_UPSTREAMS_MAX,
       .sdef = RESOLVER_UPSTREAMS, .help = RESOLVER_UPSTREAMS_HELP },
+    { "storage.target", CONF_STR, AT(storage_target), .max = STORAGE_TARGET_MAX,
+      .help = STORAGE_TARGET_HELP },
+    { "storage.endpoint", CONF_STR, AT(storage_endpoint), .max = STORAGE_ENDPOINT_MAX,
+      .help = STORAGE_ENDPOINT_HELP },
+    { "storage.credentials", CONF_PATH, AT(storage_credentials), .sdef = "storage.credentials",
+      .help =
+          "File with the credentials, mode 0600: lines aws_access_key_id, aws_secret_access_key and, where there is "
+          "one, aws_session_token, each = its value. A systemd credential named letterlock.storage_credentials goes "
+          "before it." },
 };
 const size_t server_conf_nitems = ARRAY_LEN(server_conf_items);
 
@@ -80,7 +91,7 @@ const struct conf_table *config_tables(size_t *n_out)
     static struct conf_table tables[16];
     const struct role_def *const roles[] = { &store_role, &content_role, &directory_role, &imap_role,
                                              &pop3_role,  &mx_role,      &resolver_role,  &courier_role,
-                                             &relay_role, &monitor_role };
+                                             &relay_role, &monitor_role, &storage_role };
 
     tables[0] = (struct conf_table){ server_conf_items, server_conf_nitems };
     for (size_t i = 0; i < ARRAY_LEN(roles); i++)
@@ -128,6 +139,18 @@ static int check_upstreams(const char *text, struct buf *err)
     return r;
 }
 
+static int check_storage(const struct server_conf *v, struct buf *err)
+{
+    struct s3_place place;
+
+    if (!v->storage_target[0] ||
+        s3_place_parse(str_from(v->storage_target), str_from(v->storage_endpoint), &place) == 0)
+        return 0;
+    return buf_putz(err, "storage.target, storage.endpoint: expected s3://bucket/prefix and https://host") < 0
+               ? E_NOMEM
+               : E_RANGE;
+}
+
 /* What no range says. */
 static int check_values(const struct server_conf *v, struct buf *err)
 {
@@ -140,7 +163,7 @@ static int check_values(const struct server_conf *v, struct buf *err)
             bad = "server.hostname: expected the name of a host";
     if (bad)
         return buf_putz(err, bad) < 0 ? E_NOMEM : E_RANGE;
-    return check_upstreams(v->resolver_upstreams, err);
+    return check_storage(v, err) < 0 ? E_RANGE : check_upstreams(v->resolver_upstreams, err);
 }
 
 static bool is_folder(const char *path)

@@ -18,11 +18,21 @@
     "blocklists answer no public resolver: use dns://127.0.0.1 with a resolver of your own for them. Empty: "  \
     "nothing is ever looked up."
 
+#define STORAGE_TARGET_MAX   400u
+#define STORAGE_ENDPOINT_MAX 300u
+#define STORAGE_TARGET_HELP \
+    "s3://bucket or s3://bucket/prefix: backups go there, and not to store.backup_dir. Empty: they stay in that folder."
+#define STORAGE_ENDPOINT_HELP                                                                                  \
+    "Where storage.target is: https://host or https://host:port, as https://s3.eu-central-1.amazonaws.com or " \
+    "https://ACCOUNT.r2.cloudflarestorage.com. http:// only for an address of this machine."
+
 struct server_conf {
     const char *hostname, *data_dir, *run_dir, *key_file, *tls_cert, *tls_key, *user;
     const char *store_user, *directory_user, *content_user, *imap_user, *pop3_user, *mx_user, *resolver_user,
-        *courier_user, *relay_user, *monitor_user; /* "": `user` */
-    const char *resolver_upstreams;                /* the role's own row too */
+        *courier_user, *relay_user, *storage_user, *monitor_user; /* "": `user` */
+    const char *storage_target, *storage_endpoint; /* the role's own rows too */
+    const char *storage_credentials;
+    const char *resolver_upstreams; /* the role's own row too */
     uint32_t sandbox, log_level;
     uint64_t imap_workers, pop3_workers, mx_workers, content_workers, restart_max_ms;
     struct conf_addrs imap_listen, imap_tls_listen, pop3_listen, pop3_tls_listen, mx_listen, monitor_listen;

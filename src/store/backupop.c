@@ -7,6 +7,7 @@
  * though its last session may be gone. */
 #include "src/store/keyop.h"
 #include "src/store/store.h"
+#include "src/store/target_remote.h"
 
 #define FRAME_BYTES 4120u
 #define WAL_MAX     (MIB(512) / FRAME_BYTES)
@@ -38,15 +39,28 @@ struct due {
 };
 static struct idmap dues;
 
-void backups_open(void)
+static int folder_target(const char *path, struct target **out)
 {
     char full[TARGET_PATH_MAX];
-    bool own = store_conf.backup_dir[0] != '\0';
-    int r;
 
-    snprintf(full, sizeof full, "%s%s", own ? "" : store.files.prefix,
-             own ? store_conf.backup_dir : "backups");
-    r = target_folder_open(store.files.dir, own ? store_conf.backup_dir : "backups", full, &store.backups);
+    snprintf(full, sizeof full, "%s%s", path[0] == '/' ? "" : store.files.prefix, path);
+    return target_folder_open(store.files.dir, path, full, out);
+}
+
+/* With storage elsewhere the folder is only where a copy is made and checked before it goes there. */
+void backups_open(void)
+{
+    bool remote = store_conf.storage_target[0] != '\0';
+    struct target *folder = NULL;
+    int r = folder_target(remote                     ? "uploads"
+                          : store_conf.backup_dir[0] ? store_conf.backup_dir
+                                                     : "backups",
+                          &folder);
+
+    if (r == 0 && remote)
+        r = target_remote_open(store.loop, role_link(store.role, ROLE_STORAGE), folder, &store.backups);
+    else if (r == 0)
+        store.backups = folder;
     if (r < 0)
         log_event(LOG_ALARM, "store.backups_not_reachable", F_ERR(r)); /* mail goes on */
 }
@@ -240,6 +254,8 @@ void backup_cancel(const struct actor *a)
 void backups_stop(void)
 {
     backup_cancel(NULL);
+    if (store.backups && store_conf.storage_target[0])
+        target_remote_stop(store.backups);
 }
 
 bool backups_busy(void)

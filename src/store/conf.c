@@ -1,4 +1,5 @@
 #include "src/store/conf.h"
+#include "src/common/server_conf.h"
 
 #define ROW(k, field, lo, hi, dflt, u, text)                                                               \
     {                                                                                                      \
@@ -59,4 +60,9 @@ const struct conf_item store_conf_items[STORE_CONF_ITEMS] = {
         "The last backup of so many days is kept, of those days that have one. The very last one always is."),
     ROW("store.backup_weekly", backup_weekly, 0, 1000, 4, "backups", "The same of weeks, from Monday."),
     ROW("store.backup_monthly", backup_monthly, 0, 1000, 6, "backups", "The same of months."),
+    { .key = "storage.target",
+      .type = CONF_STR,
+      .off = offsetof(struct store_conf, storage_target),
+      .max = STORAGE_TARGET_MAX,
+      .help = STORAGE_TARGET_HELP },
 };

@@ -8,9 +8,9 @@ struct store_conf {
         temp_handles, drain_batch, derive_queue, ticket_ms, mailboxes_open, note_ms, check_days, trash_days,
         junk_days, read_workers, search_workers, handles, handle_bytes, alias_connections;
     uint64_t backup_ms, backup_daily, backup_weekly, backup_monthly;
-    const char *backup_dir;
+    const char *backup_dir, *storage_target;
 };
 
-#define STORE_CONF_ITEMS 25
+#define STORE_CONF_ITEMS 26
 extern const struct conf_item store_conf_items[STORE_CONF_ITEMS];
 #endif

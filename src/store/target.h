@@ -18,6 +18,8 @@ struct target; /* opaque */
  * for SQLite. E_DENIED, E_NOTFOUND, E_IO. */
 MUST_CHECK int target_folder_open(int base, const char *path, const char *full, struct target **out);
 void target_close(struct target **t); /* NULL accepted */
+/* Of a folder: what is staged under that name, opened to be read. E_NOTFOUND. */
+MUST_CHECK int target_folder_staged(struct target *t, const char *name, int *fd_out);
 
 /* Where to make the file that target_put takes: nobody else sees it there. What an earlier try left is gone.
  * *room_out: bytes free there. */

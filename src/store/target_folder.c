@@ -54,6 +54,19 @@ static void unstage(struct folder *t, const char *name)
     }
 }
 
+int target_folder_staged(struct target *t, const char *name, int *fd_out)
+{
+    char part[TARGET_NAME_MAX + 8];
+    int fd;
+
+    part_of(name, part);
+    fd = openat(folder_of(t)->fd, part, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return error_from_errno(errno);
+    *fd_out = fd;
+    return 0;
+}
+
 static void folder_unstage(struct target *base, const char *name)
 {
     unstage(folder_of(base), name);

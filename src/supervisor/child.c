@@ -97,6 +97,8 @@ static void give_keys(struct super *s, const struct child *c, struct start *st)
     st->m.subkeys = st->secret_list;
     if (c->def->id == ROLE_STORE)
         st->m.ticket_key = str_pb(str_of(s->ticket_key, KEY_BYTES));
+    if (c->def->id == ROLE_STORAGE)
+        st->m.credentials = str_pb(buf_str(&s->storage_credentials));
     if (speaks_tls(c->def->id)) {
         st->m.tls_cert = str_pb(buf_str(&s->tls_cert));
         st->m.tls_key = str_pb(buf_str(&s->tls_key));

@@ -110,6 +110,28 @@ static int read_tls(struct super *s)
     return 0;
 }
 
+/* For the storage role alone. Without them it cannot do anything, and the rest can. */
+static int read_storage(struct super *s)
+{
+    const char *path = s->c->server.storage_credentials, *folder = getenv("CREDENTIALS_DIRECTORY");
+    char credential[512];
+    struct stat st;
+    int r;
+
+    s->storage_credentials.max = KIB(16);
+    if (!s->c->server.storage_target[0])
+        return 0;
+    snprintf(credential, sizeof credential, "%s/letterlock.storage_credentials", folder ? folder : "");
+    if (folder && access(credential, R_OK) == 0)
+        path = credential;
+    else if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
+        return super_fail(EX_CONFIG, "%s: readable by others, expected mode 0600", path);
+    if ((r = file_read(AT_FDCWD, path, &s->storage_credentials)) < 0)
+        return super_fail(r == E_NOTFOUND ? EX_NOINPUT : EX_IOERR, "%s: storage.credentials: %s", path,
+                          error_text(r));
+    return 0;
+}
+
 /* ---- sockets ---- */
 
 static int listen_on(struct super *s, const struct conf_addr *a, enum role_id role, const char *key)
@@ -211,7 +233,7 @@ int super_setup(struct super *s)
     if (s->exe < 0)
         return super_fail(EX_OSFILE, "/proc/self/exe: %s", strerror(errno));
     if ((r = open_folder(s->c->server.run_dir, &s->run_dir)) != 0 || (r = super_keys(s)) != 0 ||
-        (r = read_tls(s)) != 0 || (r = watch_signals(s)) != 0 ||
+        (r = read_tls(s)) != 0 || (r = read_storage(s)) != 0 || (r = watch_signals(s)) != 0 ||
         (s->mode == SUPERVISE_SERVICE && (r = listen_all(s)) != 0) ||
         (r = listen_unix(s, "store.sock", &s->store_ctl)) != 0 ||
         (r = listen_unix(s, "directory.sock", &s->directory_ctl)) != 0 ||
@@ -245,6 +267,7 @@ void super_release(struct super *s)
     fd_close(&s->data_dir);
     buf_release(&s->tls_cert);
     buf_release(&s->tls_key);
+    buf_release(&s->storage_credentials);
     explicit_bzero(s->subkeys, sizeof s->subkeys);
     explicit_bzero(s->ticket_key, sizeof s->ticket_key);
 }

@@ -46,7 +46,7 @@ struct super {
     enum supervisor_mode mode;
     int data_dir, lock, run_dir, exe, signals, status, ready_fd;
     uint8_t subkeys[SUBKEY_PURPOSES][KEY_BYTES], ticket_key[KEY_BYTES];
-    struct buf tls_cert, tls_key;
+    struct buf tls_cert, tls_key, storage_credentials;
     struct super_listener listeners[SUPER_LISTEN_MAX];
     size_t nlisteners;
     int store_ctl, directory_ctl, resolver_ctl, courier_ctl, monitor_ctl;

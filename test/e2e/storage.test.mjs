@@ -1,0 +1,198 @@
+// Backups in S3: with a server of npm's (s3rver), and with one of ours that verifies signatures, keeps versions, fails,
+// lies and is slow.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import { Service, sample, until, freePort } from '../lib/service.mjs';
+import { S3Fake, storageEnv } from '../lib/s3fake.mjs';
+
+let fake, folder, service;
+before(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'letterlock-storage-'));
+  fake = await S3Fake.start({ token: 'to/ken==', pageSize: 3, region: 'auto' });
+  service = await serve(fake, 'one');
+});
+after(async () => { await service.stop(); await fake.stop(); await rm(folder, { recursive: true, force: true }); });
+
+async function serve(storage, name, more = {}) {
+  const file = path.join(folder, name);
+  await writeFile(file, storage.credentials(), { mode: 0o600 });
+  return Service.start({ env: { ...storageEnv(storage, file), LETTERLOCK_STORE_BACKUP_INTERVAL: '0', ...more } });
+}
+const json = async (s, args, options) => JSON.parse((await s.ctl([...args, '--json'], options)).stdout);
+const backup = (s, a, ok = true) => s.ctl(['mailbox', 'backup', a.address, '--json'], { input: `${a.password}\n`, ok });
+const idOf = async (s, a) => (await json(s, ['alias', 'show', a.address])).mailbox;
+const keysOf = async (s, id) => readFile(path.join(s.dir, 'data', 'mailboxes', id.slice(0, 2), `${id}.keys`));
+// While its owner is logged in, so that it is in the mailbox and not sealed beside it.
+async function give(s, a, ...letters) {
+  const c = await s.imap(a);
+  await c.cmd('SELECT INBOX');
+  for (const l of letters) await s.deliver(a.address, l);
+  await c.logout();
+}
+async function box(s, n = 2, bytes = 0) {
+  const a = await s.alias();
+  await give(s, a, ...Array.from({ length: n }, (_, i) => sample(i + 1, 5000)));
+  if (bytes) await give(s, a, Buffer.concat([sample(99), Buffer.from(randomBytes(bytes).toString('base64').replace(/.{76}/g, '$&\r\n')), Buffer.from('\r\n')]));
+  return a;
+}
+async function uids(s, a) {
+  const c = await s.imap(a);
+  await c.cmd('SELECT INBOX');
+  const lines = await c.cmd('FETCH 1:* (RFC822.SIZE)');
+  await c.logout();
+  return new Set(lines.map((l) => /^\* (\d+) FETCH/.exec(l)?.[1]).filter(Boolean)).size;
+}
+
+test('there and back: in parts, downloaded, restored; nothing stays behind here', async () => {
+  const a = await box(service, 3, 6 << 20), id = await idOf(service, a);
+  const b = JSON.parse((await backup(service, a)).stdout);
+  assert.ok(b.bytes > 5 << 20);
+  assert.deepEqual(fake.names().filter((n) => n.includes(id)), [`mail/${id}/${b.id}.info`, `mail/${id}/${b.id}.sqlite`, `mail/${id}/keys`].sort());
+  const parts = fake.requests.filter((r) => r.method === 'PUT' && r.query.has('partNumber'));
+  assert.ok(parts.length >= 2 && parts.slice(0, -1).every((p) => p.bytes === 5 << 20), 'parts of one size');
+  assert.equal(fake.uploads.size, 0);
+  assert.deepEqual(readdirSync(path.join(service.dir, 'data', 'uploads'), { recursive: true }).filter((f) => f.includes('.')), []);
+  const file = path.join(folder, 'mine');
+  await service.ctl(['mailbox', 'backups', a.address, '--download', file]);
+  assert.deepEqual(await readFile(file), fake.body(`mail/${id}/${b.id}.sqlite`));
+  assert.deepEqual(await readFile(`${file}.keys`), await keysOf(service, id));
+  await give(service, a, sample(7));
+  assert.equal(await uids(service, a), 5);
+  await service.ctl(['mailbox', 'restore', a.address, '--backup', b.id]);
+  assert.equal(await uids(service, a), 4);
+});
+
+test('a revoked password: the keys there are exchanged, and no old version of them is left', async () => {
+  const a = await box(service), id = await idOf(service, a);
+  await backup(service, a);
+  await service.ctl(['alias', 'password', a.address, '--current'], { input: `${a.password}\n` });
+  await service.ctl(['alias', 'password', a.address, '--revoke', '2'], { input: `${a.password}\n` });
+  assert.deepEqual(fake.keys.get(`mail/${id}/keys`).map((v) => v.body), [await keysOf(service, id)]);
+});
+
+test('an address that is removed: every object, every version, every upload; the receipt says so', async () => {
+  const a = await box(service), id = await idOf(service, a);
+  for (let i = 0; i < 3; i++) { await give(service, a, sample(20 + i)); await backup(service, a); }
+  fake.put(`mail/${id}/keys`, Buffer.from('older'));
+  fake.keys.get(`mail/${id}/keys`).reverse(); // somebody kept one
+  fake.keys.set(`mail/${id}/gone.info`, [{ id: 'v901', mark: true }, { id: 'v900', body: Buffer.from('x') }]);
+  fake.uploads.set('u/left', { key: `mail/${id}/left.sqlite`, parts: new Map() });
+  const { purged } = JSON.parse((await service.ctl(['alias', 'remove', a.address, '--yes', '--json'])).stdout);
+  assert.deepEqual([...fake.keys.keys()].filter((k) => k.includes(id)), []);
+  assert.ok(![...fake.uploads.values()].some((u) => u.key.includes(id)));
+  assert.equal(purged[0].name, `${id}/keys`, 'keys first');
+  assert.ok(purged.some((p) => / version v\d+$/.test(p.name)) && purged.some((p) => / mark v\d+$/.test(p.name)) && purged.some((p) => / upload u\/left$/.test(p.name)));
+});
+
+test('what fails for a while is tried again; what fails for good leaves nothing, and says why', async () => {
+  const a = await box(service, 1, 6 << 20), id = await idOf(service, a);
+  let n = 0;
+  fake.answer = () => (++n % 3 === 0 ? [{ status: 503, code: 'SlowDown' }, { drop: true }, { status: 500 }][n % 9 / 3 | 0] : {});
+  assert.equal(JSON.parse((await backup(service, a)).stdout).unchanged, false);
+  fake.answer = (r) => (r.method === 'POST' && r.query.has('uploadId') ? { swallow: true } : {});
+  await give(service, a, sample(2));
+  await backup(service, a); // it was there, and nobody said so
+  const kept = fake.names().filter((k) => k.includes(id));
+  for (const answer of [
+    (r) => (r.query.has('partNumber') && r.query.get('partNumber') === '2' ? { status: 500 } : {}),
+    (r) => (r.method === 'POST' && r.query.has('uploadId') ? { late: true } : {}), // 200, and then an error
+    (r) => (r.method === 'PUT' ? { status: 403, code: 'AccessDenied' } : {}),
+    () => ({ status: 404, code: 'NoSuchBucket' }),
+  ]) {
+    await give(service, a, sample(3));
+    fake.answer = answer;
+    const r = await backup(service, a, false);
+    fake.answer = null;
+    assert.notEqual(r.code, 0);
+    assert.deepEqual(fake.names().filter((k) => k.includes(id)), kept);
+    assert.equal(fake.uploads.size, 0, 'called off');
+  }
+  assert.match(service.log, /storage\.request_failed request=put error=E_DENIED http=403 code=AccessDenied/);
+  assert.ok(!service.log.includes(fake.secret) && !service.log.includes(fake.token));
+  await backup(service, a);
+});
+
+test('storage that lies: what it swallows or cuts is no backup; what it changes is not restored', async () => {
+  const a = await box(service), id = await idOf(service, a);
+  await backup(service, a);
+  const kept = fake.names().filter((k) => k.includes(id));
+  for (const [i, lie] of [{ forget: true }, { truncate: true }].entries()) {
+    await give(service, a, sample(30 + i));
+    fake.answer = (r) => (r.method === 'PUT' && r.key.endsWith('.sqlite') ? lie : {});
+    assert.notEqual((await backup(service, a, false)).code, 0);
+    fake.answer = null;
+    assert.deepEqual((await json(service, ['mailbox', 'backups', a.address])).length, kept.length / 3 | 0);
+  }
+  const [b] = await json(service, ['mailbox', 'backups', a.address]);
+  fake.answer = (r) => (r.method === 'GET' && r.key.endsWith('.sqlite') ? { flip: true } : {});
+  const r = await service.ctl(['mailbox', 'restore', a.address, '--backup', b.id], { ok: false });
+  fake.answer = null;
+  assert.equal(r.code, 65);
+  assert.equal(await uids(service, a), 4);
+});
+
+test('storage that is slow, or away: mail and reading go on; a revoked password waits for it no longer than a moment', async () => {
+  const a = await box(service);
+  await backup(service, a);
+  await service.ctl(['alias', 'password', a.address, '--current'], { input: `${a.password}\n` });
+  fake.answer = () => ({ drop: true });
+  await service.ctl(['alias', 'password', a.address, '--revoke', '2'], { input: `${a.password}\n` });
+  assert.match(service.log, /store\.backup_keys_behind/);
+  fake.answer = () => ({ wait: 3000 });
+  await give(service, a, sample(5));
+  const slow = backup(service, a, false);
+  const began = Date.now();
+  await give(service, a, sample(6));
+  assert.equal(await uids(service, a), 4);
+  assert.ok(Date.now() - began < 3000);
+  fake.answer = null;
+  await slow;
+});
+
+test('no versions there (as R2), and no service running', async () => {
+  const plain = await S3Fake.start({ versioned: false, versionsKnown: false });
+  const s = await serve(plain, 'plain');
+  try {
+    const a = await box(s), id = await idOf(s, a);
+    await backup(s, a);
+    await s.stop({ keep: true });
+    assert.equal((await json(s, ['mailbox', 'backups', a.address])).length, 1);
+    await s.ctl(['alias', 'remove', a.address, '--yes']);
+    assert.deepEqual(plain.names().filter((k) => k.includes(id)), []);
+  } finally { await s.stop(); await plain.stop(); }
+});
+
+test('s3rver: a server of somebody else', async () => {
+  const { default: S3rver } = await import('s3rver');
+  const dir = await mkdtemp(path.join(tmpdir(), 'letterlock-s3rver-')), port = await freePort();
+  const other = new S3rver({ port, address: '127.0.0.1', silent: true, directory: dir, configureBuckets: [{ name: 'backups' }] });
+  await other.run();
+  const s = await serve({ endpoint: `http://127.0.0.1:${port}`, credentials: () => 'aws_access_key_id = S3RVER\naws_secret_access_key = S3RVER\n' }, 'other');
+  try {
+    const a = await box(s, 2, 6 << 20);
+    const b = JSON.parse((await backup(s, a)).stdout);
+    assert.deepEqual((await json(s, ['mailbox', 'backups', a.address])).map((x) => x.id), [b.id]);
+    await give(s, a, sample(9));
+    assert.equal(await uids(s, a), 4);
+    await s.ctl(['mailbox', 'restore', a.address, '--backup', b.id]);
+    assert.equal(await uids(s, a), 3);
+    await s.ctl(['alias', 'remove', a.address, '--yes']);
+    assert.deepEqual(readdirSync(path.join(dir, 'backups'), { recursive: true }).filter((f) => f.includes('sqlite')), []);
+  } finally { await s.stop(); await other.close(); await rm(dir, { recursive: true, force: true }); }
+});
+
+test('wrong settings are said before anything starts', async () => {
+  for (const [env, what] of [
+    [{ LETTERLOCK_STORAGE_ENDPOINT: 'http://storage.example' }, /storage\.target, storage\.endpoint/],
+    [{ LETTERLOCK_STORAGE_CREDENTIALS: '/nowhere' }, /storage\.credentials/],
+  ]) {
+    const file = path.join(folder, 'wrong');
+    await writeFile(file, fake.credentials(), { mode: 0o600 });
+    await assert.rejects(Service.start({ env: { ...storageEnv(fake, file), ...env } }), what);
+  }
+});
