@@ -185,7 +185,7 @@ static void handshake(struct conn *c)
     int r, outcome;
 
     ERR_clear_error();
-    r = SSL_accept(c->ssl);
+    r = SSL_do_handshake(c->ssl);
     if (r == 1) {
         c->tls = TLS_UP;
         if (c->ops->on_secure)
@@ -244,6 +244,8 @@ static void write_out(struct conn *c)
     if (c->out.n == 0 && c->tls == TLS_FLUSH) {
         c->tls = TLS_HANDSHAKE;
         want_read(c);
+        if (!c->dead)
+            event_add(c->wr, NULL); /* a client speaks first */
     }
 }
 
@@ -561,7 +563,7 @@ size_t conn_out_pending(const struct conn *c)
     return c->out.n - c->out_done;
 }
 
-int conn_start_tls(struct conn *c, struct tls_ctx *tls)
+static int start_tls(struct conn *c, struct tls_ctx *tls)
 {
     if (c->dead || c->closing || c->ssl)
         return E_CLOSED;
@@ -573,12 +575,52 @@ int conn_start_tls(struct conn *c, struct tls_ctx *tls)
         die(c, E_NOMEM);
         return E_NOMEM;
     }
-    SSL_set_accept_state(c->ssl);
     SSL_set_read_ahead(c->ssl, 1);
     c->tls = c->out.n ? TLS_FLUSH : TLS_HANDSHAKE;
     kick(c);
     want_read(c);
     return 0;
+}
+
+int conn_start_tls(struct conn *c, struct tls_ctx *tls)
+{
+    int r = start_tls(c, tls);
+
+    if (r == 0)
+        SSL_set_accept_state(c->ssl);
+    return r;
+}
+
+int conn_start_tls_client(struct conn *c, struct tls_ctx *tls, const char *host, struct ssl_session_st *resume)
+{
+    int r = start_tls(c, tls);
+
+    if (r < 0)
+        return r;
+    SSL_set_connect_state(c->ssl);
+    if (host && SSL_set_tlsext_host_name(c->ssl, host) != 1)
+        r = E_NOMEM;
+    if (resume)
+        SSL_set_session(c->ssl, resume);
+    ERR_clear_error();
+    event_active(c->wr, EV_WRITE, 0); /* we speak first */
+    return r;
+}
+
+struct ssl_session_st *conn_tls_session(struct conn *c)
+{
+    SSL_SESSION *s = c->tls == TLS_UP ? SSL_get1_session(c->ssl) : NULL;
+
+    if (s && !SSL_SESSION_is_resumable(s)) {
+        SSL_SESSION_free(s);
+        s = NULL;
+    }
+    return s;
+}
+
+bool conn_tls_resumed(const struct conn *c)
+{
+    return c->tls == TLS_UP && SSL_session_reused(c->ssl);
 }
 
 int conn_start_deflate(struct conn *c)

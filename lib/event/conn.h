@@ -43,6 +43,15 @@ size_t conn_out_pending(const struct conn *c);
  * behind what on_data returns as used (outside of on_data: conn_in_pending > 0) aborts the connection
  * with E_SYNTAX. Blocks nothing; on_secure follows. */
 MUST_CHECK int conn_start_tls(struct conn *c, struct tls_ctx *tls);
+/* The same as a client: `host` is who we want to speak with (SNI; NULL: not said), `resume` an earlier session
+ * with it or NULL. A handshake that fails closes the connection with E_CLOSED before on_secure. */
+struct ssl_session_st;
+MUST_CHECK int conn_start_tls_client(struct conn *c, struct tls_ctx *tls, const char *host,
+                                     struct ssl_session_st *resume);
+/* What to resume with later: the caller's, to be freed (SSL_SESSION_free); NULL when there is nothing. Late in
+ * the connection: servers send it when they like. */
+struct ssl_session_st *conn_tls_session(struct conn *c);
+bool conn_tls_resumed(const struct conn *c);
 /* Compress both ways from here on: what was written so far goes out plain (RFC 4978). What came behind what
  * on_data returns as used aborts the connection with E_SYNTAX. E_NOMEM: nothing has changed. */
 MUST_CHECK int conn_start_deflate(struct conn *c);

@@ -78,6 +78,28 @@ int tls_ctx_new(struct str cert_pem, struct str key_pem, struct tls_ctx **out)
     return 0;
 }
 
+int tls_ctx_new_client(struct tls_ctx **out)
+{
+    struct tls_ctx *c = calloc(1, sizeof *c);
+
+    if (!c || !(c->ssl = SSL_CTX_new(TLS_client_method()))) {
+        free(c);
+        return E_NOMEM;
+    }
+    SSL_CTX_set_min_proto_version(c->ssl, TLS1_2_VERSION);
+    SSL_CTX_set_options(c->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(c->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                 SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_verify(c->ssl, SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_security_level(c->ssl, 1); /* an old key is better than none, which is what comes next */
+    SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    if (SSL_CTX_set1_groups_list(c->ssl, "X25519:X25519MLKEM768:P-256:P-384") != 1)
+        SSL_CTX_set1_groups_list(c->ssl, "X25519:P-256:P-384"); /* OpenSSL before 3.5 */
+    ERR_clear_error();
+    *out = c;
+    return 0;
+}
+
 void tls_ctx_free(struct tls_ctx **cp)
 {
     if (*cp) {

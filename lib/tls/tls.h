@@ -1,7 +1,7 @@
 /* lib/tls/tls.h
  *
- * Server-side TLS contexts from a certificate and its key, given as PEM bytes: the role has no
- * files. TLS 1.2 and up; X25519MLKEM768 first where OpenSSL has it. */
+ * TLS contexts: of a server, from a certificate and its key, given as PEM bytes (the role has no
+ * files), with X25519MLKEM768 first where OpenSSL has it; and of a client. TLS 1.2 and up. */
 #ifndef LIB_TLS_TLS_H
 #define LIB_TLS_TLS_H
 #include "lib/base/buf.h"
@@ -12,6 +12,10 @@ struct tls_ctx; /* opaque, counted by its users' lifetime: free after the last c
 MUST_CHECK int tls_ctx_new(struct str cert_pem, struct str key_pem, struct tls_ctx **out);
 void tls_ctx_free(struct tls_ctx **c);
 struct ssl_ctx_st *tls_ctx_ssl(struct tls_ctx *c);
+/* For connections that we make where nobody is authenticated: whoever answers is taken, so that nobody listens
+ * who only listens (RFC 7435). One key share, X25519: the hybrid group follows when the server asks for it, as a
+ * large first flight is lost on some servers. E_NOMEM. */
+MUST_CHECK int tls_ctx_new_client(struct tls_ctx **out);
 /* A self-signed ECDSA P-256 certificate for `names` (first is the CN; DNS names or IP addresses),
  * valid `days`. PEM is appended to both buffers. */
 MUST_CHECK int tls_self_signed(const struct str *names, size_t n, int days, struct buf *cert_out,

@@ -13,7 +13,8 @@ struct courier courier;
 
 /* ---- requests ---- */
 
-static void end_when_idle(void)
+/* What is under way is left to the relay: the next life asks how it went. */
+void courier_end(void)
 {
     if (!courier.stopping || courier.requests > 0)
         return;
@@ -32,11 +33,7 @@ void courier_reply(struct rpc_req *q, int status, const ProtobufCMessage *m)
 {
     rpc_reply(q, status, m, NULL);
     courier.requests--;
-    end_when_idle();
-}
-
-void dispatch_wake(void)
-{
+    courier_end();
 }
 
 /* ---- STATUS ---- */
@@ -86,12 +83,15 @@ static int op_status(struct rpc_req *q, struct str body UNUSED)
 }
 
 /* Who may ask. What leaves comes from those who have taken it in. */
-#define SENDS FROM(SUBMISSION) | FROM(MX) | FROM(STORE) | FROM(JOBS) | FROM(WEB)
+#define SENDS FROM(SUBMISSION) | FROM(MX) | FROM(STORE) | FROM(JOBS) | FROM(WEB) | FROM(CTL)
 static const struct rpc_op ops[] = {
     [COURIER__OP__STATUS] = { .run = op_status, .from = FROM(CTL) | FROM(MONITOR) | FROM(WEB) },
     [COURIER__OP__STAGE] = { .run = courier_op_stage, .from = SENDS, .flags = RPC_UP },
     [COURIER__OP__UNSTAGE] = { .run = courier_op_unstage, .from = SENDS },
     [COURIER__OP__ENQUEUE] = { .run = courier_op_enqueue, .from = SENDS },
+    [COURIER__OP__QUEUE_LIST] = { .run = courier_op_list, .from = FROM(CTL) },
+    [COURIER__OP__QUEUE_SHOW] = { .run = courier_op_show, .from = FROM(CTL) },
+    [COURIER__OP__QUEUE_CHANGE] = { .run = courier_op_change, .from = FROM(CTL) },
 };
 
 static void peer_gone(void *ctx UNUSED, struct rpc_peer *p)
@@ -134,7 +134,7 @@ static int courier_init(struct role *r)
         return e;
     if (!(courier.pool = work_pool_new("courier", WORKERS, WORK_MAX, 0)))
         return E_NOMEM;
-    if ((e = lane_open(r)) < 0)
+    if ((e = lane_open(r)) < 0 || (e = courier_dispatch_open(r)) < 0)
         return e;
     return loop_attach_pool(role_loop(r), courier.pool);
 }
@@ -142,7 +142,7 @@ static int courier_init(struct role *r)
 static void courier_stop(struct role *r UNUSED)
 {
     courier.stopping = true;
-    end_when_idle();
+    courier_end();
 }
 
 const struct role_def courier_role = {
@@ -152,6 +152,8 @@ const struct role_def courier_role = {
     .conf = &courier_conf,
     .conf_bytes = sizeof courier_conf,
     .service = &service,
+    .asks = FROM(RELAY),
+    .links = &courier_links,
     .optional = true,
     .init = courier_init,
     .stop = courier_stop,

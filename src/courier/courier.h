@@ -44,6 +44,11 @@ void stage_peer_gone(struct rpc_peer *p);
 /* ---- enqueue.c ---- */
 int courier_op_enqueue(struct rpc_req *q, struct str body);
 
+/* ---- people.c ---- */
+int courier_op_list(struct rpc_req *q, struct str body);
+int courier_op_show(struct rpc_req *q, struct str body);
+int courier_op_change(struct rpc_req *q, struct str body);
+
 /* ---- courier.c ---- */
 extern struct courier {
     struct role *role;
@@ -59,6 +64,20 @@ extern struct courier {
 /* A request that is answered later, so that stopping waits for it. */
 void courier_begin(void);
 void courier_reply(struct rpc_req *q, int status, const ProtobufCMessage *m);
+/* When the role was told to stop: are we done? */
+void courier_end(void);
+
+/* ---- dispatch.c ---- */
+extern const struct rpc_link_ops courier_links;
+MUST_CHECK int courier_dispatch_open(struct role *r);
 /* Something may be due. */
-void dispatch_wake(void);
+void courier_dispatch_wake(void);
+bool courier_dispatch_busy(void);
+
+/* ---- report.c: on the lane ---- */
+/* Before queue_done: who must hear of these outcomes. */
+MUST_CHECK int courier_report_done(struct queue *q, const struct queue_claim *c, const struct queue_outcome *o);
+MUST_CHECK int courier_report_late(struct queue *q, const struct queue_message *m, const struct queue_target *t, size_t n);
+MUST_CHECK int courier_report_expired(struct queue *q, const struct queue_message *m, const struct queue_target *t,
+                                      size_t n);
 #endif

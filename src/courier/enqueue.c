@@ -42,7 +42,7 @@ static void answer(struct enqueue *e, int status)
             stage_free(e->stage);
         if (!e->repeated) {
             courier.enqueued++;
-            dispatch_wake();
+            courier_dispatch_wake();
         }
     } else {
         stage_give_back(e->stage);

@@ -2,7 +2,7 @@
 #include "src/courier/queue_impl.h"
 #include "lib/base/rand.h"
 #include "lib/db/migrate.h"
-#include "sql_queue.h"
+#include "src/courier/sql_queue.h"
 #include <sodium.h>
 
 #define CACHE_KIB        8192u

@@ -1,31 +1,150 @@
 /* src/relay/relay.c
  *
  * The role that dials: other mail servers. It is handed one message at a time, and has neither the queue nor a
- * key of ours. */
+ * key of ours. How each attempt went is kept until the courier has it on disk: a courier that was killed asks. */
+#include "src/relay/relay.h"
+#include "lib/base/idmap.h"
 #include "lib/base/log.h"
-#include "proto/relay.pb-c.h"
-#include "src/common/role.h"
-#include "src/relay/conf.h"
+#include "lib/base/rand.h"
+#include <sys/resource.h>
+
+#define KEPT_MAX    20000u
+#define DESCRIPTORS 16384u
+
+struct relay relay;
+static struct idmap kept; /* attempt -> struct buf: a packed SendResponse */
+
+int64_t relay_patience(int64_t ms)
+{
+    int64_t t = ms * (int64_t)relay_conf.time_percent / 100;
+
+    return t > 0 ? t : 1;
+}
+
+/* ---- outcomes ---- */
+
+void relay_keep(uint64_t attempt, const Relay__SendResponse *m)
+{
+    struct buf *b;
+    size_t n = relay__send_response__get_packed_size(m);
+
+    if (kept.n >= KEPT_MAX || attempt == 0 || !(b = calloc(1, sizeof *b)))
+        return;
+    b->max = n ? n : 1;
+    if (!buf_reserve(b, b->max) || idmap_put(&kept, attempt, b) < 0) {
+        buf_release(b);
+        free(b);
+        return;
+    }
+    b->n = relay__send_response__pack(m, (uint8_t *)b->p);
+}
+
+static void forget(uint64_t attempt)
+{
+    struct buf *b = attempt ? idmap_take(&kept, attempt) : NULL;
+
+    if (b)
+        buf_release(b);
+    free(b);
+}
+
+static int op_noted(struct rpc_req *q, struct str body)
+{
+    Relay__NotedRequest *m = RPC_UNPACK(rpc_req_arena(q), body, relay__noted_request);
+
+    if (!m)
+        return E_SYNTAX;
+    for (size_t i = 0; i < m->n_attempts; i++)
+        forget(m->attempts[i]);
+    rpc_reply(q, 0, NULL, NULL);
+    return 0;
+}
+
+#define COLLECT_MAX 200u
+
+static int op_collect(struct rpc_req *q, struct str body UNUSED)
+{
+    Relay__CollectResponse m = RELAY__COLLECT_RESPONSE__INIT;
+    struct arena *a = rpc_req_arena(q);
+    uint64_t run[1024], *ids;
+    size_t n = 0;
+
+    m.finished = ARENA_ARRAY(a, COLLECT_MAX, Relay__Collected *);
+    if (!m.finished)
+        return E_NOMEM;
+    ids = idmap_ids(&kept, &n);
+    for (size_t i = 0; i < n && m.n_finished < COLLECT_MAX; i++) {
+        struct buf *b = idmap_get(&kept, ids[i]);
+        Relay__Collected *c = ARENA_NEW(a, Relay__Collected);
+
+        if (!c || !(c->outcome = RPC_UNPACK(a, buf_str(b), relay__send_response)))
+            break;
+        c->base.descriptor = &relay__collected__descriptor;
+        c->attempt = ids[i];
+        m.finished[m.n_finished++] = c;
+    }
+    free(ids);
+    m.running = run;
+    m.n_running = relay_delivery_running(run, ARRAY_LEN(run));
+    m.boot = str_pb(str_of(relay.boot, sizeof relay.boot));
+    rpc_reply(q, 0, &m.base, NULL);
+    return 0;
+}
 
 static int op_status(struct rpc_req *q, struct str body UNUSED)
 {
     Relay__StatusResponse m = RELAY__STATUS_RESPONSE__INIT;
 
+    m.connections = relay.connections;
+    m.dialled = relay.dialled;
+    m.reused = relay.reused;
+    m.tls = relay.with_tls;
+    m.resumed = relay.resumed;
+    m.messages = relay.messages;
     rpc_reply(q, 0, &m.base, NULL);
     return 0;
 }
 
 static const struct rpc_op ops[] = {
     [RELAY__OP__STATUS] = { .run = op_status, .from = FROM(COURIER) },
+    [RELAY__OP__SEND] = { .run = relay_op_send, .from = FROM(COURIER), .flags = RPC_UP },
+    [RELAY__OP__COLLECT] = { .run = op_collect, .from = FROM(COURIER) },
+    [RELAY__OP__NOTED] = { .run = op_noted, .from = FROM(COURIER) },
 };
 static const struct rpc_service service = { .name = "relay", .ops = ops, .nops = ARRAY_LEN(ops) };
 
+/* ---- life ---- */
+
+static int relay_init(struct role *r)
+{
+    struct rlimit l;
+
+    relay.role = r;
+    rand_bytes(relay.boot, sizeof relay.boot);
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
+        l.rlim_cur = l.rlim_max < DESCRIPTORS ? l.rlim_max : DESCRIPTORS;
+        if (setrlimit(RLIMIT_NOFILE, &l) < 0)
+            log_event(LOG_WARN, "relay.few_descriptors");
+    }
+    return tls_ctx_new_client(&relay.tls);
+}
+
+/* The port of other servers, and that of the smarthost. */
 static size_t relay_dials(struct role *r UNUSED, uint16_t *ports, size_t max)
 {
-    if (max == 0)
-        return 0;
-    ports[0] = (uint16_t)relay_conf.smtp_port;
-    return 1;
+    struct str text = str_from(relay_conf.smarthost);
+    ptrdiff_t colon = str_rchr(text, ':');
+    uint32_t port = 587;
+    size_t n = 0;
+
+    if (n < max)
+        ports[n++] = (uint16_t)relay_conf.smtp_port;
+    if (text.n && n < max) {
+        if (colon >= 0 && !str_to_u32(str_skip(text, (size_t)colon + 1), &port))
+            port = 587;
+        ports[n++] = (uint16_t)port;
+    }
+    return n;
 }
 
 const struct role_def relay_role = {
@@ -37,5 +156,6 @@ const struct role_def relay_role = {
     .service = &service,
     .asks = FROM(RESOLVER),
     .optional = true,
+    .init = relay_init,
     .dials = relay_dials,
 };

@@ -1,0 +1,596 @@
+/* src/courier/dispatch.c: from the queue to the relay, and back.
+ *
+ * A flight is one claim on its way. It holds the envelope and at most one piece of the body. What comes of it
+ * is noted in the queue, synced, before the relay may forget it, so that a courier that is killed finds it again: the
+ * first thing it asks a relay is how those attempts went that its books say are under way. Those that nobody knows
+ * of go once more; whether they may have arrived already is known too: not when the relay is still the same. */
+#include "src/courier/courier.h"
+#include "lib/base/clock.h"
+#include "lib/base/idmap.h"
+#include "lib/base/log.h"
+#include "proto/relay.pb-c.h"
+
+#define CLAIMS_AT_ONCE 16u
+#define EVENTS_AT_ONCE 16u
+#define SEND_MS        (INT64_C(3) * 3600 * 1000)
+#define ASK_MS         20000
+#define AGAIN_MS       1000
+#define LATEST_MS      60000 /* look at least so often: clocks are set */
+#define NOTED_MAX      256u
+
+struct flight {
+    struct queue_claim c;
+    struct rpc_call *call;
+    struct lane_job job;
+    struct buf piece;
+    size_t piece_at;
+    uint32_t number; /* of the next piece */
+    uint64_t sent;
+    bool reading, read_all, dot, over;
+    struct arena arena; /* of the answer */
+    struct queue_outcome *o;
+    bool trouble, uncertain;
+    int status;
+    struct queue_counts counts;
+};
+
+static struct {
+    bool open, claiming, again, recovered, up;
+    struct timer timer;
+    struct lane_job job;
+    struct flight *got[CLAIMS_AT_ONCE];
+    size_t ngot;
+    int64_t next;
+    struct idmap flights; /* attempt -> flight */
+    uint64_t noted[NOTED_MAX];
+    size_t nnoted;
+    struct queue_counts counts; /* of events */
+} dp;
+
+static void flight_free(struct flight *f)
+{
+    arena_release(&f->c.arena);
+    arena_release(&f->arena);
+    buf_release(&f->piece);
+    free(f);
+}
+
+static void count(const struct queue_counts *n)
+{
+    courier.delivered += n->delivered;
+    courier.deferred += n->deferred;
+    courier.failed += n->failed;
+}
+
+/* ---- the relay may forget ---- */
+
+static void noted_answer(void *ctx UNUSED, int status UNUSED, struct str body UNUSED)
+{
+}
+
+static void noted_send(void)
+{
+    Relay__NotedRequest m = RELAY__NOTED_REQUEST__INIT;
+    struct rpc_ask ask = { .op = RELAY__OP__NOTED, .body = &m.base, .deadline_ms = ASK_MS, .done = noted_answer };
+
+    if (!dp.nnoted || !dp.up)
+        return;
+    m.attempts = dp.noted;
+    m.n_attempts = dp.nnoted;
+    if (rpc_link_ask(role_link(courier.role, ROLE_RELAY), &ask))
+        dp.nnoted = 0;
+}
+
+static void noted(uint64_t attempt)
+{
+    if (dp.nnoted == NOTED_MAX)
+        noted_send();
+    if (dp.nnoted < NOTED_MAX)
+        dp.noted[dp.nnoted++] = attempt;
+}
+
+/* ---- the end of a flight ---- */
+
+static int flight_note(struct queue *q, struct lane_job *j)
+{
+    struct flight *f = CONTAINER_OF(j, struct flight, job);
+    int r;
+
+    f->counts = (struct queue_counts){ 0 };
+    if ((r = courier_report_done(q, &f->c, f->o)) < 0)
+        return r;
+    return queue_done(q, &f->c, f->o, f->trouble, &f->counts);
+}
+
+static void flight_noted(struct lane_job *j, int status)
+{
+    struct flight *f = CONTAINER_OF(j, struct flight, job);
+
+    if (status < 0) {
+        /* It stays under way by the books. The relay knows how it went as long as it lives: at our next start. */
+        log_event(LOG_ERROR, "courier.outcome_not_noted", F_ERR(status), F_U64("attempt", f->c.attempt));
+    } else {
+        count(&f->counts);
+        noted(f->c.attempt);
+        if (f->uncertain)
+            courier.uncertain += f->c.n;
+        log_event(LOG_INFO, "courier.attempt", F_U64("message", f->c.m.id), F_U64("targets", f->c.n),
+                  F_U64("delivered", f->counts.delivered), F_U64("deferred", f->counts.deferred),
+                  F_U64("failed", f->counts.failed), F_Z("trouble", f->trouble ? "yes" : "no"),
+                  F_Z("uncertain", f->uncertain ? "yes" : "no"));
+    }
+    flight_free(f);
+    courier.active--;
+    courier_dispatch_wake();
+    courier_end();
+}
+
+static enum queue_result result_of(Relay__Outcome__Kind k)
+{
+    return k == RELAY__OUTCOME__KIND__DELIVERED  ? QUEUE_DELIVERED
+           : k == RELAY__OUTCOME__KIND__DEFERRED ? QUEUE_DEFERRED
+                                                 : QUEUE_FAILED;
+}
+
+static int take_outcomes(struct flight *f, const Relay__SendResponse *m)
+{
+    if (m->n_outcomes != f->c.n)
+        return E_CORRUPT;
+    for (size_t i = 0; i < f->c.n; i++) {
+        const Relay__Outcome *x = m->outcomes[i];
+
+        f->o[i] = (struct queue_outcome){ .result = result_of(x->kind),
+                                          .code = x->code,
+                                          .enhanced = pb_str(x->enhanced),
+                                          .text = pb_str(x->text),
+                                          .relayed = x->relayed };
+    }
+    f->trouble = m->trouble;
+    f->uncertain = m->uncertain;
+    return 0;
+}
+
+static void all_outcomes(struct flight *f, enum queue_result r, const char *text)
+{
+    for (size_t i = 0; i < f->c.n; i++)
+        f->o[i] = (struct queue_outcome){ .result = r, .enhanced = STR("4.3.0"), .text = str_from(text) };
+}
+
+static void flight_end(struct flight *f)
+{
+    f->over = true;
+    idmap_take(&dp.flights, f->c.attempt);
+    if (f->reading)
+        return; /* when the piece has come */
+    f->job = (struct lane_job){ .run = flight_note, .done = flight_noted };
+    if (lane_submit(&f->job) < 0)
+        flight_noted(&f->job, E_BUSY);
+}
+
+/* The relay's answer, or that there is none. */
+static void flight_answer(void *ctx, int status, struct str body)
+{
+    struct flight *f = ctx;
+    Relay__SendResponse *m = status == 0 ? RPC_UNPACK(&f->arena, body, relay__send_response) : NULL;
+
+    f->call = NULL;
+    if (!m || take_outcomes(f, m) < 0) {
+        if (f->dot || status == E_TIMEOUT) {
+            f->uncertain = true;
+            all_outcomes(f, QUEUE_DEFERRED, "the peer's answer was lost");
+        } else {
+            all_outcomes(f, QUEUE_UNTRIED, "");
+        }
+    }
+    flight_end(f);
+}
+
+/* ---- the body ---- */
+
+static void flight_feed(struct flight *f);
+
+static int piece_read(struct queue *q, struct lane_job *j)
+{
+    struct flight *f = CONTAINER_OF(j, struct flight, job);
+    int r = queue_piece(q, f->c.m.id, f->number, &f->piece);
+
+    f->read_all = r == 0;
+    return r < 0 ? r : 0;
+}
+
+static void piece_came(struct lane_job *j, int status)
+{
+    struct flight *f = CONTAINER_OF(j, struct flight, job);
+
+    f->reading = false;
+    f->number++;
+    f->status = status;
+    if (f->over) {
+        flight_end(f);
+        return;
+    }
+    flight_feed(f);
+}
+
+static void flight_feed(struct flight *f)
+{
+    while (f->call && !f->reading) {
+        size_t n = size_min(f->piece.n - f->piece_at, rpc_call_room(f->call));
+
+        if (n > 0) {
+            if (rpc_call_send(f->call, str_slice(buf_str(&f->piece), f->piece_at, f->piece_at + n)) < 0)
+                return;
+            f->piece_at += n;
+            f->sent += n;
+        }
+        if (f->piece_at < f->piece.n)
+            return; /* no room: on_room */
+        if (f->read_all || f->sent >= f->c.m.bytes || f->status < 0) {
+            rpc_call_end(f->call);
+            return;
+        }
+        buf_clear(&f->piece);
+        f->piece_at = 0;
+        f->reading = true;
+        f->job = (struct lane_job){ .run = piece_read, .done = piece_came };
+        if ((f->status = lane_submit(&f->job)) < 0)
+            f->reading = false;
+    }
+}
+
+static void flight_room(void *ctx)
+{
+    struct flight *f = ctx;
+
+    if (!f->read_all || f->piece_at < f->piece.n)
+        flight_feed(f);
+}
+
+/* ---- the beginning of a flight ---- */
+
+static int ask_relay(struct flight *f)
+{
+    struct queue_claim *c = &f->c;
+    Relay__SendRequest m = RELAY__SEND_REQUEST__INIT;
+    struct rpc_ask ask = { .op = RELAY__OP__SEND,
+                           .body = &m.base,
+                           .deadline_ms = SEND_MS,
+                           .upload = true,
+                           .done = flight_answer,
+                           .on_room = flight_room,
+                           .ctx = f };
+    Relay__Recipient *v = ARENA_ARRAY(&f->arena, c->n, Relay__Recipient);
+
+    m.recipients = ARENA_ARRAY(&f->arena, c->n, Relay__Recipient *);
+    if (!v || !m.recipients)
+        return E_NOMEM;
+    for (size_t i = 0; i < c->n; i++) {
+        relay__recipient__init(&v[i]);
+        v[i].to = str_pb(c->targets[i].to);
+        v[i].notify = c->targets[i].notify;
+        v[i].orcpt = str_pb(c->targets[i].orcpt);
+        m.recipients[i] = &v[i];
+    }
+    m.n_recipients = c->n;
+    m.attempt = c->attempt;
+    m.domain = str_pb(c->domain);
+    m.sender = str_pb(c->m.sender);
+    m.bytes = c->m.bytes;
+    m.eightbit = c->m.eightbit;
+    m.smtputf8 = c->m.smtputf8;
+    m.requiretls = c->m.requiretls;
+    m.ret = c->m.ret;
+    m.envid = str_pb(c->m.envid);
+    m.deliver_by_s = c->m.deliver_by_ms ? (c->m.deliver_by_ms - queue_now(courier.queue)) / 1000 : 0;
+    m.deliver_by_notify = c->m.by_notify;
+    m.priority = c->m.priority;
+    return (f->call = rpc_link_ask(role_link(courier.role, ROLE_RELAY), &ask)) ? 0 : E_NOMEM;
+}
+
+static void flight_begin(struct flight *f)
+{
+    courier.active++;
+    f->arena.max = MIB(4);
+    f->piece.max = QUEUE_CHUNK_BYTES + MIB(1);
+    if (!(f->o = ARENA_ARRAY(&f->c.arena, f->c.n, struct queue_outcome))) {
+        log_event(LOG_ERROR, "courier.out_of_memory");
+        courier.active--;
+        flight_free(f); /* under way by the books, until the next start */
+        return;
+    }
+    if (f->c.kind != COURIER__TARGET__KIND__ADDRESS) {
+        all_outcomes(f, QUEUE_DEFERRED, "webhooks cannot be sent yet");
+        flight_end(f);
+        return;
+    }
+    if (idmap_put(&dp.flights, f->c.attempt, f) < 0 || buf_puts(&f->piece, f->c.m.prepend) < 0 ||
+        ask_relay(f) < 0) {
+        all_outcomes(f, QUEUE_UNTRIED, "");
+        flight_end(f);
+        return;
+    }
+    flight_feed(f);
+}
+
+/* ---- what is due ---- */
+
+static int events(struct queue *q, int64_t *next)
+{
+    int r = 1;
+
+    for (unsigned i = 0; i < EVENTS_AT_ONCE && r > 0; i++) {
+        CLEANUP(arena_release) struct arena a = { .max = MIB(8) };
+        struct queue_message m;
+        struct queue_target *t;
+        bool late = false;
+        size_t n = 0;
+
+        *next = 0; /* more at once */
+        if ((r = queue_event(q, &a, &m, &t, &n, &late, next)) <= 0)
+            break;
+        r = late ? courier_report_late(q, &m, t, n) : courier_report_expired(q, &m, t, n);
+        if (r == 0)
+            r = late ? queue_told(q, m.id) : queue_expired(q, &m, &dp.counts);
+        r = r < 0 ? r : 1;
+    }
+    return r < 0 ? r : 0;
+}
+
+static int due(struct queue *q, struct lane_job *j UNUSED)
+{
+    size_t room = courier_conf.attempts_max > courier.active ? courier_conf.attempts_max - courier.active : 0;
+    int64_t next = INT64_MAX;
+    int r = events(q, &dp.next);
+
+    while (r == 0 && dp.up && dp.ngot < CLAIMS_AT_ONCE && dp.ngot < room) {
+        struct flight *f = calloc(1, sizeof *f);
+
+        if (!f)
+            return E_NOMEM;
+        f->c.arena.max = MIB(4);
+        if ((r = queue_claim(q, &f->c, &next)) <= 0) {
+            flight_free(f);
+            break;
+        }
+        dp.got[dp.ngot++] = f;
+        next = 0;
+        r = 0;
+    }
+    dp.next = next < dp.next ? next : dp.next;
+    return r;
+}
+
+static void wait_for(int64_t when)
+{
+    int64_t ms = when == 0 ? 0 : when - queue_now(courier.queue);
+
+    timer_set(&dp.timer, ms < 0 ? 0 : ms > LATEST_MS ? LATEST_MS : ms);
+}
+
+static void due_done(struct lane_job *j UNUSED, int status)
+{
+    size_t n = dp.ngot;
+    bool full = courier.active + n >= courier_conf.attempts_max;
+
+    dp.claiming = false;
+    dp.ngot = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (status < 0)
+            flight_free(dp.got[i]);
+        else
+            flight_begin(dp.got[i]);
+    }
+    if (status == 0)
+        count(&dp.counts);
+    dp.counts = (struct queue_counts){ 0 };
+    if (dp.again && !full) {
+        dp.again = false;
+        courier_dispatch_wake();
+        return;
+    }
+    wait_for(status < 0 || full ? queue_now(courier.queue) + AGAIN_MS : dp.next);
+    courier_end();
+}
+
+/* A wake while a look is under way is remembered, since what woke us may have come behind it. */
+void courier_dispatch_wake(void)
+{
+    if (!dp.open || !dp.recovered || courier.stopping)
+        return;
+    if (dp.claiming) {
+        dp.again = true;
+        return;
+    }
+    dp.again = false;
+    dp.next = INT64_MAX;
+    dp.job = (struct lane_job){ .run = due, .done = due_done };
+    if (lane_submit(&dp.job) == 0)
+        dp.claiming = true;
+    else
+        timer_set(&dp.timer, AGAIN_MS);
+}
+
+bool courier_dispatch_busy(void)
+{
+    return dp.claiming;
+}
+
+static void on_timer(struct timer *t UNUSED)
+{
+    noted_send();
+    courier_dispatch_wake();
+}
+
+/* ---- the relay comes up ---- */
+
+static void collect(void);
+
+struct recovery {
+    struct lane_job job;
+    struct arena arena; /* of the answer; all attempts of the books */
+    Relay__CollectResponse *m;
+    uint64_t *attempts;
+    size_t n;
+    uint64_t found, back, uncertain;
+    bool wait, same;
+};
+#define ATTEMPTS_MAX 8192u
+
+static bool is_running(const struct recovery *v, uint64_t attempt)
+{
+    for (size_t i = 0; i < v->m->n_running; i++)
+        if (v->m->running[i] == attempt)
+            return true;
+    return false;
+}
+
+static const Relay__SendResponse *finished(const struct recovery *v, uint64_t attempt)
+{
+    for (size_t i = 0; i < v->m->n_finished; i++)
+        if (v->m->finished[i]->attempt == attempt)
+            return v->m->finished[i]->outcome;
+    return NULL;
+}
+
+static int recover_one(struct queue *q, struct recovery *v, uint64_t attempt)
+{
+    struct flight f = { .c = { .arena = { .max = MIB(4) } } };
+    const Relay__SendResponse *m = finished(v, attempt);
+    struct queue_counts counts = { 0 };
+    int r;
+
+    if (!m)
+        return queue_give_back(q, attempt, v->same ? &v->back : &v->uncertain);
+    r = queue_claim_again(q, attempt, &f.c);
+    if (r == 0 && !(f.o = ARENA_ARRAY(&f.c.arena, f.c.n, struct queue_outcome)))
+        r = E_NOMEM;
+    if (r == 0)
+        r = take_outcomes(&f, m);
+    if (r == 0 && (r = courier_report_done(q, &f.c, f.o)) == 0)
+        r = queue_done(q, &f.c, f.o, f.trouble, &counts);
+    v->found += r == 0;
+    arena_release(&f.c.arena);
+    return r == E_NOTFOUND ? 0 : r;
+}
+
+static int recover(struct queue *q, struct lane_job *j)
+{
+    struct recovery *v = CONTAINER_OF(j, struct recovery, job);
+    uint8_t boot[16];
+    int r;
+
+    if ((r = queue_relay(q, boot)) < 0)
+        return r;
+    v->same = v->m->boot.len == 16 && memcmp(boot, v->m->boot.data, 16) == 0;
+    if (!dp.recovered) {
+        if ((r = queue_under_way(q, 0, v->attempts, ATTEMPTS_MAX, &v->n)) < 0)
+            return r;
+        for (size_t i = 0; i < v->n && r == 0; i++) {
+            if (is_running(v, v->attempts[i]))
+                v->wait = true;
+            else
+                r = recover_one(q, v, v->attempts[i]);
+        }
+        if (r < 0 || v->wait)
+            return r; /* the boot stays as it is until all are known */
+    }
+    return v->same || v->m->boot.len != 16 ? 0 : queue_relay_set(q, v->m->boot.data);
+}
+
+static void recovered(struct lane_job *j, int status)
+{
+    struct recovery *v = CONTAINER_OF(j, struct recovery, job);
+
+    if (status < 0 || v->wait) {
+        timer_set(&dp.timer, AGAIN_MS);
+    } else {
+        if (v->n > 0)
+            log_event(LOG_WARN, "courier.recovered", F_U64("attempts", v->n), F_U64("known", v->found),
+                      F_U64("not_sent", v->back), F_U64("uncertain", v->uncertain));
+        courier.uncertain += v->uncertain;
+        for (size_t i = 0; i < v->m->n_finished; i++)
+            noted(v->m->finished[i]->attempt);
+        dp.recovered = dp.up = true;
+        rpc_link_ready(role_link(courier.role, ROLE_RELAY));
+        noted_send();
+        courier_dispatch_wake();
+    }
+    arena_release(&v->arena);
+    free(v);
+}
+
+static void collected(void *ctx UNUSED, int status, struct str body)
+{
+    struct recovery *v = calloc(1, sizeof *v);
+
+    if (v)
+        v->arena.max = MIB(16);
+    if (status == 0 && v && (v->m = RPC_UNPACK(&v->arena, body, relay__collect_response)) &&
+        (v->attempts = ARENA_ARRAY(&v->arena, ATTEMPTS_MAX, uint64_t))) {
+        v->job = (struct lane_job){ .run = recover, .done = recovered };
+        if (lane_submit(&v->job) == 0)
+            return;
+    }
+    if (v)
+        arena_release(&v->arena);
+    free(v);
+    if (status != E_CLOSED)
+        timer_set(&dp.timer, AGAIN_MS);
+}
+
+static void collect(void)
+{
+    Relay__CollectRequest m = RELAY__COLLECT_REQUEST__INIT;
+    struct rpc_ask ask = { .op = RELAY__OP__COLLECT,
+                           .body = &m.base,
+                           .flags = RPC_URGENT | RPC_NO_REPEAT,
+                           .deadline_ms = ASK_MS,
+                           .done = collected };
+
+    if (!rpc_link_ask(role_link(courier.role, ROLE_RELAY), &ask))
+        timer_set(&dp.timer, AGAIN_MS);
+}
+
+static void tick(struct timer *t)
+{
+    if (dp.open && !dp.up && rpc_link_is_up(role_link(courier.role, ROLE_RELAY)))
+        collect();
+    else
+        on_timer(t);
+}
+
+static void on_up(void *ctx UNUSED, struct rpc_link *l)
+{
+    if (l != role_link(courier.role, ROLE_RELAY)) {
+        rpc_link_ready(l);
+        return;
+    }
+    dp.up = false;
+    collect();
+}
+
+static void on_down(void *ctx UNUSED, struct rpc_link *l)
+{
+    if (l == role_link(courier.role, ROLE_RELAY))
+        dp.up = false;
+}
+
+static void on_event(void *ctx UNUSED, struct rpc_link *l UNUSED, uint32_t event, struct str body)
+{
+    CLEANUP(arena_release) struct arena a = { .max = KIB(4) };
+    Relay__DotEvent *m = event == RELAY__EVENT__DOT ? RPC_UNPACK(&a, body, relay__dot_event) : NULL;
+    struct flight *f = m && m->attempt ? idmap_get(&dp.flights, m->attempt) : NULL;
+
+    if (f)
+        f->dot = true;
+}
+
+const struct rpc_link_ops courier_links = { .on_up = on_up, .on_down = on_down, .on_event = on_event };
+
+int courier_dispatch_open(struct role *r)
+{
+    int e = timer_init(&dp.timer, role_loop(r), tick);
+
+    dp.open = e == 0;
+    return e;
+}
