@@ -591,7 +591,8 @@ int conn_start_tls(struct conn *c, struct tls_ctx *tls)
     return r;
 }
 
-int conn_start_tls_client(struct conn *c, struct tls_ctx *tls, const char *host, struct ssl_session_st *resume)
+int conn_start_tls_client(struct conn *c, struct tls_ctx *tls, const char *host,
+                          struct ssl_session_st *resume)
 {
     int r = start_tls(c, tls);
 

@@ -95,7 +95,8 @@ static int attempt_begin(struct dial *d, struct attempt *a, const struct dial_ad
     setsockopt(a->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (connect(a->fd, (const struct sockaddr *)(const void *)&to->sa, to->len) < 0 && errno != EINPROGRESS)
         return E_CLOSED;
-    if (!(a->ev = event_new(loop_base(d->loop), a->fd, EV_WRITE, on_writable, a)) || event_add(a->ev, NULL) < 0)
+    if (!(a->ev = event_new(loop_base(d->loop), a->fd, EV_WRITE, on_writable, a)) ||
+        event_add(a->ev, NULL) < 0)
         return E_NOMEM;
     return 0;
 }
@@ -124,8 +125,8 @@ static void on_limit(struct timer *t)
     finish(CONTAINER_OF(t, struct dial, limit), E_TIMEOUT, 0);
 }
 
-struct dial *dial_start(struct loop *l, const struct dial_addr *addrs, size_t n, int64_t timeout_ms, dial_fn *done,
-                        void *ctx)
+struct dial *dial_start(struct loop *l, const struct dial_addr *addrs, size_t n, int64_t timeout_ms,
+                        dial_fn *done, void *ctx)
 {
     struct dial *d = calloc(1, sizeof *d);
 
@@ -169,11 +170,12 @@ static bool private4(const uint8_t *a)
         uint8_t net[4];
         unsigned bits;
     } nets[] = { /* RFC 6890 and its registry */
-                 { { 0, 0, 0, 0 }, 8 },      { { 10, 0, 0, 0 }, 8 },     { { 100, 64, 0, 0 }, 10 },
-                 { { 127, 0, 0, 0 }, 8 },    { { 169, 254, 0, 0 }, 16 }, { { 172, 16, 0, 0 }, 12 },
-                 { { 192, 0, 0, 0 }, 24 },   { { 192, 0, 2, 0 }, 24 },   { { 192, 168, 0, 0 }, 16 },
-                 { { 198, 18, 0, 0 }, 15 },  { { 198, 51, 100, 0 }, 24 }, { { 203, 0, 113, 0 }, 24 },
-                 { { 224, 0, 0, 0 }, 3 } };
+                 { { 0, 0, 0, 0 }, 8 },     { { 10, 0, 0, 0 }, 8 },      { { 100, 64, 0, 0 }, 10 },
+                 { { 127, 0, 0, 0 }, 8 },   { { 169, 254, 0, 0 }, 16 },  { { 172, 16, 0, 0 }, 12 },
+                 { { 192, 0, 0, 0 }, 24 },  { { 192, 0, 2, 0 }, 24 },    { { 192, 168, 0, 0 }, 16 },
+                 { { 198, 18, 0, 0 }, 15 }, { { 198, 51, 100, 0 }, 24 }, { { 203, 0, 113, 0 }, 24 },
+                 { { 224, 0, 0, 0 }, 3 }
+    };
 
     for (size_t i = 0; i < ARRAY_LEN(nets); i++)
         if (within(a, nets[i].net, nets[i].bits))

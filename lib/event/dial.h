@@ -21,8 +21,8 @@ struct dial_addr {
 typedef void dial_fn(void *ctx, int fd, size_t which);
 
 /* `done` once, never from inside this call. n in 1 .. DIAL_ADDRS_MAX (more are left out). NULL: no memory. */
-struct dial *dial_start(struct loop *l, const struct dial_addr *addrs, size_t n, int64_t timeout_ms, dial_fn *done,
-                        void *ctx);
+struct dial *dial_start(struct loop *l, const struct dial_addr *addrs, size_t n, int64_t timeout_ms,
+                        dial_fn *done, void *ctx);
 /* `done` is not called. Sets NULL, accepts NULL. */
 void dial_cancel(struct dial **d);
 /* Not of the public Internet: loopback, private, link-local, multicast, unspecified, documentation. */

@@ -102,11 +102,16 @@ void smtp_offer_read(struct str lines, struct smtp_offer *out)
         const char *word;
         uint32_t bit;
     } words[] = {
-        { "PIPELINING", SMTP_OFFER_PIPELINING }, { "8BITMIME", SMTP_OFFER_8BITMIME },
-        { "SMTPUTF8", SMTP_OFFER_SMTPUTF8 },     { "STARTTLS", SMTP_OFFER_STARTTLS },
-        { "DSN", SMTP_OFFER_DSN },               { "SIZE", SMTP_OFFER_SIZE },
-        { "CHUNKING", SMTP_OFFER_CHUNKING },     { "REQUIRETLS", SMTP_OFFER_REQUIRETLS },
-        { "DELIVERBY", SMTP_OFFER_DELIVERBY },   { "MT-PRIORITY", SMTP_OFFER_MT_PRIORITY },
+        { "PIPELINING", SMTP_OFFER_PIPELINING },
+        { "8BITMIME", SMTP_OFFER_8BITMIME },
+        { "SMTPUTF8", SMTP_OFFER_SMTPUTF8 },
+        { "STARTTLS", SMTP_OFFER_STARTTLS },
+        { "DSN", SMTP_OFFER_DSN },
+        { "SIZE", SMTP_OFFER_SIZE },
+        { "CHUNKING", SMTP_OFFER_CHUNKING },
+        { "REQUIRETLS", SMTP_OFFER_REQUIRETLS },
+        { "DELIVERBY", SMTP_OFFER_DELIVERBY },
+        { "MT-PRIORITY", SMTP_OFFER_MT_PRIORITY },
     };
     struct str line;
     size_t used;

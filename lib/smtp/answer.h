@@ -11,10 +11,10 @@
 #define SMTP_ENHANCED_MAX    12u
 
 struct smtp_answer {
-    unsigned code;                        /* 200-599 */
-    char enhanced[SMTP_ENHANCED_MAX];     /* "5.1.1"; "" when there was none, or one of another class */
-    char text[SMTP_ANSWER_TEXT_MAX + 1];  /* lines put together with spaces, without codes */
-    struct str lines;                     /* as received: for smtp_offer_read */
+    unsigned code;                       /* 200-599 */
+    char enhanced[SMTP_ENHANCED_MAX];    /* "5.1.1"; "" when there was none, or one of another class */
+    char text[SMTP_ANSWER_TEXT_MAX + 1]; /* lines put together with spaces, without codes */
+    struct str lines;                    /* as received: for smtp_offer_read */
 };
 
 /* The first reply in `in`. Bytes it took; 0: not complete yet; E_SYNTAX, E_LIMIT. Lines end in CRLF, or in LF

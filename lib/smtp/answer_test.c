@@ -54,7 +54,9 @@ static void test_offer(void **state UNUSED)
 {
     struct smtp_offer o;
 
-    smtp_offer_read(STR("250-PIPELINING example.org\r\n250-SIZE 1000\r\n250-starttls\r\n250-AUTH PLAIN\r\n250 DSN\r\n"), &o);
+    smtp_offer_read(
+        STR("250-PIPELINING example.org\r\n250-SIZE 1000\r\n250-starttls\r\n250-AUTH PLAIN\r\n250 DSN\r\n"),
+        &o);
     CHECK(o.has == (SMTP_OFFER_SIZE | SMTP_OFFER_STARTTLS | SMTP_OFFER_DSN));
     CHECK(o.size_max == 1000);
 }

@@ -76,8 +76,10 @@ bool courier_dispatch_busy(void);
 
 /* ---- report.c: on the lane ---- */
 /* Before queue_done: who must hear of these outcomes. */
-MUST_CHECK int courier_report_done(struct queue *q, const struct queue_claim *c, const struct queue_outcome *o);
-MUST_CHECK int courier_report_late(struct queue *q, const struct queue_message *m, const struct queue_target *t, size_t n);
-MUST_CHECK int courier_report_expired(struct queue *q, const struct queue_message *m, const struct queue_target *t,
-                                      size_t n);
+MUST_CHECK int courier_report_done(struct queue *q, const struct queue_claim *c,
+                                   const struct queue_outcome *o);
+MUST_CHECK int courier_report_late(struct queue *q, const struct queue_message *m,
+                                   const struct queue_target *t, size_t n);
+MUST_CHECK int courier_report_expired(struct queue *q, const struct queue_message *m,
+                                      const struct queue_target *t, size_t n);
 #endif

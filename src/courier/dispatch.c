@@ -71,7 +71,9 @@ static void noted_answer(void *ctx UNUSED, int status UNUSED, struct str body UN
 static void noted_send(void)
 {
     Relay__NotedRequest m = RELAY__NOTED_REQUEST__INIT;
-    struct rpc_ask ask = { .op = RELAY__OP__NOTED, .body = &m.base, .deadline_ms = ASK_MS, .done = noted_answer };
+    struct rpc_ask ask = {
+        .op = RELAY__OP__NOTED, .body = &m.base, .deadline_ms = ASK_MS, .done = noted_answer
+    };
 
     if (!dp.nnoted || !dp.up)
         return;

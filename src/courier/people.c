@@ -90,7 +90,8 @@ static int list_run(struct queue *q, struct lane_job *j)
 }
 
 /* The header block: what we put before it, and what stands up to the first empty line. */
-static int header_read(struct queue *q, struct arena *a, const struct queue_message *m, ProtobufCBinaryData *out)
+static int header_read(struct queue *q, struct arena *a, const struct queue_message *m,
+                       ProtobufCBinaryData *out)
 {
     CLEANUP(buf_release) struct buf b = { .max = QUEUE_CHUNK_BYTES + MIB(1) };
     struct str header;
@@ -119,7 +120,8 @@ static int show_run(struct queue *q, struct lane_job *j)
         return E_NOMEM;
     courier__show_response__init(out);
     if ((r = queue_get(q, a, pb_str(m->message), &v)) < 0 ||
-        (r = message_out(q, a, &v, SHOW_MAX, &out->message)) < 0 || (r = header_read(q, a, &v, &out->header)) < 0)
+        (r = message_out(q, a, &v, SHOW_MAX, &out->message)) < 0 ||
+        (r = header_read(q, a, &v, &out->header)) < 0)
         return r;
     k->answer = &out->base;
     return 0;

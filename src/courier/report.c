@@ -2,13 +2,14 @@
  * notes it, so that neither is without the other. */
 #include "src/courier/courier.h"
 
-int courier_report_done(struct queue *q UNUSED, const struct queue_claim *c UNUSED, const struct queue_outcome *o UNUSED)
+int courier_report_done(struct queue *q UNUSED, const struct queue_claim *c UNUSED,
+                        const struct queue_outcome *o UNUSED)
 {
     return 0;
 }
 
-int courier_report_late(struct queue *q UNUSED, const struct queue_message *m UNUSED, const struct queue_target *t UNUSED,
-                        size_t n UNUSED)
+int courier_report_late(struct queue *q UNUSED, const struct queue_message *m UNUSED,
+                        const struct queue_target *t UNUSED, size_t n UNUSED)
 {
     return 0;
 }

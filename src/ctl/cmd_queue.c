@@ -44,16 +44,17 @@ static json_t *message_json(const Courier__QueueMessage *m)
         const Courier__QueueTarget *t = m->list[i];
 
         clock_iso(t->due_ms, due);
-        json_array_append_new(list, json_pack("{s:s%, s:s, s:I, s:s, s:I, s:s%}", "to", t->to.data, t->to.len, "state",
-                                              state_name(t->state), "attempts", (json_int_t)t->attempts, "due", due,
-                                              "code", (json_int_t)t->code, "answer",
-                                              t->answer.len ? (const char *)t->answer.data : "", t->answer.len));
+        json_array_append_new(list,
+                              json_pack("{s:s%, s:s, s:I, s:s, s:I, s:s%}", "to", t->to.data, t->to.len,
+                                        "state", state_name(t->state), "attempts", (json_int_t)t->attempts,
+                                        "due", due, "code", (json_int_t)t->code, "answer",
+                                        t->answer.len ? (const char *)t->answer.data : "", t->answer.len));
     }
     return json_pack("{s:s, s:s%, s:s, s:I, s:s, s:s, s:I, s:I, s:o}", "message", name, "sender",
                      m->sender.len ? (const char *)m->sender.data : "", m->sender.len, "origin",
-                     (unsigned)m->origin < ARRAY_LEN(origins) ? origins[m->origin] : "?", "bytes", (json_int_t)m->bytes,
-                     "created", created, "expires", expires, "targets", (json_int_t)m->targets, "priority",
-                     (json_int_t)m->priority, "list", list);
+                     (unsigned)m->origin < ARRAY_LEN(origins) ? origins[m->origin] : "?", "bytes",
+                     (json_int_t)m->bytes, "created", created, "expires", expires, "targets",
+                     (json_int_t)m->targets, "priority", (json_int_t)m->priority, "list", list);
 }
 
 static void print_target(const Courier__QueueTarget *t)
@@ -77,8 +78,8 @@ static void print_message(const Courier__QueueMessage *m)
 
     name_text(m->message, name);
     clock_iso(m->created_ms, created);
-    printf("%s  %.19sZ  %llu bytes  from <%.*s>\n", name, created, (unsigned long long)m->bytes, (int)m->sender.len,
-           (const char *)m->sender.data);
+    printf("%s  %.19sZ  %llu bytes  from <%.*s>\n", name, created, (unsigned long long)m->bytes,
+           (int)m->sender.len, (const char *)m->sender.data);
     for (size_t i = 0; i < m->n_list; i++)
         print_target(m->list[i]);
     if (m->targets > m->n_list)
@@ -108,7 +109,8 @@ int cmd_queue_list(int argc, char **argv)
     q.domain = str_pb(str_from(domain));
     list = a.json ? json_array() : NULL;
     do {
-        r = service_ask(s, ROLE_COURIER, COURIER__OP__QUEUE_LIST, &q.base, &courier__list_response__descriptor, &m);
+        r = service_ask(s, ROLE_COURIER, COURIER__OP__QUEUE_LIST, &q.base,
+                        &courier__list_response__descriptor, &m);
         for (size_t i = 0; r == 0 && i < m->n_messages; i++) {
             if (list)
                 json_array_append_new(list, message_json(m->messages[i]));
@@ -142,7 +144,8 @@ int cmd_queue_show(int argc, char **argv)
     if ((r = service_open(&a, &s)) != 0)
         return r;
     q.message = str_pb(str_of(name, sizeof name));
-    r = service_ask(s, ROLE_COURIER, COURIER__OP__QUEUE_SHOW, &q.base, &courier__show_response__descriptor, &m);
+    r = service_ask(s, ROLE_COURIER, COURIER__OP__QUEUE_SHOW, &q.base, &courier__show_response__descriptor,
+                    &m);
     if (r == E_NOTFOUND)
         return ctl_fail(EX_DATAERR, "%s: not in the queue", a.words[0]);
     if (r < 0)
@@ -168,7 +171,9 @@ static int change(int argc, char **argv, Courier__ChangeRequest__Action action, 
     Courier__ChangeResponse *m = NULL;
     const char *domain = NULL, *message = NULL;
     bool all = false;
-    const struct option opts[] = { { "--domain", &domain, NULL }, { "--message", &message, NULL }, { "--all", NULL, &all } };
+    const struct option opts[] = { { "--domain", &domain, NULL },
+                                   { "--message", &message, NULL },
+                                   { "--all", NULL, &all } };
     struct args a = { .nwords = 0 };
     uint8_t name[NAME_BYTES];
     ProtobufCBinaryData one = { .len = sizeof name, .data = name };
@@ -187,7 +192,8 @@ static int change(int argc, char **argv, Courier__ChangeRequest__Action action, 
     q.n_messages = message != NULL;
     q.domain = str_pb(str_from(domain));
     q.all = all;
-    r = service_ask(s, ROLE_COURIER, COURIER__OP__QUEUE_CHANGE, &q.base, &courier__change_response__descriptor, &m);
+    r = service_ask(s, ROLE_COURIER, COURIER__OP__QUEUE_CHANGE, &q.base,
+                    &courier__change_response__descriptor, &m);
     if (r == E_NOTFOUND)
         return ctl_fail(EX_DATAERR, "%s: not in the queue", message);
     if (r < 0)
@@ -225,7 +231,7 @@ int cmd_queue_delete(int argc, char **argv)
 static int64_t read_input(void *ctx, size_t max, struct buf *out)
 {
     char *cr = ctx, bytes[KIB(16)];
-    ssize_t n = read(STDIN_FILENO, bytes, size_min(sizeof bytes, max / 2));
+    ssize_t n = read(STDIN_FILENO, bytes, size_min(sizeof bytes, max / 2 + 1));
     size_t before = out->n;
     int r = 0;
 
@@ -258,7 +264,8 @@ static int enqueue(struct service *s, ProtobufCBinaryData stage, const char *fro
     q.targets = list;
     q.n_targets = n;
     if (t && list)
-        r = service_ask(s, ROLE_COURIER, COURIER__OP__ENQUEUE, &q.base, &courier__enqueue_response__descriptor, out);
+        r = service_ask(s, ROLE_COURIER, COURIER__OP__ENQUEUE, &q.base,
+                        &courier__enqueue_response__descriptor, out);
     free(t);
     free(list);
     return r;
@@ -296,8 +303,8 @@ int cmd_queue_add(int argc, char **argv)
         return ctl_fail(EX_USAGE, "nobody to send it to");
     if ((r = service_open(&a, &s)) != 0)
         return r;
-    r = service_send(s, ROLE_COURIER, COURIER__OP__STAGE, &q.base, &courier__stage_response__descriptor, &stage,
-                     read_input, &cr);
+    r = service_send(s, ROLE_COURIER, COURIER__OP__STAGE, &q.base, &courier__stage_response__descriptor,
+                     &stage, read_input, &cr);
     if (r == 0)
         r = enqueue(s, stage->stage, from, signer, to, n, &m);
     if (r < 0)

@@ -1,5 +1,6 @@
 /* src/ctl/cmd_status.c: what runs, how it is confined, and what the store has in hand. */
 #include "lib/base/errors.h"
+#include "proto/courier.pb-c.h"
 #include "proto/resolver.pb-c.h"
 #include "proto/store.pb-c.h"
 #include "src/ctl/ctl.h"
@@ -93,6 +94,44 @@ static void print_resolver(const json_t *resolver)
                number(u, "failed") ? "; failing now" : "");
 }
 
+/* And the queue. */
+static json_t *courier_counters(const struct args *a)
+{
+    Courier__StatusRequest q = COURIER__STATUS_REQUEST__INIT;
+    CLEANUP(service_close) struct service *s = NULL;
+    Courier__StatusResponse *m = NULL;
+
+    if (service_open(a, &s) != 0)
+        return json_null();
+    service_patience(s, STORE_WAIT_MS);
+    if (service_ask(s, ROLE_COURIER, COURIER__OP__STATUS, &q.base, &courier__status_response__descriptor,
+                    &m) < 0)
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "messages",
+                     (json_int_t)m->messages, "targets", (json_int_t)m->targets, "bytes",
+                     (json_int_t)m->bytes, "active", (json_int_t)m->active, "oldest_ms",
+                     (json_int_t)m->oldest_ms, "enqueued", (json_int_t)m->enqueued, "delivered",
+                     (json_int_t)m->delivered, "deferred", (json_int_t)m->deferred, "failed",
+                     (json_int_t)m->failed, "uncertain", (json_int_t)m->uncertain);
+}
+
+static void print_courier(const json_t *courier)
+{
+    if (!json_is_object(courier)) {
+        printf("The courier does not answer now: nothing is taken that should be sent.\n");
+        return;
+    }
+    printf(
+        "Queue: %lld messages to %lld recipients, %lld bytes, %lld under way, oldest %lld min; since the courier "
+        "started: %lld queued, %lld delivered, %lld put off, %lld failed\n",
+        number(courier, "messages"), number(courier, "targets"), number(courier, "bytes"),
+        number(courier, "active"), number(courier, "oldest_ms") / 60000, number(courier, "enqueued"),
+        number(courier, "delivered"), number(courier, "deferred"), number(courier, "failed"));
+    if (number(courier, "uncertain"))
+        printf("%lld may have arrived twice: the other side's answer was lost\n",
+               number(courier, "uncertain"));
+}
+
 static void print_role(const json_t *one)
 {
     bool seccomp = yes(one, "seccomp"), landlock = number(one, "landlock_abi") > 0;
@@ -168,6 +207,7 @@ static void print_status(const json_t *j)
         printf("%-16s %s\n", json_string_value(json_object_get(one, "key")),
                json_string_value(json_object_get(one, "address")));
     print_store(json_object_get(j, "store"));
+    print_courier(json_object_get(j, "courier"));
     print_resolver(json_object_get(j, "resolver"));
     if (!yes(j, "own_users"))
         print_shared(json_object_get(j, "roles"));
@@ -208,6 +248,7 @@ int cmd_status(int argc, char **argv)
         return ctl_fail(EX_SOFTWARE, "the service answered something else");
     json_object_set_new(j, "running", json_true());
     json_object_set_new(j, "store", yes(j, "ready") ? store_counters(&a) : json_null());
+    json_object_set_new(j, "courier", is_ready(j, "courier") ? courier_counters(&a) : json_null());
     json_object_set_new(j, "resolver", is_ready(j, "resolver") ? resolver_counters(&a) : json_null());
     if (a.json) {
         json_dumpf(j, stdout, JSON_INDENT(2));

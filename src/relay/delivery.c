@@ -32,7 +32,7 @@ struct delivery {
     struct buf body; /* came, and has not been sent */
     uint64_t sent;
     bool body_end, clear, cancelled, trouble, uncertain; /* clear: TLS failed with this host */
-    unsigned code;          /* why the last host did not do, for when none does */
+    unsigned code; /* why the last host did not do, for when none does */
     const char *enhanced;
     char text[SMTP_ANSWER_TEXT_MAX + 80], peer[330], tls[80];
     struct delivery *next, **at;
@@ -44,8 +44,8 @@ static void next_host(struct delivery *d);
 
 /* ---- how it went ---- */
 
-static void outcome(struct delivery *d, size_t i, Relay__Outcome__Kind kind, unsigned code, const char *enhanced,
-                    const char *text)
+static void outcome(struct delivery *d, size_t i, Relay__Outcome__Kind kind, unsigned code,
+                    const char *enhanced, const char *text)
 {
     struct arena *a = rpc_req_arena(d->q);
 
@@ -158,7 +158,8 @@ static void dial(struct delivery *d)
     d->step = AT_DIAL;
     if (relay.connections >= relay_conf.connections_max)
         relay_session_close_idle();
-    if (!(d->dial = dial_start(role_loop(relay.role), d->addrs, d->naddrs, relay_patience(CONNECT_MS), dialled, d)))
+    if (!(d->dial =
+              dial_start(role_loop(relay.role), d->addrs, d->naddrs, relay_patience(CONNECT_MS), dialled, d)))
         give_up(d, RELAY__OUTCOME__KIND__DEFERRED, 0, "4.3.0", "out of memory");
 }
 
@@ -208,7 +209,8 @@ static void route_came(void *ctx, const struct route *r)
         return;
     }
     d->trouble = !r->permanent;
-    give_up(d, r->permanent ? RELAY__OUTCOME__KIND__FAILED : RELAY__OUTCOME__KIND__DEFERRED, 0, r->enhanced, r->why);
+    give_up(d, r->permanent ? RELAY__OUTCOME__KIND__FAILED : RELAY__OUTCOME__KIND__DEFERRED, 0, r->enhanced,
+            r->why);
 }
 
 void relay_delivery_session_failed(struct delivery *d, const struct smtp_answer *a, int why, bool tls)
@@ -269,7 +271,8 @@ static int put_rcpt(struct delivery *d, size_t i, struct buf *b)
     if (r == 0 && dsn && x->orcpt.len && no_space(pb_str(x->orcpt))) {
         struct str type, address;
 
-        if (str_cut(pb_str(x->orcpt), ';', &type, &address) && (r = buf_printf(b, " ORCPT=%.*s;", STR_ARG(type))) == 0)
+        if (str_cut(pb_str(x->orcpt), ';', &type, &address) &&
+            (r = buf_printf(b, " ORCPT=%.*s;", STR_ARG(type))) == 0)
             r = smtp_xtext(b, address);
     }
     return r < 0 ? r : buf_putz(b, "\r\n");
@@ -365,15 +368,16 @@ void relay_delivery_session_up(struct delivery *d)
     d->offer = o->has;
     if ((d->m->requiretls && (!relay_session_is_tls(d->s) || !(o->has & SMTP_OFFER_REQUIRETLS))) ||
         (relay_conf.smarthost[0] && relay_conf.tls != RELAY_TLS_NEVER && !relay_session_is_tls(d->s))) {
-        reason(d, 0, "5.7.30", "the mail server cannot keep what was asked for (REQUIRETLS)"); /* RFC 8689 5 */
+        reason(d, 0, "5.7.30",
+               "the mail server cannot keep what was asked for (REQUIRETLS)"); /* RFC 8689 5 */
         relay_session_release(d->s, true);
         d->s = NULL;
         d->host++;
         if (d->host < d->route->n)
             next_host(d);
         else
-            give_up(d, d->m->requiretls ? RELAY__OUTCOME__KIND__FAILED : RELAY__OUTCOME__KIND__DEFERRED, 0, "5.7.30",
-                    d->text);
+            give_up(d, d->m->requiretls ? RELAY__OUTCOME__KIND__FAILED : RELAY__OUTCOME__KIND__DEFERRED, 0,
+                    "5.7.30", d->text);
         return;
     }
     if ((why = lacks(d, o, &enhanced))) {
@@ -464,7 +468,8 @@ void relay_delivery_answer(struct delivery *d, size_t which, const struct smtp_a
 void relay_delivery_session_lost(struct delivery *d, int why, bool reused)
 {
     d->s = NULL;
-    if (reused && d->step <= AT_ENVELOPE && d->accepted == 0) { /* it had hung up while it was idle: a connection of our own, then */
+    if (reused && d->step <= AT_ENVELOPE &&
+        d->accepted == 0) { /* it had hung up while it was idle: a connection of our own, then */
         next_host(d);
         return;
     }

@@ -52,7 +52,8 @@ void relay_lookup_cancel(struct lookup **l);
 
 /* ---- session.c ---- */
 /* Takes fd over. d hears relay_delivery_session_up, or relay_delivery_session_failed. NULL: no memory, fd is closed. */
-struct session *relay_session_new(int fd, const struct route_host *h, const struct dial_addr *addr, bool tls, struct delivery *d);
+struct session *relay_session_new(int fd, const struct route_host *h, const struct dial_addr *addr, bool tls,
+                                  struct delivery *d);
 /* One that is idle, to this host; d hears relay_delivery_session_up, soon. NULL: none. */
 struct session *relay_session_reuse(const struct route_host *h, bool need_tls, struct delivery *d);
 const struct smtp_offer *relay_session_offer(const struct session *s);

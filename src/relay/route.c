@@ -238,7 +238,8 @@ static void addrs_end(struct lookup *l)
     bool temporary = l->temporary, refused = l->refused;
     size_t n = 0;
 
-    for (size_t i = 0; n < DIAL_ADDRS_MAX && (i < l->n6 || i < l->n4); i++) { /* RFC 8305 4: families in turn */
+    for (size_t i = 0; n < DIAL_ADDRS_MAX && (i < l->n6 || i < l->n4);
+         i++) { /* RFC 8305 4: families in turn */
         if (i < l->n6)
             list[n++] = l->v6[i];
         if (i < l->n4 && n < DIAL_ADDRS_MAX)

@@ -10,12 +10,12 @@
 #include <openssl/ssl.h>
 #include <unistd.h>
 
-#define IN_MAX       KIB(64)
-#define OUT_MAX      MIB(2)
-#define OUT_LOW      KIB(64)
-#define BODY_ROOM    KIB(256)
-#define TLS_KEPT     1024u
-#define MINUTE_MS    INT64_C(60000)
+#define IN_MAX    KIB(64)
+#define OUT_MAX   MIB(2)
+#define OUT_LOW   KIB(64)
+#define BODY_ROOM KIB(256)
+#define TLS_KEPT  1024u
+#define MINUTE_MS INT64_C(60000)
 
 enum state {
     S_GREETING,
@@ -34,9 +34,9 @@ enum state {
 
 /* RFC 5321 4.5.3.2, milliseconds; 0: no answer is awaited. */
 static const int64_t limits[] = {
-    [S_GREETING] = 5 * MINUTE_MS, [S_EHLO] = 5 * MINUTE_MS,     [S_HELO] = 5 * MINUTE_MS,
-    [S_STARTTLS] = 5 * MINUTE_MS, [S_TLS] = 2 * MINUTE_MS,      [S_IDLE] = 0,
-    [S_ENVELOPE] = 5 * MINUTE_MS, [S_DATA] = 2 * MINUTE_MS,     [S_BODY] = 0,
+    [S_GREETING] = 5 * MINUTE_MS, [S_EHLO] = 5 * MINUTE_MS,      [S_HELO] = 5 * MINUTE_MS,
+    [S_STARTTLS] = 5 * MINUTE_MS, [S_TLS] = 2 * MINUTE_MS,       [S_IDLE] = 0,
+    [S_ENVELOPE] = 5 * MINUTE_MS, [S_DATA] = 2 * MINUTE_MS,      [S_BODY] = 0,
     [S_END] = 10 * MINUTE_MS,     [S_RSET] = 20 * INT64_C(1000), [S_QUIT] = 5 * INT64_C(1000),
 };
 
@@ -48,7 +48,8 @@ struct session {
     struct timer limit, up;
     char host[256], peer[330];
     uint16_t port;
-    bool want_tls, implicit, esmtp, failed, cr, text; /* text: not at the start of a line; cr: a CR was last */
+    bool want_tls, implicit, esmtp, failed, cr,
+        text; /* text: not at the start of a line; cr: a CR was last */
     uint64_t messages;
     const struct str *rcpt;
     struct str mail;
@@ -403,7 +404,7 @@ static void on_up(struct timer *t)
 /* ---- life ---- */
 
 struct session *relay_session_new(int fd, const struct route_host *h, const struct dial_addr *addr, bool tls,
-                            struct delivery *d)
+                                  struct delivery *d)
 {
     static const struct conn_ops ops = {
         .on_data = on_data, .on_drain = on_drain, .on_secure = on_secure, .on_close = on_close
@@ -443,7 +444,8 @@ struct session *relay_session_new(int fd, const struct route_host *h, const stru
 struct session *relay_session_reuse(const struct route_host *h, bool need_tls, struct delivery *d)
 {
     for (struct session *s = idle; s; s = s->next)
-        if (s->port == h->port && str_ieq(str_from(s->host), h->name) && (!need_tls || conn_is_tls(s->conn))) {
+        if (s->port == h->port && str_ieq(str_from(s->host), h->name) &&
+            (!need_tls || conn_is_tls(s->conn))) {
             idle_out(s);
             timer_clear(&s->limit);
             s->d = d;

@@ -1,0 +1,248 @@
+// Mail that leaves: through the queue, by the relay, to servers of this test's own; names from a name server of
+// this test's own. Peers that refuse, hang, break off, and what is told of it.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { DnsServer } from '../lib/dns.mjs';
+import { Service, sample, sleep, until } from '../lib/service.mjs';
+
+// A server in thirty lines, whose every answer a test can change: peer.say[command](session, line) -> reply or null.
+class Peer {
+  constructor() { this.messages = []; this.say = {}; this.connections = 0; this.open = new Set(); }
+  async start(port = 0, host = '127.0.0.1') {
+    this.server = net.createServer((s) => this.session(s));
+    await new Promise((r) => this.server.listen(port, host, r));
+    this.port = this.server.address().port;
+    return this;
+  }
+  stop() { for (const s of this.open) s.destroy(); return new Promise((r) => this.server.close(r)); }
+  session(s) {
+    this.connections++;
+    this.open.add(s);
+    s.on('close', () => this.open.delete(s)).on('error', () => {});
+    const c = { from: null, to: [], data: null, buffer: Buffer.alloc(0), socket: s, lines: [] };
+    const reply = (text) => { if (text !== null && !s.destroyed) s.write(`${text}\r\n`); };
+    const ask = (what, line, normal) => reply(this.say[what] ? this.say[what](c, line, normal) : normal);
+    ask('greeting', '', '220 peer.test ESMTP');
+    s.on('data', (d) => {
+      c.buffer = Buffer.concat([c.buffer, d]);
+      for (;;) {
+        if (c.data !== null) {
+          const at = c.buffer.indexOf('\r\n.\r\n');
+          const empty = c.buffer.subarray(0, 3).equals(Buffer.from('.\r\n'));
+          if (at < 0 && !empty) return;
+          const body = empty ? Buffer.alloc(0) : c.buffer.subarray(0, at + 2);
+          c.buffer = c.buffer.subarray(empty ? 3 : at + 5);
+          c.data = null;
+          const m = { from: c.from, to: c.to, raw: Buffer.from(body.toString('latin1').replace(/(^|\r\n)\.\./g, '$1.'), 'latin1') };
+          const text = this.say.end ? this.say.end(c, m, '250 2.0.0 taken') : '250 2.0.0 taken';
+          if (text?.startsWith('2') || this.takes) this.messages.push(m);
+          c.from = null; c.to = [];
+          reply(text);
+          continue;
+        }
+        const at = c.buffer.indexOf('\r\n');
+        if (at < 0) return;
+        const line = c.buffer.subarray(0, at).toString();
+        c.buffer = c.buffer.subarray(at + 2);
+        c.lines.push(line);
+        const verb = line.split(/[ :]/)[0].toUpperCase();
+        if (verb === 'EHLO') ask('EHLO', line, `250-peer.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE ${this.size ?? 50000000}`);
+        else if (verb === 'HELO') ask('HELO', line, '250 peer.test');
+        else if (verb === 'MAIL') { c.from = /<(.*?)>/.exec(line)[1]; c.to = []; ask('MAIL', line, '250 2.1.0 ok'); }
+        else if (verb === 'RCPT') { const to = /<(.*?)>/.exec(line)[1]; const r = this.say.RCPT ? this.say.RCPT(c, to, '250 2.1.5 ok') : '250 2.1.5 ok'; if (r?.startsWith('2')) c.to.push(to); reply(r); }
+        else if (verb === 'DATA') { const r = this.say.DATA ? this.say.DATA(c, line, '354 go on') : '354 go on'; if (r?.startsWith('3')) c.data = true; reply(r); }
+        else if (verb === 'RSET') { c.from = null; c.to = []; reply('250 ok'); }
+        else if (verb === 'QUIT') { reply('221 bye'); s.end(); }
+        else if (verb === 'NOOP') reply('250 ok');
+        else ask(verb, line, '502 5.5.1 what?');
+      }
+    });
+  }
+}
+
+const zone = {
+  'one.test': { MX: [[10, 'mx.one.test']] }, 'mx.one.test': { A: '127.0.0.1' },
+  'nomx.test': { A: '127.0.0.1' }, 'null.test': { MX: [[0, '.']] },
+  'several.test': { MX: [[10, 'dead.test'], [20, 'mx.one.test']] }, 'dead.test': { A: '127.0.0.2' },
+  'loop.test': { MX: [[10, 'mail.example.test'], [20, 'mx.one.test']] }, 'mail.example.test': { A: '127.0.0.1' },
+};
+let dns, service, peer;
+const add = async (to, body = sample(1), from = 'a@example.test') =>
+  (await service.ctl(['queue', 'add', '--from', from, [].concat(to).join(',')], { input: body })).stdout.trim();
+const list = async () => JSON.parse((await service.ctl(['queue', 'list', '--json'])).stdout);
+const find = async (name) => (await list()).find((m) => m.message === name);
+const gone = (name, ms = 10000) => until('the message to leave the queue', ms, async () => !(await find(name)));
+const answered = (name, ms = 10000) => until('an answer', ms, async () => { const m = await find(name); return m?.list.some((t) => t.attempts > 0) && m; });
+const quiet = () => { peer.say = {}; peer.messages = []; peer.takes = false; peer.size = undefined; };
+const empty = () => service.ctl(['queue', 'delete', '--all']);
+
+before(async () => {
+  peer = await new Peer().start();
+  dns = await DnsServer.start({ zone });
+  service = await Service.start({ env: {
+    LETTERLOCK_RESOLVER_UPSTREAMS: dns.upstream, LETTERLOCK_RESOLVER_CA_FILE: dns.ca, LETTERLOCK_RELAY_SMTP_PORT: String(peer.port),
+    LETTERLOCK_RELAY_PRIVATE_NETWORKS: 'yes', LETTERLOCK_SERVER_HOSTNAME: 'mail.example.test', LETTERLOCK_COURIER_RETRY_FIRST: '1s',
+    LETTERLOCK_RELAY_PATIENCE: '1',
+  } });
+  await until('the roles', 10000, async () => (await service.status()).roles.every((r) => r.state === 'ready'));
+});
+after(async () => { await service?.stop(); await dns?.stop(); await peer?.stop(); if (process.env.SHOW_LOG) console.log(service.log); });
+
+test('a message arrives byte for byte, dots and all', async () => {
+  const body = Buffer.concat([sample(1), Buffer.from('.\r\n..two\r\n.one\r\nend\r\n')]);
+  const name = await add('b@one.test', body);
+  assert.match(name, /^[0-9a-f]{32}$/);
+  await gone(name);
+  assert.equal(peer.messages.length, 1);
+  assert.deepEqual(peer.messages[0].to, ['b@one.test']);
+  assert.equal(peer.messages[0].from, 'a@example.test');
+  assert.ok(peer.messages[0].raw.toString('latin1').endsWith(body.toString('latin1')), 'the same bytes');
+  quiet();
+});
+
+test('many recipients of a domain go in one transaction; several messages over one connection', async () => {
+  const before = peer.connections;
+  const to = Array.from({ length: 30 }, (_, i) => `r${i}@one.test`);
+  await gone(await add(to));
+  assert.deepEqual(peer.messages.map((m) => m.to.length), [30]);
+  for (let i = 0; i < 5; i++) await gone(await add('b@one.test', sample(i)));
+  assert.ok(peer.connections - before <= 2, `${peer.connections - before} connections`);
+  quiet();
+});
+
+test('a large message streams', async () => {
+  const body = sample(7, 6 << 20);
+  await gone(await add('b@one.test', body), 30000);
+  assert.equal(peer.messages[0].raw.length, body.length);
+  assert.ok(peer.messages[0].raw.equals(body));
+  quiet();
+});
+
+test('an address record where there is no MX; the next host when the first does not answer', async () => {
+  await gone(await add('b@nomx.test'));
+  await gone(await add('b@several.test'));
+  assert.equal(peer.messages.length, 2);
+  quiet();
+});
+
+test('null MX, no such domain, and ourselves: refused for good', async () => {
+  for (const to of ['b@null.test', 'b@nothing.test', 'b@loop.test']) await gone(await add(to, sample(1), ''));
+  assert.equal(peer.messages.length, 0);
+});
+
+test('each recipient has an answer of its own', async () => {
+  peer.say.RCPT = (c, to, ok) => (to.startsWith('no') ? '550 5.1.1 nobody' : to.startsWith('later') ? '451 4.2.1 busy' : ok);
+  const name = await add(['yes@one.test', 'no@one.test', 'later@one.test']);
+  const m = await answered(name);
+  assert.deepEqual(peer.messages[0].to, ['yes@one.test']);
+  assert.deepEqual(m.list.map((t) => [t.to, t.code, t.answer]), [['later@one.test', 451, 'busy']]);
+  quiet();
+  await gone(name);
+  assert.deepEqual(peer.messages.map((x) => x.to), [['later@one.test']]);
+  quiet();
+});
+
+test('greylisting: refused once, taken later', async () => {
+  let first = true;
+  peer.say.RCPT = (c, to, ok) => { const was = first; first = false; return was ? '450 4.7.1 greylisted' : ok; };
+  await gone(await add('b@one.test'));
+  assert.equal(peer.messages.length, 1);
+  quiet();
+});
+
+for (const [what, how] of Object.entries({
+  'the greeting': { greeting: () => null }, EHLO: { EHLO: () => null }, MAIL: { MAIL: () => null }, RCPT: { RCPT: () => null },
+  DATA: { DATA: () => null }, 'the end': { end: () => null },
+})) test(`a peer that hangs at ${what}`, async () => {
+  peer.say = { ...how };
+  for (const s of peer.open) s.destroy(); // a connection of before would be used again
+  const name = await add('b@one.test');
+  await answered(name, 20000);
+  quiet();
+  await service.ctl(['queue', 'retry', '--all']);
+  await gone(name, 15000);
+  assert.equal(peer.messages.length, 1);
+  quiet();
+});
+
+test('a peer that drops the connection after the last dot: sent again, and counted', async () => {
+  const before = (await service.status()).courier.uncertain;
+  peer.takes = true;
+  let first = true;
+  peer.say.end = (c, m, ok) => { if (!first) return ok; first = false; c.socket.destroy(); return null; };
+  const name = await add('b@one.test');
+  await answered(name);
+  await service.ctl(['queue', 'retry', '--all']);
+  await gone(name);
+  assert.equal(peer.messages.length, 2);
+  assert.equal((await service.status()).courier.uncertain, before + 1);
+  quiet();
+});
+
+test('SIZE and 8BITMIME: what a server cannot take is not tried', async () => {
+  peer.size = 1000;
+  await gone(await add('b@one.test', sample(1), ''));
+  quiet();
+  await sleep(200);
+  peer.say.EHLO = () => '250 peer.test';
+  await service.kill('relay'); // no connection of before
+  await gone(await add('b@one.test', Buffer.from('Subject: x\r\n\r\n\xe9\r\n', 'latin1'), ''));
+  assert.equal(peer.messages.length, 0);
+  quiet();
+});
+
+test('an old server: EHLO refused, HELO taken', async () => {
+  await service.kill('relay');
+  peer.say.EHLO = () => '502 5.5.1 what?';
+  await gone(await add('b@one.test'));
+  assert.equal(peer.messages.length, 1);
+  quiet();
+});
+
+test('hold, release, delete, show', async () => {
+  peer.say.MAIL = () => '451 4.3.0 later';
+  const name = await add('b@one.test');
+  await answered(name);
+  await service.ctl(['queue', 'hold', '--message', name]);
+  quiet();
+  assert.equal((await find(name)).list[0].state, 'held');
+  const shown = JSON.parse((await service.ctl(['queue', 'show', name, '--json'])).stdout);
+  assert.match(shown.header, /^Subject: Letter number 1/m);
+  await sleep(1500);
+  assert.equal(peer.messages.length, 0);
+  await service.ctl(['queue', 'release', '--message', name]);
+  await gone(name);
+  assert.equal(peer.messages.length, 1);
+  quiet();
+});
+
+test('courier and relay are killed at random: every message arrives; twice only where an answer was lost', { timeout: 120000 }, async () => {
+  const n = Number(process.env.COURIER_KILLS ?? 200);
+  const want = new Set();
+  peer.say.end = (c, m, ok) => { setTimeout(() => c.socket.destroyed || c.socket.write(`${ok}\r\n`), 3); peer.messages.push(m); return null; };
+  let over = false;
+  const killer = (async () => { while (!over) { await sleep(150 + Math.random() * 600); await service.kill(Math.random() < 0.5 ? 'courier' : 'relay').catch(() => {}); } })();
+  for (let i = 0; i < n; i += 10) {
+    await Promise.all(Array.from({ length: Math.min(10, n - i) }, async (_, k) => {
+      for (let tries = 0; tries < 50; tries++) {
+        const r = await service.ctl(['queue', 'add', '--from', 'a@example.test', `m${i + k}@one.test`], { input: sample(i + k), ok: false });
+        if (r.code === 0) { want.add(`m${i + k}@one.test`); return; }
+      }
+    }));
+  }
+  over = true;
+  await killer;
+  await until('the queue to be empty', 60000, async () => {
+    const r = await service.ctl(['queue', 'retry', '--all'], { ok: false });
+    await sleep(200);
+    return r.code === 0 && (await list().catch(() => [1])).length === 0;
+  });
+  const got = new Map();
+  for (const m of peer.messages) for (const to of m.to) got.set(to, (got.get(to) ?? 0) + 1);
+  assert.deepEqual([...want].filter((to) => !got.has(to)), [], 'all arrived');
+  const told = [...service.log.matchAll(/uncertain=(\d+|yes)/g)].reduce((a, [, v]) => a + (v === 'yes' ? 1 : Number(v)), 0);
+  const twice = [...got.values()].reduce((a, v) => a + v - 1, 0);
+  console.log(`# ${want.size} messages, ${twice} arrived twice, ${told} were told as uncertain`);
+  quiet();
+});
