@@ -128,8 +128,39 @@ int trace_delivered_to(struct buf *out, struct str address)
     return r;
 }
 
-enum { SCAN_RECEIVED, SCAN_MESSAGE_ID, SCAN_NAMES };
-static const struct str scan_names[SCAN_NAMES] = { { "received", 8 }, { "message-id", 10 } };
+static const struct str scan_names[TRACE_NAMES] = {
+    [TRACE_RECEIVED] = { "received", 8 },
+    [TRACE_MESSAGE_ID] = { "message-id", 10 },
+    [TRACE_FROM] = { "from", 4 },
+    [TRACE_SENDER] = { "sender", 6 },
+    [TRACE_REPLY_TO] = { "reply-to", 8 },
+    [TRACE_TO] = { "to", 2 },
+    [TRACE_CC] = { "cc", 2 },
+    [TRACE_BCC] = { "bcc", 3 },
+    [TRACE_SUBJECT] = { "subject", 7 },
+    [TRACE_DATE] = { "date", 4 },
+    [TRACE_IN_REPLY_TO] = { "in-reply-to", 11 },
+    [TRACE_REFERENCES] = { "references", 10 },
+    [TRACE_MIME_VERSION] = { "mime-version", 12 },
+    [TRACE_CONTENT_TYPE] = { "content-type", 12 },
+    [TRACE_ENCODING] = { "content-transfer-encoding", 25 },
+};
+
+static void note_field(struct trace_scan *t, unsigned name)
+{
+    t->received += name == TRACE_RECEIVED;
+    t->has_message_id = t->has_message_id || name == TRACE_MESSAGE_ID;
+    t->twice |= t->seen & BIT(name);
+    t->seen |= BIT(name);
+}
+
+static bool has_high(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] > 127)
+            return true;
+    return false;
+}
 
 /* One byte of a header line that is not LF. A name ends at its colon; spaces before it are old, but legal
  * to read (RFC 5322 4.5.8). */
@@ -137,12 +168,14 @@ static void scan_byte(struct trace_scan *t, char c)
 {
     unsigned was = t->alive;
 
-    if (t->at == 0)
-        was = t->alive = BIT(SCAN_NAMES) - 1;
+    if (t->at == 0) {
+        was = t->alive = BIT(TRACE_NAMES) - 1;
+        t->fields += c != ' ' && c != '\t' && c != '\r';
+    }
     t->at++;
     if (was == 0)
         return;
-    for (unsigned i = 0; i < SCAN_NAMES; i++) {
+    for (unsigned i = 0; i < TRACE_NAMES; i++) {
         const struct str *name = &scan_names[i];
 
         if (!(was & BIT(i)))
@@ -156,8 +189,7 @@ static void scan_byte(struct trace_scan *t, char c)
         t->alive &= ~BIT(i);
         if (t->at <= name->n || c != ':')
             continue;
-        t->received += i == SCAN_RECEIVED;
-        t->has_message_id = t->has_message_id || i == SCAN_MESSAGE_ID;
+        note_field(t, i);
     }
 }
 
@@ -166,6 +198,7 @@ void trace_scan_feed(struct trace_scan *t, struct str in)
     for (size_t i = 0; i < in.n && !t->done; i++) {
         char c = in.p[i];
 
+        t->bytes++;
         if (c == '\n') {
             t->done = t->at == 0 || (t->at == 1 && t->blank_so_far);
             t->at = 0;
@@ -173,6 +206,7 @@ void trace_scan_feed(struct trace_scan *t, struct str in)
             continue;
         }
         t->blank_so_far = t->at == 0 && c == '\r';
+        t->eight_bit = t->eight_bit || (unsigned char)c > 127;
         scan_byte(t, c);
         if (t->alive == 0) { /* the rest of the line tells nothing */
             struct str rest = str_skip(in, i + 1);
@@ -180,6 +214,8 @@ void trace_scan_feed(struct trace_scan *t, struct str in)
             size_t skip = lf < 0 ? rest.n : (size_t)lf;
 
             t->blank_so_far = t->blank_so_far && skip == 0;
+            t->eight_bit = t->eight_bit || has_high(str_slice(rest, 0, skip));
+            t->bytes += skip;
             i += skip;
         }
     }

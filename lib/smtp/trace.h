@@ -33,14 +33,38 @@ const char *trace_protocol(bool esmtp, bool tls, bool authenticated, bool smtput
 /* "Sat, 22 Aug 2026 10:11:12 +0000" (RFC 5322 3.3). */
 MUST_CHECK int trace_date(struct buf *out, int64_t when_ms);
 
+/* Fields that are looked for. All but the first may stand there once (RFC 5322 3.6, RFC 2045). */
+enum {
+    TRACE_RECEIVED,
+    TRACE_MESSAGE_ID,
+    TRACE_FROM,
+    TRACE_SENDER,
+    TRACE_REPLY_TO,
+    TRACE_TO,
+    TRACE_CC,
+    TRACE_BCC,
+    TRACE_SUBJECT,
+    TRACE_DATE,
+    TRACE_IN_REPLY_TO,
+    TRACE_REFERENCES,
+    TRACE_MIME_VERSION,
+    TRACE_CONTENT_TYPE,
+    TRACE_ENCODING,
+    TRACE_NAMES, /* how many */
+};
+
 /* What the header block says about itself. Zeroed to start. */
 struct trace_scan {
-    unsigned received;   /* Received fields */
-    bool has_message_id; /* a Message-ID field is there */
-    bool done;           /* the header block is over: feed no more, it costs nothing if you do */
-    unsigned alive;      /* names that the line so far still may be */
-    unsigned at;         /* position in the line, no longer true once alive is 0 */
-    bool blank_so_far;   /* the line is a lone CR */
+    unsigned received;    /* Received fields */
+    uint64_t bytes;       /* of the block so far, with the empty line */
+    unsigned fields;      /* lines that do not go on with another */
+    uint32_t seen, twice; /* BIT(TRACE_*): there, there more than once */
+    bool eight_bit;       /* a byte above 127 */
+    bool has_message_id;  /* a Message-ID field is there */
+    bool done;            /* the header block is over: feed no more, it costs nothing if you do */
+    unsigned alive;       /* names that the line so far still may be */
+    unsigned at;          /* position in the line, no longer true once alive is 0 */
+    bool blank_so_far;    /* the line is a lone CR */
 };
 void trace_scan_feed(struct trace_scan *t, struct str in);
 #endif

@@ -83,12 +83,48 @@ static void test_scan(void **state UNUSED)
     check_case = "";
 }
 
+static void test_scan_shape(void **state UNUSED)
+{
+    static const struct {
+        const char *name, *in;
+        uint64_t bytes;
+        unsigned fields;
+        uint32_t seen, twice;
+        bool eight;
+    } shapes[] = {
+        { "plain", "From: a\r\nTo: b\r\n\tc\r\n\r\nFrom: d\r\n", 22, 2, BIT(TRACE_FROM) | BIT(TRACE_TO), 0,
+          false },
+        { "twice", "from: a\r\nFROM : b\r\nSubject:x\r\nfrom: c\r\n\r\n", 41, 4,
+          BIT(TRACE_FROM) | BIT(TRACE_SUBJECT), BIT(TRACE_FROM), false },
+        { "folded is no field", "From: a\r\n From: b\r\n\r\n", 21, 1, BIT(TRACE_FROM), 0, false },
+        { "near", "X-From: a\r\nFromm: b\r\nTo-: c\r\n\r\n", 31, 3, 0, 0, false },
+        { "high in a value", "Subject: \xff\r\n\r\n", 14, 1, BIT(TRACE_SUBJECT), 0, true },
+        { "high in a name", "\xc3\xbc: x\r\n\r\n", 9, 1, 0, 0, true },
+        { "high below", "a: b\r\n\r\n\xff", 8, 1, 0, 0, false },
+        { "mime", "Content-Type: a\r\nContent-Transfer-Encoding: b\r\ncontent-type: c\r\n\r\n", 66, 3,
+          BIT(TRACE_CONTENT_TYPE) | BIT(TRACE_ENCODING), BIT(TRACE_CONTENT_TYPE), false },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(shapes); i++)
+        for (size_t slice = 1; slice < 80; slice++) {
+            struct trace_scan t = { 0 };
+
+            check_case = shapes[i].name;
+            for (struct str in = str_from(shapes[i].in); in.n; in = str_skip(in, slice))
+                trace_scan_feed(&t, str_slice(in, 0, slice));
+            CHECK(t.fields == shapes[i].fields && t.seen == shapes[i].seen && t.twice == shapes[i].twice);
+            CHECK(t.eight_bit == shapes[i].eight && t.bytes == shapes[i].bytes);
+        }
+    check_case = "";
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_received),
         cmocka_unit_test(test_small_fields),
         cmocka_unit_test(test_scan),
+        cmocka_unit_test(test_scan_shape),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

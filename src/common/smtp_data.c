@@ -338,7 +338,8 @@ void mx_session_delivered(struct mx_session *s, int status, struct str queue_id,
     }
     log_event(LOG_INFO, "mx.accepted", F_Z("id", s->m.id), F_STR("queue_id", queue_id),
               F_U64("bytes", s->m.bytes), F_U64("rcpts", s->m.nrcpt), F_U64("duplicates", duplicates),
-              F_U64("tls", s->tls), F_U64("took_ms", clock_mono_ms() - s->m.began_ms));
+              F_U64("tls", s->tls), F_U64("twice", s->m.scan.twice), F_U64("eight_bit", s->m.scan.eight_bit),
+              F_U64("took_ms", clock_mono_ms() - s->m.began_ms));
     smtp_note_message(s, 250, "2.0.0", STR_NONE);
     s->errors = s->junk = 0;
     mx_transaction_end(s);

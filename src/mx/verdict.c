@@ -1,11 +1,32 @@
 #include "src/mx/verdict.h"
 
-/* RFC 5321 6.3: "counting the number of Received: header fields ... 100" */
+/* RFC 5321 6.3: "counting the number of Received: header fields"; why fewer than its 100: doc/smtp.md */
 static const struct smtp_reply *check_loop(const struct mx_conf *conf, const struct mx_message *m)
 {
     static const struct smtp_reply loop = { 554, "5.4.6", "Too many hops: this message goes in circles" };
 
     return m->scan.received >= conf->smtp.max_received ? &loop : NULL;
+}
+
+/* RFC 5322 sets no limit; a block this size is made to break whoever reads it. */
+static const struct smtp_reply *check_header(const struct mx_conf *conf, const struct mx_message *m)
+{
+    static const struct smtp_reply size = { 552, "5.3.4", "Message refused: its header block is too large" },
+                                   fields = { 550, "5.6.0", "Message refused: too many header fields" };
+
+    if (conf->max_header_bytes && m->scan.bytes > conf->max_header_bytes)
+        return &size;
+    return conf->max_fields && m->scan.fields > conf->max_fields ? &fields : NULL;
+}
+
+/* RFC 5322 3.6, RFC 9989 5.4.1: whose message is it, when there are two of them? One reader would check one and
+ * another would show the other. Other fields that stand there twice are an error of programs, seen in good mail. */
+static const struct smtp_reply *check_from(const struct mx_conf *conf UNUSED, const struct mx_message *m)
+{
+    static const struct smtp_reply from = { 550, "5.6.0",
+                                            "Message refused: more than one From field (RFC 5322 3.6)" };
+
+    return m->scan.twice & BIT(TRACE_FROM) ? &from : NULL;
 }
 
 /* Many copies of a large message: fewer recipients at a time will do. */
@@ -32,9 +53,8 @@ static const struct mx_check {
     const char *name;
     const struct smtp_reply *(*run)(const struct mx_conf *conf, const struct mx_message *m);
 } checks[] = {
-    { "loop", check_loop },
-    { "total", check_total },
-    { "dmarc", check_dmarc },
+    { "loop", check_loop }, { "total", check_total }, { "header", check_header },
+    { "from", check_from }, { "dmarc", check_dmarc },
 };
 
 const struct smtp_reply *mx_verdict(const struct mx_conf *conf, const struct mx_message *m,
