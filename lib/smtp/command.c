@@ -443,6 +443,7 @@ static const struct verb {
     [SMTP_EXPN] = { { "EXPN", 4 }, parse_string },
     [SMTP_HELO] = { { "HELO", 4 }, parse_helo },
     [SMTP_HELP] = { { "HELP", 4 }, parse_text },
+    [SMTP_LHLO] = { { "LHLO", 4 }, parse_helo },
     [SMTP_MAIL] = { { "MAIL", 4 }, parse_path_command },
     [SMTP_NOOP] = { { "NOOP", 4 }, parse_text },
     [SMTP_QUIT] = { { "QUIT", 4 }, parse_none },

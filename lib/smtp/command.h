@@ -28,6 +28,7 @@ enum smtp_verb {
     SMTP_EXPN,
     SMTP_HELO,
     SMTP_HELP,
+    SMTP_LHLO, /* LMTP: RFC 2033 4.1 */
     SMTP_MAIL,
     SMTP_NOOP,
     SMTP_QUIT,
@@ -83,8 +84,9 @@ struct smtp_release {
 
 struct smtp_command {
     enum smtp_verb verb;
-    struct str arg;  /* EHLO, HELO: the name; VRFY, EXPN, HELP, NOOP, AUTH, XCLIENT: the rest of the line */
-    bool helo_valid; /* a domain or an address literal, as it should be */
+    struct str
+        arg; /* EHLO, HELO, LHLO: the name; VRFY, EXPN, HELP, NOOP, AUTH, XCLIENT: the rest of the line */
+    bool helo_valid;       /* a domain or an address literal, as it should be */
     struct smtp_path path; /* MAIL, RCPT */
     uint32_t params;       /* MAIL: SMTP_EXT_* bits of the parameters that were given; BODY sets 8BITMIME */
     uint64_t size_bytes;   /* SIZE=; UINT64_MAX when it does not fit */

@@ -22,6 +22,16 @@ int trace_date(struct buf *out, int64_t when_ms)
                       months + 3 * (month - 1), (long long)year, rest / 3600, rest / 60 % 60, rest % 60);
 }
 
+/* RFC 3848, RFC 6531 4.3: the same for LMTP. */
+static const char *lmtp_protocol(const struct trace_hop *h)
+{
+    static const char *const names[] = {
+        "LMTP", "LMTPS", "LMTPA", "LMTPSA", "UTF8LMTP", "UTF8LMTPS", "UTF8LMTPA", "UTF8LMTPSA",
+    };
+
+    return names[(h->smtputf8 ? 4 : 0) + (h->authenticated ? 2 : 0) + (h->tls.n > 0 ? 1 : 0)];
+}
+
 /* A foreign word inside our header: only what a domain or literal may hold, the rest is '?'. */
 static int put_word(struct buf *out, struct str s, bool utf8)
 {
@@ -46,6 +56,8 @@ static int put_peer(struct buf *out, const struct trace_hop *h)
     bool v6 = str_chr(h->peer_ip, ':') >= 0;
     int r;
 
+    if (h->peer_ip.n == 0)
+        return buf_putz(out, "\r\n");
     if ((r = buf_putz(out, " (")) < 0)
         return r;
     if (h->peer_name.n && ((r = put_word(out, h->peer_name, false)) < 0 || (r = buf_putc(out, ' ')) < 0))
@@ -86,7 +98,9 @@ static int put_received(struct buf *out, const struct trace_hop *h)
         (r = put_peer(out, h)) < 0 || (r = buf_putz(out, "\tby ")) < 0 ||
         (r = put_word(out, h->by, false)) < 0 ||
         (r = buf_printf(out, " with %s",
-                        trace_protocol(h->esmtp, h->tls.n > 0, h->authenticated, h->smtputf8))) < 0 ||
+                        h->lmtp ? lmtp_protocol(h)
+                                : trace_protocol(h->esmtp, h->tls.n > 0, h->authenticated, h->smtputf8))) <
+            0 ||
         (r = put_tls(out, h->tls)) < 0 || (r = buf_putz(out, "\r\n\tid ")) < 0 ||
         (r = put_word(out, h->id, false)) < 0 || (r = put_for(out, h)) < 0 ||
         (r = buf_putz(out, ";\r\n\t")) < 0 || (r = trace_date(out, h->when_ms)) < 0)

@@ -13,11 +13,11 @@
 struct trace_hop {
     struct str helo;      /* what the client called itself; foreign */
     struct str peer_name; /* its verified host name, or empty */
-    struct str peer_ip;   /* text form: 192.0.2.1 or 2001:db8::1 */
+    struct str peer_ip;   /* text form: 192.0.2.1 or 2001:db8::1; empty: a socket of this machine */
     struct str by;        /* our host name */
     struct str id;        /* queue id */
     struct str tls;       /* "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384"; empty on a clear connection */
-    bool esmtp, authenticated, smtputf8;
+    bool esmtp, lmtp, authenticated, smtputf8;
     const struct smtp_path *only_recipient; /* NULL unless there is exactly one: a second must not be told */
     int64_t when_ms;                        /* wall clock */
 };

@@ -65,6 +65,9 @@ const struct conf_item server_conf_items[] = {
       .help = "POP3 over TLS from the first byte, as a rule :995. Empty: no POP3 there." },
     { "pop3.workers", CONF_U64, AT(pop3_workers), 1, 16, 1, .unit = "processes", .help = "POP3 processes." },
     { "mx.listen", CONF_ADDRS, AT(mx_listen), .sdef = ":25", .help = "SMTP for mail from other servers." },
+    { "mx.lmtp_socket", CONF_PATH, AT(mx_lmtp_socket), .sdef = "", .help = MX_LMTP_SOCKET_HELP },
+    { "mx.lmtp_mode", CONF_STR, AT(mx_lmtp_mode), .sdef = "0600", .max = 4,
+      .help = "Who may connect to mx.lmtp_socket, as chmod has it: 0660 for the group of the service, too." },
     { "mx.workers", CONF_U64, AT(mx_workers), 1, 16, 1, .unit = "processes", .help = "SMTP processes." },
     { "content.workers", CONF_U64, AT(content_workers), 1, 16, 2, .unit = "processes",
       .help = "Processes that parse messages." },
@@ -156,7 +159,10 @@ static int check_values(const struct server_conf *v, struct buf *err)
 {
     const char *bad = !v->data_dir[0]  ? "server.data_dir may not be empty"
                       : !v->run_dir[0] ? "server.run_dir may not be empty"
-                                       : NULL;
+                      : strlen(v->mx_lmtp_mode) != 4 || strspn(v->mx_lmtp_mode, "01234567") != 4 ||
+                              v->mx_lmtp_mode[0] != '0'
+                          ? "mx.lmtp_mode: expected four octal digits such as 0660"
+                          : NULL;
 
     for (const char *p = v->hostname; *p; p++) /* it stands in greetings and Received fields */
         if ((unsigned char)*p <= ' ' || *p == 0x7f)

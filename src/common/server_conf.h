@@ -6,6 +6,10 @@
 #define SRC_COMMON_SERVER_CONF_H
 #include "lib/conf/conf.h"
 
+#define MX_LMTP_SOCKET_HELP                                                                                         \
+    "A socket in the file system where another mail server of this machine hands over mail by LMTP (RFC 2033). It " \
+    "is trusted: it has checked what it takes, see mx.lmtp_checks. Its folder must be there. Empty: none."
+
 #define RESOLVER_UPSTREAMS_MAX 2048u
 #define RESOLVER_UPSTREAMS                                                                             \
     "https://cloudflare-dns.com/dns-query 1.1.1.1 1.0.0.1 2606:4700:4700::1111 2606:4700:4700::1001, " \
@@ -36,6 +40,7 @@ struct server_conf {
     uint32_t sandbox, log_level;
     uint64_t imap_workers, pop3_workers, mx_workers, content_workers, restart_max_ms;
     struct conf_addrs imap_listen, imap_tls_listen, pop3_listen, pop3_tls_listen, mx_listen, monitor_listen;
+    const char *mx_lmtp_socket, *mx_lmtp_mode;
 };
 extern const struct conf_item server_conf_items[];
 extern const size_t server_conf_nitems;

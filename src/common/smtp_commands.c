@@ -23,6 +23,10 @@ static const struct smtp_reply
     no_xclient = { 500, "5.5.2", "Command not recognized" },
     no_auth = { 502, "5.5.1", "No login here: this port takes mail for its own users only" },
     no_tls = { 502, "5.5.1", "TLS is not configured" }, no_tls_twice = { 503, "5.5.1", "TLS is on already" },
+    no_smtp = { 500, "5.5.1", "This is LMTP: say LHLO" },
+    no_lmtp = { 500, "5.5.1", "This is SMTP: say EHLO" },
+    no_chunks = { 502, "5.5.1", "No BDAT here: say DATA" },
+    no_rcpt_lmtp = { 503, "5.5.1", "No valid recipients" }, /* RFC 2033 4.2 */
     no_helo = { 503, "5.5.1", "Say EHLO first" }, no_mail = { 503, "5.5.1", "Say MAIL FROM first" },
     no_nested = { 503, "5.5.1", "A message is under way already: RSET ends it" },
     no_rcpt = { 554, "5.5.1", "No valid recipients" },
@@ -44,8 +48,13 @@ static const struct smtp_reply
 static void cmd_hello(struct mx_session *s, const struct smtp_command *c)
 {
     CLEANUP(buf_release) struct buf text = { .max = KIB(2) };
-    bool esmtp = c->verb == SMTP_EHLO;
+    bool esmtp = c->verb != SMTP_HELO;
     int r;
+
+    if (s->lmtp != (c->verb == SMTP_LHLO)) { /* RFC 2033 4.1: so that a misconfiguration shows */
+        mx_refuse(s, s->lmtp ? &no_smtp : &no_lmtp);
+        return;
+    }
 
     mx_transaction_end(s); /* RFC 5321 4.1.4: EHLO clears all buffers as RSET does */
     arena_reset(&s->hello);
@@ -55,12 +64,11 @@ static void cmd_hello(struct mx_session *s, const struct smtp_command *c)
         s->service->hello(s, c);
     r = buf_puts(&text, s->hostname);
     if (esmtp && r == 0)
-        r = buf_printf(&text,
-                       "\nPIPELINING\nSIZE %llu\n%s8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nCHUNKING\n"
-                       "BINARYMIME\nLIMITS RCPTMAX=%llu\nHELP",
-                       (unsigned long long)s->conf->max_message_bytes,
-                       s->tls_possible && !s->tls ? "STARTTLS\n" : "",
-                       (unsigned long long)s->conf->max_recipients);
+        r = buf_printf(
+            &text,
+            "\nPIPELINING\nSIZE %llu\n%s8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\n%sLIMITS RCPTMAX=%llu\nHELP",
+            (unsigned long long)s->conf->max_message_bytes, s->tls_possible && !s->tls ? "STARTTLS\n" : "",
+            s->lmtp ? "" : "CHUNKING\nBINARYMIME\n", (unsigned long long)s->conf->max_recipients);
     if (esmtp && r == 0 && s->service->offer)
         r = s->service->offer(s, &text);
     if (r < 0 || !s->helo.p)
@@ -87,6 +95,7 @@ static void cmd_mail(struct mx_session *s, const struct smtp_command *c)
         return;
     }
     s->messages++;
+    s->m.each = s->lmtp;
     s->in_mail = true;
     s->dot = (struct dot){ .max_bytes = s->conf->max_message_bytes, .line_max = s->conf->max_line };
     s->bdat = (struct bdat){ .max_bytes = s->conf->max_message_bytes,
@@ -116,7 +125,7 @@ static void cmd_rcpt(struct mx_session *s, const struct smtp_command *c)
     }
     if (s->service->rcpt && !s->service->rcpt(s, c))
         return;
-    if (s->m.nrcpt >= s->conf->max_recipients) {
+    if (s->m.nrcpt >= s->conf->max_recipients || s->m.nanswers >= s->conf->max_recipients) {
         mx_say(s, &no_more_rcpt);
         return;
     }
@@ -139,6 +148,12 @@ static void recipient_unknown(struct mx_session *s, const struct smtp_reply *r)
         mx_say_last(s, &no_guessing, "unknown recipients");
     else
         mx_slow_down(s);
+}
+
+void mx_rcpt_taken(struct mx_session *s, const struct smtp_reply *r)
+{
+    s->m.nanswers++;
+    mx_say(s, r);
 }
 
 void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, const struct mx_mailbox *box)
@@ -173,7 +188,7 @@ void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, 
     else if (mx_message_add(&s->m, &s->arena, &s->pending, box) < 0)
         mx_say(s, &no_later);
     else
-        mx_say(s, &say_rcpt_ok);
+        mx_rcpt_taken(s, &say_rcpt_ok);
 }
 
 static void cmd_data(struct mx_session *s, const struct smtp_command *c UNUSED)
@@ -181,7 +196,7 @@ static void cmd_data(struct mx_session *s, const struct smtp_command *c UNUSED)
     if (s->chunking)
         mx_refuse(s, &no_data_mixed);
     else if (s->m.nrcpt == 0)
-        mx_refuse(s, &no_rcpt);
+        mx_refuse(s, s->lmtp ? &no_rcpt_lmtp : &no_rcpt);
     else if (s->m.body == SMTP_BODY_BINARYMIME) /* RFC 3030 3 */
         mx_refuse(s, &no_data_binary);
     else
@@ -191,7 +206,8 @@ static void cmd_data(struct mx_session *s, const struct smtp_command *c UNUSED)
 /* The octets of a chunk follow whatever we say to it (RFC 3030 2), so every refusal waits for them. */
 static void cmd_bdat(struct mx_session *s, const struct smtp_command *c)
 {
-    const struct smtp_reply *no = !s->esmtp         ? &no_helo
+    const struct smtp_reply *no = s->lmtp           ? &no_chunks
+                                  : !s->esmtp       ? &no_helo
                                   : !s->in_mail     ? &no_mail
                                   : s->m.nrcpt == 0 ? &no_rcpt
                                                     : NULL;
@@ -278,6 +294,7 @@ static const struct mx_cmd {
     [SMTP_EXPN] = { cmd_expn, MX_JUNK },
     [SMTP_HELO] = { cmd_hello, MX_JUNK },
     [SMTP_HELP] = { cmd_help, MX_JUNK },
+    [SMTP_LHLO] = { cmd_hello, MX_JUNK },
     [SMTP_MAIL] = { cmd_mail, MX_NEEDS_HELO },
     [SMTP_NOOP] = { cmd_noop, MX_JUNK },
     [SMTP_QUIT] = { cmd_quit, 0 },
@@ -298,6 +315,8 @@ void mx_run_line(struct mx_session *s, struct str line, bool pipelined)
 
     if (str_istarts(line, STR("RCPT")) && !s->m.smtputf8) /* RFC 6531 3.4: holds for its transaction */
         offered &= ~SMTP_EXT_SMTPUTF8;
+    if (s->lmtp)
+        offered &= ~SMTP_EXT_BINARYMIME; /* it needs BDAT, whose answers RFC 2033 does not know */
     r = smtp_command_parse(line, offered, &c, &refusal);
     cmd = &commands[c.verb];
     s->in_rcpt = c.verb == SMTP_RCPT;

@@ -66,14 +66,23 @@ static void set_error(struct mx_session *s, int e)
     s->stage_open = false;
 }
 
+/* RFC 2033 4.2: after the data each RCPT that was taken has an answer of its own. */
+static unsigned answers_owed(const struct mx_session *s)
+{
+    return !s->lmtp || s->state == MX_ST_COMMAND ? 1 : s->m.nanswers;
+}
+
 static void refuse_message(struct mx_session *s, const struct smtp_reply *r, const char *why)
 {
+    unsigned owed = answers_owed(s);
+
     log_event(LOG_INFO, "mx.rejected", F_Z("id", s->m.id), F_U64("code", r->code), F_Z("why", why),
               F_U64("bytes", s->m.bytes), F_U64("rcpts", s->m.nrcpt));
     smtp_note_message(s, r->code, r->enh, str_from(r->text));
     mx_transaction_end(s);
     mx_enter(s, MX_ST_COMMAND);
-    mx_say(s, r);
+    while (owed--)
+        mx_say(s, r);
     if (s->stopping && s->state == MX_ST_COMMAND)
         mx_session_stop(s);
 }
@@ -272,6 +281,7 @@ static void commit(struct mx_session *s)
         .id = str_from(m->id),
         .tls = s->tls ? str_from(s->tls_text) : STR_NONE,
         .esmtp = s->esmtp,
+        .lmtp = s->lmtp,
         .smtputf8 = m->smtputf8,
         .when_ms = m->received_ms,
     };
@@ -320,11 +330,22 @@ void mx_checked(struct mx_session *s)
     commit(s);
 }
 
+static const struct smtp_reply full = { 452, "4.2.2", "A mailbox is full, try later" },
+                               no_fit = { 552, "5.2.2", "Larger than all that mailbox may hold" };
+
+/* One recipient's. */
+static void answer_one(struct mx_session *s, int status, struct str stored)
+{
+    if (status == 0)
+        mx_say_text(s, 250, "2.0.0", stored.n ? stored : STR("Ok"));
+    else
+        mx_say(s, status == E_TOO_BIG ? &no_fit : status == E_QUOTA ? &full : &say_later);
+}
+
 void mx_session_delivered(struct mx_session *s, int status, struct str queue_id, uint32_t duplicates)
 {
-    static const struct smtp_reply full = { 452, "4.2.2", "A mailbox is full, try later" },
-                                   no_fit = { 552, "5.2.2", "Larger than all that mailbox may hold" };
     CLEANUP(buf_release) struct buf text = { .max = 200 };
+    const struct mx_answer *at = NULL;
 
     if (s->state != MX_ST_STORING)
         return;
@@ -342,12 +363,16 @@ void mx_session_delivered(struct mx_session *s, int status, struct str queue_id,
               F_U64("took_ms", clock_mono_ms() - s->m.began_ms));
     smtp_note_message(s, 250, "2.0.0", STR_NONE);
     s->errors = s->junk = 0;
+    if (buf_printf(&text, "Ok, stored as %.*s", STR_ARG(queue_id)) < 0)
+        buf_clear(&text);
+    for (unsigned i = 0; s->lmtp && i < s->m.nanswers; i++)
+        answer_one(s, mx_message_outcome(&s->m, i, &at), buf_str(&text));
     mx_transaction_end(s);
+    if (s->state == MX_ST_CLOSED)
+        return;
     mx_enter(s, MX_ST_COMMAND);
-    if (buf_printf(&text, "Ok, stored as %.*s", STR_ARG(queue_id)) == 0)
-        mx_say_text(s, 250, "2.0.0", buf_str(&text));
-    else
-        mx_say_text(s, 250, "2.0.0", STR("Ok"));
+    if (!s->lmtp)
+        answer_one(s, 0, buf_str(&text));
     if (s->stopping)
         mx_session_stop(s);
 }

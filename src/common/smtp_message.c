@@ -24,6 +24,9 @@ int mx_message_start(struct mx_message *m, struct arena *a, const struct smtp_co
     m->forwards = NULL;
     m->last_forward = &m->forwards;
     m->nrcpt = m->nboxes = m->nforwards = m->ndiscards = 0;
+    m->answers = NULL;
+    m->nanswers = 0;
+    m->last_answer = &m->answers;
     m->smtputf8 = (mail->params & SMTP_EXT_SMTPUTF8) != 0;
     m->body = mail->body;
     m->size_declared = mail->size_bytes;
@@ -39,12 +42,40 @@ int mx_message_start(struct mx_message *m, struct arena *a, const struct smtp_co
     return text.n && !m->sender_address.p ? E_NOMEM : 0;
 }
 
-static bool has_mailbox(const struct mx_message *m, const struct mx_mailbox *box)
+static struct mx_recipient *find_mailbox(const struct mx_message *m, const struct mx_mailbox *box)
 {
-    for (const struct mx_recipient *r = m->recipients; r; r = r->next)
+    for (struct mx_recipient *r = m->recipients; r; r = r->next)
         if (str_eq(r->mailbox.id, box->id) && (box->id.n || str_eq(r->mailbox.address, box->address)))
-            return true;
-    return false;
+            return r;
+    return NULL;
+}
+
+static int add_answer(struct mx_message *m, struct arena *a, const struct mx_recipient *to)
+{
+    struct mx_answer *one = ARENA_NEW(a, struct mx_answer);
+
+    if (!one)
+        return E_NOMEM;
+    one->rcpt = m->nanswers; /* the one that is being answered */
+    one->to = to;
+    *m->last_answer = one;
+    m->last_answer = &one->next;
+    return 0;
+}
+
+/* The worst of its mailboxes; when there are several, room in one of them may help. */
+int mx_message_outcome(const struct mx_message *m, unsigned rcpt, const struct mx_answer **at)
+{
+    const struct mx_answer *a = *at ? (*at)->next : m->answers;
+    unsigned n = 0;
+    int status = 0;
+
+    for (; a && a->rcpt <= rcpt; *at = a, a = a->next) {
+        n += a->rcpt == rcpt;
+        if (a->to->status < 0 && (status == 0 || status == E_QUOTA || status == E_TOO_BIG))
+            status = a->to->status;
+    }
+    return status == E_TOO_BIG && n > 1 ? E_QUOTA : status;
 }
 
 int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path *path,
@@ -61,8 +92,8 @@ int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path
         elsewhere.address = buf_str(&text);
         box = &elsewhere;
     }
-    if (has_mailbox(m, box))
-        return 0;
+    if ((r = find_mailbox(m, box)))
+        return add_answer(m, a, r);
     r = ARENA_NEW(a, struct mx_recipient);
     if (!r)
         return E_NOMEM;
@@ -79,6 +110,8 @@ int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path
             return E_NOMEM;
         r->mailbox.nkey_states++;
     }
+    if ((e = add_answer(m, a, r)) < 0)
+        return e;
     *m->last = r;
     m->last = &r->next;
     m->nrcpt++;

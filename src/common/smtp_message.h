@@ -33,7 +33,15 @@ struct mx_forward {
 struct mx_recipient {
     struct smtp_path path;     /* as the client wrote it */
     struct mx_mailbox mailbox; /* id empty: elsewhere; address is what smtp_path_print makes of it */
+    int status;                /* LMTP: how its delivery went */
     struct mx_recipient *next;
+};
+
+/* A mailbox that a RCPT leads to. LMTP answers each RCPT again after the data, in order (RFC 2033 4.2). */
+struct mx_answer {
+    unsigned rcpt; /* the how manieth that was taken, from 0 */
+    const struct mx_recipient *to;
+    struct mx_answer *next;
 };
 
 struct mx_message {
@@ -45,6 +53,9 @@ struct mx_message {
     unsigned nrcpt;                /* all that follow: what a message costs */
     unsigned nboxes;               /* in recipients */
     unsigned nforwards, ndiscards; /* ndiscards: accepted, and thrown away */
+    struct mx_answer *answers, **last_answer;
+    unsigned nanswers; /* RCPTs that were answered with 250 */
+    bool each; /* LMTP: recipients succeed and fail each by itself, in mx_recipient.status */
     bool smtputf8;
     enum smtp_body body;
     uint64_t size_declared; /* 0: not */
@@ -63,6 +74,8 @@ MUST_CHECK int mx_message_start(struct mx_message *m, struct arena *a, const str
 /* Copy a recipient in; box NULL: it is elsewhere. What is there already is not added twice. E_NOMEM. */
 MUST_CHECK int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path *path,
                               const struct mx_mailbox *box);
+/* LMTP: how it went for the rcpt-th that was taken; *at: where the one before it ended, NULL at first. 0, or an E_*. */
+int mx_message_outcome(const struct mx_message *m, unsigned rcpt, const struct mx_answer **at);
 /* Copy a forward in, once. E_NOMEM. */
 MUST_CHECK int mx_message_forward(struct mx_message *m, struct arena *a, const struct mx_forward *f);
 /* The header fields put before a message that leaves: Delivered-To, which shows that it was here, and the rest as below. */

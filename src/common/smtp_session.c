@@ -127,7 +127,7 @@ static void greet(struct mx_session *s)
 {
     CLEANUP(buf_release) struct buf text = { .max = KIB(1) };
 
-    if (buf_printf(&text, "%.*s ESMTP Letterlock", STR_ARG(s->hostname)) < 0)
+    if (buf_printf(&text, "%.*s %s Letterlock", STR_ARG(s->hostname), s->lmtp ? "LMTP" : "ESMTP") < 0)
         mx_close(s);
     else
         mx_say_text(s, 220, NULL, buf_str(&text)); /* RFC 2034 3: the greeting has no enhanced code */

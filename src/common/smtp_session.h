@@ -102,6 +102,7 @@ struct mx_session {
     struct str peer_name, listed; /* verified; the list that has it. Empty: none, or nobody could say */
     char sid[17];
     bool tls_possible, tls, stopping;
+    bool lmtp; /* RFC 2033: LHLO, and an answer for each recipient after the data */
     uint64_t greet_delay_ms,
         error_delay_ms; /* until the greeting; between commands after some errors. 0: none */
     char tls_text[96];
@@ -126,7 +127,7 @@ struct mx_session {
     const struct smtp_reply *chunk_refusal; /* swallow the chunk, then say this */
 };
 
-/* All fields zero but service, own and delays, then this; greets at once, or after its delay. hostname, peer_ip: borrowed for the session's
+/* All fields zero but service, own, lmtp and delays, then this; greets at once, or after its delay. hostname, peer_ip: borrowed for the session's
  * life. */
 void mx_session_start(struct mx_session *s, const struct smtp_limits *conf, const struct mx_io *io, void *ctx,
                       struct str hostname, struct str peer_ip, bool tls_possible);
@@ -166,6 +167,8 @@ void mx_say_text(struct mx_session *s, unsigned code, const char *enh, struct st
 /* A refused command: counted, and too many end the session. */
 void mx_refuse(struct mx_session *s, const struct smtp_reply *r);
 void mx_close(struct mx_session *s);
+/* RCPT is answered with this 250. */
+void mx_rcpt_taken(struct mx_session *s, const struct smtp_reply *r);
 /* The last reply of this session; why: for the log. */
 void mx_say_last(struct mx_session *s, const struct smtp_reply *r, const char *why);
 /* Errors are many: the next command waits. */

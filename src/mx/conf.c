@@ -1,5 +1,6 @@
 #include "src/mx/conf.h"
 #include "src/common/front.h"
+#include "src/common/server_conf.h"
 
 #define ROW(k, field, lo, hi, dflt, u, text)                                                            \
     {                                                                                                   \
@@ -103,6 +104,16 @@ const struct conf_item mx_conf_items[MX_CONF_ITEMS] = {
       .help =
           "Clients whose messages are not checked, and keep the results they bring: our own machine, another server of "
           "ours in front." },
+    { .key = "mx.lmtp_socket",
+      .type = CONF_PATH,
+      .off = offsetof(struct mx_conf, lmtp_socket),
+      .help = MX_LMTP_SOCKET_HELP },
+    { .key = "mx.lmtp_checks",
+      .type = CONF_BOOL,
+      .off = offsetof(struct mx_conf, lmtp_checks),
+      .help =
+          "Check who sent what comes by LMTP, too (mx.auth_checks). SPF needs to be told the client's address with "
+          "XCLIENT." },
     { .key = "mx.trusted",
       .type = CONF_NETS,
       .off = offsetof(struct mx_conf, trusted),

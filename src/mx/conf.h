@@ -18,6 +18,8 @@ struct mx_conf {
     bool auth_checks, dmarc_reject;
     struct netset auth_exempt;
     uint64_t max_header_bytes, max_fields;
+    const char *lmtp_socket; /* the supervisor's */
+    bool lmtp_checks;
     /* before content: policy.h */
     struct netset trusted, xclient_from;
     uint64_t network_bits_v4, network_bits_v6;
@@ -33,6 +35,6 @@ struct mx_conf {
 enum { MX_HELO_OFF, MX_HELO_NOTE, MX_HELO_OWN, MX_HELO_SYNTAX, MX_HELO_RESOLVE };
 enum { MX_SENDER_CHECK_OFF, MX_SENDER_CHECK_NOTE, MX_SENDER_CHECK_KNOWN, MX_SENDER_CHECK_STRICT };
 
-#define MX_CONF_ITEMS 45
+#define MX_CONF_ITEMS 47
 extern const struct conf_item mx_conf_items[MX_CONF_ITEMS];
 #endif

@@ -44,5 +44,6 @@ int mx_deliver_request(struct arena *a, const struct mx_message *m, struct str s
     q->sender = str_pb(m->sender_address);
     q->has_message_id = m->scan.has_message_id;
     q->received_ms = m->received_ms;
+    q->each = m->each;
     return 0;
 }

@@ -66,12 +66,16 @@ bool mx_recipient_take(struct mx_session *s)
 {
     static const char *const names[] = { "take", "disabled", "refused", "loop" };
     const struct mx_resolved *r = mx_own(s)->resolved;
+    const struct smtp_reply *say;
 
     if (!r)
         return false;
     if (r->outcome != MX_TAKE)
         log_event(LOG_INFO, "mx.recipient", F_Z("id", s->m.id), F_Z("why", names[r->outcome]),
                   F_U64("answer", r->answer));
-    mx_say(s, take(s, r));
+    if ((say = take(s, r)) == &say_ok)
+        mx_rcpt_taken(s, say);
+    else
+        mx_say(s, say);
     return true;
 }

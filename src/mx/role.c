@@ -292,6 +292,18 @@ static void leg_queued(void *ctx, int status, uint32_t duplicates)
 
 static const struct courier_leg_ops leg_ops = { part_staged, stage_has_room, leg_queued };
 
+/* LMTP: how it went for each. */
+static int take_results(struct mx_message *to, const Store__DeliverResponse *m)
+{
+    size_t i = 0;
+
+    if (!m || m->n_results != to->nboxes)
+        return E_BUG; /* nobody is told that it is there */
+    for (struct mx_recipient *r = to->recipients; r; r = r->next)
+        r->status = m->results[i++];
+    return 0;
+}
+
 static void deliver_done(void *ctx, int status, struct str body)
 {
     CLEANUP(arena_release) struct arena a = { .max = KIB(4) };
@@ -302,6 +314,8 @@ static void deliver_done(void *ctx, int status, struct str body)
     if (status == 0) {
         c->staged = false;                                 /* used up */
         m = RPC_UNPACK(&a, body, store__deliver_response); /* committed: say so even if this is odd */
+        if (c->s.m.each)
+            status = take_results(&c->s.m, m);
     }
     if (m && m->queue_id.len < sizeof c->queue_id) {
         memcpy(c->queue_id, m->queue_id.data, m->queue_id.len);
@@ -667,11 +681,14 @@ static void client_is(struct mx_client *c, const struct sockaddr *peer)
 {
     struct mx_policy *p = &c->own.policy;
 
-    peer_text(peer, c->ip);
+    if (peer->sa_family == AF_UNIX)
+        c->ip[0] = '\0';
+    else
+        peer_text(peer, c->ip);
     mx_policy_network(peer, &conf, p->network);
-    p->trusted = netset_has(&conf.trusted, peer);
+    p->trusted = c->s.lmtp || netset_has(&conf.trusted, peer);
     p->allowed = false;
-    c->own.auth_exempt = netset_has(&conf.auth_exempt, peer);
+    c->own.auth_exempt = c->s.lmtp ? !conf.lmtp_checks : netset_has(&conf.auth_exempt, peer);
     c->s.greet_delay_ms = p->trusted ? 0 : conf.greet_delay_ms;
     c->s.error_delay_ms = p->trusted ? 0 : conf.error_delay_ms;
 }
@@ -709,16 +726,54 @@ static void local_address(int fd, char out[MX_NETWORK_TEXT_MAX])
     struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
     socklen_t n = sizeof sa;
 
-    if (getsockname(fd, (struct sockaddr *)(void *)&sa, &n) == 0)
+    if (getsockname(fd, (struct sockaddr *)(void *)&sa, &n) == 0 && sa.ss_family != AF_UNIX)
         peer_text((const struct sockaddr *)(const void *)&sa, out);
+}
+
+static void client_start(struct mx_client *c, int fd, const struct sockaddr *peer, bool lmtp)
+{
+    static const struct conn_limits lmtp_limits = { .in_max = IN_MAX,
+                                                    .out_max = KIB(256),
+                                                    .out_low = OUT_LOW };
+    struct mx_state_of_role *mx = c->mx;
+
+    conn_stall_ms(c->conn, (int64_t)conf.stall_timeout_ms);
+    c->s.lmtp = lmtp;
+    if (lmtp) /* an answer for each recipient, at once */
+        conn_limits_set(c->conn, &lmtp_limits);
+    c->own = (struct mx_own){ .conf = &conf, .psl = mx->psl, .policy.all = &mx->policies };
+    c->own.delivery_key = role_subkey(mx->role, SUBKEY_DELIVERY_ID);
+    c->leg = (struct courier_leg){ .ops = &leg_ops, .ctx = c, .commit_ms = (int64_t)conf.commit_timeout_ms };
+    if (lmtp || netset_has(&conf.xclient_from, peer))
+        c->own.become = client_becomes;
+    client_is(c, peer);
+    local_address(fd, c->own.policy.local_ip);
+    mx_session_serve(&c->s, &c->own);
+    mx_session_start(&c->s, &conf.smtp, &client_io, c, role_hostname(mx->role), str_from(c->ip),
+                     !lmtp && role_tls(mx->role) != NULL);
+    if (!lmtp && !peer_is_local(peer))
+        c->check = peer_check_start(&mx->checks, &check_io, mx->role, peer, peer_known, c);
+    log_event(LOG_DEBUG, "mx.connected", F_Z("sid", c->s.sid), F_Z("peer", c->ip));
+}
+
+/* `network` was counted. */
+static void client_take(struct mx_state_of_role *mx, int fd, const struct sockaddr *peer,
+                        const struct peer_network *network, bool lmtp)
+{
+    struct mx_client *c = NULL;
+
+    if (!make_room(mx))
+        turn_away(fd, "full", "421 4.3.2 Too many connections, try later\r\n");
+    else if ((c = client_new(mx, fd, peer, network)))
+        client_start(c, fd, peer, lmtp);
+    if (!c)
+        peers_give(mx->peers, network);
 }
 
 static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t peer_len UNUSED)
 {
     struct mx_state_of_role *mx = ctx;
     struct peer_network network = peer_network_of(peer);
-    struct mx_client *c;
-
     char text[MX_NETWORK_TEXT_MAX];
 
     mx_policy_network(peer, &conf, text);
@@ -731,29 +786,19 @@ static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t p
         turn_away(fd, "network", "421 4.7.0 Too many connections from your network, try later\r\n");
         return;
     }
-    if (!make_room(mx)) {
-        turn_away(fd, "full", "421 4.3.2 Too many connections, try later\r\n");
-        peers_give(mx->peers, &network);
-        return;
-    }
-    if (!(c = client_new(mx, fd, peer, &network))) {
-        peers_give(mx->peers, &network);
-        return;
-    }
-    conn_stall_ms(c->conn, (int64_t)conf.stall_timeout_ms);
-    c->own = (struct mx_own){ .conf = &conf, .psl = mx->psl, .policy.all = &mx->policies };
-    c->own.delivery_key = role_subkey(mx->role, SUBKEY_DELIVERY_ID);
-    c->leg = (struct courier_leg){ .ops = &leg_ops, .ctx = c, .commit_ms = (int64_t)conf.commit_timeout_ms };
-    if (netset_has(&conf.xclient_from, peer))
-        c->own.become = client_becomes;
-    client_is(c, peer);
-    local_address(fd, c->own.policy.local_ip);
-    mx_session_serve(&c->s, &c->own);
-    mx_session_start(&c->s, &conf.smtp, &client_io, c, role_hostname(mx->role), str_from(c->ip),
-                     role_tls(mx->role) != NULL);
-    if (!peer_is_local(peer))
-        c->check = peer_check_start(&mx->checks, &check_io, mx->role, peer, peer_known, c);
-    log_event(LOG_DEBUG, "mx.connected", F_Z("sid", c->s.sid), F_Z("peer", c->ip));
+    client_take(mx, fd, peer, &network, false);
+}
+
+/* LMTP: the server in front of us. Its connections are few, and none is turned away for another's. */
+static void lmtp_accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t peer_len UNUSED)
+{
+    static const struct peer_network nowhere = { .bits = 0 };
+    struct mx_state_of_role *mx = ctx;
+
+    if (peers_take(mx->peers, &nowhere, UINT64_MAX) < 0)
+        turn_away(fd, "memory", "421 4.3.0 Temporary trouble on our side, try later\r\n");
+    else
+        client_take(mx, fd, peer, &nowhere, true);
 }
 
 /* ---- life of the role ---- */
@@ -827,12 +872,16 @@ static int mx_init(struct role *r)
 
 static int mx_start(struct role *r)
 {
+    static const struct netset nobody;
     struct mx_state_of_role *mx = role_data(r);
     size_t n;
     const struct role_listener *l = role_listeners(r, &n);
 
     for (size_t i = 0; i < n && i < LISTENERS_MAX; i++) {
-        if (front_listen(role_loop(r), l[i].fd, &conf.proxy_from, accepted, mx, &mx->listeners[i]) < 0)
+        bool lmtp = str_eq_z(STR("mx.lmtp_socket"), l[i].key);
+
+        if (front_listen(role_loop(r), l[i].fd, lmtp ? &nobody : &conf.proxy_from,
+                         lmtp ? lmtp_accepted : accepted, mx, &mx->listeners[i]) < 0)
             return E_NOMEM;
         mx->nlisteners++;
     }

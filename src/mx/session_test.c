@@ -175,6 +175,10 @@ static void world_answers(struct world *w)
     if (w->delivering && !w->hold) {
         w->delivering = false;
         w->deliveries += w->deliver_status == 0;
+        for (struct mx_recipient *r = w->s.m.recipients; r && w->s.m.each; r = r->next)
+            r->status = str_starts(r->path.local, STR("busy"))   ? E_BUSY
+                        : str_starts(r->path.local, STR("over")) ? E_QUOTA
+                                                                 : 0;
         mx_session_delivered(&w->s, w->deliver_status, STR("q1"), 0);
     }
 }
@@ -558,6 +562,40 @@ static void test_back_pressure(void **state UNUSED)
     world_end(&w);
 }
 
+/* RFC 2033 */
+static void test_lmtp(void **state UNUSED)
+{
+    static const size_t slices[] = { 1, 7, KIB(64) };
+    static const char script[] =
+        "S: 220 mx.example.test LMTP Letterlock\nC: EHLO a.example\nS: 500 5.5.1*\nC: LHLO a.example\nS: 250-mx*\n"
+        "S: 250-PIPELINING\nS: 250-SIZE 2000\nS: 250-8BITMIME\nS: 250-SMTPUTF8\nS: 250-ENHANCEDSTATUSCODES\n"
+        "S: 250-LIMITS*\nS: 250 HELP\n" MAIL "C: DATA\nS: 503*\n" RCPT
+        "C: RCPT TO:<busy@example.test>\nS: 250*\nC: RCPT TO:<nobody@example.test>\nS: 550*\n"
+        "C: RCPT TO:<over@example.test>\nS: 250*\n" RCPT DATA
+        "C: hi\nC: .\nS: 250 2.0.0 Ok, stored as q1\nS: 451 4.3.0*\nS: 452 4.2.2*\nS: 250 2.0.0 Ok, stored as q1\n!rcpts 3\n" MAIL
+            RCPT "C: RCPT TO:<b@example.test>\nS: 250*\n" DATA
+        "c: a\\nb\\r\\n.\\r\\n\nS: 550 5.6.0*\nS: 550 5.6.0*\n" MAIL RCPT
+        "C: RCPT TO:<b@example.test>\nS: 250*\n!deliver closed\n" DATA
+        "C: hi\nC: .\nS: 451 4.3.0*\nS: 451 4.3.0*\n!deliver ok\n" MAIL RCPT
+        "!stage nomem\nC: DATA\nS: 451 4.3.0*\n!silence\n!stage ok\n" MAIL RCPT
+        "C: BDAT 2 LAST\nc: hi\nS: 502*\n" QUIT;
+
+    for (size_t k = 0; k < ARRAY_LEN(slices); k++) {
+        static struct world w;
+
+        world_start(&w, slices[k]);
+        mx_session_release(&w.s);
+        buf_clear(&w.out);
+        w.hung_up = false;
+        w.s = (struct mx_session){ .lmtp = true };
+        w.conf.smtp.max_recipients = 5;
+        mx_session_serve(&w.s, &w.own);
+        mx_session_start(&w.s, &w.conf.smtp, &io, &w, STR("mx.example.test"), STR(""), false);
+        play(&w, script);
+        world_end(&w);
+    }
+}
+
 static void test_what_is_prepended(void **state UNUSED)
 {
     static struct world w;
@@ -620,6 +658,7 @@ int main(void)
         cmocka_unit_test(test_pipelined_too_early),
         cmocka_unit_test(test_size_while_sending),
         cmocka_unit_test(test_back_pressure),
+        cmocka_unit_test(test_lmtp),
         cmocka_unit_test(test_what_is_prepended),
         cmocka_unit_test(test_slow_message),
         cmocka_unit_test(test_peers),

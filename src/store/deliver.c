@@ -26,6 +26,7 @@ struct rcpt {
     struct bytes_cat message;
     struct parsed parsed;
     bool is_parsed, duplicate, sealed;
+    int result;
     struct lease_wait wait; /* for a larger lease; need: set in the lane with E_QUOTA */
     unsigned tries;
     struct actor *actor; /* a reference */
@@ -161,6 +162,18 @@ static int rcpt_run(struct job *j, struct mailbox *box)
 
 static void deliver_go_on(struct deliver *d);
 
+/* Each recipient's own result: who asks may answer for them one by one. */
+static int answer_each(struct deliver *d, Store__DeliverResponse *resp)
+{
+    resp->results = ARENA_ARRAY(rpc_req_arena(d->q), d->n, int32_t);
+    if (!resp->results)
+        return E_NOMEM; /* then it is the answer of all: the worst of them */
+    for (size_t i = 0; i < d->n; i++)
+        resp->results[i] = d->v[i].result;
+    resp->n_results = d->n;
+    return 0;
+}
+
 static void deliver_answer(struct deliver *d)
 {
     Store__DeliverResponse resp = STORE__DELIVER_RESPONSE__INIT;
@@ -171,6 +184,8 @@ static void deliver_answer(struct deliver *d)
     hex_encode(raw, sizeof raw, text);
     resp.queue_id = str_pb(str_of(text, 12));
     resp.duplicates = d->duplicates;
+    if (d->m->each && answer_each(d, &resp) == 0)
+        d->status = 0;
     log_event(LOG_INFO, d->status < 0 ? "store.deliver_failed" : "store.delivered", F_Z("queue_id", text),
               F_U64("bytes", d->staged ? d->staged->in.bytes : 0), F_U64("rcpts", d->n),
               F_U64("duplicates", d->duplicates),
@@ -194,6 +209,7 @@ static void rcpt_end(struct rcpt *r, int status)
     struct deliver *d = r->d;
 
     parsed_release(&r->parsed);
+    r->result = status;
     d->running--;
     store.over_quota += status == E_QUOTA;
     if (status < 0)

@@ -152,6 +152,34 @@ static int listen_on(struct super *s, const struct conf_addr *a, enum role_id ro
     return 0;
 }
 
+/* A socket that an operator named. What is not a socket there stays, and is an error. */
+static int listen_named(struct super *s, const char *path, const char *mode, enum role_id role,
+                        const char *key)
+{
+    CLEANUP(fd_close) int dir = -1;
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    const char *slash = strrchr(path, '/');
+    char folder[4096];
+    struct stat st;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), r;
+    mode_t old, bits = (mode_t)strtoul(mode, NULL, 8);
+
+    if (fd < 0 || s->nlisteners == SUPER_LISTEN_MAX)
+        return super_fail(EX_OSERR, "%s %s: %s", key, path, strerror(errno));
+    s->listeners[s->nlisteners++] = (struct super_listener){ fd, role, key, path };
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
+    dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    snprintf(a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d/%.80s", dir, slash ? slash + 1 : path);
+    if (dir >= 0 && lstat(a.sun_path, &st) == 0 && S_ISSOCK(st.st_mode))
+        unlink(a.sun_path); /* we hold the lock: whoever bound it is gone */
+    old = umask(~bits & 0777);
+    r = bind(fd, (struct sockaddr *)(void *)&a, sizeof a);
+    umask(old);
+    if (dir < 0 || r < 0 || listen(fd, 256) < 0)
+        return super_fail(EX_CANTCREAT, "%s = %s: %s", key, path, strerror(errno));
+    return 0;
+}
+
 static int listen_all(struct super *s)
 {
     const struct server_conf *v = &s->c->server;
@@ -169,6 +197,8 @@ static int listen_all(struct super *s)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         for (size_t k = 0; k < rows[i].list->n && r == 0; k++)
             r = listen_on(s, &rows[i].list->v[k], rows[i].role, rows[i].key);
+    if (r == 0 && v->mx_lmtp_socket[0])
+        r = listen_named(s, v->mx_lmtp_socket, v->mx_lmtp_mode, ROLE_MX, "mx.lmtp_socket");
     return r;
 }
 
@@ -252,6 +282,9 @@ void super_release(struct super *s)
 
     for (size_t i = 0; s->status >= 0 && i < ARRAY_LEN(sockets); i++)
         unlinkat(s->run_dir, sockets[i], 0);
+    for (size_t i = 0; i < s->nlisteners; i++)
+        if (s->listeners[i].text[0] == '/')
+            unlink(s->listeners[i].text);
     for (size_t i = 0; i < s->nlisteners; i++)
         fd_close(&s->listeners[i].fd);
     fd_close(&s->store_ctl);

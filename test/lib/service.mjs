@@ -99,7 +99,7 @@ export function dial(port, { secure = false } = {}) {
     const done = (s) => { s.off('error', reject); s.setNoDelay(true); resolve(new Lines(s)); };
     const s = secure
       ? tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => done(s))
-      : net.connect({ port, host: '127.0.0.1' }, () => done(s));
+      : net.connect(typeof port === 'string' ? { path: port } : { port, host: '127.0.0.1' }, () => done(s));
     s.once('error', reject);
   });
 }

@@ -27,7 +27,8 @@
 // \r \n \t \xNN are escapes, in C lines \\ too, and \{TEXT*N} for N times TEXT; a C line that ends in \c
 // sends no CRLF. $ADDRESS and $PASSWORD are the alias's, $ADDRESS2 another one's; $PLAIN is what AUTHENTICATE
 // PLAIN wants of the first.
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DnsServer } from '../lib/dns.mjs';
 import { Service, crlf, dial, root, sample, until } from '../lib/service.mjs';
@@ -264,6 +265,7 @@ const SERVICES = {
   stricter: { ...front, HELO_CHECK: 'resolve', SENDER_CHECK: 'strict' },
   grey: { ...front, GREYLIST: 'yes', GREYLIST_DELAY: '0ms', GREYLIST_KNOWN: 'good.example' },
   rates: { ...front, RECIPIENT_RATE: '3', SENDER_RATE: '2', CONNECTION_RATE: '3' },
+  lmtp: { LMTP_MODE: '0666' },
   proxied: { PROXY_FROM: '127.0.0.1', LOOKUP_TIMEOUT: '2s', GREET_DELAY: '100ms', ERROR_DELAY: '20ms' },
 };
 const services = new Map();
@@ -275,11 +277,15 @@ async function startService(name) {
   dns ??= DnsServer.start({ zone });
   const server = await dns, { upstream, ca } = server;
   server.say = (q) => (q.name === 'broken.example' ? 'servfail' : undefined);
+  const dir = await mkdtemp(path.join(tmpdir(), 'lmtp-'));
+  if (name === 'lmtp') env.LETTERLOCK_MX_LMTP_SOCKET = path.join(dir, 'lmtp.sock');
   const service = await Service.start({ serve: false, env: { ...env, LETTERLOCK_RESOLVER_UPSTREAMS: upstream, LETTERLOCK_RESOLVER_CA_FILE: ca } });
   if (name === 'proxied') { // a plain connection is none of the balancer's
     const answers = service.answers.bind(service);
     service.answers = async (port) => port === service.ports.mx || answers(port);
   }
+  service.lmtp = env.LETTERLOCK_MX_LMTP_SOCKET;
+  service.folder = dir;
   await service.serve();
   await until('the roles', PATIENCE_MS, async () => (await service.status()).roles.every((r) => r.state === 'ready'));
   return service;
@@ -316,6 +322,7 @@ await Promise.all(Array.from({ length: AT_ONCE }, worker));
 for (const service of await Promise.all(services.values())) {
   if (failed) console.log(service.log.split('\n').slice(-40).map((l) => `# ${l}`).join('\n'));
   await service.stop();
+  if (service.folder) await rm(service.folder, { recursive: true, force: true });
 }
 await (await dns)?.stop();
 process.exit(failed ? 1 : 0);
