@@ -34,7 +34,7 @@ const struct conf_item mx_conf_items[MX_CONF_ITEMS] = {
     ROW("mx.max_junk", smtp.max_junk, 1, 100000, 100, "commands",
         "Commands that bring no mail (NOOP, RSET, VRFY, HELP, EHLO) between two messages before we hang up."),
     ROW("mx.max_received", smtp.max_received, 10, 1000, 25, "fields",
-        "Received fields that make a message a loop. RFC 5321 6.3 suggests 100; real mail has not a tenth of that, and "
+        "Received fields that make a message a loop. RFC 5321 6.3 suggests 100; real mail passes through a dozen at most, and "
         "every round of a loop costs two servers a copy."),
     ROW("mx.max_header", max_header_bytes, KIB(16), MIB(16), KIB(256), "bytes",
         "Largest header block of a message; a larger one is refused with 552."),

@@ -1,9 +1,10 @@
 /* test/fuzz/fuzz_mx_session.c
  *
  * Laws of an SMTP session against any input, in any slices (the first byte says how long), with a world
- * that answers in ways the input chooses (the second byte): every reply is well-formed; what is staged
- * holds no NUL, bare CR or bare LF unless it came by BINARYMIME; as many "Ok, stored" as commits; nothing is
- * asked of the world after hanging up. States that may not follow each other abort by themselves. */
+ * that answers in ways the input chooses (the second byte; its highest bit: a third one sets policies, LMTP, XCLIENT
+ * and delays): every reply is well-formed; what is staged
+ * holds no NUL, bare CR or bare LF unless it came by BINARYMIME; as many "Ok, stored" as commits (LMTP: as recipients that
+ * have it); a recipient of who is refused is never delivered to; nothing is asked of the world after hanging up. States that may not follow each other abort by themselves. */
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
 #include "src/mx/service.h"
@@ -14,7 +15,9 @@ static struct world {
     struct mx_own own;
     struct buf out, staged, address;
     bool resolving, staging, ended, delivering, hung_up, tls;
-    unsigned commits, turn, mode;
+    unsigned commits, turn, mode, more;
+    struct mx_policies policies;
+    struct mx_conf conf;
     struct lookup *asked[LOOKUPS_MAX];
     size_t nasked;
     int64_t timer_ms;
@@ -77,6 +80,8 @@ static int io_deliver(void *ctx UNUSED, const struct mx_message *m)
     struct str s = buf_str(&w.staged);
 
     LAW(!w.staging && m->nrcpt > 0 && m->staged == s.n && m->bytes >= s.n);
+    LAW(m->nanswers >= m->nrcpt && m->nanswers <= w.conf.smtp.max_recipients && m->each == w.s.lmtp);
+    LAW(m->scan.received < w.conf.smtp.max_received && !(m->scan.twice & BIT(TRACE_FROM)));
     for (size_t i = 0; i < s.n && m->body != SMTP_BODY_BINARYMIME; i++)
         LAW(s.p[i] != '\0' && (s.p[i] == '\n') == (i > 0 && s.p[i - 1] == '\r'));
     w.delivering = true;
@@ -128,6 +133,20 @@ static void lookups_end(void)
     }
 }
 
+/* How each fared, and how many will be told that it is stored. */
+static unsigned stored_replies(void)
+{
+    unsigned n = 0;
+
+    if (!w.s.lmtp)
+        return 1;
+    for (struct mx_recipient *r = w.s.m.recipients; r; r = r->next)
+        r->status = w.turn++ % 3 == 0 ? E_QUOTA : 0;
+    for (const struct mx_answer *a = w.s.m.answers; a; a = a->next)
+        n += a->to->status == 0;
+    return n;
+}
+
 static void world_answers(void)
 {
     struct mx_mailbox box = {
@@ -137,6 +156,12 @@ static void world_answers(void)
     if (w.staging && !w.ended && (w.mode & BIT(3)) && w.turn++ % 31 == 0) {
         w.staging = false;
         mx_session_staged(&w.s, E_CLOSED, 0);
+    }
+    if (w.s.state == MX_ST_SLOW || (w.s.state == MX_ST_GREETING && w.turn++ % 2))
+        mx_session_timeout(&w.s);
+    while (w.resolving && !mx_policy_ready(&w.s)) { /* the role answers each, at the latest when its time is over */
+        LAW(w.nasked > 0);
+        answer_one();
     }
     if (w.resolving) {
         w.resolving = false;
@@ -151,13 +176,42 @@ static void world_answers(void)
         int e = status(2);
 
         w.delivering = false;
-        w.commits += e == 0;
+        w.commits += e == 0 ? stored_replies() : 0;
         mx_session_delivered(&w.s, e, STR("q"), 0);
     }
     if (w.tls) {
         w.tls = false;
         mx_session_secured(&w.s, "TLSv1.3", "X");
     }
+}
+
+static int becomes(struct mx_session *s, const struct smtp_xclient *x)
+{
+    LAW(x->given && !s->in_mail);
+    if (w.turn++ % 5 == 0)
+        return E_LIMIT;
+    w.own.policy.trusted = x->login.n > 0;
+    mx_session_restart(s, STR("203.0.113.9"));
+    LAW(w.hung_up || (!s->helo.p && !s->in_mail));
+    return 0;
+}
+
+/* The third byte: what an operator may have turned on. */
+static void world_policies(void)
+{
+    const struct greylist_conf grey = { 0, 1000000, 1000000, 64 };
+
+    w.own.policy = (struct mx_policy){ .all = &w.policies, .network = "192.0.2.0/24", .local_ip = "198.51.100.1" };
+    w.conf.helo_check = (w.more & 7) % (MX_HELO_RESOLVE + 1);
+    w.conf.sender_check = w.more >> 3 & 3;
+    w.conf.recipient_rate = w.more & BIT(5) ? 7 : 0;
+    w.conf.sender_rate = w.more & BIT(5) ? 3 : 0;
+    if ((w.policies.limits = limits_new(64)) && (w.more & BIT(6)))
+        w.policies.grey = greylist_new(&grey);
+    w.own.become = w.more & BIT(7) ? becomes : NULL;
+    w.s.error_delay_ms = w.more & BIT(5) ? 10 : 0;
+    w.s.greet_delay_ms = (w.more & 7) == 7 ? 10 : 0;
+    w.s.lmtp = (w.more & 7) == 6;
 }
 
 static void check_replies(void)
@@ -175,7 +229,7 @@ static void check_replies(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct mx_conf conf = {
+    static const struct mx_conf conf = {
         .smtp.max_message_bytes = 4000,
         .smtp.max_recipients = 5,
         .smtp.max_total_bytes = 8000,
@@ -190,19 +244,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .smtp.postmaster = "",
         .smtp.check_timeout_ms = 1,
     };
-    struct str in = str_skip(str_of(data, size), 2);
+    unsigned head = size > 3 && data[1] & 0x80 ? 3 : 2;
+    struct str in = str_skip(str_of(data, size), head);
     size_t slice = size > 2 ? 1u + data[0] : 1, used = 1, idle = 0;
 
     log_init("fuzz", LOG_ALARM + 1);
-    w = (struct world){ .mode = size > 2 ? data[1] : 0 };
-    conf.auth_checks = w.mode & BIT(4);
-    conf.dmarc_reject = w.mode & BIT(6);
+    w = (struct world){ .mode = size > 2 ? data[1] : 0, .more = head == 3 ? data[2] : 0, .conf = conf };
+    w.conf.auth_checks = w.mode & BIT(4);
+    w.conf.dmarc_reject = w.mode & BIT(6);
     w.out.max = MIB(8);
     w.staged.max = MIB(1);
     w.address.max = KIB(2);
-    w.own.conf = &conf;
+    w.own.conf = &w.conf;
+    if (head == 3)
+        world_policies();
     mx_session_serve(&w.s, &w.own);
-    mx_session_start(&w.s, &conf.smtp, &io, &w, STR("mx.example"), STR("192.0.2.1"), true);
+    mx_session_start(&w.s, &w.conf.smtp, &io, &w, STR("mx.example"), STR("192.0.2.1"), true);
     while (in.n && !w.hung_up && idle < 3) {
         used = mx_session_input(&w.s, str_slice(in, 0, slice));
         in = str_skip(in, used);
@@ -212,6 +269,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     LAW(w.hung_up || in.n == 0); /* it never gets stuck */
     check_replies();
     mx_session_release(&w.s);
+    mx_policy_forget(&w.s);
+    limits_free(&w.policies.limits);
+    greylist_free(&w.policies.grey);
     buf_release(&w.out);
     buf_release(&w.staged);
     buf_release(&w.address);
