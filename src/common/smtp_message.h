@@ -55,7 +55,7 @@ struct mx_message {
     unsigned nforwards, ndiscards; /* ndiscards: accepted, and thrown away */
     struct mx_answer *answers, **last_answer;
     unsigned nanswers; /* RCPTs that were answered with 250 */
-    bool each; /* LMTP: recipients succeed and fail each by itself, in mx_recipient.status */
+    bool each;         /* LMTP: recipients succeed and fail each by itself, in mx_recipient.status */
     bool smtputf8;
     enum smtp_body body;
     uint64_t size_declared; /* 0: not */

@@ -159,7 +159,8 @@ static void world_answers(void)
     }
     if (w.s.state == MX_ST_SLOW || (w.s.state == MX_ST_GREETING && w.turn++ % 2))
         mx_session_timeout(&w.s);
-    while (w.resolving && !mx_policy_ready(&w.s)) { /* the role answers each, at the latest when its time is over */
+    while (w.resolving &&
+           !mx_policy_ready(&w.s)) { /* the role answers each, at the latest when its time is over */
         LAW(w.nasked > 0);
         answer_one();
     }
@@ -201,7 +202,8 @@ static void world_policies(void)
 {
     const struct greylist_conf grey = { 0, 1000000, 1000000, 64 };
 
-    w.own.policy = (struct mx_policy){ .all = &w.policies, .network = "192.0.2.0/24", .local_ip = "198.51.100.1" };
+    w.own.policy =
+        (struct mx_policy){ .all = &w.policies, .network = "192.0.2.0/24", .local_ip = "198.51.100.1" };
     w.conf.helo_check = (w.more & 7) % (MX_HELO_RESOLVE + 1);
     w.conf.sender_check = w.more >> 3 & 3;
     w.conf.recipient_rate = w.more & BIT(5) ? 7 : 0;
