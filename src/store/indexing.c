@@ -10,15 +10,20 @@
 #define PATIENCE       8    /* ticks between two batches of a mailbox that is never quiet */
 #define DRAIN_PATIENCE 40   /* the same while old mail comes in: it ends some day */
 #define BATCH_MS       30
+#define PAUSE_BATCHES  3 /* after one, as long as so many: people are being served */
 
+/* One batch at a time, whatever mailbox it is of: many in a row that wait to be indexed, as after an import, took
+ * every processor from those who read. */
 static struct {
     struct timer tick;
     struct actor *list;
-    bool ready;
+    bool ready, running;
+    int64_t not_before_ms;
 } indexing;
 
 struct index_job {
     struct job job;
+    int64_t began_ms;
 };
 
 static int index_run(struct job *j, struct mailbox *box)
@@ -62,16 +67,26 @@ static bool quiet(const struct actor *a, int64_t now)
     return !a->draining && now - a->index_changed_ms >= SETTLE_MS && work_lane_idle(a->lane);
 }
 
+static bool busy(void)
+{
+    return work_pool_load(store.pool) + work_pool_load(store.read_pool) + work_pool_load(store.search_pool) >
+           0;
+}
+
 static void index_done(struct job *j)
 {
+    struct index_job *x = CONTAINER_OF(j, struct index_job, job);
     struct actor *a = j->actor;
+    int64_t now = clock_mono_ms();
     int r = j->status;
 
-    free(CONTAINER_OF(j, struct index_job, job));
+    indexing.running = false;
+    indexing.not_before_ms = now + (busy() ? PAUSE_BATCHES * (now - x->began_ms) : 0);
+    free(x);
     a->indexing = false;
     a->index_ticks = 0;
     if (r > 0 && a->state == ACTOR_OPEN && !store.stopping) {
-        if (quiet(a, clock_mono_ms()))
+        if (quiet(a, now) && now >= indexing.not_before_ms)
             submit(a);
         return;
     }
@@ -88,10 +103,11 @@ static bool submit(struct actor *a)
     if (!x)
         return false;
     x->job = (struct job){ .kind = JOB_ALONE, .run = index_run, .done = index_done };
-    a->indexing = true;
+    x->began_ms = clock_mono_ms();
+    a->indexing = indexing.running = true;
     if (actor_submit(a, &x->job) == 0)
         return true;
-    a->indexing = false;
+    a->indexing = indexing.running = false;
     free(x);
     return false;
 }
@@ -104,7 +120,10 @@ static void look_at(struct actor *a, int64_t now)
         unlist(a);
         return;
     }
-    if (quiet(a, now) || ++a->index_ticks >= (a->draining ? DRAIN_PATIENCE : PATIENCE))
+    a->index_ticks++;
+    if (indexing.running || now < indexing.not_before_ms)
+        return;
+    if (quiet(a, now) || a->index_ticks >= (a->draining ? DRAIN_PATIENCE : PATIENCE))
         submit(a);
 }
 
