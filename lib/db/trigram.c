@@ -3,7 +3,8 @@
 #include <sqlite3.h>
 #include <string.h>
 
-#define SEEN_BITS 12u
+#define SEEN_BITS  12u
+#define ASCII_BITS 13u /* slots of 16 bits: half of the first-level cache */
 
 /* The stock tokenizer, of this handle, and one that stands before it. */
 struct stock {
@@ -17,22 +18,55 @@ struct once {
 };
 
 /* One text under way. A slot holds the last trigram that fell into it: some come twice, none is left out. */
+struct seen {
+    uint16_t ascii[1u << ASCII_BITS];
+    uint64_t other[1u << SEEN_BITS];
+};
 struct filter {
     void *to;
     int (*token)(void *to, int flags, const char *p, int n, int from, int end);
-    uint64_t *seen;
+    struct seen *seen;
+    bool other; /* seen->other is made */
 };
+
+/* Three bytes are three letters of ASCII: 24 bits, shuffled by what can be undone. Thirteen say where, the other
+ * eleven are kept, with one more that says that anything is. */
+static bool ascii_seen(struct filter *f, const char *p)
+{
+    const unsigned char *u = (const unsigned char *)p;
+    uint32_t key = ((uint32_t)u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16) * UINT32_C(0x9E3779B1);
+    uint16_t *slot, kept;
+
+    key = (key ^ (key & 0xFFFFFF) >> 12) & 0xFFFFFF;
+    slot = &f->seen->ascii[key & ((1u << ASCII_BITS) - 1)];
+    kept = (uint16_t)(key >> ASCII_BITS | 1u << 15);
+    if (*slot == kept)
+        return true;
+    *slot = kept;
+    return false;
+}
+
+static uint64_t *other_slot(struct filter *f, uint64_t key)
+{
+    if (!f->other)
+        memset(f->seen->other, 0, sizeof f->seen->other);
+    f->other = true;
+    return &f->seen->other[key * UINT64_C(0x9E3779B97F4A7C15) >> (64 - SEEN_BITS)];
+}
 
 static int once_token(void *ctx, int flags, const char *p, int n, int from, int end)
 {
     struct filter *f = ctx;
     uint64_t key = 0;
 
-    if (n > 0 && (size_t)n <= sizeof key) {
+    if (n == 3) {
+        if (ascii_seen(f, p))
+            return SQLITE_OK;
+    } else if (n > 0 && (size_t)n <= sizeof key) {
         uint64_t *slot;
 
         memcpy(&key, p, (size_t)n);
-        slot = &f->seen[key * UINT64_C(0x9E3779B97F4A7C15) >> (64 - SEEN_BITS)];
+        slot = other_slot(f, key);
         if (*slot == key)
             return SQLITE_OK;
         *slot = key;
@@ -49,9 +83,9 @@ static int once_tokenize(Fts5Tokenizer *t, void *to, int flags, const char *text
 
     if (!(flags & FTS5_TOKENIZE_DOCUMENT))
         return o->stock->module.xTokenize(o->inner, to, flags, text, n, token);
-    if (!(f.seen = sqlite3_malloc(sizeof *f.seen << SEEN_BITS)))
+    if (!(f.seen = sqlite3_malloc(sizeof *f.seen)))
         return SQLITE_NOMEM;
-    memset(f.seen, 0, sizeof *f.seen << SEEN_BITS);
+    memset(f.seen->ascii, 0, sizeof f.seen->ascii);
     rc = o->stock->module.xTokenize(o->inner, &f, flags, text, n, once_token);
     sqlite3_free(f.seen); /* wiped, as all that SQLite gives back */
     return rc;
