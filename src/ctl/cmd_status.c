@@ -25,13 +25,14 @@ static json_t *store_counters(const struct args *a)
     Store__StatusRequest q = STORE__STATUS_REQUEST__INIT;
     CLEANUP(service_close) struct service *s = NULL;
     Store__StatusResponse *m = NULL;
+    json_t *counters;
 
     if (service_open(a, &s) != 0)
         return json_null();
     service_patience(s, STORE_WAIT_MS);
     if (service_ask(s, ROLE_STORE, STORE__OP__STATUS, &q.base, &store__status_response__descriptor, &m) < 0)
         return json_null();
-    return json_pack(
+    counters = json_pack(
         "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
         "sessions", (json_int_t)m->sessions, "open_mailboxes", (json_int_t)m->open_mailboxes, "staged_bytes",
         (json_int_t)m->staged_bytes, "delivered_open", (json_int_t)m->delivered_open, "delivered_sealed",
@@ -43,6 +44,16 @@ static json_t *store_counters(const struct args *a)
         (json_int_t)m->files_given_back, "lease_requests", (json_int_t)m->lease_requests, "over_quota",
         (json_int_t)m->over_quota, "quota_warnings", (json_int_t)m->quota_warnings, "backups",
         (json_int_t)m->backups, "backups_failed", (json_int_t)m->backups_failed);
+    if (counters && m->ship)
+        json_object_set_new(counters, "ship",
+                            json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:I}", "packs",
+                                      (json_int_t)m->ship_packs, "bytes", (json_int_t)m->ship_bytes,
+                                      "waiting_packs", (json_int_t)m->ship_waiting_packs, "waiting_bytes",
+                                      (json_int_t)m->ship_waiting_bytes, "behind_ms",
+                                      (json_int_t)m->ship_behind_ms, "gaps", (json_int_t)m->ship_gaps,
+                                      "without_base", (json_int_t)m->ship_without_base, "full",
+                                      (int)m->ship_full, "failures", (json_int_t)m->ship_failures));
+    return counters;
 }
 
 /* The resolver's, likewise. */
@@ -149,6 +160,23 @@ static void print_role(const json_t *one)
            number(one, "pid"), state, number(one, "restarts"), confined);
 }
 
+static void print_ship(const json_t *ship)
+{
+    if (!ship)
+        return;
+    printf(
+        "Shipped: %lld packs, %lld bytes; %lld bytes wait for the storage, the oldest for %lld s; %lld mailboxes "
+        "without a first copy\n",
+        number(ship, "packs"), number(ship, "bytes"), number(ship, "waiting_bytes"),
+        number(ship, "behind_ms") / 1000, number(ship, "without_base"));
+    if (json_is_true(json_object_get(ship, "full")))
+        printf(
+            "ATTENTION: the spool of what is shipped is full: nothing is shipped until the storage answers\n");
+    if (number(ship, "gaps"))
+        printf("ATTENTION: %lld files could not be shipped without a gap; moments in it cannot be restored\n",
+               number(ship, "gaps"));
+}
+
 static void print_store(const json_t *store)
 {
     if (!json_is_object(store)) {
@@ -165,6 +193,7 @@ static void print_store(const json_t *store)
         number(store, "checks"), number(store, "check_findings"), number(store, "retained"),
         number(store, "rotations"));
     printf("%lld backups taken, %lld failed\n", number(store, "backups"), number(store, "backups_failed"));
+    print_ship(json_object_get(store, "ship"));
     if (number(store, "alarms"))
         printf("ALARMS: %lld (files older than noted, missing or damaged: the log says which)\n",
                number(store, "alarms"));

@@ -74,9 +74,11 @@ static const struct command commands[] = {
       "begins so) to FILE and the keys that open it to FILE.keys: together with a password they are the mailbox." },
     { "mailbox restore", cmd_mailbox_restore,
       "mailbox restore ADDRESS --backup ID\n"
+      "       letterlock mailbox restore ADDRESS --at TIME\n"
       "       letterlock mailbox restore ADDRESS --undo\n"
       "       letterlock mailbox restore ADDRESS --confirm [--yes]",
-      "Make a mailbox what it was at a backup (the one whose ID begins so). Who is logged in is told and comes back.\n"
+      "Make a mailbox what it was at a backup (the one whose ID begins so), or, where commits are shipped (store.ship), at a\n"
+      "moment: 2026-11-22T10:20:30.5Z, or 2026-11-22T10:20 in local time. Who is logged in is told and comes back.\n"
       "What was there is kept until --undo brings it back or --confirm removes it. A password is asked for only\n"
       "when the data key was exchanged since." },
     { "mailbox search", cmd_mailbox_search,

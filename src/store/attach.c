@@ -262,6 +262,8 @@ static int open_run(struct job *j, struct mailbox *box UNUSED)
 
     if (r != 0)
         actor_log("store.keys_mended", a, r < 0 ? r : 0, NULL);
+    if ((r = restore_rekey(a, o->kf, &o->keys)) < 0)
+        actor_log("store.restored_not_rewritten", a, r, NULL);
     r = keybox_open(&store.files, o->kf, &o->keys, &opt, &a->box, &o->generation);
     if (r == 0)
         handle_adopt(store.handles, &a->writer, a->box);

@@ -176,6 +176,16 @@ int backup_keys_put(struct target *t, const struct files *f, const uint8_t mailb
     return r;
 }
 
+int backup_keys_put_first(struct target *t, const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN])
+{
+    int r;
+
+    pthread_mutex_lock(&keys_lock);
+    r = keys_exchange(t, f, mailbox, true);
+    pthread_mutex_unlock(&keys_lock);
+    return r;
+}
+
 int backup_keys_get(struct target *t, const uint8_t mailbox[MAILBOX_ID_LEN], struct buf *out)
 {
     char name[TARGET_NAME_MAX];

@@ -80,6 +80,9 @@ void backup_name(const uint8_t mailbox[MAILBOX_ID_LEN], const uint8_t id[BACKUP_
  * end with the newer one. */
 MUST_CHECK int backup_keys_put(struct target *t, const struct files *f,
                                const uint8_t mailbox[MAILBOX_ID_LEN]);
+/* The same, made when it is not there: before anything else of this mailbox is. */
+MUST_CHECK int backup_keys_put_first(struct target *t, const struct files *f,
+                                     const uint8_t mailbox[MAILBOX_ID_LEN]);
 /* The same for every mailbox that has backups. How many were replaced. */
 MUST_CHECK int backup_keys_put_all(struct target *t, const struct files *f);
 /* `.keys` of the backups, as bytes. E_NOTFOUND. */

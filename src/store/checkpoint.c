@@ -5,10 +5,11 @@
 #include "src/store/store.h"
 
 #define FRAME_BYTES   4120u
-#define BEHIND_FRAMES 1000u                   /* a checkpoint behind the commits is worth it */
-#define TEMP_FRAMES   2000u                   /* most temporary mailboxes are drained before */
-#define CUT_FRAMES    (MIB(40) / FRAME_BYTES) /* the lane does it, and readers that are in the way are cut */
-#define FULL_FRAMES   (MIB(60) / FRAME_BYTES) /* nothing more is written: "later" */
+#define BEHIND_FRAMES 1000u                    /* a checkpoint behind the commits is worth it */
+#define TEMP_FRAMES   2000u                    /* most temporary mailboxes are drained before */
+#define CUT_FRAMES    (MIB(40) / FRAME_BYTES)  /* the lane does it, and readers that are in the way are cut */
+#define FULL_FRAMES   (MIB(60) / FRAME_BYTES)  /* nothing more is written: "later" */
+#define BASE_FRAMES   (MIB(512) / FRAME_BYTES) /* while the file is copied: then it is made anew */
 #define CUT_WAIT_MS   200
 
 struct behind {
@@ -70,7 +71,7 @@ void checkpoint_behind(struct actor *a, uint32_t frames)
     if (a->checkpointed_temp || frames < a->checkpointed_frames)
         a->checkpointed_frames = 0; /* the -wal began anew */
     a->checkpointed_temp = 0;
-    if (frames < a->checkpointed_frames + BEHIND_FRAMES || a->checkpointing || a->held ||
+    if (frames < a->checkpointed_frames + BEHIND_FRAMES || a->checkpointing || a->basing || a->held ||
         a->state != ACTOR_OPEN || store.stopping || !(b = calloc(1, sizeof *b)))
         return;
     b->actor = a;
@@ -125,7 +126,7 @@ int checkpoint_in_lane(struct actor *a)
     int64_t until = clock_mono_ms() + CUT_WAIT_MS;
     int tries = 0, r;
 
-    if (frames < CUT_FRAMES || backup_reads(a, frames))
+    if (frames < CUT_FRAMES || (a->basing && frames < BASE_FRAMES) || backup_reads(a, frames))
         return 0;
     do {
         for (size_t i = 0; i < READERS && tries++; i++) /* slices end by themselves, first */

@@ -60,6 +60,16 @@ const struct conf_item store_conf_items[STORE_CONF_ITEMS] = {
         "The last backup of so many days is kept, of those days that have one. The very last one always is."),
     ROW("store.backup_weekly", backup_weekly, 0, 1000, 4, "backups", "The same of weeks, from Monday."),
     ROW("store.backup_monthly", backup_monthly, 0, 1000, 6, "backups", "The same of months."),
+    { .key = "store.ship",
+      .type = CONF_BOOL,
+      .off = offsetof(struct store_conf, ship),
+      .def = false,
+      .help =
+          "Whether every commit goes to where the backups are within a second, so that a mailbox can be brought back to any "
+          "moment (letterlock mailbox restore --at). Takes about five bytes there for each byte of mail that comes." },
+    ROW("store.ship_days", ship_days, 1, 3650, 7, "days", "How far back that reaches."),
+    ROW("store.ship_spool", ship_spool_bytes, MIB(16), MIB(1024 * 1024), MIB(1024), "bytes",
+        "What may wait for a storage that does not answer. Beyond, mail goes on, and a moment in between cannot be had."),
     { .key = "storage.target",
       .type = CONF_STR,
       .off = offsetof(struct store_conf, storage_target),

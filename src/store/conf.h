@@ -9,8 +9,10 @@ struct store_conf {
         junk_days, read_workers, search_workers, handles, handle_bytes, alias_connections;
     uint64_t backup_ms, backup_daily, backup_weekly, backup_monthly;
     const char *backup_dir, *storage_target;
+    bool ship;
+    uint64_t ship_days, ship_spool_bytes;
 };
 
-#define STORE_CONF_ITEMS 26
+#define STORE_CONF_ITEMS 29
 extern const struct conf_item store_conf_items[STORE_CONF_ITEMS];
 #endif

@@ -7,6 +7,7 @@
 #define SRC_STORE_KEYOP_H
 #include "src/store/check.h"
 #include "src/store/restore.h"
+#include "src/store/shipop.h"
 #include "src/store/store.h"
 
 struct keyop;
@@ -56,6 +57,9 @@ struct keyop {
     struct restoring {
         struct restore_note note;
         bool has_password, keys_lost, fetched; /* fetched: it lies beside, and has no place yet */
+        int64_t at_ms, reached_ms;             /* to a moment; 0: to a backup */
+        uint64_t temps[SHIP_TEMPS_MAX];        /* temporary mailboxes of then */
+        size_t ntemps;
     } restore;
     struct purge *purge; /* purge.c */
     /* a check (checkop.c) */

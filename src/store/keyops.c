@@ -5,14 +5,16 @@
  *
  * Each request is a walk over stages; a stage runs in a pool, in the mailbox's lane, or asks the
  * directory. One change of a mailbox at a time. */
+#include "src/store/shipop.h"
 #include "src/store/keyop.h"
 #include "lib/base/rand.h"
 #include <assert.h>
 
-#define ASK_MS    30000
-#define CLOSE_MS  20
-#define CLOSE_MAX 1500 /* times CLOSE_MS */
-#define TEMPS_MAX 64u
+#define SHIPPED_KEYS 4u
+#define ASK_MS       30000
+#define CLOSE_MS     20
+#define CLOSE_MAX    1500 /* times CLOSE_MS */
+#define TEMPS_MAX    64u
 
 /* ---- walking ------------------------------------------------------------------------------------- */
 
@@ -540,6 +542,16 @@ int op_key_revoke(struct rpc_req *q, struct str body)
     return keyop_go(k, keyop_passwords_take(k, m->current_password, (ProtobufCBinaryData){ 0 }, ""));
 }
 
+/* Sealed records that are shipped name keys that were exchanged since: the last few stay. */
+static uint32_t oldest_kept(const struct keyfile *kf)
+{
+    size_t n = 0;
+
+    while (keyfile_mailbox_key_at(kf, n))
+        n++;
+    return !ship_now() ? UINT32_MAX : keyfile_mailbox_key_at(kf, n > SHIPPED_KEYS ? n - SHIPPED_KEYS : 0);
+}
+
 /* Records are sealed in the order of their keys: the first one of a file names the oldest. What is sealed
  * from now on names the current one. */
 int keyop_oldest_named(struct actor *a, const struct keyfile *kf, uint32_t *out)
@@ -561,7 +573,7 @@ int keyop_oldest_named(struct actor *a, const struct keyfile *kf, uint32_t *out)
             oldest = g;
         tempbox_close(&own);
     }
-    *out = oldest;
+    *out = (uint32_t)size_min(oldest, oldest_kept(kf));
     return r < 0 ? r : n == TEMPS_MAX ? E_LIMIT : 0;
 }
 

@@ -3,6 +3,7 @@
  *
  * Most requests are one function of the mailbox core: mail_ops has a row for each, and one job carries
  * them all through the lane, with exactly-once for those that change something. */
+#include "src/store/shipop.h"
 #include "src/store/news.h"
 #include <assert.h>
 
@@ -47,6 +48,7 @@ int op_status(struct rpc_req *q, struct str body UNUSED)
     r.quota_warnings = store.quota_warnings;
     r.backups = store.backups_taken;
     r.backups_failed = store.backups_failed;
+    ships_status(&r);
     rpc_reply(q, 0, &r.base, NULL);
     return 0;
 }

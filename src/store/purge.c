@@ -3,6 +3,7 @@
  * same request goes on: the directory forgets the mailbox only when all is gone. */
 #include "src/store/keyop.h"
 #include "src/store/restore.h"
+#include "src/store/shipop.h"
 
 struct purge {
     struct arena arena;
@@ -75,7 +76,7 @@ static int pool_backups(struct keyop *k)
 {
     int r = store.backups ? backup_remove_all(store.backups, k->actor->id, told_object, k->purge) : 0;
 
-    return r < 0 ? r : 0;
+    return r < 0 ? r : ship_remove(k->actor->id, told_object, k->purge);
 }
 
 void purge_free(struct purge **p)

@@ -275,6 +275,42 @@ int restore_check(const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN], 
 
 /* ---- names change hands ------------------------------------------------------------------------ */
 
+/* What waited at the moment that is restored waits again. */
+static int temps_forward(const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN])
+{
+    char hex[2 * MAILBOX_ID_LEN + 1], folder[32], prefix[64], live[FILES_PATH_MAX];
+    const struct dirent *e;
+    uint8_t raw[8];
+    int r = 0, fd;
+    DIR *d;
+
+    hex_encode(mailbox, MAILBOX_ID_LEN, hex);
+    snprintf(folder, sizeof folder, "mailboxes/%.2s", hex);
+    snprintf(prefix, sizeof prefix, "%s-restore-", hex);
+    fd = openat(f->dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (!(d = fd >= 0 ? fdopendir(fd) : NULL)) {
+        fd_close(&fd);
+        return E_IO;
+    }
+    while (r == 0 && (e = readdir(d)) != NULL) {
+        struct str s = str_from(e->d_name);
+        uint64_t generation = 0;
+
+        if (!str_starts(s, str_from(prefix)) || s.n != strlen(prefix) + 16 + 7 ||
+            !str_ends(s, STR(".sqlite")) ||
+            !hex_decode(str_slice(s, strlen(prefix), strlen(prefix) + 16), raw, sizeof raw))
+            continue;
+        for (size_t i = 0; i < sizeof raw; i++)
+            generation = generation << 8 | raw[i];
+        files_temp_path(mailbox, generation, live);
+        if (!there(f, live) && renameat(dirfd(d), e->d_name, f->dir, live) < 0)
+            r = error_from_errno(errno);
+    }
+    closedir(d);
+    snprintf(live, sizeof live, "%s/.", folder);
+    return r < 0 ? r : file_sync_folder_of(f->dir, live);
+}
+
 static int place_forward(const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN],
                          struct restore_note *note)
 {
@@ -284,6 +320,8 @@ static int place_forward(const struct files *f, const uint8_t mailbox[MAILBOX_ID
     names_of(mailbox, &n);
     if (there(f, n.next) &&
         ((r = move_with(f, n.live, n.before)) < 0 || (r = file_rename(f->dir, n.next, n.live)) < 0))
+        return r;
+    if ((r = temps_forward(f, mailbox)) < 0)
         return r;
     note->step = RESTORE_PLACED;
     return restore_note_put(f, mailbox, note);

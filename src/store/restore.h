@@ -34,6 +34,8 @@ MUST_CHECK int restore_note_put(const struct files *f, const uint8_t mailbox[MAI
                                 const struct restore_note *n);
 
 /* The backup's file beside the mailbox, its hash compared. E_FULL: it would not fit; E_CORRUPT. */
+/* Temporary mailboxes that lie there as "<id>-restore-<16 hex>.sqlite" (shipback.h) get their names with it, where there is
+ * none of that name. */
 MUST_CHECK int restore_fetch(const struct files *f, struct target *t, const struct backup_info *info,
                              struct backup_stop *stop);
 /* A file beside the mailbox, checked under `key`, page by page. When `next` is not NULL it is written anew under that. */

@@ -6,6 +6,7 @@
  * when somebody is logged in, everything is checked page by page before it takes the place of anything. */
 #include "src/store/keyop.h"
 #include "src/store/restore.h"
+#include "src/store/tempmerge.h"
 
 /* ---- which were restored and not opened since ------------------------------------------------------- */
 
@@ -145,6 +146,20 @@ static int key_of(struct keyop *k, bool known, uint32_t generation, uint8_t out[
     return keyfile_data_key(k->kf, &k->keys, generation, out) < 0 ? E_CORRUPT : 1;
 }
 
+static int opens(const uint8_t id[MAILBOX_ID_LEN], enum files_kind kind, const uint8_t key[KEY_BYTES])
+{
+    struct db_options o = { .cache_kib = 128, .statements = 4 };
+    char path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
+    struct db *db = NULL;
+    int r, c;
+
+    files_path(id, kind, path);
+    files_full(&store.files, path, full, sizeof full);
+    r = db_open(full, key, &o, &db);
+    c = db_close(&db);
+    return r < 0 ? r : c;
+}
+
 static int fetch(struct keyop *k)
 {
     struct backup_stop stop = { .stop = false };
@@ -168,12 +183,78 @@ static int fetch(struct keyop *k)
     return r;
 }
 
+/* Under whichever data key it is: written anew under the one of today, when that is another. */
+static int rewrite(const uint8_t id[MAILBOX_ID_LEN], enum files_kind kind, const struct keyfile *kf,
+                   const struct keyfile_keys *keys, bool check)
+{
+    uint8_t key[KEY_BYTES];
+    uint32_t g;
+    size_t n = 0;
+    int r = opens(id, kind, keys->data_key);
+
+    if (r != E_CORRUPT)
+        return r < 0 ? r : check ? restore_check(&store.files, id, kind, keys->data_key, NULL) : 0;
+    while (keyfile_earlier_at(kf, n))
+        n++;
+    while (r == E_CORRUPT && n-- && (g = keyfile_earlier_at(kf, n)) != 0)
+        if ((r = keyfile_data_key(kf, keys, g, key)) == 0 && (r = opens(id, kind, key)) == 0)
+            r = restore_check(&store.files, id, kind, key, keys->data_key);
+    explicit_bzero(key, sizeof key);
+    return r;
+}
+
+int restore_rekey(const struct actor *a, const struct keyfile *kf, const struct keyfile_keys *keys)
+{
+    static const uint8_t none[BACKUP_ID_LEN];
+    struct restore_note n;
+    int r;
+
+    if (!fresh_find(a->id, false) || keys->next_generation)
+        return 0;
+    if ((r = restore_note_get(&store.files, a->id, &n)) <= 0 || n.step != RESTORE_PLACED ||
+        memcmp(n.backup, none, sizeof none) != 0)
+        return r < 0 ? r : 0;
+    return rewrite(a->id, FILES_MAILBOX, kf, keys, false);
+}
+
+/* To a moment: no password is needed, as whoever opens it next has one. */
+static int fetch_at(struct keyop *k)
+{
+    struct ship_back b;
+    int r = keys_take(k), known = r;
+
+    if (r < 0 || (r = ship_restore_to(k->actor->id, k->restore.at_ms, &b)) < 0)
+        return r;
+    k->restore.fetched = true;
+    k->restore.reached_ms = b.reached_ms;
+    k->restore.ntemps = b.ntemps;
+    memcpy(k->restore.temps, b.temps, sizeof b.temps);
+    k->restore.note.generation = keyfile_generation(k->kf);
+    return known ? rewrite(k->actor->id, FILES_RESTORE, k->kf, &k->keys, true) : 0;
+}
+
 static int pool_fetch(struct keyop *k)
 {
     struct restore_note was;
     int r = restore_note_get(&store.files, k->actor->id, &was);
 
-    return r != 0 ? (r < 0 ? r : E_EXISTS) : fetch(k);
+    return r != 0 ? (r < 0 ? r : E_EXISTS) : k->restore.at_ms ? fetch_at(k) : fetch(k);
+}
+
+/* In the lane: what waited then waits again. Records that were drained since come back into files that still are there. */
+static int temps_ready(struct keyop *k)
+{
+    struct actor *a = k->actor;
+    char from[FILES_PATH_MAX];
+    int r = tempbox_close(&a->temp);
+
+    for (size_t i = 0; i < k->restore.ntemps && r >= 0; i++) {
+        ship_back_temp_path(a->id, k->restore.temps[i], from);
+        if ((r = tempbox_merge(&store.files, a->id, &store.temp_keys, k->restore.temps[i], from)) >= 0 &&
+            store.notes)
+            r = notes_forget(store.notes, a->id, k->restore.temps[i]);
+    }
+    return r < 0 ? r : 0;
 }
 
 /* What was there may be under a data key that was exchanged since. */
@@ -223,7 +304,7 @@ static int lane_place(struct keyop *k)
     if (a->key)
         return E_BUSY;
     k->restore.note.at_ms = clock_wall_ms();
-    if ((r = fresh_add(a->id)) < 0 || (r = time_forget(a)) < 0 ||
+    if ((r = temps_ready(k)) < 0 || (r = fresh_add(a->id)) < 0 || (r = time_forget(a)) < 0 ||
         (r = restore_place(&store.files, a->id, &k->restore.note)) < 0) {
         fresh_find(a->id, true);
         actor_log("store.restore_failed", a, r, NULL);
@@ -255,6 +336,8 @@ static int lane_confirm(struct keyop *k)
 
 void restore_abandon(struct keyop *k)
 {
+    if (k->restore.fetched && k->restore.at_ms)
+        ship_back_drop(&store.files, k->actor->id);
     if (k->restore.fetched)
         restore_drop(&store.files, k->actor->id);
 }
@@ -264,6 +347,7 @@ static void answer_restored(struct keyop *k)
     Store__MailboxRestoreResponse r = STORE__MAILBOX_RESTORE_RESPONSE__INIT;
 
     r.sessions_ended = k->ended;
+    r.reached_ms = k->restore.reached_ms;
     r.set_aside_until_ms = clock_wall_ms() + FILES_ASIDE_DAYS * INT64_C(86400000);
     request_reply(k->q, 0, &r.base, NULL);
 }
@@ -289,15 +373,18 @@ int op_mailbox_restore(struct rpc_req *q, struct str body)
     int r;
 
     if (!m || m->mailbox_id.len != MAILBOX_ID_LEN || (unsigned)m->mode >= ARRAY_LEN(stages) ||
-        (m->mode == STORE__MAILBOX_RESTORE_REQUEST__MODE__PLACE && m->backup_id.len != BACKUP_ID_LEN))
+        (m->mode == STORE__MAILBOX_RESTORE_REQUEST__MODE__PLACE && m->backup_id.len != BACKUP_ID_LEN &&
+         (m->backup_id.len || m->at_ms <= 0)))
         return E_SYNTAX;
     if (!store.backups)
         return E_UNAVAIL;
     if ((r = keyop_begin(q, m->mailbox_id.data, stages[m->mode], answer_restored, &k)) < 0)
         return r;
     a = k->actor;
-    if (m->mode == STORE__MAILBOX_RESTORE_REQUEST__MODE__PLACE)
+    if (m->mode == STORE__MAILBOX_RESTORE_REQUEST__MODE__PLACE && m->backup_id.len)
         memcpy(k->restore.note.backup, m->backup_id.data, BACKUP_ID_LEN);
+    else if (m->mode == STORE__MAILBOX_RESTORE_REQUEST__MODE__PLACE)
+        k->restore.at_ms = m->at_ms;
     k->states = m->key_states;
     k->nstates = m->n_key_states;
     k->patient = true;

@@ -1,5 +1,6 @@
 /* src/store/role.c: the life of the store: pools and keys before the sandbox, one loop, a stop that
  * leaves every mailbox closed and checkpointed. */
+#include "src/store/shipop.h"
 #include "src/store/store.h"
 #include "lib/base/file.h"
 #include "lib/base/rand.h"
@@ -138,6 +139,7 @@ static int store_init(struct role *r)
     if ((e = notes_open(&store.files, role_subkey(r, SUBKEY_ROLLBACK_MAC), &store.notes)) < 0)
         log_event(LOG_ALARM, "store.notes_unreadable", F_ERR(e)); /* mail goes on without them */
     backups_open();
+    ships_open();
     restores_open();
     return 0;
 }
@@ -152,6 +154,8 @@ static int store_start(struct role *r UNUSED)
 
     for (size_t i = 0; i < ARRAY_LEN(store.derive) && e == 0; i++)
         e = loop_attach_pool(store.loop, store.derive[i]);
+    if (e == 0)
+        e = ships_start();
     if (e < 0 || (e = timer_init(&store.sweep, store.loop, sweep_fire)) < 0)
         return e;
     timer_set(&store.sweep, sweep_ms());
@@ -178,12 +182,13 @@ void store_stop_when_idle(void)
     if (store.open_mailboxes)
         return;
     actor_temps_close();
-    if (store.actors.n || sweeping || noting || actor_trimming() ||
-        backups_busy()) { /* jobs are still in their lanes */
+    if (store.actors.n || sweeping || noting || actor_trimming() || backups_busy() ||
+        ships_busy()) { /* jobs are still in their lanes */
         timer_set(&store.sweep, 5);
         return;
     }
     store.stopped = true;
+    ships_close();
     if (notes_close(&store.notes) < 0)
         log_event(LOG_WARN, "store.notes_not_written");
     role_stopped(store.role);
@@ -199,6 +204,7 @@ static void store_stop(struct role *r UNUSED)
 {
     store.stopping = true;
     backups_stop();
+    ships_stop();
     store.sweep.fire = stop_poll;
     timer_set(&store.sweep, 5);
     if (timer_init(&stop_timer, store.loop, stop_late) == 0)

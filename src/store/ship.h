@@ -42,11 +42,13 @@ MUST_CHECK int ship_off(const struct files *f);
 
 /* Every second: what was committed since is confirmed. E_FULL: the spool has no room; E_*: it cannot be written. */
 MUST_CHECK int ship_tick(struct ship *s);
-/* One pack more is in the target: 1; 0: none waits. */
-MUST_CHECK int ship_send(struct ship *s, struct target *t, const bool *stop);
+/* One pack more is in the target: 1; 0: none waits. `first` (may be NULL) is told of each mailbox whose file is in it
+ * whole, before; what it returns when negative keeps the pack here. */
+typedef int ship_first(void *ctx, const uint8_t mailbox[MAILBOX_ID_LEN]);
+MUST_CHECK int ship_send(struct ship *s, struct target *t, ship_first *first, void *ctx, const bool *stop);
 /* All of this mailbox that is committed by now is confirmed. */
 MUST_CHECK int ship_settle(struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN]);
-/* The mailbox is gone, nothing more is told of it; *bytes_out: what of it still is in shared packs, about. */
+/* The mailbox goes: what is committed to it from now on belongs to no chain that there was. */
 void ship_forget(struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN]);
 
 struct ship_figures {

@@ -158,7 +158,7 @@ static void busy(size_t commits)
         case 4:
         case 5: CHECK(ship_tick(ship) == 0); break;
         case 6:
-            while (rand_below(3) && ship_send(ship, target, NULL) == 1)
+            while (rand_below(3) && ship_send(ship, target, NULL, NULL, NULL) == 1)
                 ;
             break;
         }
@@ -273,7 +273,7 @@ static void one_life(void)
         }
         if (rand_below(10) == 0)
             CHECK(ship_tick(ship) == 0);
-        while (rand_below(20) == 0 && ship_send(ship, target, NULL) == 1)
+        while (rand_below(20) == 0 && ship_send(ship, target, NULL, NULL, NULL) == 1)
             ;
         if (rand_below(60) == 0) { /* a calm restart */
             CHECK(db_close(&db) == 0);
@@ -323,7 +323,7 @@ static void overflow(void)
     ship_get_figures(ship, &f);
     CHECK(f.full && f.gaps > 0);
     CHECK(faccessat(files.dir, "ship/state", F_OK, 0) < 0);
-    while (ship_send(ship, target, NULL) == 1)
+    while (ship_send(ship, target, NULL, NULL, NULL) == 1)
         ;
     CHECK(ship_tick(ship) == 0);
     for (int i = 0; i < 10; i++)
@@ -382,7 +382,7 @@ static void tamper(void)
     CHECK(db_close(&db) == 0);
     ship_close(&ship);
     start(GIB(1));
-    while (ship_send(ship, target, NULL) == 1)
+    while (ship_send(ship, target, NULL, NULL, NULL) == 1)
         ;
     CHECK(ship_tick(ship) == 0);
     snprintf(folder, sizeof folder, "target/ship-%016llx", (unsigned long long)ship_log(ship));

@@ -19,6 +19,7 @@ struct ship_back {
     uint8_t mailbox[MAILBOX_ID_LEN];
     int64_t at_ms;
     const bool *stop; /* may be NULL */
+    bool own;         /* ship_kept_read: the mailbox's own packs alone */
     /* What came of it */
     int64_t reached_ms;             /* the commit that it is as of; 0: as the base was */
     int64_t before_ms, after_ms;    /* E_GONE: the moments next to it that could be had; 0: none */

@@ -428,6 +428,17 @@ static int gather(struct ship *s, struct ship_stream *t)
 
 /* ---- SQLite's calls (wal_gather.h) ------------------------------------------------------------- */
 
+/* A temporary mailbox may be gone again before the next tick: its chain begins with the empty file, before the first
+ * commit. */
+static bool is_new(const struct ship *s, const struct ship_stream *t)
+{
+    char path[FILES_PATH_MAX + 8];
+    struct stat st;
+
+    ship_stream_path(t, "-wal", path);
+    return fstatat(s->files->dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_size == 0;
+}
+
 static void *watch_open(const char *path)
 {
     struct ship *s = the_ship;
@@ -440,6 +451,8 @@ static void *watch_open(const char *path)
     pthread_mutex_lock(&t->lock);
     if (!t->looked)
         wal_look(s, t);
+    if (file && !t->pos.chain && !s->full && is_new(s, t) && gather(s, t) < 0)
+        chain_drop(s, t); /* the next tick tries again */
     pthread_mutex_unlock(&t->lock);
     return t;
 }

@@ -252,7 +252,7 @@ int ship_kept_read(struct ship_back *b, struct ship_kept *out)
         }
         g.spooled = false;
     }
-    if ((r = target_list(b->target, "", log_visit, &g)) < 0 ||
+    if ((r = b->own ? 0 : target_list(b->target, "", log_visit, &g)) < 0 ||
         (r = target_list(b->target, folder, own_visit, &g)) < 0 || (r = pieces_settle(&k)) < 0) {
         ship_kept_release(&k);
         return r;

@@ -334,7 +334,32 @@ static int put(struct ship *s, struct target *t, const char *spool, const char *
     return target_put_file(t, name, fd, bytes, stop);
 }
 
-int ship_send(struct ship *s, struct target *t, const bool *stop)
+static int firsts(struct ship *s, int fd, ship_first *first, void *ctx)
+{
+    CLEANUP(buf_release) struct buf b = { .max = ship_pack_data_at(SHIP_PACK_SEGMENTS) };
+    struct ship_pack p;
+    size_t n;
+    int r = 0;
+
+    if (!buf_reserve(&b, SHIP_PACK_HEAD) || pread(fd, b.p, SHIP_PACK_HEAD, 0) != (ssize_t)SHIP_PACK_HEAD ||
+        ship_pack_head_get(str_of(b.p, SHIP_PACK_HEAD), &p) < 0)
+        return E_CORRUPT;
+    n = ship_pack_data_at(p.segments);
+    if (!buf_reserve(&b, n))
+        return E_NOMEM;
+    if (pread(fd, b.p, n, 0) != (ssize_t)n || ship_pack_check(s->key, &p, str_of(b.p, n)) < 0)
+        return E_CORRUPT;
+    for (uint32_t i = 0; i < p.segments && r >= 0; i++) {
+        struct ship_entry e;
+
+        ship_pack_entry(str_of(b.p, n), i, &e);
+        if (!e.file && e.kind == SHIP_WHOLE)
+            r = first(ctx, e.mailbox);
+    }
+    return r < 0 ? r : 0;
+}
+
+int ship_send(struct ship *s, struct target *t, ship_first *first, void *ctx, const bool *stop)
 {
     struct spooled *p, at = { .sent = true };
     char spool[NAME_BYTES], name[TARGET_NAME_MAX];
@@ -352,7 +377,9 @@ int ship_send(struct ship *s, struct target *t, const bool *stop)
     spool_name(at.log, at.seq, spool);
     ship_pack_name(at.log, at.seq, name);
     fd = openat(s->files->dir, spool, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    r = fd < 0 ? (errno == ENOENT ? 0 : error_from_errno(errno)) : put(s, t, spool, name, fd, at.bytes, stop);
+    r = fd < 0 ? (errno == ENOENT ? 0 : error_from_errno(errno)) : first ? firsts(s, fd, first, ctx) : 0;
+    if (r == 0 && fd >= 0)
+        r = put(s, t, spool, name, fd, at.bytes, stop);
     if (r < 0)
         return r;
     pthread_mutex_lock(&s->lock);

@@ -197,6 +197,7 @@ struct actor {
     uint32_t checkpointed_frames; /* of the -wal, when that was begun last */
     uint64_t checkpointed_temp;   /* the file of these frames, while it is a temporary one; else 0 */
     bool checkpointing;           /* another thread does, counted in `reading` */
+    _Atomic bool basing;          /* its file is copied (shipop.c): nobody checkpoints but who must */
     bool drain_waits;             /* for it */
     struct actor *lru_next, *lru_prev;
     bool in_lru;
@@ -287,6 +288,10 @@ bool backup_reads(const struct actor *a, uint32_t frames);
 void backup_keys_follow(const uint8_t id[MAILBOX_ID_LEN]);
 void backup_pb(const struct backup_info *i, Store__Backup *out);
 int op_mailbox_restore(struct rpc_req *q, struct str body);
+/* In the lane, before the mailbox is opened: one that was restored to a time before its data key was exchanged is written anew
+ * under the one of today. */
+MUST_CHECK int restore_rekey(const struct actor *a, const struct keyfile *kf,
+                             const struct keyfile_keys *keys);
 /* At the start: what a crash cut off goes on. */
 void restores_open(void);
 /* In the lane, the mailbox just opened: one that was restored gets other UIDVALIDITYs. */

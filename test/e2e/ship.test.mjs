@@ -1,0 +1,189 @@
+// A mailbox is what it was at any moment: a busy history, and moments of it brought back one after the other, each compared with
+// what a client saw then: every folder, message, flag, UID and date. The store is killed now and then while it ships and while
+// it restores. SHIP_MOMENTS (12) of them; SHIP_STEPS (60) things happen before. SHIP_SEED repeats the choices.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { chmod, rename } from 'node:fs/promises';
+import path from 'node:path';
+import { Service, sample, sleep, until } from '../lib/service.mjs';
+
+const moments = Number(process.env.SHIP_MOMENTS ?? 12), steps = Number(process.env.SHIP_STEPS ?? 60);
+const seed = Number(process.env.SHIP_SEED ?? Math.floor(Math.random() * 2 ** 31));
+let a32 = seed;
+const random = () => { a32 = (a32 + 0x6d2b79f5) | 0; let t = Math.imul(a32 ^ (a32 >>> 15), 1 | a32); t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t; return ((t ^ (t >>> 14)) >>> 0) / 4294967296; };
+const pick = (list) => list[Math.floor(random() * list.length)];
+
+let service;
+before(async () => {
+  console.log(`# SHIP_SEED=${seed}`);
+  service = await Service.start({ env: { LETTERLOCK_STORE_SHIP: 'yes', LETTERLOCK_STORE_BACKUP_INTERVAL: '0', LETTERLOCK_STORE_NOTE_INTERVAL: '1000' } });
+});
+after(() => service.stop());
+
+const ctl = (args, options) => service.ctl(args, options);
+const json = async (args, options) => JSON.parse((await ctl([...args, '--json'], options)).stdout);
+const shipped = async () => (await service.status()).store?.ship;
+const targetFiles = (folder) => { try { return readdirSync(path.join(service.dir, 'data', 'backups', folder)); } catch { return []; } };
+
+// What a client sees of all of it.
+async function look(a) {
+  const c = await until('a login', 20000, () => service.imap(a).catch(() => null));
+  const folders = (await c.cmd('LIST "" "*"')).filter((l) => l.startsWith('* LIST')).map((l) => /"([^"]+)"$|(\S+)$/.exec(l).slice(1).find(Boolean));
+  const seen = {};
+  for (const f of folders.sort()) {
+    await c.cmd(`EXAMINE "${f}"`);
+    const lines = await c.cmd('UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])');
+    let n = 0;
+    seen[f] = lines.filter((l) => / FETCH \(/.test(l)).map((l) => ({
+      uid: Number(/UID (\d+)/.exec(l)[1]),
+      flags: /FLAGS \(([^)]*)\)/.exec(l)[1].split(' ').filter((x) => x && x !== '\\Recent').sort().join(' '),
+      date: /INTERNALDATE "([^"]+)"/.exec(l)[1],
+      size: Number(/RFC822.SIZE (\d+)/.exec(l)[1]),
+      hash: createHash('sha256').update(c.literals[n++]).digest('hex'),
+    })).sort((x, y) => x.uid - y.uid);
+  }
+  await c.logout();
+  return seen;
+}
+
+async function step(a, state) {
+  const c = state.c;
+  const uids = c ? (await c.cmd('UID SEARCH ALL')).find((l) => l.startsWith('* SEARCH')).split(' ').slice(2).map(Number) : [];
+  const i = ++state.n;
+  switch (pick(c ? ['deliver', 'deliver', 'append', 'append', 'flag', 'flag', 'expunge', 'copy', 'folder', 'big', 'leave'] : ['deliver', 'deliver', 'come', 'come'])) {
+    case 'deliver': await service.deliver(a.address, sample(i, 200 + Math.floor(random() * 20000))); break;
+    case 'append': await c.cmd([`APPEND INBOX (\\Flagged) "0${1 + i % 9}-Mar-2024 10:00:00 +0100" `, sample(i, 300 + Math.floor(random() * 3000))]); break;
+    case 'big': await c.cmd(['APPEND INBOX ', sample(i, 400000)]); break;
+    case 'flag': if (uids.length) await c.cmd(`UID STORE ${pick(uids)} ${pick(['+', '-', ''])}FLAGS (${pick(['\\Seen', '\\Answered', 'work', '\\Deleted'])})`); break;
+    case 'expunge': if (uids.length) { await c.cmd(`UID STORE ${pick(uids)} +FLAGS (\\Deleted)`); await c.cmd('EXPUNGE'); } break;
+    case 'copy': if (uids.length) await c.cmd(`UID COPY ${pick(uids)} "${pick(state.folders)}"`); break;
+    case 'folder': { const f = `Folder ${i}`; await c.cmd(`CREATE "${f}"`); state.folders.push(f); break; }
+    case 'leave': await c.logout(); state.c = null; break;
+    case 'come': state.c = await service.imap(a); await state.c.cmd('SELECT INBOX'); break;
+  }
+}
+
+async function restoreAt(a, ms, { kill = false, password = '' } = {}) {
+  const at = new Date(ms).toISOString();
+  for (let tries = 0; ; tries++) {
+    const doing = ctl(['mailbox', 'restore', a.address, '--at', at], { ok: false, input: password && `${password}\n` });
+    if (kill && tries === 0) { await sleep(Math.floor(random() * 120)); await service.kill('store'); }
+    const r = await doing;
+    if (r.code === 0) return r;
+    if (kill && tries > 0 && /restored before/.test(r.stderr)) return r; // it went on by itself
+    assert.ok((kill || r.code === 75) && tries < 30, `${at}: ${r.code} ${r.stderr}`);
+    await sleep(300);
+  }
+}
+
+test('moments of a busy history', { timeout: 3600000 }, async () => {
+  const a = await service.alias();
+  const state = { n: 0, folders: ['INBOX'], c: await service.imap(a) };
+  await state.c.cmd('SELECT INBOX');
+  await until('the first copy', 20000, async () => targetFiles('').some((f) => f.startsWith('ship-')) && (await shipped())?.packs > 0);
+  await sleep(1200);
+  let history = [];
+  for (let i = 0; i < steps; i++) {
+    await step(a, state);
+    if (random() < 0.3) {
+      await sleep(5);
+      history.push({ ms: Date.now(), seen: await look(a) });
+      await sleep(5);
+    }
+    if (random() < 0.04) { // what was committed in its last second is one moment, of when the file was written last
+      if (state.c) await state.c.logout();
+      const at = Date.now();
+      history = history.filter((h) => h.ms < at - 1500);
+      await service.kill('store');
+      state.c = await until('a login', 20000, () => service.imap(a).catch(() => null));
+      await state.c.cmd('SELECT INBOX');
+      await sleep(1200);
+    }
+  }
+  await sleep(5);
+  history.push({ ms: Date.now(), seen: await look(a) });
+  if (state.c) await state.c.logout();
+  assert.ok(history.length > 3, 'there was a history');
+  for (let i = 0; i < moments; i++) {
+    const h = i === 0 ? history.at(-1) : pick(history);
+    await restoreAt(a, h.ms, { kill: random() < 0.2 });
+    assert.deepEqual(await look(a), h.seen, `as it was at ${new Date(h.ms).toISOString()} (${history.indexOf(h)} of ${history.length})`);
+    await until('confirmed', 20000, async () => (await ctl(['mailbox', 'restore', a.address, '--confirm', '--yes'], { ok: false })).code === 0);
+  }
+  const check = await json(['mailbox', 'check', a.address], { input: `${a.password}\n` });
+  assert.equal(check.whole, true);
+  assert.equal((await shipped()).gaps, 0);
+});
+
+test('mail that waits sealed is shipped too, and comes back to where it waited', async () => {
+  const a = await service.alias();
+  await look(a);
+  await sleep(2500);
+  await service.deliver(a.address, sample(1, 5000));
+  await service.deliver(a.address, sample(2, 5000));
+  await sleep(10);
+  const waited = Date.now();
+  await sleep(10);
+  const both = await look(a); // drained
+  assert.equal(both.INBOX.length, 2);
+  await service.deliver(a.address, sample(3, 5000)); // waits now
+  await restoreAt(a, waited);
+  const now = await look(a);
+  assert.equal(now.INBOX.length, 3, 'both of then, and what waited when it was restored');
+});
+
+test('a moment before the data key was exchanged, without a password; a revoked one opens nothing', async () => {
+  const a = await service.alias();
+  await look(a);
+  await sleep(2200);
+  await service.deliver(a.address, sample(1, 3000));
+  const seen = await look(a);
+  await sleep(20);
+  const then = Date.now();
+  await sleep(20);
+  await ctl(['mailbox', 'rotate', a.address], { input: `${a.password}\n` });
+  await service.deliver(a.address, sample(2, 3000));
+  assert.equal((await look(a)).INBOX.length, 2);
+  await sleep(1500);
+  const r = await restoreAt(a, then);
+  assert.doesNotMatch(r.stderr, /[Pp]assword/);
+  assert.deepEqual(await look(a), seen);
+});
+
+test('what is shipped says nothing in the clear, and goes with the mailbox', async () => {
+  const a = await service.alias('purged');
+  const id = (await json(['alias', 'show', a.address])).mailbox;
+  await service.deliver(a.address, Buffer.from('From: x@example.net\r\nSubject: zebrafish\r\nMessage-ID: <z@x>\r\n\r\nflamingo zebrafish\r\n'));
+  await look(a);
+  await until('it is shipped', 20000, async () => (await shipped()).waiting_packs === 0 && targetFiles(id).includes('keys'));
+  for (const folder of targetFiles('').filter((f) => f.startsWith('ship-'))) {
+    for (const f of targetFiles(folder)) {
+      const bytes = readFileSync(path.join(service.dir, 'data', 'backups', folder, f));
+      assert.ok(!bytes.includes('zebrafish') && !bytes.includes('flamingo') && !bytes.includes('purged@'));
+    }
+  }
+  await ctl(['alias', 'remove', a.address, '--yes']);
+  assert.deepEqual([targetFiles(id), targetFiles(`${id}-log`)], [[], []]);
+  assert.ok(readdirSync(path.join(service.dir, 'data', 'ship', 'purged')).includes(id), 'what is in shared packs goes with the night');
+});
+
+test('a storage that is away keeps nobody from mail', async () => {
+  const a = await service.alias();
+  const folder = path.join(service.dir, 'data', 'backups');
+  await look(a);
+  const log = targetFiles('').find((f) => f.startsWith('ship-'));
+  await chmod(path.join(folder, log), 0o500);
+  try {
+    if (process.getuid() === 0) await rename(path.join(folder, log), path.join(folder, `${log}x`)), await import('node:fs/promises').then((f) => f.writeFile(path.join(folder, log), ''));
+    for (let i = 1; i <= 5; i++) await service.deliver(a.address, sample(i, 3000));
+    await until('packs to wait', 20000, async () => (await shipped()).waiting_packs > 0);
+    assert.equal((await look(a)).INBOX.length, 5);
+  } finally {
+    if (process.getuid() === 0) { const f = await import('node:fs/promises'); await f.rm(path.join(folder, log)); await rename(path.join(folder, `${log}x`), path.join(folder, log)); }
+    await chmod(path.join(folder, log), 0o700);
+  }
+  await until('none to wait', 30000, async () => (await shipped()).waiting_packs === 0);
+  assert.equal((await shipped()).gaps, 0);
+});
