@@ -74,6 +74,10 @@ MUST_CHECK int courier_dispatch_open(struct role *r);
 void courier_dispatch_wake(void);
 bool courier_dispatch_busy(void);
 
+/* ---- tell.c: on the loop ---- */
+/* How it went, to the journal of the person it concerns. */
+void courier_tell(const struct queue_claim *c, const struct queue_outcome *o);
+
 /* ---- report.c: on the lane ---- */
 /* Before queue_done: who must hear of these outcomes. */
 MUST_CHECK int courier_report_done(struct queue *q, const struct queue_claim *c,

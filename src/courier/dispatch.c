@@ -113,6 +113,7 @@ static void flight_noted(struct lane_job *j, int status)
         log_event(LOG_ERROR, "courier.outcome_not_noted", F_ERR(status), F_U64("attempt", f->c.attempt));
     } else {
         count(&f->counts);
+        courier_tell(&f->c, f->o);
         noted(f->c.attempt);
         if (f->uncertain)
             courier.uncertain += f->c.n;
