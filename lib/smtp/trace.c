@@ -94,9 +94,10 @@ static int put_received(struct buf *out, const struct trace_hop *h)
 {
     int r;
 
-    if ((r = buf_putz(out, "Received: from ")) < 0 || (r = put_word(out, h->helo, h->smtputf8)) < 0 ||
-        (r = put_peer(out, h)) < 0 || (r = buf_putz(out, "\tby ")) < 0 ||
-        (r = put_word(out, h->by, false)) < 0 ||
+    if ((r = buf_putz(out, "Received: ")) < 0 ||
+        (!h->hidden && ((r = buf_putz(out, "from ")) < 0 || (r = put_word(out, h->helo, h->smtputf8)) < 0 ||
+                        (r = put_peer(out, h)) < 0 || (r = buf_putc(out, '\t')) < 0)) ||
+        (r = buf_putz(out, "by ")) < 0 || (r = put_word(out, h->by, false)) < 0 ||
         (r = buf_printf(out, " with %s",
                         h->lmtp ? lmtp_protocol(h)
                                 : trace_protocol(h->esmtp, h->tls.n > 0, h->authenticated, h->smtputf8))) <

@@ -18,6 +18,7 @@ struct trace_hop {
     struct str id;        /* queue id */
     struct str tls;       /* "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384"; empty on a clear connection */
     bool esmtp, lmtp, authenticated, smtputf8;
+    bool hidden;                            /* nothing of the client is told: no "from" */
     const struct smtp_path *only_recipient; /* NULL unless there is exactly one: a second must not be told */
     int64_t when_ms;                        /* wall clock */
 };

@@ -60,7 +60,7 @@ const struct role_def *role_def_of(enum role_id id)
 {
     static const struct role_def *const defs[] = { &store_role, &content_role, &directory_role, &imap_role,
                                                    &pop3_role,  &mx_role,      &resolver_role,  &courier_role,
-                                                   &relay_role, &monitor_role, &storage_role };
+                                                   &relay_role, &monitor_role, &storage_role,   &submission_role };
 
     for (size_t i = 0; i < ARRAY_LEN(defs); i++)
         if (defs[i]->id == id)
@@ -329,6 +329,7 @@ static uint32_t powers_of(enum role_id id)
     case ROLE_COURIER: return SANDBOX_FILES | SANDBOX_ACCEPT;
     case ROLE_IMAP:
     case ROLE_POP3:
+    case ROLE_SUBMISSION:
     case ROLE_MX: return SANDBOX_ACCEPT;
     case ROLE_RESOLVER:
         return SANDBOX_DIAL | SANDBOX_ACCEPT; /* accepts the command line on its control socket */

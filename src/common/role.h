@@ -39,7 +39,7 @@ struct role_def {
 };
 
 extern const struct role_def store_role, content_role, directory_role, imap_role, pop3_role, mx_role,
-    resolver_role, courier_role, relay_role, monitor_role, storage_role;
+    resolver_role, courier_role, relay_role, monitor_role, storage_role, submission_role;
 
 struct loop *role_loop(struct role *r);
 uint32_t role_instance(const struct role *r);

@@ -37,6 +37,7 @@ const struct conf_item server_conf_items[] = {
     { "imap.user", CONF_STR, AT(imap_user), .max = 32, .help = "User of this role." },
     { "pop3.user", CONF_STR, AT(pop3_user), .max = 32, .help = "User of this role." },
     { "mx.user", CONF_STR, AT(mx_user), .max = 32, .help = "User of this role." },
+    { "submission.user", CONF_STR, AT(submission_user), .max = 32, .help = "User of this role." },
     { "resolver.user", CONF_STR, AT(resolver_user), .max = 32, .help = "User of this role." },
     { "courier.user", CONF_STR, AT(courier_user), .max = 32,
       .help = "User of this role. Other than store.user: then neither reads the other's files." },
@@ -69,6 +70,12 @@ const struct conf_item server_conf_items[] = {
     { "mx.lmtp_mode", CONF_STR, AT(mx_lmtp_mode), .sdef = "0600", .max = 4,
       .help = "Who may connect to mx.lmtp_socket, as chmod has it: 0660 for the group of the service, too." },
     { "mx.workers", CONF_U64, AT(mx_workers), 1, 16, 1, .unit = "processes", .help = "SMTP processes." },
+    { "submission.listen", CONF_ADDRS, AT(submission_listen), .sdef = "",
+      .help = "Mail of our own people, with STARTTLS, as a rule :587. Empty: none there." },
+    { "submission.tls_listen", CONF_ADDRS, AT(submission_tls_listen), .sdef = "",
+      .help = "The same over TLS from the first byte, as a rule :465. Empty: none there." },
+    { "submission.workers", CONF_U64, AT(submission_workers), 1, 16, 1, .unit = "processes",
+      .help = "Submission processes." },
     { "content.workers", CONF_U64, AT(content_workers), 1, 16, 2, .unit = "processes",
       .help = "Processes that parse messages." },
     { "resolver.upstreams", CONF_STR, AT(resolver_upstreams), .max = RESOLVER_UPSTREAMS_MAX,
@@ -94,7 +101,7 @@ const struct conf_table *config_tables(size_t *n_out)
     static struct conf_table tables[16];
     const struct role_def *const roles[] = { &store_role, &content_role, &directory_role, &imap_role,
                                              &pop3_role,  &mx_role,      &resolver_role,  &courier_role,
-                                             &relay_role, &monitor_role, &storage_role };
+                                             &relay_role, &monitor_role, &storage_role,   &submission_role };
 
     tables[0] = (struct conf_table){ server_conf_items, server_conf_nitems };
     for (size_t i = 0; i < ARRAY_LEN(roles); i++)

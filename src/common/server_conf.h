@@ -33,13 +33,15 @@
 struct server_conf {
     const char *hostname, *data_dir, *run_dir, *key_file, *tls_cert, *tls_key, *user;
     const char *store_user, *directory_user, *content_user, *imap_user, *pop3_user, *mx_user, *resolver_user,
-        *courier_user, *relay_user, *storage_user, *monitor_user; /* "": `user` */
+        *courier_user, *relay_user, *storage_user, *monitor_user,
+        *submission_user; /* "": `user` */
     const char *storage_target, *storage_endpoint;                /* the role's own rows too */
     const char *storage_credentials;
     const char *resolver_upstreams; /* the role's own row too */
     uint32_t sandbox, log_level;
-    uint64_t imap_workers, pop3_workers, mx_workers, content_workers, restart_max_ms;
-    struct conf_addrs imap_listen, imap_tls_listen, pop3_listen, pop3_tls_listen, mx_listen, monitor_listen;
+    uint64_t imap_workers, pop3_workers, mx_workers, submission_workers, content_workers, restart_max_ms;
+    struct conf_addrs imap_listen, imap_tls_listen, pop3_listen, pop3_tls_listen, mx_listen, monitor_listen,
+        submission_listen, submission_tls_listen;
     const char *mx_lmtp_socket, *mx_lmtp_mode;
 };
 extern const struct conf_item server_conf_items[];

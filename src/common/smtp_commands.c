@@ -133,8 +133,10 @@ static void cmd_rcpt(struct mx_session *s, const struct smtp_command *c)
         mx_say(s, &no_total);
         return;
     }
-    if (mx_path_dup(&s->arena, &c->path, &s->pending) < 0 || directory_address(s, &c->path, &address) < 0 ||
-        s->io->resolve(s->ctx, buf_str(&address)) < 0) {
+    s->pending_notify = c->dsn.notify;
+    s->pending_orcpt = arena_dup(&s->arena, c->dsn.orcpt);
+    if ((c->dsn.orcpt.n && !s->pending_orcpt.p) || mx_path_dup(&s->arena, &c->path, &s->pending) < 0 ||
+        directory_address(s, &c->path, &address) < 0 || s->io->resolve(s->ctx, buf_str(&address)) < 0) {
         mx_say(s, &no_later);
         return;
     }
@@ -154,6 +156,18 @@ void mx_rcpt_taken(struct mx_session *s, const struct smtp_reply *r)
 {
     s->m.nanswers++;
     mx_say(s, r);
+}
+
+static int recipient_add(struct mx_session *s, const struct mx_mailbox *box)
+{
+    struct mx_recipient **at = s->m.last;
+    int r = mx_message_add(&s->m, &s->arena, &s->pending, box);
+
+    if (r == 0 && *at) { /* else it was there already */
+        (*at)->notify = s->pending_notify;
+        (*at)->orcpt = s->pending_orcpt;
+    }
+    return r;
 }
 
 void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, const struct mx_mailbox *box)
@@ -185,7 +199,7 @@ void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, 
         mx_say(s, &no_fit); /* for ever: nothing that is removed there would help */
     else if (box && box->limited && (box->room == 0 || s->m.size_declared > box->room))
         mx_say(s, &no_room);
-    else if (mx_message_add(&s->m, &s->arena, &s->pending, box) < 0)
+    else if (recipient_add(s, box) < 0)
         mx_say(s, &no_later);
     else
         mx_rcpt_taken(s, &say_rcpt_ok);

@@ -29,6 +29,12 @@ int mx_message_start(struct mx_message *m, struct arena *a, const struct smtp_co
     m->last_answer = &m->answers;
     m->smtputf8 = (mail->params & SMTP_EXT_SMTPUTF8) != 0;
     m->body = mail->body;
+    m->requiretls = (mail->params & SMTP_EXT_REQUIRETLS) != 0;
+    m->ret = mail->dsn.ret;
+    m->release = mail->release;
+    m->envid = arena_dup(a, mail->dsn.envid);
+    if (mail->dsn.envid.n && !m->envid.p)
+        return E_NOMEM;
     m->size_declared = mail->size_bytes;
     m->bytes = m->staged = 0;
     m->auth_fields = STR("");

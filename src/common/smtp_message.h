@@ -34,6 +34,8 @@ struct mx_recipient {
     struct smtp_path path;     /* as the client wrote it */
     struct mx_mailbox mailbox; /* id empty: elsewhere; address is what smtp_path_print makes of it */
     int status;                /* LMTP: how its delivery went */
+    uint32_t notify;           /* RFC 3461: SMTP_NOTIFY_*; 0: not said */
+    struct str orcpt;          /* "rfc822;…" */
     struct mx_recipient *next;
 };
 
@@ -58,6 +60,10 @@ struct mx_message {
     bool each;         /* LMTP: recipients succeed and fail each by itself, in mx_recipient.status */
     bool smtputf8;
     enum smtp_body body;
+    bool requiretls;
+    enum smtp_ret ret;
+    struct str envid; /* still xtext */
+    struct smtp_release release;
     uint64_t size_declared; /* 0: not */
     uint64_t bytes;         /* received */
     uint64_t staged;        /* sent on to the store: without forged fields */

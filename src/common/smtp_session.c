@@ -11,10 +11,12 @@
 #define ERRORS_FREE 3u /* anyone may err: so many cost no time */
 
 static const uint32_t may_follow[] = {
-    [MX_ST_COMMAND] =
-        TO(COMMAND) | TO(GREETING) | TO(SLOW) | TO(RESOLVING) | TO(DATA) | TO(CHUNK) | TO(TLS) | TO(CLOSED),
+    [MX_ST_COMMAND] = TO(COMMAND) | TO(GREETING) | TO(SLOW) | TO(AUTH) | TO(LOGIN) | TO(RESOLVING) |
+                      TO(DATA) | TO(CHUNK) | TO(TLS) | TO(CLOSED),
     [MX_ST_GREETING] = TO(COMMAND) | TO(CLOSED),
     [MX_ST_SLOW] = TO(COMMAND) | TO(CLOSED),
+    [MX_ST_AUTH] = TO(AUTH) | TO(LOGIN) | TO(COMMAND) | TO(CLOSED),
+    [MX_ST_LOGIN] = TO(COMMAND) | TO(CLOSED),
     [MX_ST_RESOLVING] = TO(COMMAND) | TO(CLOSED),
     [MX_ST_DATA] = TO(STAGING) | TO(COMMAND) | TO(CLOSED),
     [MX_ST_CHUNK] = TO(STAGING) | TO(COMMAND) | TO(CLOSED),
@@ -48,12 +50,14 @@ void mx_enter(struct mx_session *s, enum mx_state next)
     s->state = next;
     switch (next) {
     case MX_ST_COMMAND:
+    case MX_ST_AUTH:
     case MX_ST_TLS: ms = c->command_timeout_ms; break;
     case MX_ST_DATA:
     case MX_ST_CHUNK: ms = c->data_timeout_ms; break;
     case MX_ST_CHECKING: ms = c->check_timeout_ms; break;
     case MX_ST_GREETING: ms = s->greet_delay_ms; break;
     case MX_ST_SLOW: ms = s->error_delay_ms; break;
+    case MX_ST_LOGIN:
     case MX_ST_RESOLVING:
     case MX_ST_STAGING:
     case MX_ST_STORING:
@@ -220,15 +224,31 @@ static size_t command_input(struct mx_session *s, struct str in)
     return used;
 }
 
+/* The answers of a login: a bad line ends it (RFC 4954 4). */
+static size_t auth_input(struct mx_session *s, struct str in)
+{
+    struct str line = STR_NONE;
+    size_t used = 0;
+    int r = linereader_feed(&s->lines, in, &used, &line);
+
+    if (r == E_LIMIT || r == E_NOMEM)
+        mx_say_last(s, &say_garbage, "garbage");
+    else if (r != 0)
+        s->service->line(s, r == 1 ? line : STR_NONE);
+    return used;
+}
+
 /* One step on buffered input: bytes used, 0 to wait. */
 static size_t step(struct mx_session *s, struct str in)
 {
     switch (s->state) {
     case MX_ST_COMMAND: return command_input(s, in);
+    case MX_ST_AUTH: return auth_input(s, in);
     case MX_ST_DATA: return mx_data_input(s, in);
     case MX_ST_CHUNK: return mx_chunk_input(s, in);
     case MX_ST_GREETING: mx_say_last(s, &say_early, "early talker"); return in.n; /* RFC 5321 4.3.1 */
     case MX_ST_SLOW:
+    case MX_ST_LOGIN:
     case MX_ST_RESOLVING:
     case MX_ST_STAGING:
     case MX_ST_CHECKING:
@@ -242,10 +262,12 @@ static size_t step(struct mx_session *s, struct str in)
 bool mx_session_waits(const struct mx_session *s)
 {
     switch (s->state) {
-    case MX_ST_COMMAND: return s->io->reply_full(s->ctx);
+    case MX_ST_COMMAND:
+    case MX_ST_AUTH: return s->io->reply_full(s->ctx);
     case MX_ST_DATA:
     case MX_ST_CHUNK: return s->stage_open && s->io->stage_room(s->ctx) == 0;
     case MX_ST_SLOW:
+    case MX_ST_LOGIN:
     case MX_ST_RESOLVING:
     case MX_ST_STAGING:
     case MX_ST_CHECKING:
@@ -299,7 +321,9 @@ void mx_session_timeout(struct mx_session *s)
 
 bool mx_session_idle(const struct mx_session *s)
 {
-    return (s->state == MX_ST_COMMAND || s->state == MX_ST_SLOW || s->state == MX_ST_GREETING) && !s->in_mail;
+    return (s->state == MX_ST_COMMAND || s->state == MX_ST_SLOW || s->state == MX_ST_GREETING ||
+            s->state == MX_ST_AUTH) &&
+           !s->in_mail;
 }
 
 bool mx_session_dawdles(const struct mx_session *s)

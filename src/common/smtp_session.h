@@ -49,6 +49,8 @@ enum mx_state {
     MX_ST_COMMAND,
     MX_ST_GREETING,  /* connected; the greeting comes a little later */
     MX_ST_SLOW,      /* after errors: the next command waits */
+    MX_ST_AUTH,      /* a login under way: the client's next line is its answer */
+    MX_ST_LOGIN,     /* address and password are looked at */
     MX_ST_RESOLVING, /* RCPT: the directory is asked */
     MX_ST_DATA,      /* message bytes, dot-stuffed */
     MX_ST_CHUNK,     /* message bytes, counted (BDAT) */
@@ -67,6 +69,7 @@ struct mx_service {
     size_t fields_max;   /* room in the transaction's arena for what is put before a message */
     int (*offer)(const struct mx_session *s, struct buf *text);       /* more lines of EHLO, each "\nWORD" */
     void (*auth)(struct mx_session *s, const struct smtp_command *c); /* AUTH; NULL: refused */
+    void (*line)(struct mx_session *s, struct str line); /* in MX_ST_AUTH; .p NULL: it was none */
     /* Answers what may not begin a message, or go on to this recipient: false. */
     bool (*mail)(struct mx_session *s, const struct smtp_command *c);
     bool (*rcpt)(struct mx_session *s, const struct smtp_command *c);
@@ -116,9 +119,11 @@ struct mx_session {
     /* the transaction */
     struct arena arena;
     struct mx_message m;
-    struct smtp_path pending; /* the recipient being looked up */
-    bool in_rcpt;             /* the next reply is about a recipient: */
-    struct str noting;        /* this one of ours; empty: of nobody here */
+    struct smtp_path pending; /* the recipient being looked up, and what was said of it */
+    uint32_t pending_notify;
+    struct str pending_orcpt;
+    bool in_rcpt;      /* the next reply is about a recipient: */
+    struct str noting; /* this one of ours; empty: of nobody here */
     bool in_mail, chunking, stage_open;
     struct dot dot;
     struct bdat bdat;

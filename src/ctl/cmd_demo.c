@@ -39,7 +39,9 @@ static int prepare(struct demo *d)
                               .imap_tls_listen = "127.0.0.1:2993",
                               .pop3_listen = "127.0.0.1:2110",
                               .pop3_tls_listen = "127.0.0.1:2995",
-                              .mx_listen = "127.0.0.1:2525" };
+                              .mx_listen = "127.0.0.1:2525",
+                              .submission_listen = "127.0.0.1:2587",
+                              .submission_tls_listen = "127.0.0.1:2465" };
     CLEANUP(buf_release) struct buf err = { .max = KIB(4) };
     int r;
 
@@ -246,6 +248,9 @@ static void screen(const struct demo *d, size_t sent)
         printf("  POP3       %s with STLS, %s with TLS\n", first_of(&v->pop3_listen),
                first_of(&v->pop3_tls_listen));
     printf("  SMTP       %s takes mail for *@%s that exists\n", first_of(&v->mx_listen), DEMO_DOMAIN);
+    if (v->submission_listen.n > 0 || v->submission_tls_listen.n > 0)
+        printf("  Sending    %s with STARTTLS, %s with TLS\n", first_of(&v->submission_listen),
+               first_of(&v->submission_tls_listen));
     if (d->password[0])
         printf("  Samples    %zu messages were delivered\n", sent);
     printf("\n  Read the first message:\n"

@@ -45,9 +45,13 @@ static int put_config(int dir, const struct init_options *o)
                    "listen = %s\n"
                    "tls_listen = %s\n\n"
                    "[mx]\n"
-                   "listen = %s\n",
+                   "listen = %s\n\n"
+                   "# So is the way out for its people; as a rule :587 with STARTTLS and :465 with TLS.\n"
+                   "[submission]\n"
+                   "listen = %s\n"
+                   "tls_listen = %s\n",
                    o->domain, o->imap_listen, o->imap_tls_listen, o->pop3_listen, o->pop3_tls_listen,
-                   o->mx_listen) < 0)
+                   o->mx_listen, o->submission_listen, o->submission_tls_listen) < 0)
         return EX_OSERR;
     return put(dir, o->dir, "letterlock.conf", buf_str(&b));
 }
@@ -157,7 +161,9 @@ int cmd_init(int argc, char **argv)
                               .imap_tls_listen = ":993",
                               .pop3_listen = "",
                               .pop3_tls_listen = "",
-                              .mx_listen = ":25" };
+                              .mx_listen = ":25",
+                              .submission_listen = "",
+                              .submission_tls_listen = "" };
     CLEANUP(buf_release) struct buf passphrase = { .max = KIB(2) };
     char *ascii = NULL;
     bool has_domain, copy = false;

@@ -1,3 +1,4 @@
+#include "src/ctl/cmd_sending.h"
 #include "src/ctl/ctl.h"
 #include "lib/base/log.h"
 #include "src/common/version.h"
@@ -56,6 +57,14 @@ static const struct command commands[] = {
       "Who may write to an address or a domain of ours. WHO: an address, a domain (and all below it), a network\n"
       "(192.0.2.0/24, 2001:db8::/32), \"<>\" (bounces) or \"*\" (anyone). The most exact row decides; among equals\n"
       "the one that allows; an address's own rows before its domain's." },
+    { "sending", cmd_sending,
+      "sending show NAME [--account] [--json]\n"
+      "       letterlock sending set NAME [--as-domain yes|no|default] [--copy yes|no|default]\n"
+      "                          [--messages N|none|default] [--recipients N|none|default] [--account] [--json]",
+      "What who logs in to send may do. NAME: an address, a domain, or with --account an account; the narrower one\n"
+      "decides. --as-domain: send as every address of the domain. --copy: what is sent is put into Sent. --messages,\n"
+      "--recipients: limits a day (UTC), counted for address, domain and account each; default: what submission.*\n"
+      "says." },
     { "mailbox check", cmd_mailbox_check, "mailbox check ADDRESS [--json]",
       "Read all of a mailbox and say whether it is whole: pages, counts, the change log, every byte of every\n"
       "message. Asks for one of its passwords on the terminal, or reads a line of standard input. What nothing\n"

@@ -133,7 +133,8 @@ int cmd_mailbox_search(int argc, char **argv);
 
 /* What init does, for demo too: folder, configuration text, server key, certificate. sysexits. */
 struct init_options {
-    const char *dir, *domain, *imap_listen, *imap_tls_listen, *pop3_listen, *pop3_tls_listen, *mx_listen;
+    const char *dir, *domain, *imap_listen, *imap_tls_listen, *pop3_listen, *pop3_tls_listen, *mx_listen,
+        *submission_listen, *submission_tls_listen;
     struct str passphrase; /* for a copy of the server key; empty: none is made */
 };
 int init_folder(const struct init_options *o);

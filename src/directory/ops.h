@@ -36,6 +36,9 @@ DIRECTORY_RUN(directory_run_account_add);
 DIRECTORY_RUN(directory_run_account_list);
 DIRECTORY_RUN(directory_run_account_remove);
 DIRECTORY_RUN(directory_run_account_give);
+/* sending_ops.c */
+DIRECTORY_RUN(directory_run_sender);
+DIRECTORY_RUN(directory_run_sending);
 /* recipient_ops.c */
 DIRECTORY_RUN(directory_run_deliver); /* RESOLVE of purpose DELIVER */
 DIRECTORY_RUN(directory_run_domain_set);

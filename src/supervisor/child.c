@@ -26,6 +26,7 @@ static const struct {
                       BIT(SUBKEY_SHIP_MAC) },
     { ROLE_DIRECTORY, BIT(SUBKEY_DIRECTORY_DB) | BIT(SUBKEY_DIRECTORY_SECRETS) | BIT(SUBKEY_API_TOKENS) },
     { ROLE_MX, BIT(SUBKEY_DELIVERY_ID) },
+    { ROLE_SUBMISSION, BIT(SUBKEY_DELIVERY_ID) },
     { ROLE_MONITOR, BIT(SUBKEY_JOURNAL_DB) },
     { ROLE_COURIER, BIT(SUBKEY_QUEUE_DB) | BIT(SUBKEY_QUEUE_SECRETS) | BIT(SUBKEY_SRS) },
 };
@@ -37,7 +38,7 @@ static bool has_data(enum role_id id)
 
 static bool speaks_tls(enum role_id id)
 {
-    return id == ROLE_IMAP || id == ROLE_POP3 || id == ROLE_MX;
+    return id == ROLE_IMAP || id == ROLE_POP3 || id == ROLE_MX || id == ROLE_SUBMISSION;
 }
 
 /* ---- after fork: only calls that are safe there ---- */

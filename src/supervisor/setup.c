@@ -188,9 +188,14 @@ static int listen_all(struct super *s)
         enum role_id role;
         const char *key;
     } rows[] = {
-        { &v->imap_listen, ROLE_IMAP, "imap.listen" }, { &v->imap_tls_listen, ROLE_IMAP, "imap.tls_listen" },
-        { &v->pop3_listen, ROLE_POP3, "pop3.listen" }, { &v->pop3_tls_listen, ROLE_POP3, "pop3.tls_listen" },
-        { &v->mx_listen, ROLE_MX, "mx.listen" },       { &v->monitor_listen, ROLE_MONITOR, "monitor.listen" },
+        { &v->imap_listen, ROLE_IMAP, "imap.listen" },
+        { &v->imap_tls_listen, ROLE_IMAP, "imap.tls_listen" },
+        { &v->pop3_listen, ROLE_POP3, "pop3.listen" },
+        { &v->pop3_tls_listen, ROLE_POP3, "pop3.tls_listen" },
+        { &v->mx_listen, ROLE_MX, "mx.listen" },
+        { &v->monitor_listen, ROLE_MONITOR, "monitor.listen" },
+        { &v->submission_listen, ROLE_SUBMISSION, "submission.listen" },
+        { &v->submission_tls_listen, ROLE_SUBMISSION, "submission.tls_listen" },
     };
     int r = 0;
 

@@ -45,12 +45,15 @@ static void choose_children(struct super *s)
         if (v->pop3_listen.n + v->pop3_tls_listen.n)
             add_children(s, &pop3_role, v->pop3_workers);
         add_children(s, &mx_role, v->mx_workers);
+        if (v->submission_listen.n + v->submission_tls_listen.n)
+            add_children(s, &submission_role, v->submission_workers);
     }
 }
 
 static bool is_front(const struct child *c)
 {
-    return c->def->id == ROLE_IMAP || c->def->id == ROLE_POP3 || c->def->id == ROLE_MX;
+    return c->def->id == ROLE_IMAP || c->def->id == ROLE_POP3 || c->def->id == ROLE_MX ||
+           c->def->id == ROLE_SUBMISSION;
 }
 
 /* ---- a role died ---- */

@@ -28,6 +28,7 @@ static const struct {
     { ROLE_IMAP, "imap.user", offsetof(struct server_conf, imap_user) },
     { ROLE_POP3, "pop3.user", offsetof(struct server_conf, pop3_user) },
     { ROLE_MX, "mx.user", offsetof(struct server_conf, mx_user) },
+    { ROLE_SUBMISSION, "submission.user", offsetof(struct server_conf, submission_user) },
     { ROLE_RESOLVER, "resolver.user", offsetof(struct server_conf, resolver_user) },
     { ROLE_COURIER, "courier.user", offsetof(struct server_conf, courier_user) },
     { ROLE_MONITOR, "monitor.user", offsetof(struct server_conf, monitor_user) },

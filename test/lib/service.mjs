@@ -190,6 +190,7 @@ export class Service {
     s.dir = options.dir ?? await mkdtemp(path.join(tmpdir(), 'letterlock-'));
     s.ports = options.ports ?? { imap: await freePort(), imaps: await freePort(), mx: await freePort() };
     if (options.pop3) Object.assign(s.ports, { pop3: await freePort(), pop3s: await freePort() });
+    if (options.submission) Object.assign(s.ports, { submission: await freePort(), submissions: await freePort() });
     s.env = {
       ...process.env,
       LETTERLOCK_IMAP_LISTEN: `127.0.0.1:${s.ports.imap}`,
@@ -197,6 +198,9 @@ export class Service {
       LETTERLOCK_MX_LISTEN: `127.0.0.1:${s.ports.mx}`,
       ...(s.ports.pop3 && {
         LETTERLOCK_POP3_LISTEN: `127.0.0.1:${s.ports.pop3}`, LETTERLOCK_POP3_TLS_LISTEN: `127.0.0.1:${s.ports.pop3s}`,
+      }),
+      ...(s.ports.submission && {
+        LETTERLOCK_SUBMISSION_LISTEN: `127.0.0.1:${s.ports.submission}`, LETTERLOCK_SUBMISSION_TLS_LISTEN: `127.0.0.1:${s.ports.submissions}`,
       }),
       LETTERLOCK_CONFIG: path.join(s.dir, 'letterlock.conf'),
       ...options.env,

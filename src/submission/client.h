@@ -1,0 +1,71 @@
+/* src/submission/client.h
+ *
+ * One connection: joins a session to the world. The connection, its timer and logging in are client.c's, the bytes of a
+ * message and where they go are deliver.c's. */
+#ifndef SRC_SUBMISSION_CLIENT_H
+#define SRC_SUBMISSION_CLIENT_H
+#include "src/common/peers.h"
+#include "src/common/role.h"
+#include "src/submission/service.h"
+
+#define STAGE_ID_LEN 16u
+
+struct submission_client;
+
+struct submission_server {
+    struct role *role;
+    struct peers *peers;
+    struct submission_client *oldest, **last;
+    size_t nclients;
+    bool stopping;
+};
+
+/* Where a message's bytes go: the store for who is here, the courier for everybody else. */
+enum { SINK_STORE, SINK_COURIER, SINKS };
+struct sink {
+    struct submission_client *client;
+    struct rpc_call *call; /* STAGE, until its answer */
+    bool wanted, staged;   /* staged: bytes wait under id */
+    uint8_t id[STAGE_ID_LEN];
+    uint64_t bytes;
+};
+
+struct submission_client {
+    struct mx_session s;
+    struct submission_own own;
+    struct submission_server *server;
+    struct submission_client *next, **prev_next;
+    struct conn *conn;
+    struct timer timer;
+    struct peer_network network;
+    char ip[PEER_TEXT_MAX], penalty[PEER_TEXT_MAX];
+    bool started;          /* over TLS from the first byte: when that is up */
+    struct rpc_call *call; /* what is asked of directory, store or courier now */
+    char password[LOGIN_PASSWORD_MAX];
+    size_t password_n;
+    char address[LOGIN_ADDRESS_MAX + 1]; /* who logs in */
+    struct submission_sender who;        /* mailbox.address is `address` */
+    struct sink sinks[SINKS];
+    char queue_id[33];
+    uint32_t duplicates;
+};
+
+extern struct submission_conf submission_settings;
+
+void submitter_accept(struct submission_server *srv, int fd, const struct sockaddr *peer, bool tls);
+/* The session may take input again, or not yet. */
+void submitter_go_on(struct submission_client *c);
+/* The role stops. */
+void submitter_stop(struct submission_client *c);
+
+/* deliver.c: of struct mx_io. */
+int submitter_stage(void *ctx, uint64_t bytes_max, uint64_t bytes_expected);
+size_t submitter_stage_room(void *ctx);
+int submitter_stage_send(void *ctx, struct str bytes);
+void submitter_stage_end(void *ctx);
+int submitter_deliver(void *ctx, const struct mx_message *m);
+/* What is staged may go. */
+void submitter_unstage(struct submission_client *c);
+/* What was counted did not go after all. */
+void submitter_give_back(struct submission_client *c);
+#endif

@@ -1,0 +1,99 @@
+/* src/submission/role.c
+ *
+ * The submission role: listens, asks store, directory and courier, opens no file and holds no key. */
+#include "lib/base/errors.h"
+#include "lib/base/log.h"
+#include "src/common/front.h"
+#include "src/submission/client.h"
+#include <sys/resource.h>
+
+struct submission_conf submission_settings;
+
+static void raise_descriptors(void)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+        return;
+    l.rlim_cur = l.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < submission_settings.max_connections + 128)
+        log_event(LOG_WARN, "submission.few_descriptors", F_U64("limit", l.rlim_cur),
+                  F_U64("connections", submission_settings.max_connections));
+}
+
+static int init(struct role *r)
+{
+    struct submission_server *srv = calloc(1, sizeof *srv);
+
+    if (!srv || !(srv->peers = peers_new()))
+        return E_NOMEM; /* the process ends: the kernel frees */
+    srv->role = r;
+    srv->last = &srv->oldest;
+    submission_settings.smtp.max_unknown = 100;
+    submission_settings.smtp.max_received = 100; /* RFC 5321 6.3 */
+    submission_settings.smtp.check_timeout_ms = submission_settings.directory_timeout_ms;
+    submission_settings.login_timeout_ms = submission_settings.directory_timeout_ms;
+    role_set_data(r, srv);
+    raise_descriptors();
+    return 0;
+}
+
+struct port {
+    struct submission_server *srv;
+    bool tls;
+};
+
+static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t len UNUSED)
+{
+    struct port *p = ctx;
+
+    submitter_accept(p->srv, fd, peer, p->tls);
+}
+
+static int start(struct role *r)
+{
+    size_t n;
+    const struct role_listener *v = role_listeners(r, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        struct port *p = calloc(1, sizeof *p); /* as long as the process */
+
+        if (!p)
+            return E_NOMEM;
+        *p = (struct port){ role_data(r), strcmp(v[i].key, "submission.tls_listen") == 0 };
+        if (!role_tls(r)) /* without TLS nobody can log in */
+            log_event(LOG_WARN, "submission.no_certificate", F_Z("key", v[i].key));
+        if (p->tls && !role_tls(r))
+            continue;
+        if (front_listen(role_loop(r), v[i].fd, &submission_settings.proxy_from, accepted, p, NULL) < 0)
+            return E_NOMEM;
+    }
+    return 0;
+}
+
+/* Idle sessions end now, others after the message they are sending; the supervisor's patience bounds it. */
+static void stop(struct role *r)
+{
+    struct submission_server *srv = role_data(r);
+
+    srv->stopping = true;
+    if (srv->nclients == 0) {
+        role_stopped(r);
+        return;
+    }
+    for (struct submission_client *c = srv->oldest; c;
+         c = c->next) /* conn_close frees later, never from here */
+        submitter_stop(c);
+}
+
+const struct role_def submission_role = {
+    .id = ROLE_SUBMISSION,
+    .items = submission_conf_items,
+    .nitems = SUBMISSION_CONF_ITEMS,
+    .conf = &submission_settings,
+    .conf_bytes = sizeof submission_settings,
+    .asks = FROM(STORE) | FROM(DIRECTORY) | FROM(COURIER),
+    .init = init,
+    .start = start,
+    .stop = stop,
+};
