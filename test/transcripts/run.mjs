@@ -256,7 +256,7 @@ async function run(file) {
 const zone = {
   'good.example': { MX: [[10, 'mx.good.example']], TXT: 'v=spf1 ip4:192.0.2.7 -all' }, 'mx.good.example': { A: '192.0.2.7' },
   'client.example': { A: '192.0.2.7' }, 'host.example': { A: '192.0.2.8' }, 'empty.example': { TXT: 'nothing' },
-  'null.example': { MX: [[0, '.']] }, '66.113.0.203.bl.example': { A: '127.0.0.2' },
+  'bad.example': { MX: [[10, 'mx.good.example']] }, 'null.example': { MX: [[0, '.']] }, '66.113.0.203.bl.example': { A: '127.0.0.2' },
 };
 const front = { XCLIENT_FROM: '127.0.0.1', LOOKUP_TIMEOUT: '2s', AUTH_TIMEOUT: '2s' };
 const SERVICES = {
@@ -266,7 +266,36 @@ const SERVICES = {
   grey: { ...front, GREYLIST: 'yes', GREYLIST_DELAY: '0ms', GREYLIST_KNOWN: 'good.example' },
   rates: { ...front, RECIPIENT_RATE: '3', SENDER_RATE: '2', CONNECTION_RATE: '3' },
   lmtp: { LMTP_MODE: '0666' },
+  aliases: front,
   proxied: { PROXY_FROM: '127.0.0.1', LOOKUP_TIMEOUT: '2s', GREET_DELAY: '100ms', ERROR_DELAY: '20ms' },
+};
+// What the command line sets up in one of them. @ is @example.test.
+const SETUP = {
+  aliases: `domain add other.test
+    domain add example.net
+    domain set example.net --alias-of example.test
+    alias add ready@
+    alias add waits@
+    alias add list@
+    alias add out@
+    alias add gone@
+    alias add soon@
+    alias add quiet@
+    alias target add ready@ ready@far.example
+    alias target add list@ ready@
+    alias target add list@ out@
+    alias target add out@ https://hook.far.example/in
+    alias set gone@ --disabled 550
+    alias set soon@ --disabled 421
+    alias set quiet@ --disabled 250
+    domain pattern add example.test order-([0-9]+) ready+\\1@
+    domain pattern add example.test round(.*) round\\1x@
+    access deny example.test bad.example
+    access deny example.test 198.51.100.0/24
+    access allow ready@ friend@bad.example
+    access deny out@ *
+    access allow out@ <>
+    domain set other.test --catch-all ready@`,
 };
 const services = new Map();
 let dns;
@@ -287,6 +316,8 @@ async function startService(name) {
   service.lmtp = env.LETTERLOCK_MX_LMTP_SOCKET;
   service.folder = dir;
   await service.serve();
+  for (const line of (SETUP[name] ?? '').split('\n').filter(Boolean))
+    await service.ctl(line.trim().split(' ').map((w) => w.replace(/@$/, '@example.test')));
   await until('the roles', PATIENCE_MS, async () => (await service.status()).roles.every((r) => r.state === 'ready'));
   return service;
 }
