@@ -28,7 +28,11 @@ static int address_who(struct arena *a, struct str text, struct str *out, struct
 
 static bool is_network(struct str s)
 {
-    return str_chr(s, '/') >= 0 || str_chr(s, ':') >= 0 || (s.n && ascii_digit(s.p[s.n - 1]));
+    bool number = s.n > 0;
+
+    for (size_t i = 0; i < s.n && number; i++)
+        number = ascii_digit(s.p[i]) || s.p[i] == '.';
+    return number || str_chr(s, '/') >= 0 || str_chr(s, ':') >= 0;
 }
 
 static int network_who(struct arena *a, struct str text, struct str *out)
@@ -69,7 +73,7 @@ int access_who(struct arena *a, struct str text, struct str *out)
     if (is_network(text))
         return network_who(a, text, out);
     r = address_domain(a, text, out);
-    return r == E_LIMIT ? E_SYNTAX : r;
+    return r == E_LIMIT || (r == 0 && is_network(*out)) ? E_SYNTAX : r; /* "192.0.2.1." is neither */
 }
 
 int access_peer_of(struct arena *a, struct str sender, struct str ip, struct access_peer *out)

@@ -319,6 +319,8 @@ static void test_whos(void **state UNUSED)
         { "192.0.2.0/24, ::1", NULL, E_SYNTAX },
         { "", NULL, E_SYNTAX },
         { "a b", NULL, E_SYNTAX },
+        { "192.0.2.1.", NULL, E_SYNTAX },
+        { "mx1.example2", "mx1.example2", 0 },
         { "a@", NULL, E_SYNTAX },
     };
 

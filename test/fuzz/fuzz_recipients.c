@@ -136,6 +136,18 @@ static void run(struct str line)
     }
 }
 
+/* A new directory costs fifty times what an empty one does. */
+static void begin(void)
+{
+    static const char *const empty[] = { "UPDATE domain SET alias_of = NULL", "DELETE FROM alias",
+                                         "DELETE FROM domain" };
+
+    if (!db)
+        LAW(db_open_memory(&db) == 0 && accounts_migrate(db, NULL) == 0);
+    for (size_t i = 0; i < ARRAY_LEN(empty); i++)
+        LAW(db_run(db, empty[i]) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str in = str_of(data, size), line;
@@ -145,12 +157,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     boxes = 0;
     directory_conf.webhook_http = true;
-    LAW(db_open_memory(&db) == 0 && accounts_migrate(db, NULL) == 0);
+    begin();
     while (in.n && n++ < 100) {
         str_cut(in, '\n', &line, &in);
         run(line);
     }
-    LAW(db_close(&db) == 0);
     arena_release(&a);
     a = (struct arena){ .max = MIB(64) };
     return 0;
