@@ -47,6 +47,11 @@ struct mx_policy {
 };
 
 struct mx_session;
+/* As the settings have it. E_RANGE: a list cannot be read; E_NOMEM. */
+MUST_CHECK int mx_policies_make(struct mx_policies *p, const struct mx_conf *c);
+void mx_policies_free(struct mx_policies *p);
+/* Where he reached us: what nobody else may call himself. Empty: not known. */
+void mx_policy_local(int fd, char out[MX_NETWORK_TEXT_MAX]);
 /* "192.0.2.0/24": what he is counted by. */
 void mx_policy_network(const struct sockaddr *sa, const struct mx_conf *c, char out[MX_NETWORK_TEXT_MAX]);
 /* One more connection from there: false when there were too many in the last minute. */

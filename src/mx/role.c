@@ -17,16 +17,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define IN_MAX           KIB(32)
-#define OUT_MAX          KIB(32)
-#define OUT_LOW          KIB(16)
-#define LISTENERS_MAX    64u
-#define LEAVING_MAX      256u /* sessions over the cap that are on their way out: a few bursts of accept */
-#define LINGER_MS        5000
-#define STOP_MS          20000
-#define STAGING_ID       16u
-#define LIMIT_KEYS       32768u  /* networks and domains that are busy: 768 KiB */
-#define GREYLIST_ENTRIES 262144u /* 6 MiB, where it is on */
+#define IN_MAX        KIB(32)
+#define OUT_MAX       KIB(32)
+#define OUT_LOW       KIB(16)
+#define LISTENERS_MAX 64u
+#define LEAVING_MAX   256u /* sessions over the cap that are on their way out: a few bursts of accept */
+#define LINGER_MS     5000
+#define STOP_MS       20000
+#define STAGING_ID    16u
 
 struct mx_client;
 /* A look-up of a session's checks, under way. */
@@ -607,8 +605,7 @@ static void finish(struct mx_state_of_role *mx)
 
     timer_release(&mx->grace);
     peers_free(&mx->peers);
-    limits_free(&mx->policies.limits);
-    greylist_free(&mx->policies.grey);
+    mx_policies_free(&mx->policies);
     psl_close(&mx->psl);
     free(mx);
     role_stopped(r);
@@ -720,16 +717,6 @@ static int client_becomes(struct mx_session *s, const struct smtp_xclient *x)
     return 0;
 }
 
-/* Where he reached us: what nobody else may call himself. */
-static void local_address(int fd, char out[MX_NETWORK_TEXT_MAX])
-{
-    struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
-    socklen_t n = sizeof sa;
-
-    if (getsockname(fd, (struct sockaddr *)(void *)&sa, &n) == 0 && sa.ss_family != AF_UNIX)
-        peer_text((const struct sockaddr *)(const void *)&sa, out);
-}
-
 static void client_start(struct mx_client *c, int fd, const struct sockaddr *peer, bool lmtp)
 {
     static const struct conn_limits lmtp_limits = { .in_max = IN_MAX,
@@ -747,7 +734,7 @@ static void client_start(struct mx_client *c, int fd, const struct sockaddr *pee
     if (lmtp || netset_has(&conf.xclient_from, peer))
         c->own.become = client_becomes;
     client_is(c, peer);
-    local_address(fd, c->own.policy.local_ip);
+    mx_policy_local(fd, c->own.policy.local_ip);
     mx_session_serve(&c->s, &c->own);
     mx_session_start(&c->s, &conf.smtp, &client_io, c, role_hostname(mx->role), str_from(c->ip),
                      !lmtp && role_tls(mx->role) != NULL);
@@ -835,21 +822,6 @@ static int read_lists(struct peer_check_conf *c)
     return e;
 }
 
-static int make_policies(struct mx_policies *p)
-{
-    const struct greylist_conf grey = { (int64_t)conf.greylist_delay_ms, (int64_t)conf.greylist_window_ms,
-                                        (int64_t)conf.greylist_keep_ms, GREYLIST_ENTRIES };
-    int e = peer_lists_parse(str_from(conf.greylist_known), &p->known);
-
-    if (e < 0) {
-        log_event(LOG_ERROR, "mx.bad_lists", F_Z("keys", "mx.greylist_known"), F_ERR(e));
-        return E_RANGE;
-    }
-    if (!(p->limits = limits_new(LIMIT_KEYS)) || (conf.greylist && !(p->grey = greylist_new(&grey))))
-        return E_NOMEM;
-    return 0;
-}
-
 static int mx_init(struct role *r)
 {
     struct mx_state_of_role *mx = calloc(1, sizeof(*mx));
@@ -859,7 +831,7 @@ static int mx_init(struct role *r)
         return E_NOMEM; /* the process ends: the kernel frees */
     if (read_lists(&mx->checks) < 0)
         return E_RANGE;
-    if ((e = make_policies(&mx->policies)) < 0)
+    if ((e = mx_policies_make(&mx->policies, &conf)) < 0)
         return e;
     mx->role = r;
     mx->last = &mx->oldest;
