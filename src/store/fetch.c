@@ -175,7 +175,7 @@ static int row_put(struct mailbox *box, struct fetch *f, struct stmt *st, struct
     row.uid = (uint32_t)stmt_u64(st, COL_UID);
     row.flags = (uint32_t)stmt_u64(st, COL_FLAGS);
     row.modseq = stmt_u64(st, COL_MODSEQ);
-    if ((r = keywords_of(box, &a, f->folder_id, row.uid, &row.keywords, &row.n_keywords)) < 0)
+    if (f->keywords && (r = keywords_of(box, &a, f->folder_id, row.uid, &row.keywords, &row.n_keywords)) < 0)
         return r;
     if (f->want & STORE__WANT__META && (r = row_meta(&a, st, &row)) < 0)
         return r;
@@ -309,6 +309,18 @@ static int walk(struct mailbox *box, struct fetch *f, size_t room, struct buf *o
     return 0;
 }
 
+/* Asked once: most folders have none, and then no row is looked up. 1, 0 or E_*. */
+static int any_keywords(struct mailbox *box, uint64_t folder_id)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, "SELECT 1 FROM message_keyword WHERE folder_id = ?1 LIMIT 1", &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, folder_id);
+    return stmt_step(st);
+}
+
 int mailbox_fetch(struct mailbox *box, struct fetch *f, size_t room, struct buf *out)
 {
     CLEANUP(txn_end) struct txn snapshot = { 0 };
@@ -316,5 +328,8 @@ int mailbox_fetch(struct mailbox *box, struct fetch *f, size_t room, struct buf 
 
     if (r == 0 && f->changed_since)
         r = fetch_narrow(box, f);
-    return r < 0 ? r : walk(box, f, room, out);
+    if (r < 0 || (r = any_keywords(box, f->folder_id)) < 0)
+        return r;
+    f->keywords = r > 0;
+    return walk(box, f, room, out);
 }

@@ -237,6 +237,7 @@ struct fetch {
     uint32_t uid;      /* next UID to look at; 0: begin of the range */
     uint64_t at, left; /* of the message under way: next byte, bytes still to come */
     bool in_message, began;
+    bool keywords; /* some message of the folder has one: of the slice under way */
 };
 /* Keep those UIDs only that changed after changed_since, which is 0 then: by the index, not row by row. */
 MUST_CHECK int fetch_narrow(struct mailbox *box, struct fetch *f);
