@@ -8,47 +8,17 @@
  * runs soon on the loop. A conn that is dead takes no more input and frees itself in its kick.
  * A kick runs before the loop looks at other descriptors again, so it never reads: a peer that sends
  * as fast as we read would have the loop for itself. Reading on is left to `more`, a timer. */
-#include "lib/event/conn.h"
-#include "lib/base/buf.h"
+#include "lib/event/conn_private.h"
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
-#include "lib/event/deflate.h"
 #include "lib/tls/tls.h"
 #include <assert.h>
 #include <errno.h>
-#include <event2/event.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <unistd.h>
 
 #define READ_CHUNK KIB(16)
 #define READ_TURN  KIB(128) /* bytes of one connection before others get their turn */
-
-/* TLS_FLUSH: clear text is still going out, and nobody may read before it has. */
-enum tls_state { TLS_NONE, TLS_FLUSH, TLS_HANDSHAKE, TLS_UP };
-
-struct conn {
-    struct loop *loop;
-    const struct conn_ops *ops;
-    void *ctx;
-    struct conn_limits lim;
-    SSL *ssl;
-    enum tls_state tls;
-    struct buf in, out;
-    struct deflate_layer *z; /* NULL: nothing is compressed */
-    struct buf z_in;         /* came, and has not been decompressed */
-    bool z_begins, z_more;   /* z_more: the layer may have more to give without more input */
-    size_t in_done;          /* bytes of in used already, while they are offered */
-    size_t out_done;         /* bytes of out written already */
-    struct event *rd, *wr, *kick;
-    struct timer idle, stall, linger, more;
-    int64_t idle_ms, stall_ms, last_in_ms, last_out_ms;
-    int fd, why;
-    bool paused, closing, dead, eof, above_low;
-    bool offered;  /* `in` was declined as it stands */
-    bool ssl_dry;  /* what waits in OpenSSL, if anything, is no whole record */
-    bool said_all; /* closing, and everything was sent: only waiting for the peer to hang up */
-};
 
 static void kick(struct conn *c)
 {
