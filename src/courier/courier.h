@@ -44,6 +44,20 @@ void stage_peer_gone(struct rpc_peer *p);
 /* ---- enqueue.c ---- */
 int courier_op_enqueue(struct rpc_req *q, struct str body);
 
+/* ---- dkim.c ---- */
+struct signer; /* the keys of a domain; counted, by the loop */
+struct mailauth_message;
+/* NULL: not in memory; courier_signer_load reads it (on the lane), courier_signer_keep keeps it for others. */
+struct signer *courier_signer_get(struct str domain);
+MUST_CHECK int courier_signer_load(struct queue *q, struct str domain, struct signer **out);
+void courier_signer_keep(struct signer *s);
+void courier_signer_put(struct signer *s);
+/* On a worker: signatures of m, or the seal of a forward, appended. body: of dkim_signer_want. A domain without keys
+ * signs nothing. */
+MUST_CHECK int courier_sign(const struct signer *s, const struct queue_message *m, const Courier__Arc *arc,
+                            struct mailauth_message *msg, int body, struct buf *out);
+int courier_op_dkim(struct rpc_req *q, struct str body);
+
 /* ---- people.c ---- */
 int courier_op_list(struct rpc_req *q, struct str body);
 int courier_op_show(struct rpc_req *q, struct str body);

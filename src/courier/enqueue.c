@@ -5,6 +5,7 @@
  * share; large ones piece by piece, so that nobody waits for more than a megabyte. */
 #include "src/courier/courier.h"
 #include "lib/base/log.h"
+#include "lib/mailauth/arc.h"
 #include "lib/smtp/path.h"
 #include <idn2.h>
 
@@ -20,6 +21,7 @@ struct enqueue {
     struct work_job reading;
     struct lane_job job;
     struct buf prepend, piece;
+    struct signer *signer;
     uint64_t at;
     uint32_t number;
     bool repeated, done, drafted;
@@ -35,6 +37,7 @@ static void answer(struct enqueue *e, int status)
 
     m.message = str_pb(str_of(e->name, sizeof e->name));
     m.duplicates = e->duplicates;
+    courier_signer_put(e->signer);
     if (status == 0) {
         if (e->req->keep_stage)
             stage_give_back(e->stage);
@@ -226,20 +229,62 @@ static void inserted(struct lane_job *j, int status)
 
 /* ---- reading it ---- */
 
-static int read_body(struct enqueue *e)
+/* What SMTP cannot carry never enters the queue: a bare CR or LF could be taken for the end of a message by
+ * somebody (CVE-2023-51764), a NUL by nobody at all. */
+static int look(struct enqueue *e, struct str piece, bool *cr)
+{
+    for (size_t i = 0; i < piece.n; i++) {
+        char c = piece.p[i];
+
+        if ((c == '\n') != *cr)
+            return c == '\n' ? E_BARE_LF : E_BARE_CR;
+        if (c == '\0')
+            return E_NUL;
+        *cr = c == '\r';
+        e->m.eightbit |= (c & 0x80) != 0;
+    }
+    return 0;
+}
+
+static int read_all(struct enqueue *e, struct mailauth_message *msg)
 {
     uint64_t at = 0, size = spool_size(e->stage->spool);
     struct str piece;
+    bool cr = false;
     int r;
 
     while (at < size) {
-        if ((r = spool_at(e->stage->spool, at, &piece)) < 0)
+        if ((r = spool_at(e->stage->spool, at, &piece)) < 0 || (r = look(e, piece, &cr)) < 0)
             return r;
-        for (size_t i = 0; i < piece.n && !e->m.eightbit; i++)
-            e->m.eightbit = (piece.p[i] & 0x80) != 0;
+        if (msg)
+            mailauth_message_feed(msg, piece);
         at += piece.n;
     }
-    return buf_puts(&e->prepend, pb_str(e->req->prepend));
+    return cr ? E_BARE_CR : 0;
+}
+
+static int read_and_sign(struct enqueue *e)
+{
+    struct mailauth_message msg;
+    int body, r;
+
+    mailauth_message_init(&msg);
+    if ((r = body = dkim_signer_want(&msg, false)) >= 0) {
+        mailauth_message_feed(&msg, pb_str(e->req->prepend));
+        if ((r = read_all(e, &msg)) == 0) {
+            mailauth_message_end(&msg);
+            r = courier_sign(e->signer, &e->m, e->req->arc, &msg, body, &e->prepend);
+        }
+    }
+    mailauth_message_release(&msg);
+    return r;
+}
+
+static int read_body(struct enqueue *e)
+{
+    int r = e->signer ? read_and_sign(e) : read_all(e, NULL);
+
+    return r < 0 ? r : buf_puts(&e->prepend, pb_str(e->req->prepend));
 }
 
 static void reading(struct work_job *w)
@@ -256,6 +301,38 @@ static void read_done(struct work_job *w)
     e->job = (struct lane_job){ .run = insert, .done = inserted };
     if (e->status < 0 || (e->status = lane_submit(&e->job)) < 0)
         answer(e, e->status);
+}
+
+static int read_begin(struct enqueue *e)
+{
+    e->reading = (struct work_job){ .run = reading, .done = read_done };
+    return work_submit(courier.pool, &e->reading);
+}
+
+static int signer_load(struct queue *q, struct lane_job *j)
+{
+    struct enqueue *e = CONTAINER_OF(j, struct enqueue, job);
+
+    return courier_signer_load(q, e->m.signer, &e->signer);
+}
+
+static void signer_loaded(struct lane_job *j, int status)
+{
+    struct enqueue *e = CONTAINER_OF(j, struct enqueue, job);
+
+    if (e->signer)
+        courier_signer_keep(e->signer);
+    if (status < 0 || (status = read_begin(e)) < 0)
+        answer(e, status);
+}
+
+/* Its keys first, when they are not in memory. */
+static int signer_begin(struct enqueue *e)
+{
+    if (!e->m.signer.n || (e->signer = courier_signer_get(e->m.signer)))
+        return read_begin(e);
+    e->job = (struct lane_job){ .run = signer_load, .done = signer_loaded };
+    return lane_submit(&e->job);
 }
 
 int courier_op_enqueue(struct rpc_req *q, struct str body)
@@ -277,8 +354,8 @@ int courier_op_enqueue(struct rpc_req *q, struct str body)
     e->piece.max = QUEUE_CHUNK_BYTES;
     if (!(e->stage = stage_take(rpc_req_peer(q), pb_str(m->stage))))
         return E_NOTFOUND;
-    e->reading = (struct work_job){ .run = reading, .done = read_done };
-    if ((r = work_submit(courier.pool, &e->reading)) < 0) {
+    if ((r = signer_begin(e)) < 0) {
+        courier_signer_put(e->signer);
         stage_give_back(e->stage);
         return r;
     }

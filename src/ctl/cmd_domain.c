@@ -1,5 +1,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
+#include "proto/courier.pb-c.h"
 #include "proto/directory.pb-c.h"
 #include "src/ctl/cmd_account.h"
 #include <jansson.h>
@@ -49,6 +50,10 @@ static int domain_change(int argc, char **argv, uint32_t op, const char *done)
     if (r < 0)
         return ctl_fail(ctl_exit_code(r), "%s: %s", a.words[0], error_text(r));
     fprintf(stderr, "%s %s\n", a.words[0], done);
+    if (op == DIRECTORY__OP__DOMAIN_ADD && dkim_keys(s, a.words[0], COURIER__OP__DKIM_MAKE) < 0)
+        fprintf(stderr, "Its mail is not signed yet: %s domain dkim %s\n", ctl_program(), a.words[0]);
+    if (op == DIRECTORY__OP__DOMAIN_REMOVE && dkim_keys(s, a.words[0], COURIER__OP__DKIM_FORGET) < 0)
+        fprintf(stderr, "Its keys to sign are still there.\n");
     if (op == DIRECTORY__OP__DOMAIN_ADD)
         postmaster_hint(s, a.words[0]);
     return EX_OK;

@@ -12,6 +12,9 @@ static const struct command commands[] = {
     { "status", cmd_status, "status [--json]", "What runs, how long, how it is confined." },
     { "domain add", cmd_domain_add, "domain add DOMAIN", "Receive mail for a domain." },
     { "domain list", cmd_domain_list, "domain list [--json]", "Domains and how many aliases they have." },
+    { "domain dkim", cmd_domain_dkim, "domain dkim DOMAIN [--rotate] [--json]",
+      "The records that other servers verify this domain's mail with (DKIM), as a zone file has them. --rotate makes new keys;\n"
+      "the former ones sign on until the new records have had time to spread (courier.dkim_spread)." },
     { "domain remove", cmd_domain_remove, "domain remove DOMAIN", "A domain without aliases is forgotten." },
     { "alias add", cmd_alias_add, "alias add ADDRESS",
       "A new address. It takes mail when it has a first password (alias password)." },

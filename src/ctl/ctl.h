@@ -38,6 +38,8 @@ int args_parse(int argc, char **argv, const struct option *opts, size_t nopts, s
 struct service;
 void postmaster_hint(struct service *s, const char *domain);
 
+/* cmd_dkim.c: DKIM_MAKE or DKIM_FORGET of a domain. E_*. */
+int dkim_keys(struct service *s, const char *domain, uint32_t op);
 /* "letterlock: …" on standard error; returns `code`. */
 int ctl_fail(int code, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* How this program was called: for commands that people copy from what we print. */
@@ -120,6 +122,7 @@ int cmd_mailbox_restore(int argc, char **argv);
 int cmd_mailbox_backups(int argc, char **argv);
 int cmd_dns(int argc, char **argv);
 int cmd_log(int argc, char **argv);
+int cmd_domain_dkim(int argc, char **argv);
 int cmd_queue_add(int argc, char **argv);
 int cmd_queue_list(int argc, char **argv);
 int cmd_queue_show(int argc, char **argv);
