@@ -18,7 +18,6 @@ bool subkey_is_carried(enum subkey_purpose purpose)
         [SUBKEY_KEYSTATE_MAC] = true,     /* stands inside closed mailboxes */
         [SUBKEY_SEALED_CHAIN_MAC] = true, /* links to records that were drained long ago */
         [SUBKEY_DELIVERY_ID] = true,      /* remembered inside closed mailboxes */
-        [SUBKEY_QUEUE_SECRETS] = true,    /* inside the queue's pages, which are written anew */
         [SUBKEY_API_TOKENS] = true,       /* the tokens are with those who use them */
         [SUBKEY_SRS] = true,              /* the addresses are out in the world */
         [SUBKEY_SHIP_MAC] = true,         /* objects that lie elsewhere, for as long as they are kept */

@@ -20,6 +20,7 @@
 #define JOURNAL_BYTES  (MAGIC_BYTES + BOX_KEY_BYTES)
 #define NAME_LEN       24u /* of a mailbox: the start of each of its files' names */
 #define KEY_PATH_BYTES 4096u
+#define SECRET_MAX     KIB(8)
 
 /* What a visitor of one file does: look, or change. */
 struct doing {
@@ -238,6 +239,94 @@ static int mailboxes(struct rotation *r, const struct doing *doing)
     return e;
 }
 
+/* ---- single secrets inside the queue: a box of their own under the pages ---- */
+
+struct secret_keys {
+    uint8_t page_old[KEY_BYTES], page_new[KEY_BYTES], old_key[KEY_BYTES], new_key[KEY_BYTES];
+};
+
+/* One key that signs, which is under the old secret, or the new one already. */
+static int secret_change(struct db *db, const struct secret_keys *k, struct stmt *row, struct str ad)
+{
+    static const char SQL[] = "UPDATE dkim_key SET private = ?2 WHERE id = ?1";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    uint8_t plain[SECRET_MAX], box[SECRET_MAX + BOX_OVERHEAD_BYTES];
+    struct str old_box = stmt_str(row, 3);
+    size_t n = old_box.n - BOX_OVERHEAD_BYTES;
+    int e;
+
+    if (old_box.n <= BOX_OVERHEAD_BYTES || n > sizeof plain)
+        return E_CORRUPT;
+    if (box_open(k->old_key, ad, old_box, plain) < 0)
+        return box_open(k->new_key, ad, old_box, plain); /* an earlier try came so far */
+    box_seal(k->new_key, ad, str_of(plain, n), box);
+    bytes_wipe(plain, sizeof plain);
+    if ((e = stmt_get(db, SQL, &st)) < 0)
+        return e;
+    stmt_bind_i64(st, 1, stmt_i64(row, 0));
+    stmt_bind_blob(st, 2, str_of(box, n + BOX_OVERHEAD_BYTES));
+    return stmt_run(st);
+}
+
+static int secrets_rewrite(struct db *db, const struct secret_keys *k)
+{
+    static const char SQL[] =
+        "SELECT id, domain, selector, private FROM dkim_key WHERE id > ?1 ORDER BY id LIMIT 1";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    CLEANUP(txn_end) struct txn t = { 0 };
+    int64_t id = 0;
+    char ad[512];
+    int e;
+
+    if ((e = stmt_get(db, SQL, &st)) < 0 || (e = txn_begin(&t, db)) < 0)
+        return e;
+    for (;;) {
+        stmt_reset(st);
+        stmt_bind_i64(st, 1, id);
+        if ((e = stmt_step(st)) <= 0)
+            break;
+        id = stmt_i64(st, 0);
+        snprintf(ad, sizeof ad, "dkim %.*s %.*s", STR_ARG(stmt_str(st, 1)), STR_ARG(stmt_str(st, 2)));
+        if ((e = secret_change(db, k, st, str_from(ad))) < 0)
+            break;
+    }
+    stmt_reset(st);
+    return e < 0 ? e : txn_commit(&t);
+}
+
+static int secrets_change(struct rotation *r, const char *path)
+{
+    struct db_options opt = { 0 };
+    struct secret_keys k;
+    struct db *db = NULL;
+    char full[2 * ROTATION_PATH_MAX];
+    int64_t tables = 0;
+    int e;
+
+    snprintf(r->at, sizeof r->at, "%s", path);
+    snprintf(full, sizeof full, "%s%s", r->prefix, path);
+    subkey_derive(r->old_key, SUBKEY_QUEUE_DB, k.page_old);
+    subkey_derive(r->new_key, SUBKEY_QUEUE_DB, k.page_new);
+    subkey_derive(r->old_key, SUBKEY_QUEUE_SECRETS, k.old_key);
+    subkey_derive(r->new_key, SUBKEY_QUEUE_SECRETS, k.new_key);
+    if ((e = db_open(full, k.page_old, &opt, &db)) == E_CORRUPT)
+        e = db_open(full, k.page_new, &opt, &db);
+    if (e == 0)
+        e = db_get_i64(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'dkim_key'", &tables);
+    if (e == 0 && tables > 0)
+        e = secrets_rewrite(db, &k);
+    db_close(&db);
+    bytes_wipe(&k, sizeof k);
+    return e == E_NOTFOUND ? 0 : e;
+}
+
+static int queue_part(struct rotation *r, const struct doing *doing)
+{
+    int e = doing->changes ? secrets_change(r, "queue.sqlite") : 0;
+
+    return e < 0 ? e : database(r, doing, "queue.sqlite", SUBKEY_QUEUE_DB, &r->count.databases);
+}
+
 static int part_do(struct rotation *r, const struct doing *doing, enum rotation_part part)
 {
     int e;
@@ -246,7 +335,7 @@ static int part_do(struct rotation *r, const struct doing *doing, enum rotation_
     if (part == ROTATION_DIRECTORY)
         return database(r, doing, "directory.sqlite", SUBKEY_DIRECTORY_DB, &r->count.databases);
     if (part == ROTATION_QUEUE)
-        return database(r, doing, "queue.sqlite", SUBKEY_QUEUE_DB, &r->count.databases);
+        return queue_part(r, doing);
     if (part == ROTATION_JOURNAL)
         return database(r, doing, "journal.sqlite", SUBKEY_JOURNAL_DB, &r->count.databases);
     if ((e = database(r, doing, "notes.sqlite", SUBKEY_ROLLBACK_MAC, &r->count.databases)) < 0)

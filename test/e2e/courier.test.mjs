@@ -236,6 +236,18 @@ test('a signed message carries both signatures of its domain, whose records are 
   quiet();
 });
 
+test('after another server key the queue opens, and its keys still sign', async () => {
+  await service.stop({ keep: true });
+  service.exit = undefined;
+  await service.ctl(['server-key', 'rotate']);
+  await service.serve();
+  const body = Buffer.from('From: a@signed.test\r\nSubject: signed\r\n\r\nhello\r\n');
+  const r = await service.ctl(['queue', 'add', '--from', 'a@signed.test', '--sign', 'signed.test', 'b@one.test'], { input: body });
+  await gone(r.stdout.trim());
+  assert.equal(peer.messages[0].raw.toString('latin1').match(/^DKIM-Signature:/gm).length, 2);
+  quiet();
+});
+
 test('courier and relay are killed at random: every message arrives; twice only where an answer was lost', { timeout: 120000 }, async () => {
   const n = Number(process.env.COURIER_KILLS ?? 200);
   const want = new Set();
