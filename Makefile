@@ -36,6 +36,7 @@ bench: build
 soak: build
 	@tools/setup check
 	@node test/soak.mjs
+	@SHIP_MOMENTS=100 SHIP_STEPS=600 node --test test/e2e/ship.test.mjs
 	@ROTATE_KILLS=100000 node --test test/e2e/server_key.test.mjs
 	@SOAK=1000 build/store_sync_test
 	@SOAK=1000 node --test test/e2e/qresync.test.mjs

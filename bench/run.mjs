@@ -242,6 +242,44 @@ const benches = {
       }
     }
   },
+  // The same deliveries with and without shipping, in turns; and the way back.
+  async ship() {
+    const cpu = async (service) => { // microseconds of processor of the store
+      const fields = (await readFile(`/proc/${(await service.pids('store'))[0]}/stat`, 'latin1')).split(') ')[1].split(' ');
+      return (Number(fields[11]) + Number(fields[12])) * 10000;
+    };
+    const run = async (ship, boxes, open) => {
+      const service = await Service.start({ env: { LETTERLOCK_STORE_SHIP: ship, LETTERLOCK_STORE_BACKUP_INTERVAL: '0' } });
+      const to = await times(boxes, () => service.alias());
+      const watcher = open ? await service.imap(to[0]) : null;
+      const before = await cpu(service);
+      const r = await tool('smtp_load', [service.ports.mx, 16, seconds, 10240, ...to.map((a) => a.address)]);
+      if (r.failed) throw new Error(`${r.failed} deliveries failed`);
+      await sleep(2500); // what was shipped late counts
+      const used = ((await cpu(service)) - before) / (r.rate * seconds);
+      let back = 0;
+      if (ship === 'yes' && open) {
+        await watcher.logout();
+        const from = now();
+        await service.ctl(['mailbox', 'restore', to[0].address, '--at', new Date().toISOString()]);
+        back = ms(from) / 1000 / ((await service.status()).store.ship.bytes / 2 ** 30);
+      } else {
+        await watcher?.logout();
+      }
+      await service.stop();
+      return { rate: r.rate, used, back };
+    };
+    for (const [boxes, open] of [[1, true], [1, false], [100, false]]) {
+      const got = { no: [], yes: [] };
+      for (let i = 0; i < rounds; i++) for (const ship of ['no', 'yes']) got[ship].push(await run(ship, boxes, open));
+      const of = (ship, f) => median(got[ship].map(f));
+      const lost = 100 * (1 - of('yes', (r) => r.rate) / of('no', (r) => r.rate));
+      row(`deliveries/s while commits are shipped, 10 KB, ${boxes} ${open ? 'open' : 'closed'}`,
+        `${of('yes', (r) => r.rate).toFixed(0)} against ${of('no', (r) => r.rate).toFixed(0)}: ${lost.toFixed(1)} % less; the store's processor ${of('yes', (r) => r.used).toFixed(0)} against ${of('no', (r) => r.used).toFixed(0)} us a message`,
+        'under 3 %', lost < 3);
+      if (open) row('mailbox restore --at, out of packs alone', `${of('yes', (r) => r.back).toFixed(1)} s a GB that was shipped`, '-');
+    }
+  },
   async cipher() {
     // the median page of each path, in turns within one run; of several runs again the median
     const dir = await mkdtemp(path.join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'cipher-'));
