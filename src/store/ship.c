@@ -158,7 +158,7 @@ static int dirty_all(struct ship *s)
  * pack) and s->lock. */
 static bool stream_over(const struct ship_stream *t)
 {
-    return t->file && !t->opens && !t->dirty && !t->pos.chain && t->looked;
+    return t->file && t->gone && !t->opens && !t->dirty && !t->pos.chain;
 }
 
 static void streams_tidy(struct ship *s)
@@ -253,6 +253,7 @@ int ship_tick(struct ship *s)
         if (!room_again(s))
             return E_FULL;
         s->full = false;
+        s->sweep_soon = true;
     }
     if (s->ticks++ % SWEEP_TICKS == 0 || s->sweep_soon)
         sweep(s);

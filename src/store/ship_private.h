@@ -28,6 +28,7 @@ struct ship_stream {
     uint64_t pack; /* that its last segment is in */
     /* Its own lock. */
     bool looked; /* at what a crash may have left, since the start */
+    bool gone;   /* the file was not there when it was looked for last */
     unsigned cuts;
     struct ship_mark last; /* commit of this -wal */
     /* ship->lock */

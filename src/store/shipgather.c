@@ -399,8 +399,10 @@ static int gather(struct ship *s, struct ship_stream *t)
         if (t->pos.chain)
             r = end_add(s, t);
         chain_drop(s, t);
+        t->gone = true;
         return r;
     }
+    t->gone = false;
     if (t->pos.chain && !t->pos.inode) {
         pthread_mutex_lock(&s->pack_lock);
         t->pos.inode = st.st_ino; /* begun shortly before a crash: the state does not know it */
@@ -470,11 +472,12 @@ static void watch_committed(void *wal, int64_t end)
 /* All that is in it is confirmed before it goes; where that cannot be, the chain is broken, and mail goes on. */
 static void cut(struct ship *s, struct ship_stream *t)
 {
-    bool waits;
+    bool waits, some;
 
     pthread_mutex_lock(&t->lock);
     pthread_mutex_lock(&s->lock);
     waits = t->nmarks || !t->looked;
+    some = waits || t->last.frame || t->pos.frames; /* else it is empty, and a copy that is being made stays good */
     pthread_mutex_unlock(&s->lock);
     waits |= t->last.frame && t->pos.chain && t->last.frame > t->pos.frames;
     if (waits && s->full)
@@ -494,7 +497,7 @@ static void cut(struct ship *s, struct ship_stream *t)
     t->nmarks = 0;
     pthread_mutex_unlock(&s->lock);
     t->last.frame = 0;
-    t->cuts++;
+    t->cuts += some;
     pthread_mutex_unlock(&t->lock);
 }
 
