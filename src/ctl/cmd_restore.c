@@ -145,8 +145,11 @@ static bool time_parse(const char *text, int64_t *ms_out)
     }
     if (*p == 'Z' && !p[1])
         sign = 2;
-    else if ((*p == '+' || *p == '-') && (sign = *p == '+' ? 1 : -1, p++, two(&p, 0, 0, 23, &oh)))
-        p += two(&p, *p == ':' ? ':' : '\0', 0, 59, &om) ? 0 : 1;
+    else if (*p == '+' || *p == '-') {
+        sign = *p++ == '+' ? 1 : -1;
+        if (!two(&p, '\0', 0, 23, &oh) || !two(&p, *p == ':' ? ':' : '\0', 0, 59, &om))
+            return false;
+    }
     if (sign == 2)
         p++;
     if (*p)

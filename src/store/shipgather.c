@@ -477,7 +477,8 @@ static void cut(struct ship *s, struct ship_stream *t)
     pthread_mutex_lock(&t->lock);
     pthread_mutex_lock(&s->lock);
     waits = t->nmarks || !t->looked;
-    some = waits || t->last.frame || t->pos.frames; /* else it is empty, and a copy that is being made stays good */
+    some = waits || t->last.frame ||
+           t->pos.frames; /* else it is empty, and a copy that is being made stays good */
     pthread_mutex_unlock(&s->lock);
     waits |= t->last.frame && t->pos.chain && t->last.frame > t->pos.frames;
     if (waits && s->full)
