@@ -30,6 +30,7 @@ const lib_may_include = {
   pop3: [],
   http: ['event', 'tls'],
   s3: ['http', 'event'],
+  schedule: [],
   dns: ['event', 'tls'],
   mailauth: ['mime', 'dns', 'crypto'],
   regex: ['mime'],

@@ -5,6 +5,7 @@
 #include "src/courier/courier.h"
 #include "lib/base/log.h"
 #include "lib/crypto/box.h"
+#include "src/common/dump.h"
 
 #define WORKERS  2u
 #define WORK_MAX 10000u
@@ -82,10 +83,31 @@ static int op_status(struct rpc_req *q, struct str body UNUSED)
     return r;
 }
 
+static void dump_ended(void)
+{
+    courier.requests--;
+    end_when_idle();
+}
+
+static int op_dump(struct rpc_req *q, struct str body UNUSED)
+{
+    const struct dump_source s = { .path = "queue.sqlite",
+                                   .key = role_subkey(courier.role, SUBKEY_QUEUE_DB),
+                                   .pool = courier.pool,
+                                   .ended = dump_ended };
+    int r = courier.stopping ? E_UNAVAIL : 0;
+
+    courier_begin();
+    if (r < 0 || (r = dump_begin(q, &s)) < 0)
+        courier.requests--;
+    return r;
+}
+
 /* Who may ask. What leaves comes from those who have taken it in. */
 #define SENDS FROM(SUBMISSION) | FROM(MX) | FROM(STORE) | FROM(JOBS) | FROM(WEB) | FROM(CTL)
 static const struct rpc_op ops[] = {
     [COURIER__OP__STATUS] = { .run = op_status, .from = FROM(CTL) | FROM(MONITOR) | FROM(WEB) },
+    [COURIER__OP__DUMP] = { .run = op_dump, .from = FROM(CTL), .flags = RPC_DOWN },
     [COURIER__OP__STAGE] = { .run = courier_op_stage, .from = SENDS, .flags = RPC_UP },
     [COURIER__OP__UNSTAGE] = { .run = courier_op_unstage, .from = SENDS },
     [COURIER__OP__ENQUEUE] = { .run = courier_op_enqueue, .from = SENDS },

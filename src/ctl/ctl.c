@@ -68,6 +68,13 @@ static const struct command commands[] = {
       "decides. --as-domain: send as every address of the domain. --copy: what is sent is put into Sent. --messages,\n"
       "--recipients: limits a day (UTC), counted for address, domain and account each; default: what submission.*\n"
       "says." },
+    { "backup", cmd_backup, "backup FILE",
+      "All that is the service's own in one file, under a passphrase (asked for, or a line of standard input):\n"
+      "configuration, server key, certificate, addresses, queue. Mailboxes have backups of their own." },
+    { "restore-service", cmd_restore_service, "restore-service FILE [--dir DIR]",
+      "A service from such a file, on an empty machine: letterlock.conf in DIR, the rest where that says." },
+    { "recover", cmd_recover, "recover [--from FOLDER | s3://BUCKET/PREFIX] [--json]",
+      "Mailboxes whose files are gone, back from their newest backups, without anybody's password." },
     { "mailbox check", cmd_mailbox_check, "mailbox check ADDRESS [--json]",
       "Read all of a mailbox and say whether it is whole: pages, counts, the change log, every byte of every\n"
       "message. Asks for one of its passwords on the terminal, or reads a line of standard input. What nothing\n"

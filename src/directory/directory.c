@@ -1,11 +1,12 @@
 /* src/directory/directory.c
  *
- * The role: requests come in on the loop, SQL runs on one worker in the order of arrival, answers go
+ * The role: requests come in on the loop, SQL runs in one lane in the order of arrival, answers go
  * out from the loop. What RESOLVE found is remembered until anything changes. */
 #include "src/directory/cache.h"
 #include "src/directory/ops.h"
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
+#include "src/common/dump.h"
 #include "src/common/role.h"
 #include "src/directory/conf.h"
 
@@ -118,6 +119,26 @@ static int run_op(struct rpc_req *q, struct str body)
     return 0;
 }
 
+static void dump_ended(void)
+{
+    dir.pending--;
+    end_when_idle();
+}
+
+static int op_dump(struct rpc_req *q, struct str body UNUSED)
+{
+    const struct dump_source s = { .path = "directory.sqlite",
+                                   .key = role_subkey(dir.role, SUBKEY_DIRECTORY_DB),
+                                   .pool = dir.pool,
+                                   .ended = dump_ended };
+    int r = dir.stopping ? E_UNAVAIL : 0;
+
+    dir.pending++;
+    if (r < 0 || (r = dump_begin(q, &s)) < 0)
+        dir.pending--;
+    return r;
+}
+
 /* Who may ask what. */
 #define READS FROM(IMAP) | FROM(MX) | FROM(POP3) | FROM(SUBMISSION) | FROM(WEB) | FROM(STORE) | FROM(CTL)
 static const struct rpc_op ops[] = {
@@ -148,6 +169,7 @@ static const struct rpc_op ops[] = {
     [DIRECTORY__OP__PATTERN_LIST] = { run_op, FROM(CTL), 0, NULL },
     [DIRECTORY__OP__ACCESS_SET] = { run_op, FROM(CTL), 0, NULL },
     [DIRECTORY__OP__ACCESS_LIST] = { run_op, FROM(CTL), 0, NULL },
+    [DIRECTORY__OP__DUMP] = { op_dump, FROM(CTL), RPC_DOWN, NULL },
 };
 
 static void peer_change(struct rpc_peer *p, struct rpc_peer *from, struct rpc_peer *to)
@@ -201,7 +223,7 @@ static int directory_init(struct role *r)
     dir.role = r;
     if ((e = open_db(role_subkey(r, SUBKEY_DIRECTORY_DB))) < 0)
         return e;
-    dir.pool = work_pool_new("directory", 1, QUEUE_MAX, 0);
+    dir.pool = work_pool_new("directory", 2, QUEUE_MAX, 0);
     dir.lane = dir.pool ? work_lane_new(dir.pool) : NULL;
     dir.cache = cache_new();
     if (!dir.lane || !dir.cache)

@@ -1,5 +1,7 @@
 /* src/store/backupget.c: BACKUP_LIST and BACKUP_GET: what lies in the target, for whoever may have it. */
 #include "src/store/store.h"
+#include <fcntl.h>
+#include <unistd.h>
 
 #define SLICE_MAX KIB(192)
 
@@ -11,6 +13,7 @@ struct listing {
     uint8_t mailbox[MAILBOX_ID_LEN];
     struct backup_info *list;
     int n;
+    bool here;
 };
 
 void backup_pb(const struct backup_info *i, Store__Backup *out)
@@ -28,6 +31,10 @@ static void list_run(struct work_job *w)
 {
     struct listing *l = CONTAINER_OF(w, struct listing, work);
 
+    char path[FILES_PATH_MAX];
+
+    files_path(l->mailbox, FILES_MAILBOX, path);
+    l->here = faccessat(store.files.dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
     l->n = backup_list(store.backups, l->mailbox, &l->list);
 }
 
@@ -44,6 +51,7 @@ static void list_done(struct work_job *w)
     }
     r.backups = list;
     r.n_backups = n;
+    r.here = l->here;
     request_reply(l->q, l->n < 0 ? l->n : all && list ? 0 : E_NOMEM, &r.base, NULL);
     free(all);
     free(list);

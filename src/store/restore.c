@@ -387,6 +387,14 @@ int restore_undo(const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN], i
     return (r = restore_note_put(f, mailbox, &note)) < 0 ? r : undo_forward(f, mailbox, &note, now_ms);
 }
 
+bool restore_kept(const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN])
+{
+    struct names n;
+
+    names_of(mailbox, &n);
+    return there(f, n.before);
+}
+
 /* The note goes last: without it nobody would look for the file. */
 int restore_confirm(const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN])
 {

@@ -49,6 +49,8 @@ MUST_CHECK int restore_place(const struct files *f, const uint8_t mailbox[MAILBO
                              const struct restore_note *n);
 /* What was there is there again; what was in its place is set aside (files.h). E_NOTFOUND: nothing was kept. */
 MUST_CHECK int restore_undo(const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN], int64_t now_ms);
+/* Was there anything in its place? Where it was not, nobody has to confirm. */
+bool restore_kept(const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN]);
 /* What was there is removed. E_NOTFOUND. */
 MUST_CHECK int restore_confirm(const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN]);
 /* All that a crash cut off goes on to its end; `found` is called for every note that is left then. How many went on. */

@@ -71,6 +71,9 @@ int restore_arrive(struct actor *a)
         if ((r = renew(a->box)) < 0 || (r = restore_note_put(&store.files, a->id, &n)) < 0)
             return r;
     }
+    if (r >= 0 && n.step == RESTORE_RENEWED && !restore_kept(&store.files, a->id) &&
+        (r = restore_confirm(&store.files, a->id)) < 0)
+        return r;
     fresh_find(a->id, true);
     return 0;
 }

@@ -1,0 +1,106 @@
+// The service in one file, and every mailbox back on an empty machine from that file and the backups alone.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { mkdtemp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Service, sample } from '../lib/service.mjs';
+import { S3Fake, storageEnv } from '../lib/s3fake.mjs';
+
+const EX_DATAERR = 65, EX_CANTCREAT = 73, EX_NOPERM = 77;
+const passphrase = 'nine yellow bridges over quiet water\n';
+let base;
+before(async () => { base = await mkdtemp(path.join(tmpdir(), 'letterlock-recover-')); });
+after(() => rm(base, { recursive: true, force: true }));
+
+async function letters(s, a) {
+  const c = await s.imap(a);
+  await c.cmd('SELECT INBOX');
+  await c.cmd('FETCH 1:* (FLAGS BODY.PEEK[])');
+  const all = c.literals.map((l) => l.toString('latin1')).sort();
+  await c.logout();
+  return all;
+}
+async function fill(s, n) {
+  const all = [];
+  for (let i = 0; i < n; i++) {
+    const a = await s.alias();
+    const c = await s.imap(a);
+    await c.cmd('SELECT INBOX');
+    for (let k = 0; k < 3; k++) await s.deliver(a.address, sample(10 * i + k, 3000 * (k + 1)));
+    await c.logout();
+    await s.ctl(['mailbox', 'backup', a.address], { input: `${a.password}\n` });
+    all.push({ ...a, letters: await letters(s, a) });
+  }
+  return all;
+}
+// Everything of the machine goes; ports and settings of the environment are the next one's.
+async function lose(s) {
+  await s.stop();
+  assert.ok(!existsSync(s.dir));
+}
+
+for (const kind of ['a folder', 'S3']) {
+  test(`from nothing but the file and ${kind}`, async () => {
+    const fake = kind === 'S3' ? await S3Fake.start() : null;
+    const kept = path.join(base, `kept-${fake ? 's3' : 'folder'}`), file = path.join(base, `service-${fake ? 's3' : 'folder'}`);
+    const credentials = path.join(base, 'credentials');
+    if (fake) await writeFile(credentials, fake.credentials(), { mode: 0o600 });
+    const env = fake ? storageEnv(fake, credentials) : { LETTERLOCK_STORE_BACKUP_DIR: kept };
+    const s = await Service.start({ env });
+    let again;
+    try {
+      const people = await fill(s, 3), lonely = await s.alias(); // who was never backed up
+      await s.ctl(['backup', file], { input: passphrase });
+      assert.equal((await stat(file)).mode & 0o777, 0o600);
+      const bytes = await readFile(file);
+      for (const secret of [await readFile(path.join(s.dir, 'server.key')), 'example.test', 'PRIVATE KEY', 'SQLite format']) assert.ok(!bytes.includes(secret));
+      assert.equal((await s.ctl(['backup', file], { input: passphrase, ok: false })).code, EX_CANTCREAT, 'never over another file');
+      await lose(s);
+
+      const dir = path.join(base, `again-${fake ? 's3' : 'folder'}`);
+      await mkdir(dir);
+      again = await Service.start({ dir, ports: s.ports, serve: false, env: fake ? env : {} });
+      assert.equal((await again.ctl(['restore-service', file, '--dir', dir], { input: 'another passphrase\n', ok: false })).code, EX_NOPERM);
+      const damaged = Buffer.from(bytes);
+      damaged[damaged.length - 100] ^= 1;
+      await writeFile(`${file}.damaged`, damaged);
+      await writeFile(`${file}.short`, bytes.subarray(0, bytes.length - 70000));
+      for (const bad of ['damaged', 'short']) assert.equal((await again.ctl(['restore-service', `${file}.${bad}`, '--dir', dir], { input: passphrase, ok: false })).code, EX_DATAERR);
+      assert.deepEqual(readdirSync(dir), [], 'nothing is written from what is not whole');
+      await again.ctl(['restore-service', file, '--dir', dir], { input: passphrase });
+      assert.equal((await again.ctl(['restore-service', file, '--dir', dir], { input: passphrase, ok: false })).code, EX_CANTCREAT);
+
+      const from = fake ? [] : ['--from', kept];
+      const told = JSON.parse((await again.ctl(['recover', ...from, '--json'])).stdout);
+      assert.deepEqual(told.map((t) => [t.address, t.result]).sort(), [...people.map((p) => [p.address, 'is back']), [lonely.address, 'there is no backup']].sort());
+      await again.serve();
+      for (const p of people) assert.deepEqual(await letters(again, p), p.letters);
+      assert.deepEqual(JSON.parse((await again.ctl(['recover', '--json'])).stdout).map((t) => t.address), [lonely.address], 'what is here stays as it is');
+      await again.deliver(people[0].address, sample(99));
+      assert.equal((await letters(again, people[0])).length, 4);
+      assert.deepEqual(readdirSync(path.join(dir, 'data', 'restores')), [], 'nothing to confirm, where nothing was');
+    } finally {
+      await again?.stop();
+      if (!s.exit) await s.stop();
+      await fake?.stop();
+    }
+  });
+}
+
+test('a service that does not run, and one whose addresses change meanwhile', async () => {
+  const s = await Service.start();
+  try {
+    const file = path.join(base, 'stopped'), busy = path.join(base, 'busy');
+    const adding = (async () => { for (let i = 0; i < 10; i++) await s.ctl(['alias', 'add', `more${i}@example.test`]); })();
+    await s.ctl(['backup', busy], { input: passphrase });
+    await adding;
+    await s.stop({ keep: true });
+    await s.ctl(['backup', file], { input: passphrase });
+    const dir = path.join(base, 'two'), two = await Service.start({ dir, serve: false });
+    await two.ctl(['restore-service', file, '--dir', dir], { input: passphrase });
+    assert.equal(JSON.parse((await two.ctl(['alias', 'list', '--json'])).stdout).length, 10);
+    assert.deepEqual(readdirSync(path.join(dir, 'data')).filter((f) => f.endsWith('.dump')), []);
+  } finally { await s.stop(); }
+});
