@@ -58,6 +58,7 @@ for (const kind of ['a folder', 'S3']) {
       for (const secret of [await readFile(path.join(s.dir, 'server.key')), 'example.test', 'PRIVATE KEY', 'SQLite format']) assert.ok(!bytes.includes(secret));
       assert.equal((await s.ctl(['backup', file], { input: passphrase, ok: false })).code, EX_CANTCREAT, 'never over another file');
       await lose(s);
+      await rm(credentials, { force: true }); // it is in the file
 
       const dir = path.join(base, `again-${fake ? 's3' : 'folder'}`);
       await mkdir(dir);
@@ -98,7 +99,7 @@ test('a service that does not run, and one whose addresses change meanwhile', as
     await adding;
     await s.stop({ keep: true });
     await s.ctl(['backup', file], { input: passphrase });
-    const dir = path.join(base, 'two'), two = await Service.start({ dir, serve: false });
+    const dir = await mkdtemp(path.join(base, 'two-')), two = await Service.start({ dir, serve: false });
     await two.ctl(['restore-service', file, '--dir', dir], { input: passphrase });
     assert.equal(JSON.parse((await two.ctl(['alias', 'list', '--json'])).stdout).length, 10);
     assert.deepEqual(readdirSync(path.join(dir, 'data')).filter((f) => f.endsWith('.dump')), []);
