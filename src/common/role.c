@@ -46,6 +46,7 @@ struct role {
     uint32_t has_subkey;
     bool has_ticket_key, stopping;
     struct buf credentials;
+    int64_t server_key_ms;
     struct role_listener listeners[LISTENERS_MAX];
     size_t nlisteners;
     struct str hostname;
@@ -61,7 +62,7 @@ const struct role_def *role_def_of(enum role_id id)
     static const struct role_def *const defs[] = { &store_role,    &content_role, &directory_role,
                                                    &imap_role,     &pop3_role,    &mx_role,
                                                    &resolver_role, &courier_role, &relay_role,
-                                                   &monitor_role,  &storage_role, &submission_role };
+                                                   &monitor_role,  &storage_role, &submission_role, &jobs_role };
 
     for (size_t i = 0; i < ARRAY_LEN(defs); i++)
         if (defs[i]->id == id)
@@ -106,6 +107,10 @@ const uint8_t *role_ticket_key(const struct role *r)
 struct str role_credentials(const struct role *r)
 {
     return buf_str(&r->credentials);
+}
+int64_t role_server_key_ms(const struct role *r)
+{
+    return r->server_key_ms;
 }
 void role_credentials_wipe(struct role *r)
 {
@@ -198,7 +203,8 @@ static int take_secrets(struct role *r, const Boot__Start *m)
         memcpy(r->ticket_key, m->ticket_key.data, KEY_BYTES);
         r->has_ticket_key = true;
     }
-    r->credentials.max = KIB(16);
+    r->server_key_ms = m->server_key_ms;
+    r->credentials.max = KIB(32);
     if (buf_puts(&r->credentials, pb_str(m->credentials)) < 0)
         return E_NOMEM;
     return m->tls_cert.len ? tls_ctx_new(pb_str(m->tls_cert), pb_str(m->tls_key), &r->tls) : 0;
@@ -336,6 +342,7 @@ static uint32_t powers_of(enum role_id id)
         return SANDBOX_DIAL | SANDBOX_ACCEPT; /* accepts the command line on its control socket */
     case ROLE_RELAY: return SANDBOX_DIAL;
     case ROLE_STORAGE: return SANDBOX_DIAL;
+    case ROLE_JOBS: return SANDBOX_ACCEPT;
     default: return 0;
     }
 }

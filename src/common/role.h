@@ -39,7 +39,7 @@ struct role_def {
 };
 
 extern const struct role_def store_role, content_role, directory_role, imap_role, pop3_role, mx_role,
-    resolver_role, courier_role, relay_role, monitor_role, storage_role, submission_role;
+    resolver_role, courier_role, relay_role, monitor_role, storage_role, submission_role, jobs_role;
 
 struct loop *role_loop(struct role *r);
 uint32_t role_instance(const struct role *r);
@@ -60,6 +60,8 @@ const uint8_t *role_ticket_key(const struct role *r);
 /* What the operator gave this role to show elsewhere (a file's text); empty when nothing. To be wiped when read. */
 struct str role_credentials(const struct role *r);
 void role_credentials_wipe(struct role *r);
+/* When the server key was made, as far as its file says; 0: not known, or nothing of this role's. */
+int64_t role_server_key_ms(const struct role *r);
 /* NULL when no certificate is configured. */
 struct tls_ctx *role_tls(const struct role *r);
 /* Listening sockets of this role, in the order of the configuration. `kind` is the key they come from,

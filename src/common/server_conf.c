@@ -42,6 +42,7 @@ const struct conf_item server_conf_items[] = {
     { "courier.user", CONF_STR, AT(courier_user), .max = 32,
       .help = "User of this role. Other than store.user: then neither reads the other's files." },
     { "relay.user", CONF_STR, AT(relay_user), .max = 32, .help = "User of this role." },
+    { "jobs.user", CONF_STR, AT(jobs_user), .max = 32, .help = "User of this role." },
     { "storage.user", CONF_STR, AT(storage_user), .max = 32, .help = "User of this role." },
     { "server.sandbox", CONF_ENUM, AT(sandbox), .sdef = "auto", .choices = "auto|require|off",
       .help =
@@ -101,7 +102,7 @@ const struct conf_table *config_tables(size_t *n_out)
     static struct conf_table tables[16];
     const struct role_def *const roles[] = { &store_role, &content_role, &directory_role, &imap_role,
                                              &pop3_role,  &mx_role,      &resolver_role,  &courier_role,
-                                             &relay_role, &monitor_role, &storage_role,   &submission_role };
+                                             &relay_role, &monitor_role, &storage_role,   &submission_role, &jobs_role };
 
     tables[0] = (struct conf_table){ server_conf_items, server_conf_nitems };
     for (size_t i = 0; i < ARRAY_LEN(roles); i++)

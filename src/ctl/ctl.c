@@ -68,6 +68,10 @@ static const struct command commands[] = {
       "decides. --as-domain: send as every address of the domain. --copy: what is sent is put into Sent. --messages,\n"
       "--recipients: limits a day (UTC), counted for address, domain and account each; default: what submission.*\n"
       "says." },
+    { "jobs run", cmd_jobs_run, "jobs run NAME [--json]",
+      "Do a job of the schedule now, and wait for it. Exit status 65 when it found something, 75 when it failed." },
+    { "jobs", cmd_jobs, "jobs [--json]",
+      "The schedule: what is done again and again, when it was and will be, how long it took, what came of it." },
     { "backup", cmd_backup, "backup FILE",
       "All that is the service's own in one file, under a passphrase (asked for, or a line of standard input):\n"
       "configuration, server key, certificate, addresses, queue. Mailboxes have backups of their own." },

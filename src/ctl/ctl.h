@@ -116,6 +116,8 @@ int cmd_domain_set(int argc, char **argv);
 int cmd_domain_pattern(int argc, char **argv);
 int cmd_access(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
+int cmd_jobs(int argc, char **argv);
+int cmd_jobs_run(int argc, char **argv);
 int cmd_restore_service(int argc, char **argv);
 int cmd_recover(int argc, char **argv);
 int cmd_mailbox_backup(int argc, char **argv);

@@ -140,12 +140,12 @@ static int op_dump(struct rpc_req *q, struct str body UNUSED)
 }
 
 /* Who may ask what. */
-#define READS FROM(IMAP) | FROM(MX) | FROM(POP3) | FROM(SUBMISSION) | FROM(WEB) | FROM(STORE) | FROM(CTL)
+#define READS FROM(IMAP) | FROM(MX) | FROM(POP3) | FROM(SUBMISSION) | FROM(WEB) | FROM(STORE) | FROM(CTL) | FROM(JOBS)
 static const struct rpc_op ops[] = {
     [DIRECTORY__OP__STATUS] = { run_op, FROM(CTL) | FROM(MONITOR) | FROM(WEB), 0, NULL },
     [DIRECTORY__OP__RESOLVE] = { run_op, READS, 0, NULL },
     [DIRECTORY__OP__DOMAIN_ADD] = { run_op, FROM(CTL), 0, NULL },
-    [DIRECTORY__OP__DOMAIN_LIST] = { run_op, FROM(CTL), 0, NULL },
+    [DIRECTORY__OP__DOMAIN_LIST] = { run_op, FROM(CTL) | FROM(JOBS), 0, NULL },
     [DIRECTORY__OP__DOMAIN_REMOVE] = { run_op, FROM(CTL), 0, NULL },
     [DIRECTORY__OP__ALIAS_ADD] = { run_op, FROM(CTL), 0, NULL },
     [DIRECTORY__OP__ALIAS_LIST] = { run_op, FROM(CTL), 0, NULL },

@@ -17,22 +17,9 @@ struct store store;
 struct store_conf store_conf;
 
 static struct timer stop_timer;
-static struct work_job old_job, note_job;
-static int64_t swept_ms, noted_ms;
-static bool sweeping, noting;
-
-static void old_run(struct work_job *j UNUSED)
-{
-    int n = files_remove_old(&store.files, clock_wall_ms());
-
-    if (n != 0)
-        log_event(n < 0 ? LOG_WARN : LOG_INFO, "store.set_aside_removed", F_I64("files", n));
-}
-
-static void old_done(struct work_job *j UNUSED)
-{
-    sweeping = false;
-}
+static struct work_job note_job;
+static int64_t noted_ms;
+static bool noting;
 
 static void note_run(struct work_job *j UNUSED)
 {
@@ -64,7 +51,8 @@ static int64_t sweep_ms(void)
     return store_conf.note_ms < SWEEP_MS ? (int64_t)store_conf.note_ms : SWEEP_MS;
 }
 
-/* Every half minute: temporary mailboxes that stayed open; once a day: what was set aside long ago. */
+/* Every half minute: temporary mailboxes that stayed open, what attached mailboxes need. The rest is the schedule of the
+ * jobs role (maintain.c). */
 static void sweep_fire(struct timer *t)
 {
     actor_temps_close();
@@ -72,11 +60,6 @@ static void sweep_fire(struct timer *t)
     notes_round();
     care_round();
     backups_round();
-    if (!sweeping && (swept_ms == 0 || clock_mono_ms() - swept_ms > 86400000)) {
-        swept_ms = clock_mono_ms() + 1;
-        old_job = (struct work_job){ .run = old_run, .done = old_done };
-        sweeping = work_submit(store.pool, &old_job) == 0;
-    }
     timer_set(t, sweep_ms());
 }
 
@@ -182,7 +165,7 @@ void store_stop_when_idle(void)
     if (store.open_mailboxes)
         return;
     actor_temps_close();
-    if (store.actors.n || sweeping || noting || actor_trimming() || backups_busy() ||
+    if (store.actors.n || noting || actor_trimming() || backups_busy() ||
         ships_busy()) { /* jobs are still in their lanes */
         timer_set(&store.sweep, 5);
         return;

@@ -299,6 +299,9 @@ MUST_CHECK int restore_arrive(struct actor *a);
 int op_mailbox_backup(struct rpc_req *q, struct str body);
 int op_backup_list(struct rpc_req *q, struct str body);
 int op_backup_get(struct rpc_req *q, struct str body);
+int op_maintain(struct rpc_req *q, struct str body);
+int op_jobs_state_get(struct rpc_req *q, struct str body);
+int op_jobs_state_put(struct rpc_req *q, struct str body);
 
 struct drain;
 void drain_start(struct actor *a);

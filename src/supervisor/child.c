@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -78,6 +79,13 @@ struct start {
     size_t nfds;
 };
 
+static int64_t server_key_ms(const struct super *s)
+{
+    struct stat st;
+
+    return stat(s->c->server.key_file, &st) == 0 ? (int64_t)st.st_mtime * 1000 : 0;
+}
+
 static void give_keys(struct super *s, const struct child *c, struct start *st)
 {
     uint32_t may = 0;
@@ -98,8 +106,12 @@ static void give_keys(struct super *s, const struct child *c, struct start *st)
     st->m.subkeys = st->secret_list;
     if (c->def->id == ROLE_STORE)
         st->m.ticket_key = str_pb(str_of(s->ticket_key, KEY_BYTES));
-    if (c->def->id == ROLE_STORAGE)
+        if (c->def->id == ROLE_STORAGE)
         st->m.credentials = str_pb(buf_str(&s->storage_credentials));
+    if (c->def->id == ROLE_JOBS) { /* how old they are, not what they are: the certificate is public */
+        st->m.credentials = str_pb(buf_str(&s->tls_cert));
+        st->m.server_key_ms = server_key_ms(s);
+    }
     if (speaks_tls(c->def->id)) {
         st->m.tls_cert = str_pb(buf_str(&s->tls_cert));
         st->m.tls_key = str_pb(buf_str(&s->tls_key));
@@ -112,6 +124,7 @@ static void give_descriptors(struct super *s, const struct child *c, struct star
               : c->def->id == ROLE_DIRECTORY ? s->directory_ctl
               : c->def->id == ROLE_RESOLVER  ? s->resolver_ctl
               : c->def->id == ROLE_COURIER   ? s->courier_ctl
+              : c->def->id == ROLE_JOBS      ? s->jobs_ctl
               : c->def->id == ROLE_MONITOR   ? s->monitor_ctl
                                              : -1;
 

@@ -247,7 +247,7 @@ int super_lock(struct super *s)
     int r;
 
     s->data_dir = s->lock = s->run_dir = s->exe = s->signals = s->status = -1;
-    s->store_ctl = s->directory_ctl = s->resolver_ctl = s->courier_ctl = s->monitor_ctl = -1;
+    s->store_ctl = s->directory_ctl = s->resolver_ctl = s->courier_ctl = s->monitor_ctl = s->jobs_ctl = -1;
     if ((r = open_folder(s->c->server.data_dir, &s->data_dir)) != 0 || (r = take_lock(s)) != 0)
         return r;
     return users_find(s);
@@ -273,6 +273,7 @@ int super_setup(struct super *s)
         (r = listen_unix(s, "store.sock", &s->store_ctl)) != 0 ||
         (r = listen_unix(s, "directory.sock", &s->directory_ctl)) != 0 ||
         (r = listen_unix(s, "courier.sock", &s->courier_ctl)) != 0 ||
+        (s->mode == SUPERVISE_SERVICE && (r = listen_unix(s, "jobs.sock", &s->jobs_ctl)) != 0) ||
         (s->mode == SUPERVISE_SERVICE && (r = listen_unix(s, "resolver.sock", &s->resolver_ctl)) != 0) ||
         (s->mode == SUPERVISE_SERVICE && (r = listen_unix(s, "monitor.sock", &s->monitor_ctl)) != 0) ||
         (r = listen_unix(s, "status.sock", &s->status)) != 0)
@@ -283,7 +284,7 @@ int super_setup(struct super *s)
 void super_release(struct super *s)
 {
     static const char *const sockets[] = { "store.sock",    "directory.sock", "courier.sock",
-                                           "resolver.sock", "monitor.sock",   "status.sock" };
+                                           "resolver.sock", "monitor.sock", "jobs.sock", "status.sock" };
 
     for (size_t i = 0; s->status >= 0 && i < ARRAY_LEN(sockets); i++)
         unlinkat(s->run_dir, sockets[i], 0);
@@ -296,6 +297,7 @@ void super_release(struct super *s)
     fd_close(&s->directory_ctl);
     fd_close(&s->resolver_ctl);
     fd_close(&s->courier_ctl);
+    fd_close(&s->jobs_ctl);
     fd_close(&s->monitor_ctl);
     fd_close(&s->status);
     fd_close(&s->signals);

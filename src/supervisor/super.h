@@ -49,7 +49,7 @@ struct super {
     struct buf tls_cert, tls_key, storage_credentials;
     struct super_listener listeners[SUPER_LISTEN_MAX];
     size_t nlisteners;
-    int store_ctl, directory_ctl, resolver_ctl, courier_ctl, monitor_ctl;
+    int store_ctl, directory_ctl, resolver_ctl, courier_ctl, monitor_ctl, jobs_ctl;
     struct child children[CHILDREN_MAX];
     size_t nchildren;
     bool stopping, hurry, ready;

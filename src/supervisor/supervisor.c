@@ -40,6 +40,7 @@ static void choose_children(struct super *s)
     if (all) {
         add_children(s, &resolver_role, 1);
         add_children(s, &relay_role, 1);
+        add_children(s, &jobs_role, 1);
         add_children(s, &monitor_role, 1);
         add_children(s, &imap_role, v->imap_workers);
         if (v->pop3_listen.n + v->pop3_tls_listen.n)

@@ -33,6 +33,7 @@ static const struct {
     { ROLE_COURIER, "courier.user", offsetof(struct server_conf, courier_user) },
     { ROLE_MONITOR, "monitor.user", offsetof(struct server_conf, monitor_user) },
     { ROLE_RELAY, "relay.user", offsetof(struct server_conf, relay_user) },
+    { ROLE_JOBS, "jobs.user", offsetof(struct server_conf, jobs_user) },
     { ROLE_STORAGE, "storage.user", offsetof(struct server_conf, storage_user) },
 };
 

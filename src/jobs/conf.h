@@ -1,0 +1,12 @@
+/* src/jobs/conf.h: settings of the jobs role. */
+#ifndef SRC_JOBS_CONF_H
+#define SRC_JOBS_CONF_H
+#include "lib/conf/conf.h"
+
+struct jobs_conf {
+    const char *operator, *backups, *backup_keys, *retention, *checks, *orphans, *dns, *certificate, *server_key;
+};
+
+#define JOBS_CONF_ITEMS 9
+extern const struct conf_item jobs_conf_items[JOBS_CONF_ITEMS];
+#endif
