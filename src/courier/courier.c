@@ -86,7 +86,7 @@ static int op_status(struct rpc_req *q, struct str body UNUSED)
 static void dump_ended(void)
 {
     courier.requests--;
-    end_when_idle();
+    courier_end();
 }
 
 static int op_dump(struct rpc_req *q, struct str body UNUSED)

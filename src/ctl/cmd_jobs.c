@@ -18,11 +18,7 @@ static void time_text(int64_t ms, char out[CLOCK_ISO_LEN + 1])
 
 static const char *state_of(const Jobs__Job *j)
 {
-    return j->running      ? "running"
-           : !j->last_ms   ? "-"
-           : j->status < 0 ? "FAILED"
-           : j->bad        ? "LOOK"
-                           : "ok";
+    return j->running ? "running" : !j->last_ms ? "-" : j->status < 0 ? "FAILED" : j->bad ? "LOOK" : "ok";
 }
 
 static json_t *job_json(const Jobs__Job *j)
@@ -31,10 +27,11 @@ static json_t *job_json(const Jobs__Job *j)
 
     time_text(j->last_ms, last);
     time_text(j->next_ms, next);
-    return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:I, s:b, s:b, s:b, s:s, s:I, s:I}", "name", j->name, "when", j->when,
-                     "what", j->what, "last", j->last_ms ? last : NULL, "next", j->next_ms ? next : NULL, "took_ms",
-                     (json_int_t)j->took_ms, "running", j->running, "failed", j->status < 0, "bad", j->bad, "result",
-                     j->result, "runs", (json_int_t)j->runs, "late", (json_int_t)j->late);
+    return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:I, s:b, s:b, s:b, s:s, s:I, s:I}", "name", j->name,
+                     "when", j->when, "what", j->what, "last", j->last_ms ? last : NULL, "next",
+                     j->next_ms ? next : NULL, "took_ms", (json_int_t)j->took_ms, "running", j->running,
+                     "failed", j->status < 0, "bad", j->bad, "result", j->result, "runs", (json_int_t)j->runs,
+                     "late", (json_int_t)j->late);
 }
 
 static void job_print(const Jobs__Job *j)
@@ -51,7 +48,8 @@ static void job_print(const Jobs__Job *j)
     }
 }
 
-static int ask(struct service *s, uint32_t op, const ProtobufCMessage *q, const ProtobufCMessageDescriptor *d, void *out)
+static int ask(struct service *s, uint32_t op, const ProtobufCMessage *q, const ProtobufCMessageDescriptor *d,
+               void *out)
 {
     int r = service_ask(s, ROLE_JOBS, op, q, d, out);
 

@@ -140,7 +140,8 @@ static int op_dump(struct rpc_req *q, struct str body UNUSED)
 }
 
 /* Who may ask what. */
-#define READS FROM(IMAP) | FROM(MX) | FROM(POP3) | FROM(SUBMISSION) | FROM(WEB) | FROM(STORE) | FROM(CTL) | FROM(JOBS)
+#define READS \
+    FROM(IMAP) | FROM(MX) | FROM(POP3) | FROM(SUBMISSION) | FROM(WEB) | FROM(STORE) | FROM(CTL) | FROM(JOBS)
 static const struct rpc_op ops[] = {
     [DIRECTORY__OP__STATUS] = { run_op, FROM(CTL) | FROM(MONITOR) | FROM(WEB), 0, NULL },
     [DIRECTORY__OP__RESOLVE] = { run_op, READS, 0, NULL },

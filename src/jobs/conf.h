@@ -4,7 +4,8 @@
 #include "lib/conf/conf.h"
 
 struct jobs_conf {
-    const char *operator, *backups, *backup_keys, *retention, *checks, *orphans, *dns, *certificate, *server_key;
+    const char *operator, * backups, *backup_keys, *retention, *checks, *orphans, *dns, *certificate,
+        *server_key;
 };
 
 #define JOBS_CONF_ITEMS 9

@@ -74,8 +74,8 @@ static void end(int status)
 {
     struct job *j = dns.job;
     struct buf text = { .max = KIB(8) };
-    int r = buf_printf(&text, "%zu domains looked at, %u findings, %u answers not known now%s%.*s", dns.n, dns.found,
-                       dns.unknown, dns.text.n ? "\n" : "", STR_ARG(buf_str(&dns.text)));
+    int r = buf_printf(&text, "%zu domains looked at, %u findings, %u answers not known now%s%.*s", dns.n,
+                       dns.found, dns.unknown, dns.text.n ? "\n" : "", STR_ARG(buf_str(&dns.text)));
 
     dns.job = NULL;
     job_ended(j, status < 0 ? status : r, dns.found > 0, status < 0 ? STR_NONE : buf_str(&text));
@@ -117,7 +117,9 @@ static void listed(void *ctx UNUSED, int status, struct str body)
 void job_dns(struct job *j)
 {
     Directory__ListRequest q = DIRECTORY__LIST_REQUEST__INIT;
-    struct rpc_ask ask = { .op = DIRECTORY__OP__DOMAIN_LIST, .body = &q.base, .deadline_ms = 60000, .done = listed };
+    struct rpc_ask ask = {
+        .op = DIRECTORY__OP__DOMAIN_LIST, .body = &q.base, .deadline_ms = 60000, .done = listed
+    };
 
     arena_release(&dns.arena);
     buf_release(&dns.text);

@@ -12,13 +12,15 @@
 struct jobs_conf jobs_conf;
 
 static const struct job_row rows[] = {
-    { "backups", "backups of attached mailboxes", AT(backups), job_maintain, STORE__MAINTAIN_REQUEST__WHAT__BACKUPS },
+    { "backups", "backups of attached mailboxes", AT(backups), job_maintain,
+      STORE__MAINTAIN_REQUEST__WHAT__BACKUPS },
     { "backup-keys", ".keys beside the backups", AT(backup_keys), job_maintain,
       STORE__MAINTAIN_REQUEST__WHAT__BACKUP_KEYS },
     { "retention", "old mail in Trash and Junk", AT(retention), job_maintain,
       STORE__MAINTAIN_REQUEST__WHAT__RETENTION },
     { "checks", "are mailboxes whole?", AT(checks), job_maintain, STORE__MAINTAIN_REQUEST__WHAT__CHECKS },
-    { "orphans", "files that were set aside", AT(orphans), job_maintain, STORE__MAINTAIN_REQUEST__WHAT__ORPHANS },
+    { "orphans", "files that were set aside", AT(orphans), job_maintain,
+      STORE__MAINTAIN_REQUEST__WHAT__ORPHANS },
     { "dns", "MX, SPF and DMARC of our domains", AT(dns), job_dns, 0 },
     { "certificate", "how long it is still good", AT(certificate), job_certificate, 0 },
     { "server-key", "how old it is", AT(server_key), job_server_key, 0 },
@@ -83,7 +85,9 @@ static void saved(void *ctx UNUSED, int status, struct str body UNUSED)
 static void save(void)
 {
     Store__JobsStatePutRequest q = STORE__JOBS_STATE_PUT_REQUEST__INIT;
-    struct rpc_ask ask = { .op = STORE__OP__JOBS_STATE_PUT, .body = &q.base, .deadline_ms = 60000, .done = saved };
+    struct rpc_ask ask = {
+        .op = STORE__OP__JOBS_STATE_PUT, .body = &q.base, .deadline_ms = 60000, .done = saved
+    };
     struct all_pb *a = calloc(1, sizeof *a);
     Jobs__State m = JOBS__STATE__INIT;
     uint8_t *bytes = NULL;
@@ -160,7 +164,9 @@ static void loaded(void *ctx UNUSED, int status, struct str body)
 static void load(void)
 {
     Store__Empty e = STORE__EMPTY__INIT;
-    struct rpc_ask ask = { .op = STORE__OP__JOBS_STATE_GET, .body = &e.base, .deadline_ms = 60000, .done = loaded };
+    struct rpc_ask ask = {
+        .op = STORE__OP__JOBS_STATE_GET, .body = &e.base, .deadline_ms = 60000, .done = loaded
+    };
 
     if (jobs.loading)
         return;
@@ -207,10 +213,13 @@ void job_ended(struct job *j, int status, bool bad, struct str text)
     j->status = status;
     j->bad = bad;
     buf_clear(&j->result);
-    if (buf_puts(&j->result, str_slice(status < 0 && !text.n ? str_from(error_text(status)) : text, 0, JOB_RESULT_MAX)) <
-        0)
+    if (buf_puts(&j->result, str_slice(status < 0 && !text.n ? str_from(error_text(status)) : text, 0,
+                                       JOB_RESULT_MAX)) < 0)
         buf_clear(&j->result);
-    log_event(status < 0 || bad ? LOG_ALARM : LOG_INFO, status < 0 ? "jobs.failed" : bad ? "jobs.found" : "jobs.done",
+    log_event(status < 0 || bad ? LOG_ALARM : LOG_INFO,
+              status < 0 ? "jobs.failed"
+              : bad      ? "jobs.found"
+                         : "jobs.done",
               F_Z("job", j->row->name), F_ERR(status), F_U64("took_ms", j->took_ms));
     if ((status < 0 || bad) && (!was || now - j->told_ms >= INT64_C(86400000))) {
         j->told_ms = now;
@@ -337,7 +346,6 @@ static int jobs_start(struct role *r UNUSED)
     timer_set(&jobs.timer, 0);
     return 0;
 }
-
 
 const struct role_def jobs_role = {
     .id = ROLE_JOBS,

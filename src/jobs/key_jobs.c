@@ -5,9 +5,9 @@
 #include <openssl/x509.h>
 #include <time.h>
 
-#define DAY_MS        INT64_C(86400000)
-#define CERT_DAYS     21
-#define KEY_DAYS      400
+#define DAY_MS    INT64_C(86400000)
+#define CERT_DAYS 21
+#define KEY_DAYS  400
 
 static int64_t cert_until_ms, key_made_ms;
 
@@ -20,7 +20,8 @@ static int64_t until_of(struct str pem)
 
     if (x && ASN1_TIME_to_tm(X509_get0_notAfter(x), &t) == 1)
         ms = (clock_days_from_civil(t.tm_year + 1900, (unsigned)t.tm_mon + 1, (unsigned)t.tm_mday) * 86400 +
-              t.tm_hour * 3600 + t.tm_min * 60 + t.tm_sec) * 1000;
+              t.tm_hour * 3600 + t.tm_min * 60 + t.tm_sec) *
+             1000;
     X509_free(x);
     BIO_free(b);
     return ms;

@@ -44,8 +44,12 @@ static void deliver(struct notice *n, ProtobufCBinaryData staging)
 {
     Store__DeliverRequest q = STORE__DELIVER_REQUEST__INIT;
     Store__Recipient to = STORE__RECIPIENT__INIT, *list[] = { &to };
-    struct rpc_ask ask = { .op = STORE__OP__DELIVER, .body = &q.base, .changes = true, .deadline_ms = ASK_MS,
-                           .done = delivered, .ctx = n };
+    struct rpc_ask ask = { .op = STORE__OP__DELIVER,
+                           .body = &q.base,
+                           .changes = true,
+                           .deadline_ms = ASK_MS,
+                           .done = delivered,
+                           .ctx = n };
 
     to.mailbox_id = n->to->mailbox_id;
     to.n_key_states = n->to->n_key_states;
@@ -77,8 +81,12 @@ static void staged(void *ctx, int status, struct str body)
 static void stage(struct notice *n)
 {
     Store__StageRequest q = STORE__STAGE_REQUEST__INIT;
-    struct rpc_ask ask = { .op = STORE__OP__STAGE, .body = &q.base, .upload = true, .deadline_ms = ASK_MS,
-                           .done = staged, .ctx = n };
+    struct rpc_ask ask = { .op = STORE__OP__STAGE,
+                           .body = &q.base,
+                           .upload = true,
+                           .deadline_ms = ASK_MS,
+                           .done = staged,
+                           .ctx = n };
 
     q.bytes_max = LETTER_MAX;
     q.network = (char *)(uintptr_t) "jobs";
@@ -113,7 +121,7 @@ static int body_put(struct buf *out, struct str text)
     int r = 0;
 
     for (size_t i = 0; i < text.n && r == 0; i++)
-        r = text.p[i] == '\n'                             ? buf_putz(out, "\r\n")
+        r = text.p[i] == '\n'                            ? buf_putz(out, "\r\n")
             : text.p[i] < ' ' || (text.p[i] & 0x80) != 0 ? buf_putc(out, '?')
                                                          : buf_putc(out, text.p[i]);
     return r;
@@ -129,26 +137,32 @@ static int letter_make(const struct job *j, struct buf *out)
 
     clock_iso(now, iso);
     if (r == 0)
-        r = buf_printf(out,
-                   "From: Letterlock <postmaster@%.*s>\r\nTo: <%s>\r\nSubject: Letterlock: %s: %s\r\n"
-                   "Date: %.*s\r\nMessage-ID: <jobs.%s.%lld@%.*s>\r\n"
-                   "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n"
-                   "\r\nThe job \"%s\" (%s) on %.*s %s at %s:\r\n\r\n",
-                   STR_ARG(host), jobs_conf.operator, j->row->name, j->status < 0 ? "failed" : "found something",
-                   STR_ARG(buf_str(&date)), j->row->name,
-                   (long long)now, STR_ARG(host), j->row->name, j->row->what, STR_ARG(host),
-                   j->status < 0 ? "failed" : "found something", iso);
+        r = buf_printf(
+            out,
+            "From: Letterlock <postmaster@%.*s>\r\nTo: <%s>\r\nSubject: Letterlock: %s: %s\r\n"
+            "Date: %.*s\r\nMessage-ID: <jobs.%s.%lld@%.*s>\r\n"
+            "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n"
+            "\r\nThe job \"%s\" (%s) on %.*s %s at %s:\r\n\r\n",
+            STR_ARG(host), jobs_conf.operator, j->row->name, j->status < 0 ? "failed" : "found something",
+            STR_ARG(buf_str(&date)), j->row->name, (long long)now, STR_ARG(host), j->row->name, j->row->what,
+            STR_ARG(host), j->status < 0 ? "failed" : "found something", iso);
     if (r == 0)
         r = body_put(out, buf_str(&j->result));
-    return r < 0 ? r
-                 : buf_printf(out, "\r\n\r\nThis is said once, and again once a day while it lasts. The log of the service "
-                                   "says more;\r\nletterlock jobs run %s looks again.\r\n", j->row->name);
+    return r < 0
+               ? r
+               : buf_printf(
+                     out,
+                     "\r\n\r\nThis is said once, and again once a day while it lasts. The log of the service "
+                     "says more;\r\nletterlock jobs run %s looks again.\r\n",
+                     j->row->name);
 }
 
 void notice_send(const struct job *j)
 {
     Directory__ResolveRequest q = DIRECTORY__RESOLVE_REQUEST__INIT;
-    struct rpc_ask ask = { .op = DIRECTORY__OP__RESOLVE, .body = &q.base, .deadline_ms = ASK_MS, .done = resolved };
+    struct rpc_ask ask = {
+        .op = DIRECTORY__OP__RESOLVE, .body = &q.base, .deadline_ms = ASK_MS, .done = resolved
+    };
     struct notice *n;
 
     if (!jobs_conf.operator[0])

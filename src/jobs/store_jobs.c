@@ -15,8 +15,9 @@ static void maintained(void *ctx, int status, struct str body)
 void job_maintain(struct job *j)
 {
     Store__MaintainRequest q = STORE__MAINTAIN_REQUEST__INIT;
-    struct rpc_ask ask = { .op = STORE__OP__MAINTAIN, .body = &q.base, .deadline_ms = JOB_ANSWER_MS,
-                           .done = maintained, .ctx = j };
+    struct rpc_ask ask = {
+        .op = STORE__OP__MAINTAIN, .body = &q.base, .deadline_ms = JOB_ANSWER_MS, .done = maintained, .ctx = j
+    };
 
     q.what = (Store__MaintainRequest__What)j->row->arg;
     if (!rpc_link_ask(role_link(the_role(), ROLE_STORE), &ask))

@@ -194,7 +194,8 @@ static int op_status(struct rpc_req *q, struct str body UNUSED)
 static const struct rpc_op ops[] = {
     [RESOLVER__OP__STATUS] = { .run = op_status, .from = FROM(CTL) | FROM(MONITOR) },
     [RESOLVER__OP__RESOLVE] = { .run = op_resolve,
-                                .from = FROM(MX) | FROM(COURIER) | FROM(RELAY) | FROM(STORAGE) | FROM(JOBS) | FROM(CTL) },
+                                .from = FROM(MX) | FROM(COURIER) | FROM(RELAY) | FROM(STORAGE) | FROM(JOBS) |
+                                        FROM(CTL) },
 };
 static const struct rpc_service service = { .name = "resolver", .ops = ops, .nops = ARRAY_LEN(ops) };
 

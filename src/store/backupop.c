@@ -316,8 +316,7 @@ static void keys_round(void)
 {
     int64_t now = clock_mono_ms();
 
-    if (keys_running ||
-        (keys_ms && !__atomic_load_n(&keys_behind, __ATOMIC_RELAXED)))
+    if (keys_running || (keys_ms && !__atomic_load_n(&keys_behind, __ATOMIC_RELAXED)))
         return;
     keys_ms = now + 1;
     keys_job = (struct work_job){ .run = keys_run, .done = keys_done };

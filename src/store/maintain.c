@@ -36,7 +36,8 @@ static void maintain_reply(struct rpc_req *q, int status, bool bad, const char *
 
 static void say_backups(struct rpc_req *q)
 {
-    uint64_t taken = since(store.backups_taken, &told.taken), failed = since(store.backups_failed, &told.failed);
+    uint64_t taken = since(store.backups_taken, &told.taken),
+             failed = since(store.backups_failed, &told.failed);
     char text[TEXT_BYTES];
 
     if (!store.backups) {
@@ -44,8 +45,9 @@ static void say_backups(struct rpc_req *q)
         return;
     }
     backups_round();
-    snprintf(text, sizeof text, "%llu backups taken, %llu failed since the last look%s", (unsigned long long)taken,
-             (unsigned long long)failed, failed ? " (the log names the mailboxes)" : "");
+    snprintf(text, sizeof text, "%llu backups taken, %llu failed since the last look%s",
+             (unsigned long long)taken, (unsigned long long)failed,
+             failed ? " (the log names the mailboxes)" : "");
     maintain_reply(q, 0, failed > 0, text);
 }
 
@@ -68,7 +70,8 @@ static void say_checks(struct rpc_req *q)
     care_round();
     snprintf(text, sizeof text, "%llu mailboxes checked, %llu findings, %llu alarms since the last look%s",
              (unsigned long long)checks, (unsigned long long)found, (unsigned long long)alarms,
-             found || alarms ? " (the log names the mailboxes; a schema that is not as expected is an alarm)" : "");
+             found || alarms ? " (the log names the mailboxes; a schema that is not as expected is an alarm)"
+                             : "");
     maintain_reply(q, 0, found > 0 || alarms > 0, text);
 }
 
@@ -97,11 +100,12 @@ static void chore_done(struct work_job *w)
     bool keys = c->what == STORE__MAINTAIN_REQUEST__WHAT__BACKUP_KEYS;
     char text[TEXT_BYTES];
 
-    snprintf(text, sizeof text, keys ? "%d .keys beside backups were older, and are exchanged" : "%d files removed",
+    snprintf(text, sizeof text,
+             keys ? "%d .keys beside backups were older, and are exchanged" : "%d files removed",
              c->n > 0 ? c->n : 0);
     if (c->n != 0)
-        log_event(c->n < 0 || keys ? LOG_WARN : LOG_INFO, keys ? "store.backup_keys_compared" : "store.set_aside_removed",
-                  F_I64("count", c->n));
+        log_event(c->n < 0 || keys ? LOG_WARN : LOG_INFO,
+                  keys ? "store.backup_keys_compared" : "store.set_aside_removed", F_I64("count", c->n));
     maintain_reply(c->q, c->n < 0 ? c->n : 0, keys && c->n > 0, text);
     free(c);
 }
@@ -123,7 +127,7 @@ static int chore_begin(struct rpc_req *q, what_t what)
 
 int op_maintain(struct rpc_req *q, struct str body)
 {
-    static void (*const says[])(struct rpc_req *q) = {
+    static void (*const says[])(struct rpc_req * q) = {
         [STORE__MAINTAIN_REQUEST__WHAT__BACKUPS] = say_backups,
         [STORE__MAINTAIN_REQUEST__WHAT__RETENTION] = say_retention,
         [STORE__MAINTAIN_REQUEST__WHAT__CHECKS] = say_checks,
@@ -134,7 +138,8 @@ int op_maintain(struct rpc_req *q, struct str body)
         return E_SYNTAX;
     if (store.stopping)
         return E_UNAVAIL;
-    if (m->what == STORE__MAINTAIN_REQUEST__WHAT__BACKUP_KEYS || m->what == STORE__MAINTAIN_REQUEST__WHAT__ORPHANS)
+    if (m->what == STORE__MAINTAIN_REQUEST__WHAT__BACKUP_KEYS ||
+        m->what == STORE__MAINTAIN_REQUEST__WHAT__ORPHANS)
         return chore_begin(q, m->what);
     if ((unsigned)m->what >= ARRAY_LEN(says) || !says[m->what])
         return E_UNSUPPORTED;
@@ -181,7 +186,9 @@ static int state_begin(struct rpc_req *q, const struct str *put)
 
     if (!s)
         return E_NOMEM;
-    *s = (struct state_io){ .work = { .run = state_run, .done = state_done }, .q = q, .bytes = { .max = STATE_MAX },
+    *s = (struct state_io){ .work = { .run = state_run, .done = state_done },
+                            .q = q,
+                            .bytes = { .max = STATE_MAX },
                             .put = put != NULL };
     if (put && (r = buf_puts(&s->bytes, *put)) < 0) {
         free(s);

@@ -566,7 +566,8 @@ static const struct rpc_op ops[] = {
                              .from = FROM(MX) | FROM(SUBMISSION) | FROM(IMAP) | FROM(COURIER) | FROM(WEB) |
                                      FROM(CTL) },
     [STORE__OP__APPEND] = { .run = op_append, .from = FROM(IMAP) | FROM(WEB) | FROM(CTL), SESSION },
-    [STORE__OP__DELIVER] = { .run = op_deliver, .from = FROM(MX) | FROM(SUBMISSION) | FROM(COURIER) | FROM(JOBS) },
+    [STORE__OP__DELIVER] = { .run = op_deliver,
+                             .from = FROM(MX) | FROM(SUBMISSION) | FROM(COURIER) | FROM(JOBS) },
     [STORE__OP__KEY_ADD] = { .run = op_key_add, .from = KEYS },
     [STORE__OP__KEY_LIST] = { .run = op_key_list, .from = KEYS },
     [STORE__OP__KEY_REVOKE] = { .run = op_key_revoke, .from = KEYS },

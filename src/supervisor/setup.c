@@ -283,8 +283,8 @@ int super_setup(struct super *s)
 
 void super_release(struct super *s)
 {
-    static const char *const sockets[] = { "store.sock",    "directory.sock", "courier.sock",
-                                           "resolver.sock", "monitor.sock", "jobs.sock", "status.sock" };
+    static const char *const sockets[] = { "store.sock",   "directory.sock", "courier.sock", "resolver.sock",
+                                           "monitor.sock", "jobs.sock",      "status.sock" };
 
     for (size_t i = 0; s->status >= 0 && i < ARRAY_LEN(sockets); i++)
         unlinkat(s->run_dir, sockets[i], 0);

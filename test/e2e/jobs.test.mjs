@@ -1,0 +1,90 @@
+// The schedule: what is done again and again is seen, done now, caught up, and what fails is told.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Service, until } from '../lib/service.mjs';
+
+let service, operator;
+const list = async (s = service) => JSON.parse((await s.ctl(['jobs', '--json'])).stdout);
+const one = async (name, s = service) => (await list(s)).find((j) => j.name === name);
+before(async () => {
+  service = await Service.start({ env: { LETTERLOCK_JOBS_OPERATOR: 'operator@example.test', LETTERLOCK_RESOLVER_UPSTREAMS: '' } });
+  operator = await service.alias('operator');
+  await until('the schedule', 10000, async () => (await service.ctl(['jobs', '--json'], { ok: false })).code === 0);
+});
+after(() => service.stop());
+
+test('the schedule is there, with times to come', async () => {
+  const all = await list();
+  assert.deepEqual(all.map((j) => j.name), ['backups', 'backup-keys', 'retention', 'checks', 'orphans', 'dns', 'certificate', 'server-key']);
+  for (const j of all) assert.ok(Date.parse(j.next) > Date.now() - 1000, `${j.name}: ${j.next}`);
+  assert.match((await service.ctl(['jobs'])).stdout, /^orphans .*daily at 04:20$/m);
+});
+
+test('now: each of them, and what came of it stays known when everybody dies', async () => {
+  for (const name of ['backups', 'backup-keys', 'retention', 'checks', 'orphans', 'certificate', 'server-key']) {
+    const j = JSON.parse((await service.ctl(['jobs', 'run', name, '--json'])).stdout);
+    assert.deepEqual([j.name, j.failed, j.bad, j.running], [name, false, false, false]);
+    assert.ok(j.result && Math.abs(Date.parse(j.last) - Date.now()) < 60000);
+  }
+  assert.match((await one('certificate')).result, /good until \d{4}-/);
+  const was = (await one('orphans')).last;
+  await until('it to be remembered', 5000, async () => { try { return (await readFile(path.join(service.dir, 'data', 'jobs.state'))).includes('orphans'); } catch { return false; } });
+  await service.kill('jobs');
+  await until('the schedule', 10000, async () => (await service.ctl(['jobs', '--json'], { ok: false })).code === 0);
+  assert.equal((await one('orphans')).last, was);
+  assert.equal((await service.ctl(['jobs', 'run', 'nothing'], { ok: false })).code, 64);
+});
+
+test('nobody else asked: several at once are done one after the other', async () => {
+  const all = await Promise.all(['orphans', 'backups', 'orphans', 'checks', 'backup-keys'].map(async (n) => JSON.parse((await service.ctl(['jobs', 'run', n, '--json'])).stdout)));
+  const spans = all.map((j) => [Date.parse(j.last), Date.parse(j.last) + j.took_ms, j.name]).sort((a, b) => a[0] - b[0]);
+  for (let i = 1; i < spans.length; i++) if (spans[i][2] !== spans[i - 1][2]) assert.ok(spans[i][0] + 1 >= spans[i - 1][1], JSON.stringify(spans));
+});
+
+test('what is found is told to the operator, once', async () => {
+  const s = await Service.start({ env: { LETTERLOCK_JOBS_OPERATOR: 'operator@example.test', LETTERLOCK_STORE_BACKUP_DIR: '/proc/nowhere/at/all' } });
+  try {
+    const who = await s.alias('operator');
+    await until('the schedule', 10000, async () => (await s.ctl(['jobs', '--json'], { ok: false })).code === 0);
+    const r = await s.ctl(['jobs', 'run', 'backups'], { ok: false });
+    assert.equal(r.code, 65);
+    assert.match(r.stdout, /cannot be reached/);
+    await s.ctl(['jobs', 'run', 'backups'], { ok: false });
+    await until('the letter', 10000, () => /jobs\.operator_told/.test(s.log));
+    assert.match(s.log, /jobs\.found job=backups/);
+    const c = await s.imap(who);
+    await c.cmd('SELECT INBOX');
+    await until('it in the mailbox', 10000, async () => (await c.cmd('STATUS INBOX (MESSAGES)')).some((l) => /MESSAGES 1\b/.test(l)));
+    await c.cmd('NOOP');
+    await c.cmd('FETCH 1:* BODY.PEEK[]');
+    const text = c.literals.map(String).join('');
+    assert.equal(c.literals.length, 1);
+    assert.match(text, /^Subject: Letterlock: backups: found something\r$/m);
+    assert.match(text, /where backups go cannot be reached/);
+    await c.logout();
+  } finally { await s.stop(); }
+});
+
+test('a time that passed while nothing ran is caught up', async () => {
+  const before_ = await one('retention');
+  await service.stop({ keep: true });
+  service.env.LETTERLOCK_JOBS_RETENTION = '* * * * *';
+  const file = path.join(service.dir, 'data', 'jobs.state');
+  assert.ok((await readFile(file)).includes('retention'));
+  service.exit = undefined;
+  await service.serve();
+  await until('it again', 65000, async () => { const j = await one('retention').catch(() => null); return j && j.last !== before_.last; });
+});
+
+test('a time that nobody understands: the role says so, and mail goes on', async () => {
+  const conf = path.join(service.dir, 'letterlock.conf');
+  const text = await readFile(conf, 'utf8');
+  await writeFile(conf, `${text}\n[jobs]\ndns = sometimes\n`);
+  await service.stop({ keep: true });
+  service.exit = undefined;
+  await service.serve();
+  await until('the reason', 10000, () => /jobs\.when_not_understood/.test(service.log));
+  await service.deliver(operator.address, Buffer.from('Subject: x\r\n\r\ny\r\n'));
+});
