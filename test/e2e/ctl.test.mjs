@@ -258,7 +258,7 @@ test('status tells roles, confinement and listeners', async () => {
     const now = await status();
     return now.roles.every((r) => r.state === 'ready') && now;
   });
-  assert.deepEqual([...new Set(s.roles.map((r) => r.name))].sort(), ['content', 'courier', 'directory', 'imap', 'monitor', 'mx', 'relay', 'resolver', 'store']);
+  assert.deepEqual([...new Set(s.roles.map((r) => r.name))].sort(), ['content', 'courier', 'directory', 'imap', 'jobs', 'monitor', 'mx', 'relay', 'resolver', 'store']);
   for (const r of s.roles) {
     assert.equal(r.state, 'ready');
     assert.ok(alive(r.pid));

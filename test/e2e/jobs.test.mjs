@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Service, until } from '../lib/service.mjs';
+import { DnsServer } from '../lib/dns.mjs';
 
 let service, operator;
 const list = async (s = service) => JSON.parse((await s.ctl(['jobs', '--json'])).stdout);
@@ -64,6 +65,20 @@ test('what is found is told to the operator, once', async () => {
     assert.match(text, /^Subject: Letterlock: backups: found something\r$/m);
     assert.match(text, /where backups go cannot be reached/);
     await c.logout();
+  } finally { await s.stop(); }
+});
+
+test('records of our domains', async () => {
+  const dns = await DnsServer.start({ zone: { 'example.test': { MX: [[10, 'mail.example.test']], TXT: ['v=spf1 mx -all'] } } });
+  const s = await Service.start({ env: { LETTERLOCK_RESOLVER_UPSTREAMS: dns.upstream, LETTERLOCK_RESOLVER_CA_FILE: dns.ca } });
+  try {
+    await until('the schedule', 10000, async () => (await s.ctl(['jobs', '--json'], { ok: false })).code === 0);
+    const look = async () => JSON.parse((await s.ctl(['jobs', 'run', 'dns', '--json'], { ok: false })).stdout);
+    const first = await look();
+    assert.equal(first.bad, true);
+    assert.match(first.result, /^1 domains looked at, 1 findings, 0 answers not known now\nexample\.test: it has no DMARC record/);
+    await dns.stop();
+    assert.match((await look()).result, /findings, [1-9] answers not known now/);
   } finally { await s.stop(); }
 });
 

@@ -8,23 +8,23 @@ import path from 'node:path';
 import { Service, build, until } from '../lib/service.mjs';
 
 const K = 'KILLED', EACCES = 'E13', EBADF = 'E9', ENOTSOCK = 'E88', OK = 'OK';
-const roles = ['store', 'directory', 'content', 'imap', 'mx', 'resolver', 'courier', 'relay'];
+const roles = ['store', 'directory', 'content', 'imap', 'mx', 'resolver', 'courier', 'relay', 'jobs'];
 // What comes of a call, in the order of `roles`; one word: in each of them.
 const table = {
   // the network: nobody makes a socket but resolver and relay, of the Internet and no other, and they listen nowhere (descriptor 0 is
   // none to connect); who may accept gets as far as "no such descriptor"
-  'socket-inet': [K, K, K, K, K, OK, K, OK], 'socket-unix': K, 'socket-packet': K, connect: [K, K, K, K, K, ENOTSOCK, K, ENOTSOCK], bind: K, listen: K,
-  accept: [EBADF, EBADF, K, EBADF, EBADF, EBADF, EBADF, K],
+  'socket-inet': [K, K, K, K, K, OK, K, OK, K], 'socket-unix': K, 'socket-packet': K, connect: [K, K, K, K, K, ENOTSOCK, K, ENOTSOCK, K], bind: K, listen: K,
+  accept: [EBADF, EBADF, K, EBADF, EBADF, EBADF, EBADF, K, EBADF],
   // files: nothing outside the data folder, and for those without files nothing at all
   'open-passwd': EACCES, 'open-tls-key': EACCES, 'open-server-key': EACCES, 'open-proc-maps': EACCES, 'create-outside': EACCES,
-  'open-data': [OK, OK, EACCES, EACCES, EACCES, EACCES, OK, EACCES],
-  'rename-outside': [EACCES, EACCES, K, K, K, K, EACCES, K], 'unlink-outside': [EACCES, EACCES, K, K, K, K, EACCES, K],
+  'open-data': [OK, OK, EACCES, EACCES, EACCES, EACCES, OK, EACCES, EACCES],
+  'rename-outside': [EACCES, EACCES, K, K, K, K, EACCES, K, K], 'unlink-outside': [EACCES, EACCES, K, K, K, K, EACCES, K, K],
   symlink: K, mknod: K, chmod: K, chroot: K, mount: K,
   // other programs and processes
   execve: K, fork: K, 'new-namespace': K, 'ptrace-parent': K, 'kill-parent': K, 'read-parent': K,
   // code that was not in the program; what would undo the rest; large corners of the kernel
   'executable-memory': K, 'make-executable': K, dumpable: K, setuid: K, io_uring: K, bpf: K, keyctl: K, userfaultfd: K,
-  mlock: [OK, K, K, K, K, K, K, K],
+  mlock: [OK, K, K, K, K, K, K, K, K],
   // the tool itself: an allowed call goes through, and the role lives on
   getpid: OK,
 };

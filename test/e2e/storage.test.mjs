@@ -9,6 +9,8 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { Service, sample, until, freePort } from '../lib/service.mjs';
 import { S3Fake, storageEnv } from '../lib/s3fake.mjs';
+import { DnsServer } from '../lib/dns.mjs';
+import { execFileSync } from 'node:child_process';
 
 let fake, folder, service;
 before(async () => {
@@ -195,4 +197,29 @@ test('wrong settings are said before anything starts', async () => {
     await writeFile(file, fake.credentials(), { mode: 0o600 });
     await assert.rejects(Service.start({ env: { ...storageEnv(fake, file), ...env } }), what);
   }
+});
+
+test('by its name, over TLS: looked up by the resolver, verified, the bucket before the name', async () => {
+  const dir = await mkdtemp(path.join(folder, 'tls-')), key = path.join(dir, 'key'), cert = path.join(dir, 'cert');
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=s3', '-addext', 'subjectAltName=DNS:backups.s3.example.org'], { stdio: 'ignore' });
+  const dns = await DnsServer.start({ zone: { 'backups.s3.example.org': { A: '127.0.0.1' } } });
+  const far = await S3Fake.start({ tls: { key: await readFile(key), cert: await readFile(cert) }, host: 's3.example.org' });
+  const names = { LETTERLOCK_RESOLVER_UPSTREAMS: dns.upstream, LETTERLOCK_RESOLVER_CA_FILE: dns.ca };
+  const s = await serve(far, 'far', { ...names, LETTERLOCK_STORAGE_CA_FILE: cert });
+  try {
+    const a = await box(s), id = await idOf(s, a);
+    await backup(s, a);
+    assert.equal(far.names().filter((n) => n.includes(id)).length, 3);
+    assert.ok(far.requests.every((r) => r.headers.host.startsWith('backups.s3.example.org:')));
+    assert.ok(dns.queries.some((q) => q.name === 'backups.s3.example.org'));
+    const n = far.requests.length;
+    await s.stop({ keep: true });
+    delete s.env.LETTERLOCK_STORAGE_CA_FILE; // nobody vouches for it
+    s.exit = undefined;
+    await s.serve();
+    await give(s, a, sample(40));
+    assert.notEqual((await backup(s, a, false)).code, 0);
+    assert.match(s.log, /storage\.request_failed .*error=E_AUTH/);
+    assert.equal(far.requests.length, n);
+  } finally { await s.stop(); await far.stop(); await dns.stop(); }
 });

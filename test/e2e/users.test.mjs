@@ -7,7 +7,7 @@ import { chmodSync, chownSync, readFileSync, readdirSync, statSync } from 'node:
 import path from 'node:path';
 import { Service, until } from '../lib/service.mjs';
 
-const users = { store: 'daemon', directory: 'bin', content: 'nobody', imap: 'games', pop3: 'man', mx: 'mail', resolver: 'news', courier: 'uucp', relay: 'proxy', monitor: 'list' };
+const users = { store: 'daemon', directory: 'bin', content: 'nobody', imap: 'games', pop3: 'man', mx: 'mail', resolver: 'news', courier: 'uucp', relay: 'proxy', monitor: 'list', jobs: 'irc' };
 const ids = (name) => ({
   uid: Number(execFileSync('id', ['-u', name], { encoding: 'utf8' })), gid: Number(execFileSync('id', ['-g', name], { encoding: 'utf8' })),
 });

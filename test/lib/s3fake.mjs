@@ -1,6 +1,7 @@
 // Storage that speaks S3, in memory: signatures are verified, versions kept, parts put together; and it can be made to
 // fail, to lie and to be slow. `answer(req)` may return what to do instead: { status, code, drop, wait, truncate, forget }.
 import http from 'node:http';
+import https from 'node:https';
 import { createHash, createHmac } from 'node:crypto';
 
 const sha = (b) => createHash('sha256').update(b).digest('hex');
@@ -17,9 +18,9 @@ export class S3Fake {
     s.uploads = new Map(); // id -> { key, parts: Map }
     s.requests = [];
     s.next = 1;
-    s.server = http.createServer((q, a) => s.serve(q, a).catch((e) => { a.destroy(); s.broke = e; }));
+    s.server = (s.tls ? https : http).createServer(s.tls ?? {}, (q, a) => s.serve(q, a).catch((e) => { a.destroy(); s.broke = e; }));
     await new Promise((r) => s.server.listen(0, '127.0.0.1', r));
-    s.endpoint = `http://127.0.0.1:${s.server.address().port}`;
+    s.endpoint = `${s.tls ? 'https' : 'http'}://${s.host ?? '127.0.0.1'}:${s.server.address().port}`;
     return s;
   }
   stop() { this.server.closeAllConnections(); return new Promise((r) => this.server.close(r)); }
@@ -47,7 +48,8 @@ export class S3Fake {
     const chunks = [];
     for await (const c of q) chunks.push(c);
     const body = Buffer.concat(chunks), url = new URL(q.url, this.endpoint);
-    const [, bucket, ...rest] = decodeURIComponent(url.pathname).split('/');
+    const named = q.headers.host.startsWith(`${this.bucket}.`); // the bucket stands in the name of the host
+    const [, bucket, ...rest] = `${named ? `/${this.bucket}` : ''}${decodeURIComponent(url.pathname)}`.split('/');
     const r = { method: q.method, key: rest.join('/'), query: url.searchParams, headers: q.headers, body, bytes: body.length };
     this.requests.push(r);
     const what = this.answer?.(r) ?? {};
