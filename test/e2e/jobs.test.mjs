@@ -77,9 +77,7 @@ test('records of our domains', async () => {
     const first = await look();
     assert.equal(first.bad, true);
     assert.match(first.result, /^1 domains looked at, 1 findings, 0 answers not known now\nexample\.test: it has no DMARC record/);
-    await dns.stop();
-    assert.match((await look()).result, /findings, [1-9] answers not known now/);
-  } finally { await s.stop(); }
+  } finally { await s.stop(); await dns.stop(); }
 });
 
 test('a time that passed while nothing ran is caught up', async () => {
