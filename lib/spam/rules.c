@@ -81,3 +81,20 @@ int spam_points(int hundredths, struct buf *out)
 
     return buf_printf(out, "%s%d.%d", hundredths < 0 && a >= 10 ? "-" : "", a / 100, a % 100 / 10);
 }
+
+bool spam_points_parse(struct str s, int *out)
+{
+    struct str whole, rest;
+    uint32_t a, b = 0;
+
+    if (str_ieq_z(s, "never")) {
+        *out = SPAM_NEVER;
+        return true;
+    }
+    if (str_cut(s, '.', &whole, &rest) && (rest.n < 1 || rest.n > 2 || !str_to_u32(rest, &b)))
+        return false;
+    if (!str_to_u32(whole, &a) || a > 1000)
+        return false;
+    *out = (int)(a * 100 + b * (rest.n == 1 ? 10 : 1));
+    return true;
+}

@@ -64,6 +64,8 @@
     X(DKIM_FAIL, 30, "DKIM: a signature that is not valid")                                                  \
     X(DMARC_PASS, -50, "DMARC: the domain in From proved")                                                   \
     X(DMARC_FAIL, 150, "DMARC: the domain in From not proved, and it minds")                                 \
+    X(HELO_ODD, 80, "its server calls itself something that it is not")                                      \
+    X(SENDER_ODD, 100, "the sender's domain takes no mail")                                                  \
     X(NO_REVERSE_NAME, 50, "no verified name of the host that sent it")                                      \
     /* what was learnt */                                                                                    \
     X(BAYES_00, -200, "words: under 1 % for spam")                                                           \
@@ -104,6 +106,9 @@ int spam_score(const struct spam_hits *h);
 void spam_hit_bayes(struct spam_hits *h, double p);
 /* Append "GTUBE,MISSING_DATE", what counts most first; "none" without any. Errors: those of buf. */
 MUST_CHECK int spam_names(const struct spam_hits *h, struct buf *out);
+/* "6", "4.5", "never" (SPAM_NEVER) to hundredths, 0 to 1000 points. False: none of these. */
+#define SPAM_NEVER 1000000
+bool spam_points_parse(struct str s, int *out);
 /* Append hundredths as "12.3" (one digit, as others print it). Errors: those of buf. */
 MUST_CHECK int spam_points(int hundredths, struct buf *out);
 #endif

@@ -1,8 +1,10 @@
 /* Every rule of a letter: one letter that has it, and one that nearly does. Whole and byte by byte. */
 #include "lib/base/test.h"
 
+#include "lib/base/file.h"
 #include "lib/spam/bayes.h"
 #include "lib/spam/scan.h"
+#include <fcntl.h>
 
 #define NOW_MS INT64_C(1767225600000) /* 2026-01-01 */
 #define HEAD                                                                                                         \
@@ -163,11 +165,11 @@ static void test_every_rule_has_a_case(void **state UNUSED)
 {
     static const enum spam_rule elsewhere[] = {
         SPAM_ARCHIVE_ENCRYPTED, SPAM_ARCHIVE_LIMIT, /* archives_test.c */
-        SPAM_SPF_PASS,          SPAM_SPF_FAIL,      SPAM_SPF_SOFTFAIL, SPAM_DKIM_PASS,
-        SPAM_DKIM_FAIL,         SPAM_DMARC_PASS,    SPAM_DMARC_FAIL,   SPAM_NO_REVERSE_NAME,
+        SPAM_SPF_PASS,          SPAM_SPF_FAIL,      SPAM_SPF_SOFTFAIL,    SPAM_DKIM_PASS, SPAM_DKIM_FAIL,
+        SPAM_DMARC_PASS,        SPAM_DMARC_FAIL,    SPAM_NO_REVERSE_NAME, SPAM_HELO_ODD,  SPAM_SENDER_ODD,
         SPAM_URL_LISTED,        SPAM_CLAMAV,        SPAM_RSPAMD, /* the MX's */
-        SPAM_BAYES_00,          SPAM_BAYES_10,      SPAM_BAYES_80,     SPAM_BAYES_95,
-        SPAM_BAYES_99,          SPAM_BAYES_999,     SPAM_BAYES_SURE,
+        SPAM_BAYES_00,          SPAM_BAYES_10,      SPAM_BAYES_80,        SPAM_BAYES_95,  SPAM_BAYES_99,
+        SPAM_BAYES_999,         SPAM_BAYES_SURE,
     };
 
     for (size_t r = 0; r < SPAM_RULES; r++) {
@@ -179,6 +181,24 @@ static void test_every_rule_has_a_case(void **state UNUSED)
             known = known || elsewhere[i] == r;
         check_case = spam_rows[r].name;
         CHECK(known);
+    }
+}
+
+/* doc/spam.md prints the table: every name with its points. */
+static void test_rules_are_documented(void **state UNUSED)
+{
+    CLEANUP(buf_release) struct buf doc = { .max = KIB(256) };
+    char path[1024];
+
+    snprintf(path, sizeof path, "%s/doc/spam.md", getenv("SRCDIR") ? getenv("SRCDIR") : ".");
+    CHECK(file_read(AT_FDCWD, path, &doc) == 0);
+    for (size_t r = 0; r < SPAM_RULES; r++) {
+        CLEANUP(buf_release) struct buf row = { .max = KIB(1) };
+
+        check_case = spam_rows[r].name;
+        CHECK(buf_printf(&row, "| `%s` | ", spam_rows[r].name) == 0 &&
+              spam_points(spam_rows[r].score, &row) == 0);
+        CHECK(str_find(buf_str(&doc), buf_str(&row)) > 0);
     }
 }
 
@@ -208,6 +228,24 @@ static void test_scores(void **state UNUSED)
     CHECK(spam_score(&h) == 9900);
 }
 
+static void test_points(void **state UNUSED)
+{
+    static const struct {
+        const char *text;
+        int points; /* -1: refused */
+    } rows[] = { { "6", 600 },   { "4.5", 450 }, { "4.05", 405 }, { "0", 0 },   { "never", SPAM_NEVER },
+                 { "", -1 },     { "-1", -1 },   { "4.", -1 },    { ".5", -1 }, { "4.555", -1 },
+                 { "1001", -1 }, { "x", -1 } };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int points = -1;
+
+        check_case = rows[i].text;
+        CHECK(spam_points_parse(str_from(rows[i].text), &points) == (rows[i].points >= 0) &&
+              points == rows[i].points);
+    }
+}
+
 static void test_bayes_rows(void **state UNUSED)
 {
     static const struct {
@@ -230,8 +268,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_every_rule_has_a_case),
+        cmocka_unit_test(test_rules_are_documented),
         cmocka_unit_test(test_plain_letter_is_clean),
         cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_points),
         cmocka_unit_test(test_bayes_rows),
     };
 

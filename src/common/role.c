@@ -39,7 +39,7 @@ struct role {
     struct rpc_server *server;
     struct role_link links[LINKS_MAX];
     size_t nlinks;
-    int data_dir, lock, ctl_fd;
+    int data_dir, lock, ctl_fd, spam_file;
     struct listener *ctl;
     struct tls_ctx *tls;
     uint8_t subkeys[SUBKEY_PURPOSES][KEY_BYTES], ticket_key[KEY_BYTES];
@@ -93,6 +93,13 @@ struct rpc_server *role_server(struct role *r)
 int role_data_dir(const struct role *r)
 {
     return r->data_dir;
+}
+int role_spam_file(struct role *r)
+{
+    int fd = r->spam_file;
+
+    r->spam_file = -1;
+    return fd;
 }
 const uint8_t *role_subkey(const struct role *r, enum subkey_purpose purpose)
 {
@@ -212,7 +219,8 @@ static int take_secrets(struct role *r, const Boot__Start *m)
 
 static int take_descriptors(struct role *r, const Boot__Start *m, const int *fds, size_t nfds)
 {
-    size_t n = 0, need = (m->has_data_dir ? 2u : 0u) + (m->has_ctl ? 1u : 0u) + m->n_listeners;
+    size_t n = 0, need = (m->has_data_dir ? 2u : 0u) + (m->has_ctl ? 1u : 0u) + (m->has_spam ? 1u : 0u) +
+                         m->n_listeners;
 
     if (nfds != need || m->n_listeners > LISTENERS_MAX)
         return E_BUG;
@@ -224,6 +232,8 @@ static int take_descriptors(struct role *r, const Boot__Start *m, const int *fds
     }
     if (m->has_ctl)
         r->ctl_fd = fds[n++];
+    if (m->has_spam)
+        r->spam_file = fds[n++];
     for (size_t i = 0; i < m->n_listeners; i++) {
         r->listeners[i] =
             (struct role_listener){ fds[n++], arena_dupz(&r->arena, str_from(m->listeners[i])) };
@@ -441,7 +451,9 @@ static void quiet_signals(void)
 
 int role_main(int argc, char **argv)
 {
-    static struct role r = { .data_dir = -1, .lock = -1, .ctl_fd = -1, .arena = { .max = MIB(1) } };
+    static struct role r = {
+        .data_dir = -1, .lock = -1, .ctl_fd = -1, .spam_file = -1, .arena = { .max = MIB(1) }
+    };
     uint32_t instance = 0;
     int e;
 

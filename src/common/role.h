@@ -53,6 +53,8 @@ struct rpc_link *role_link(struct role *r, enum role_id server);
 /* Descriptor of the data folder (-1 for roles that have none). Such roles also have it as their working
  * folder, so a relative path starts there. */
 int role_data_dir(const struct role *r);
+/* The file of the spam classifier, once, for the taker to close; -1 for roles that have none of it. */
+int role_spam_file(struct role *r);
 /* The subkey this role was given; asserts that it was. 32 bytes. */
 const uint8_t *role_subkey(const struct role *r, enum subkey_purpose purpose);
 /* Key under which tickets are sealed: made by the supervisor, kept across restarts of the store. */

@@ -106,6 +106,7 @@ int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path
     if ((e = mx_path_dup(a, path, &r->path)) < 0)
         return e;
     r->mailbox.limited = box->limited;
+    r->mailbox.spam = box->spam;
     r->mailbox.id = arena_dup(a, box->id);
     r->mailbox.address = arena_dup(a, box->address);
     if ((box->id.n && !r->mailbox.id.p) || !r->mailbox.address.p)
@@ -184,6 +185,7 @@ int mx_message_prepend(const struct mx_message *m, struct arena *a, const struct
     hop.only_recipient = m->nrcpt == 1 ? &rcpt->path : NULL; /* RFC 5321 7.2: tell nobody of the others */
     if ((r = trace_return_path(&text, &m->sender)) < 0 ||
         (r = trace_delivered_to(&text, rcpt->mailbox.address)) < 0 || (r = original_to(&text, rcpt)) < 0 ||
+        (r = buf_puts(&text, rcpt->fields)) < 0 ||
         (r = buf_puts(&text, m->auth_fields)) < 0 || /* RFC 7208 9.1: above our Received */
         (r = trace_received(&text, &hop)) < 0)
         return r;

@@ -13,6 +13,11 @@
 #define MX_KEY_STATE_MAX  256u
 #define MX_PREPEND_MAX    KIB(16)
 
+/* From which score on a message is called spam, goes to Junk, is refused: hundredths of a point; 0: not set. */
+struct mx_points {
+    int header, junk, reject;
+};
+
 /* The directory's answer for a recipient that exists. Borrowed. */
 struct mx_mailbox {
     struct str id, address;
@@ -20,6 +25,7 @@ struct mx_mailbox {
     size_t nkey_states;
     bool limited;         /* by a quota: then */
     uint64_t room, limit; /* bytes that may still come, as far as is known; what can never fit */
+    struct mx_points spam;
 };
 
 /* What goes to the courier: to another address, or a webhook. */
@@ -36,6 +42,8 @@ struct mx_recipient {
     int status;                /* LMTP: how its delivery went */
     uint32_t notify;           /* RFC 3461: SMTP_NOTIFY_*; 0: not said */
     struct str orcpt;          /* "rfc822;…" */
+    struct str fields;         /* to be put before the message for this one alone; may be empty */
+    bool junk;                 /* into the folder of that special use */
     struct mx_recipient *next;
 };
 

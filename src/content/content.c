@@ -7,12 +7,14 @@
 #include "src/common/role.h"
 #include "src/content/conf.h"
 #include "src/content/parse.h"
+#include "src/content/scan.h"
 #include "src/content/snippet.h"
 
 static struct content_conf conf;
 static struct {
     struct role *role;
     uint64_t busy, begun;
+    struct psl *psl; /* NULL: names are cut by their last two labels */
     bool stopping;
 } content;
 
@@ -62,9 +64,26 @@ static int op_snippet(struct rpc_req *q, struct str body)
     return 0;
 }
 
+static int op_scan(struct rpc_req *q, struct str body)
+{
+    Content__ScanRequest *m = RPC_UNPACK(rpc_req_arena(q), body, content__scan_request);
+    int r;
+
+    if (!m)
+        return E_SYNTAX;
+    if (content.stopping || content.busy >= conf.max_at_once)
+        return E_BUSY;
+    if ((r = scan_start(q, m, content.psl, parsed, NULL)) < 0)
+        return r;
+    content.busy++;
+    content.begun++;
+    return 0;
+}
+
 static const struct rpc_op ops[] = {
     [CONTENT__OP__SNIPPET] = { .run = op_snippet, .from = FROM(STORE), .flags = RPC_UP },
     [CONTENT__OP__PARSE] = { .run = op_parse, .from = FROM(STORE), .flags = RPC_UP | RPC_DOWN },
+    [CONTENT__OP__SCAN] = { .run = op_scan, .from = FROM(MX), .flags = RPC_UP },
 };
 static const struct rpc_service service = { .name = "content", .ops = ops, .nops = ARRAY_LEN(ops) };
 
@@ -72,6 +91,7 @@ static int content_init(struct role *r)
 {
     content.role = r;
     mime_charset_preload(); /* iconv loads its modules from files, which the sandbox takes away */
+    (void)!psl_open(NULL, &content.psl);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "src/ctl/cmd_sending.h"
 #include "src/ctl/ctl.h"
+#include "src/ctl/cmd_spam.h"
 #include "lib/base/log.h"
 #include "src/common/version.h"
 #include <sysexits.h>
@@ -135,6 +136,13 @@ static const struct command commands[] = {
       "What all mailboxes of an account may hold together: 10G, 512M." },
     { "account remove", cmd_account_remove, "account remove NAME",
       "An account without domains and addresses is forgotten." },
+    { "spam learn", cmd_spam_learn, "spam learn spam|ham FILE",
+      "Shows the server's classifier what is spam and what is not: a file with one letter, or an mbox. It has to see 200\n"
+      "of each before it says anything. Works beside the running service." },
+    { "spam limits", cmd_spam_limits,
+      "spam limits DOMAIN|ADDRESS [--header P] [--junk P] [--reject P] [--json]",
+      "From how many points on mail is called spam, goes to the Junk folder, is refused: points such as 4.5, never, or\n"
+      "default (what the domain or the server has set). Prints what holds then." },
     { "dns", cmd_dns, "dns NAME TYPE [--json]",
       "What the service finds out about a name: A AAAA MX TXT PTR CNAME NS SRV TLSA CAA. Asks the running service,\n"
       "so the answer may come from its cache. PTR takes an address, too. Exit status 68 when there is none, 75 when\n"

@@ -381,6 +381,8 @@ const struct directory_op *directory_op_of(uint32_t op)
                                         directory_run_access_set, true },
         [DIRECTORY__OP__ACCESS_LIST] = { "access_list", &directory__access_request__descriptor,
                                          directory_run_access_list, false },
+        [DIRECTORY__OP__SPAM_SET] = { "spam_set", &directory__spam_request__descriptor,
+                                      directory_run_spam_set, true },
     };
 
     return op < ARRAY_LEN(ops) && ops[op].run ? &ops[op] : NULL;

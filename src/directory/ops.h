@@ -48,6 +48,7 @@ DIRECTORY_RUN(directory_run_pattern_set);
 DIRECTORY_RUN(directory_run_pattern_list);
 DIRECTORY_RUN(directory_run_access_set);
 DIRECTORY_RUN(directory_run_access_list);
+DIRECTORY_RUN(directory_run_spam_set);
 /* An alias as a message, with its targets. */
 MUST_CHECK int directory_alias(struct db *db, struct arena *a, const struct account *acc,
                                Directory__Alias **out);

@@ -6,6 +6,7 @@
 #include "src/directory/expand.h"
 #include "src/directory/ops.h"
 #include "src/directory/patterns.h"
+#include "src/directory/spam_points.h"
 
 static int empty(struct arena *a, struct directory_answer *out)
 {
@@ -64,6 +65,27 @@ static int put_boxes(struct arena *a, const struct expansion *e, Directory__Reso
     return 0;
 }
 
+static int put_spam(struct arena *a, const struct spam_points *p, Directory__SpamPoints **out)
+{
+    Directory__SpamPoints *m = directory_message(a, &directory__spam_points__descriptor);
+
+    if (!m)
+        return E_NOMEM;
+    m->header = p->v[SPAM_POINTS_HEADER];
+    m->junk = p->v[SPAM_POINTS_JUNK];
+    m->reject = p->v[SPAM_POINTS_REJECT];
+    *out = m;
+    return 0;
+}
+
+static int put_alias_spam(struct db *db, struct arena *a, Directory__ResolveResponse *m)
+{
+    struct spam_points p;
+    int r = m->alias_id ? spam_points_of_alias(db, m->alias_id, &p) : 0;
+
+    return r < 0 || !m->alias_id ? r : put_spam(a, &p, &m->spam);
+}
+
 static int put_forwards(struct arena *a, const struct expansion *e, Directory__ResolveResponse *m)
 {
     if (!(m->forwards = ARENA_ARRAY(a, e->nforwards + 1, Directory__ResolvedForward *)))
@@ -119,7 +141,8 @@ int directory_run_deliver(struct db *db, struct arena *a, const void *request, s
     m->result = results[e.result];
     m->answer = e.answer;
     m->address = str_pb(e.address);
-    if (e.result == EXPAND_OK && ((r = put_boxes(a, &e, m)) < 0 || (r = put_forwards(a, &e, m)) < 0))
+    if (e.result == EXPAND_OK && ((r = put_boxes(a, &e, m)) < 0 || (r = put_alias_spam(db, a, m)) < 0 ||
+                                  (r = put_forwards(a, &e, m)) < 0))
         return r;
     if (e.fixed && (e.result == EXPAND_OK || e.result == EXPAND_DISABLED))
         out->cache_as = resolve_cache_key(a, request);
@@ -319,6 +342,31 @@ int directory_run_access_set(struct db *db, struct arena *a, const void *request
             ? access_remove(db, a, domain, is_address ? &addr : NULL, who, q->rule->allow)
             : access_add(db, a, domain, is_address ? &addr : NULL, who, q->rule->allow, clock_wall_ms());
     return r < 0 ? r : empty(a, out);
+}
+
+int directory_run_spam_set(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
+{
+    const Directory__SpamRequest *q = request;
+    struct spam_points p = { .v = { 0 } }, now;
+    Directory__SpamPoints *m = NULL;
+    struct account acc = { .alias_id = 0 };
+    struct str domain = STR_NONE;
+    struct address addr;
+    int64_t domain_id = 0;
+    bool is_address;
+    int r;
+
+    if (q->points)
+        p = (struct spam_points){ .v = { q->points->header, q->points->junk, q->points->reject } };
+    if ((r = owner_of(a, pb_str(q->name), &domain, &addr, &is_address)) < 0 ||
+        (r = is_address ? alias_get(db, a, &addr, &acc) : recipient_domain_id(db, domain, &domain_id)) < 0 ||
+        (r = spam_points_set(db, domain_id, acc.alias_id, q->which, &p)) < 0 ||
+        (r = is_address ? spam_points_of_alias(db, acc.alias_id, &now)
+                        : spam_points_of_domain(db, domain_id, &now)) < 0 ||
+        (r = put_spam(a, &now, &m)) < 0)
+        return r;
+    out->body = &m->base;
+    return 0;
 }
 
 struct listing {

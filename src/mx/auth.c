@@ -172,10 +172,10 @@ void mx_auth_conclude(struct mx_session *s)
 
 void mx_session_looked_up(struct mx_session *s, struct lookup *q, const struct lookup_answer *answer)
 {
-    if (mx_policy_looked_up(s, q, answer) || !mx_own(s)->auth)
+    if (mx_policy_looked_up(s, q, answer) || mx_spam_looked_up(s, q, answer) || !mx_own(s)->auth)
         return;
     lookup_answer(&mx_own(s)->auth->check.lookups, q, answer);
     run(s);
-    if (s->state == MX_ST_CHECKING && mx_own(s)->auth->done)
+    if (s->state == MX_ST_CHECKING && s->service->settled(s))
         mx_checked(s);
 }

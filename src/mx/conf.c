@@ -182,4 +182,56 @@ const struct conf_item mx_conf_items[MX_CONF_ITEMS] = {
       .help =
           "Hosts that may say with XCLIENT for whom they speak: a mail server in front of this one, or its tests. It is "
           "offered to nobody else." },
+    { .key = "mx.spam",
+      .type = CONF_BOOL,
+      .off = offsetof(struct mx_conf, spam),
+      .def = 1,
+      .help = "Look at what comes in for spam, and say in its header what was found (doc/spam.md)." },
+    { .key = "mx.spam_exempt",
+      .type = CONF_NETS,
+      .off = offsetof(struct mx_conf, spam_exempt),
+      .sdef = "127.0.0.0/8, ::1",
+      .help =
+          "Clients whose messages are not looked at for spam, and keep what they say of it: our own machine, another "
+          "server of ours in front." },
+    { .key = "mx.spam_header",
+      .type = CONF_STR,
+      .off = offsetof(struct mx_conf, spam_header),
+      .sdef = "4",
+      .max = 8,
+      .help =
+          "The score from which on X-Spam-Status says Yes, for domains and addresses that set none of their own: "
+          "points such as 4.5, or never." },
+    { .key = "mx.spam_junk",
+      .type = CONF_STR,
+      .off = offsetof(struct mx_conf, spam_junk),
+      .sdef = "6",
+      .max = 8,
+      .help = "The score from which on a message goes to the Junk folder." },
+    { .key = "mx.spam_reject",
+      .type = CONF_STR,
+      .off = offsetof(struct mx_conf, spam_reject),
+      .sdef = "15",
+      .max = 8,
+      .help =
+          "The score from which on a message is refused (550), when all its recipients would; else it goes to the "
+          "Junk folder of those who would. High on purpose: what is refused is lost to whoever wanted it." },
+    { .key = "mx.spam_url_lists",
+      .type = CONF_STR,
+      .off = offsetof(struct mx_conf, spam_url_lists),
+      .max = 1024,
+      .help =
+          "DNS lists of bad host names (RFC 5782 2.3), a comma list of at most 8: the hosts that a message links to "
+          "are looked for in them. They hear which hosts letters name." },
+    { .key = "mx.spam_traps",
+      .type = CONF_STR,
+      .off = offsetof(struct mx_conf, spam_traps),
+      .max = 4000,
+      .help =
+          "Addresses that only spammers know, a comma list: the classifier learns from what comes to one. They "
+          "should be aliases that are disabled and answer 250." },
+    ROW("mx.spam_scan_max", spam_scan_bytes, KIB(64), MIB(1024), MIB(8), "bytes",
+        "So much of a message is looked at for spam."),
+    ROW("mx.spam_timeout", spam_timeout_ms, 100, MINUTES(4), 5000, "ms",
+        "How long the scanner may hold a message up; then it is taken without, and its header says so."),
 };

@@ -29,12 +29,18 @@ struct mx_conf {
     bool greylist;
     uint64_t greylist_delay_ms, greylist_window_ms, greylist_keep_ms;
     const char *greylist_known;
+    /* content: spam.h */
+    bool spam;
+    struct netset spam_exempt;
+    const char *spam_header, *spam_junk, *spam_reject, *spam_url_lists, *spam_traps;
+    uint64_t spam_scan_bytes, spam_timeout_ms;
 };
 
 /* What is refused: each value what stands before it, too. */
 enum { MX_HELO_OFF, MX_HELO_NOTE, MX_HELO_OWN, MX_HELO_SYNTAX, MX_HELO_RESOLVE };
 enum { MX_SENDER_CHECK_OFF, MX_SENDER_CHECK_NOTE, MX_SENDER_CHECK_KNOWN, MX_SENDER_CHECK_STRICT };
 
-#define MX_CONF_ITEMS 47
+#define MX_CONF_ITEMS      56
+#define MX_SPAM_FIELDS_MAX KIB(4) /* of what is put before a message for each recipient */
 extern const struct conf_item mx_conf_items[MX_CONF_ITEMS];
 #endif

@@ -15,6 +15,8 @@ static int recipient_fill(struct arena *a, const struct mx_message *m, const str
     out->address = str_pb(r->mailbox.address);
     out->prepend = str_pb(prepend);
     out->limited = r->mailbox.limited;
+    if (r->junk)
+        out->special_use = STORE__SPECIAL_USE__USE_JUNK;
     out->n_key_states = r->mailbox.nkey_states;
     out->key_states = ARENA_ARRAY(a, r->mailbox.nkey_states + 1, ProtobufCBinaryData);
     if (!out->key_states)

@@ -54,6 +54,8 @@ static int boxes_of(struct arena *a, const Directory__ResolveResponse *m, struct
     for (size_t i = 0; i < m->n_more; i++)
         if ((r = mailbox_of(m->more[i], &v[out->nboxes++])) < 0)
             return r;
+    for (size_t i = 0; m->spam && i < out->nboxes; i++)
+        v[i].spam = (struct mx_points){ (int)m->spam->header, (int)m->spam->junk, (int)m->spam->reject };
     out->boxes = v;
     return 0;
 }

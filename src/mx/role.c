@@ -13,6 +13,7 @@
 #include "src/mx/deliver.h"
 #include "src/mx/peer_check.h"
 #include "src/mx/resolved.h"
+#include "src/mx/scan_call.h"
 #include "src/mx/service.h"
 #include <sys/resource.h>
 #include <unistd.h>
@@ -45,6 +46,7 @@ struct mx_state_of_role {
     struct peer_check_conf checks;
     struct psl *psl; /* NULL: DMARC goes without */
     struct mx_policies policies;
+    struct mx_spam_all spam;
     bool stopping;
 };
 
@@ -63,6 +65,7 @@ struct mx_client {
     int part_status; /* the first that failed */
     char queue_id[64];
     uint32_t duplicates;
+    struct mx_scan_call scan;
     uint8_t staging[STAGING_ID];
     bool staged;                 /* bytes wait in the store under `staging` */
     struct peer_network network; /* of the connection: it is counted by that one to its end */
@@ -244,7 +247,8 @@ static size_t io_stage_room(void *ctx)
 {
     struct mx_client *c = ctx;
 
-    size_t leg = courier_leg_room(&c->leg), store = c->stage ? rpc_call_room(c->stage) : SIZE_MAX;
+    size_t leg = size_min(courier_leg_room(&c->leg), mx_scan_call_room(&c->scan)),
+           store = c->stage ? rpc_call_room(c->stage) : SIZE_MAX;
 
     return c->stage || c->leg.stage ? size_min(leg, store) : 0;
 }
@@ -475,6 +479,11 @@ static void io_cancel(void *ctx)
     (void)rpc_link_ask(role_link(c->mx->role, ROLE_STORE), &ask);
 }
 
+static void scan_goes_on(void *ctx)
+{
+    client_go_on(ctx);
+}
+
 /* ---- what it asks of the connection ---- */
 
 static int io_reply(void *ctx, struct str bytes)
@@ -581,6 +590,7 @@ static void client_closed(void *ctx, int why)
     log_event(LOG_DEBUG, "mx.disconnected", F_Z("sid", c->s.sid), F_ERR(why));
     count_less(COUNT_CONNECTIONS_OPEN);
     mx_session_release(&c->s);
+    mx_scan_call_release(&c->scan);
     peer_check_cancel(&c->check);
     buf_release(&c->waiting);
     lookups_cancel(c);
@@ -605,6 +615,7 @@ static void finish(struct mx_state_of_role *mx)
 
     timer_release(&mx->grace);
     peers_free(&mx->peers);
+    mx_spam_close(&mx->spam);
     mx_policies_free(&mx->policies);
     psl_close(&mx->psl);
     free(mx);
@@ -654,12 +665,19 @@ static struct mx_client *client_new(struct mx_state_of_role *mx, int fd, const s
         free(c);
         return NULL;
     }
+    if (mx_scan_call_init(&c->scan, mx->role, &c->s, (int64_t)conf.spam_timeout_ms, scan_goes_on, c) < 0) {
+        timer_release(&c->timer);
+        close(fd);
+        free(c);
+        return NULL;
+    }
     c->mx = mx;
     c->network = *network;
     c->waiting.max = 2 * SMTP_PATH_MAX;
     peer_text(peer, c->ip);
     c->conn = conn_new(role_loop(mx->role), fd, &limits, &client_ops, c);
     if (!c->conn) {
+        mx_scan_call_release(&c->scan);
         timer_release(&c->timer);
         free(c);
         return NULL;
@@ -686,6 +704,7 @@ static void client_is(struct mx_client *c, const struct sockaddr *peer)
     p->trusted = c->s.lmtp || netset_has(&conf.trusted, peer);
     p->allowed = false;
     c->own.auth_exempt = c->s.lmtp ? !conf.lmtp_checks : netset_has(&conf.auth_exempt, peer);
+    c->own.spam.exempt = c->s.lmtp ? !conf.lmtp_checks : netset_has(&conf.spam_exempt, peer);
     c->s.greet_delay_ms = p->trusted ? 0 : conf.greet_delay_ms;
     c->s.error_delay_ms = p->trusted ? 0 : conf.error_delay_ms;
 }
@@ -729,6 +748,7 @@ static void client_start(struct mx_client *c, int fd, const struct sockaddr *pee
     if (lmtp) /* an answer for each recipient, at once */
         conn_limits_set(c->conn, &lmtp_limits);
     c->own = (struct mx_own){ .conf = &conf, .psl = mx->psl, .policy.all = &mx->policies };
+    c->own.spam = (struct mx_spam){ .all = &mx->spam, .call = &c->scan };
     c->own.delivery_key = role_subkey(mx->role, SUBKEY_DELIVERY_ID);
     c->leg = (struct courier_leg){ .ops = &leg_ops, .ctx = c, .commit_ms = (int64_t)conf.commit_timeout_ms };
     if (lmtp || netset_has(&conf.xclient_from, peer))
@@ -831,7 +851,8 @@ static int mx_init(struct role *r)
         return E_NOMEM; /* the process ends: the kernel frees */
     if (read_lists(&mx->checks) < 0)
         return E_RANGE;
-    if ((e = mx_policies_make(&mx->policies, &conf)) < 0)
+    if ((e = mx_policies_make(&mx->policies, &conf)) < 0 ||
+        (e = mx_scan_open(&mx->spam, &conf, role_spam_file(r))) < 0)
         return e;
     mx->role = r;
     mx->last = &mx->oldest;
@@ -886,7 +907,7 @@ const struct role_def mx_role = {
     .nitems = MX_CONF_ITEMS,
     .conf = &conf,
     .conf_bytes = sizeof(conf),
-    .asks = FROM(STORE) | FROM(DIRECTORY) | FROM(RESOLVER) | FROM(COURIER) | FROM(MONITOR),
+    .asks = FROM(STORE) | FROM(DIRECTORY) | FROM(RESOLVER) | FROM(CONTENT) | FROM(COURIER) | FROM(MONITOR),
     .init = mx_init,
     .start = mx_start,
     .stop = mx_stop,

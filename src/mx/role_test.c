@@ -59,6 +59,10 @@ struct rpc_link *role_link(struct role *r, enum role_id to)
 {
     return to == ROLE_STORE ? r->to_store : r->to_directory;
 }
+int role_spam_file(struct role *r UNUSED)
+{
+    return -1;
+}
 struct tls_ctx *role_tls(const struct role *r UNUSED)
 {
     return NULL;

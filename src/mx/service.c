@@ -10,12 +10,7 @@ static void begin(struct mx_session *s)
 {
     mx_auth_start(s);
     mx_forward_begin(s);
-}
-
-static int feed(struct mx_session *s, struct str in, struct str *out)
-{
-    mx_forward_feed(s, in);
-    return mx_auth_feed(s, in, out);
+    mx_spam_start(s);
 }
 
 static void forget(struct mx_session *s)
@@ -23,6 +18,7 @@ static void forget(struct mx_session *s)
     mx_forward_forget(s);
     mx_auth_free(s);
     mx_policy_forget(s);
+    mx_spam_forget(s);
 }
 
 static int offer(const struct mx_session *s, struct buf *text)
@@ -38,25 +34,67 @@ static const struct smtp_reply *verdict(struct mx_session *s, const char **why_o
     *why_out = "greylist";
     if ((no = mx_policy_verdict(s)) || (no = mx_verdict(mx_own(s)->conf, &s->m, why_out)))
         return no;
+    *why_out = "spam";
+    if ((no = mx_spam_verdict(s)))
+        return no;
     *why_out = "loop";
     return mx_forward_verdict(s);
 }
 
+static bool rcpt(struct mx_session *s, const struct smtp_command *c)
+{
+    mx_spam_rcpt(s, &c->path);
+    return true;
+}
+
+/* What the one takes out the other does not see. */
+static int feed(struct mx_session *s, struct str in, struct str *out)
+{
+    int r;
+
+    mx_forward_feed(s, in);
+    r = mx_auth_feed(s, in, &in);
+    return r < 0 ? r : mx_spam_feed(s, in, false, out);
+}
+
+static int end(struct mx_session *s, struct str *out)
+{
+    struct str in = STR("");
+    int r = mx_auth_end(s, &in);
+
+    return r < 0 ? r : mx_spam_feed(s, in, true, out);
+}
+
+static bool settled(struct mx_session *s)
+{
+    bool known = mx_auth_settled(s); /* both are asked: each sends its questions on */
+
+    return mx_spam_settled(s) && known;
+}
+
+static void give_up(struct mx_session *s)
+{
+    if (mx_own(s)->auth)
+        mx_auth_give_up(s);
+    mx_spam_give_up(s);
+}
+
 static const struct mx_service mx_service = {
     .extensions = SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8 | SMTP_EXT_BINARYMIME,
-    .fields_max = MX_AUTH_FIELDS_MAX,
+    .fields_max = MX_AUTH_FIELDS_MAX + MX_SPAM_FIELDS_MAX,
     .offer = offer,
     .mail = mx_policy_mail,
     .hello = hello,
     .accept = mx_policy_rcpt,
     .take = mx_recipient_take,
     .xclient = mx_xclient,
+    .rcpt = rcpt,
     .begin = begin,
     .feed = feed,
-    .end = mx_auth_end,
+    .end = end,
     .forget = forget,
-    .settled = mx_auth_settled,
-    .give_up = mx_auth_give_up,
+    .settled = settled,
+    .give_up = give_up,
     .verdict = verdict,
 };
 

@@ -10,6 +10,7 @@
 #include "src/mx/forward.h"
 #include "src/mx/policy.h"
 #include "src/mx/recipients.h"
+#include "src/mx/spam.h"
 
 /* Of one session; the owner's. */
 struct mx_own {
@@ -21,6 +22,9 @@ struct mx_own {
     struct mx_forwarding *forwarding;   /* of this message; NULL: nothing leaves */
     const uint8_t *delivery_key;        /* of 32 bytes; NULL: none, and no repeat is known for one */
     struct mx_policy policy;
+    struct mx_spam spam;
+    struct smtp_reply spam_refusal;
+    char spam_said[400];
     /* XCLIENT: NULL: this client may not. Makes him the one that *x says: 0, or E_LIMIT (too many from there). */
     int (*become)(struct mx_session *s, const struct smtp_xclient *x);
 };

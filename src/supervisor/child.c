@@ -137,6 +137,10 @@ static void give_descriptors(struct super *s, const struct child *c, struct star
         st->m.has_ctl = true;
         st->fds[st->nfds++] = ctl;
     }
+    if (c->def->id == ROLE_MX && s->spam_file >= 0) {
+        st->m.has_spam = true;
+        st->fds[st->nfds++] = s->spam_file;
+    }
     st->m.listeners = st->listeners;
     for (size_t i = 0; i < s->nlisteners; i++)
         if (s->listeners[i].role == c->def->id) {

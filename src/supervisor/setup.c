@@ -247,6 +247,7 @@ int super_lock(struct super *s)
     int r;
 
     s->data_dir = s->lock = s->run_dir = s->exe = s->signals = s->status = -1;
+    s->spam_file = -1;
     s->store_ctl = s->directory_ctl = s->resolver_ctl = s->courier_ctl = s->monitor_ctl = s->jobs_ctl = -1;
     if ((r = open_folder(s->c->server.data_dir, &s->data_dir)) != 0 || (r = take_lock(s)) != 0)
         return r;
@@ -267,6 +268,11 @@ int super_setup(struct super *s)
     s->exe = fcntl(exe, F_DUPFD_CLOEXEC, 64); /* out of the way of BOOT_FD */
     if (s->exe < 0)
         return super_fail(EX_OSFILE, "/proc/self/exe: %s", strerror(errno));
+    if (s->mode == SUPERVISE_SERVICE &&
+        (s->spam_file = openat(s->data_dir, "spam.model", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) <
+            0)
+        super_fail(0, "%s/spam.model: %s: words will say nothing of mail", s->c->server.data_dir,
+                   strerror(errno));
     if ((r = open_folder(s->c->server.run_dir, &s->run_dir)) != 0 || (r = super_keys(s)) != 0 ||
         (r = read_tls(s)) != 0 || (r = read_storage(s)) != 0 || (r = watch_signals(s)) != 0 ||
         (s->mode == SUPERVISE_SERVICE && (r = listen_all(s)) != 0) ||
@@ -303,6 +309,7 @@ void super_release(struct super *s)
     fd_close(&s->signals);
     fd_close(&s->exe);
     fd_close(&s->run_dir);
+    fd_close(&s->spam_file);
     fd_close(&s->lock);
     fd_close(&s->data_dir);
     buf_release(&s->tls_cert);

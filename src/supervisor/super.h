@@ -44,6 +44,7 @@ struct super_user {
 struct super {
     const struct config *c;
     enum supervisor_mode mode;
+    int spam_file; /* of the classifier, the mx's; -1: it goes without */
     int data_dir, lock, run_dir, exe, signals, status, ready_fd;
     uint8_t subkeys[SUBKEY_PURPOSES][KEY_BYTES], ticket_key[KEY_BYTES];
     struct buf tls_cert, tls_key, storage_credentials;
