@@ -62,7 +62,8 @@ const struct role_def *role_def_of(enum role_id id)
     static const struct role_def *const defs[] = { &store_role,    &content_role, &directory_role,
                                                    &imap_role,     &pop3_role,    &mx_role,
                                                    &resolver_role, &courier_role, &relay_role,
-                                                   &monitor_role,  &storage_role, &submission_role, &jobs_role };
+                                                   &monitor_role,  &storage_role, &submission_role,
+                                                   &jobs_role };
 
     for (size_t i = 0; i < ARRAY_LEN(defs); i++)
         if (defs[i]->id == id)

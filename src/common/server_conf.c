@@ -102,7 +102,8 @@ const struct conf_table *config_tables(size_t *n_out)
     static struct conf_table tables[16];
     const struct role_def *const roles[] = { &store_role, &content_role, &directory_role, &imap_role,
                                              &pop3_role,  &mx_role,      &resolver_role,  &courier_role,
-                                             &relay_role, &monitor_role, &storage_role,   &submission_role, &jobs_role };
+                                             &relay_role, &monitor_role, &storage_role,   &submission_role,
+                                             &jobs_role };
 
     tables[0] = (struct conf_table){ server_conf_items, server_conf_nitems };
     for (size_t i = 0; i < ARRAY_LEN(roles); i++)

@@ -33,7 +33,8 @@
 struct server_conf {
     const char *hostname, *data_dir, *run_dir, *key_file, *tls_cert, *tls_key, *user;
     const char *store_user, *directory_user, *content_user, *imap_user, *pop3_user, *mx_user, *resolver_user,
-        *courier_user, *relay_user, *storage_user, *monitor_user, *submission_user, *jobs_user; /* "": `user` */
+        *courier_user, *relay_user, *storage_user, *monitor_user, *submission_user,
+        *jobs_user;                                /* "": `user` */
     const char *storage_target, *storage_endpoint; /* the role's own rows too */
     const char *storage_credentials;
     const char *resolver_upstreams; /* the role's own row too */
