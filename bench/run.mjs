@@ -339,6 +339,17 @@ const benches = {
       }
     }
   },
+  async spam() {
+    if (!existsSync(path.join(corpus, 'spam-ham-2002'))) return console.log('# spam: SKIPPED, the corpus is not there');
+    for (const seed of [42, 1, 2]) { // three ways to cut the corpus in two
+      const r = await tool('spam_bench', [corpus, seed]);
+      const say = (t) => `precision ${(100 * t.precision).toFixed(2)} %, recall ${(100 * t.recall).toFixed(1)} % (${t.wronged} honest letters of ${t.wronged + t.spared}, ${t.caught} of ${t.caught + t.missed} spam)`;
+      row(`spam: goes to Junk (6 points), half ${seed}, ${r.learnt} letters learnt`, say(r.junk_at_6), 'precision at least 99 %', r.junk_at_6.precision >= 0.99);
+      row(`spam: is marked (4 points), half ${seed}`, say(r.header_at_4), 'precision at least 98 %', r.header_at_4.precision >= 0.98);
+      row(`spam: would be refused (15 points), half ${seed}`, say(r.reject_at_15), 'nothing honest', r.reject_at_15.wronged === 0);
+      row(`spam: CPU a letter, half ${seed}`, `${r.cpu_ms_per_letter.toFixed(2)} ms, ${r.cpu_us_per_kib.toFixed(0)} us a KiB`, 'under 2 ms', r.cpu_ms_per_letter < 2);
+    }
+  },
   async login() {
     const service = await Service.start();
     const a = await service.alias();

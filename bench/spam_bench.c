@@ -1,6 +1,6 @@
 /* bench/spam_bench.c: how well the built-in scanner tells spam from ham, and what a letter costs. Learns from
  * one half of a corpus (a fixed shuffle) and judges the other. Prints one JSON object.
- *     spam_bench CORPUS [-v] */
+ *     spam_bench CORPUS [SEED [-v]] */
 #include "lib/base/file.h"
 #include "lib/mailauth/psl.h"
 #include "lib/spam/model.h"
@@ -64,9 +64,9 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const struct letter *)a)->path, ((const struct letter *)b)->path);
 }
 
-static void shuffle(void)
+static void shuffle(uint64_t seed)
 {
-    uint64_t x = getenv("LETTERLOCK_SEED") ? strtoull(getenv("LETTERLOCK_SEED"), NULL, 10) : 42;
+    uint64_t x = seed;
 
     qsort(letters, nletters, sizeof *letters, by_path);
     for (size_t i = nletters; i > 1; i--) {
@@ -143,7 +143,7 @@ int main(int argc, char **argv)
     static const int thresholds[] = { 400, 600, 1500 };
     struct tally rules = { 0 }, bayes = { 0 }, at[3] = { { 0 } };
     uint64_t bytes = 0;
-    bool verbose = argc > 2;
+    bool verbose = argc > 3;
     int fd;
 
     if (argc < 2 || !(letters = calloc(LETTERS_MAX, sizeof *letters)) || psl_open(NULL, &psl) < 0)
@@ -152,7 +152,7 @@ int main(int argc, char **argv)
     find(argv[1], "cwl-spam-2020s", true);
     if ((fd = mkstemp(file)) < 0 || unlink(file) < 0 || spam_model_map(fd, &model) < 0)
         return 1;
-    shuffle();
+    shuffle(argc > 2 ? strtoull(argv[2], NULL, 10) : 42);
     for (size_t i = 0; i < nletters / 2; i++)
         look(&letters[i], true);
     cpu_s = 0;

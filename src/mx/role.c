@@ -11,6 +11,7 @@
 #include "src/common/role.h"
 #include "src/mx/courier_leg.h"
 #include "src/mx/deliver.h"
+#include "src/mx/lookup_answer.h"
 #include "src/mx/peer_check.h"
 #include "src/mx/resolved.h"
 #include "src/mx/scan_call.h"
@@ -369,46 +370,14 @@ static void lookup_unlink(struct mx_lookup *l)
     free(l);
 }
 
-static struct lookup_record record_of(const struct dns_record *d)
-{
-    struct lookup_record r = { .text = STR_NONE };
-
-    switch (d->type) {
-    case DNS_A: memcpy(r.ip, d->a, sizeof(d->a)); break;
-    case DNS_AAAA: memcpy(r.ip, d->aaaa, sizeof(d->aaaa)); break;
-    case DNS_TXT: r.text = d->txt; break;
-    case DNS_PTR: r.text = d->name; break;
-    case DNS_MX:
-        r.text = d->mx.host;
-        r.preference = d->mx.preference;
-        break;
-    default: break;
-    }
-    return r;
-}
-
-static enum lookup_status lookup_status_of(enum dns_status s)
-{
-    switch (s) {
-    case DNS_OK: return LOOKUP_OK;
-    case DNS_NODATA: return LOOKUP_NODATA;
-    case DNS_NXDOMAIN:
-    case DNS_BADNAME: return LOOKUP_NXDOMAIN;
-    default: return LOOKUP_FAILED;
-    }
-}
-
 static void looked_up(void *ctx, const struct dns_answer *a)
 {
     struct lookup_record records[LOOKUP_RECORDS_MAX];
-    struct lookup_answer answer = { lookup_status_of(a->status), records,
-                                    size_min(a->n, LOOKUP_RECORDS_MAX) };
+    struct lookup_answer answer = mx_lookup_answer(a, records);
     struct mx_lookup *l = ctx;
     struct mx_client *c = l->client;
     struct lookup *of = l->of;
 
-    for (size_t i = 0; i < answer.n; i++)
-        records[i] = record_of(&a->records[i]);
     lookup_unlink(l);
     mx_session_looked_up(&c->s, of, &answer);
     ask_what_waits(c);
