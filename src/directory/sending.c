@@ -156,8 +156,8 @@ static int scope_id(struct db *db, enum sending_kind kind, struct str name, cons
     static const char *const sql[SENDING_KINDS] = {
         [SENDING_ACCOUNT] = "SELECT id FROM account WHERE name = ?1",
         [SENDING_DOMAIN] = "SELECT id FROM domain WHERE name = ?1",
-        [SENDING_ALIAS] = "SELECT alias.id FROM alias JOIN domain ON domain.id = alias.domain_id "
-                          "WHERE local = ?1 AND domain.name = ?2",
+        [SENDING_ALIAS] = ("SELECT alias.id FROM alias JOIN domain ON domain.id = alias.domain_id "
+                           "WHERE local = ?1 AND domain.name = ?2"),
     };
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(db, sql[kind], &st);

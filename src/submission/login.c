@@ -43,7 +43,7 @@ static enum login_step plain(struct login *l, struct str in)
     return step;
 }
 
-static enum login_step ask(struct login *l, const char *challenge, int wants)
+static enum login_step ask(struct login *l, const char *challenge, enum login_wants wants)
 {
     l->challenge = challenge;
     l->wants = wants;

@@ -20,7 +20,7 @@ enum login_step {
 };
 
 struct login {
-    enum { LOGIN_NONE, LOGIN_PLAIN, LOGIN_NAME, LOGIN_SECRET } wants;
+    enum login_wants { LOGIN_NONE, LOGIN_PLAIN, LOGIN_NAME, LOGIN_SECRET } wants;
     const char *challenge; /* base64; may be empty */
     char address[LOGIN_ADDRESS_MAX + 1], password[LOGIN_PASSWORD_MAX + 1];
     size_t address_n, password_n;

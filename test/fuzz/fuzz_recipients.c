@@ -86,8 +86,12 @@ static void patterns(struct str domain, struct str pattern, struct str to)
 
 static void alias(const struct address *addr, bool box)
 {
-    uint8_t id[MAILBOX_ID_LEN] = { (uint8_t)++boxes, (uint8_t)(boxes >> 8) };
+    uint8_t id[MAILBOX_ID_LEN] = { 0 };
     struct account acc;
+
+    boxes++;
+    id[0] = (uint8_t)boxes;
+    id[1] = (uint8_t)(boxes >> 8);
 
     if (alias_add(db, &a, addr, NOW, &acc) == 0 && box)
         LAW(mailbox_bind(db, acc.alias_id, str_of(id, sizeof id), STR("0123456789abcdef"), STR("")) == 0);

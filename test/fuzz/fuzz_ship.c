@@ -30,7 +30,9 @@ static void segment_make(struct buf *pack, struct buf *index, const uint8_t *in,
     g.first_ms = g.marks || g.kind != SHIP_FRAMES ? 1000 : 0;
     g.last_ms = g.marks ? 1000 + (int64_t)(g.marks - 1) : g.first_ms;
     bytes = ship_segment_bytes(&g);
-    must(bytes && (p = buf_reserve(pack, bytes)) != NULL);
+    must(bytes > 0);
+    p = buf_reserve(pack, bytes);
+    must(p != NULL);
     memset(p, n > 6 ? in[6] : 0, bytes);
     ship_segment_head_put(&g, p);
     for (uint32_t i = 0; i < g.marks; i++)
