@@ -29,6 +29,7 @@ struct stage {
     uint8_t id[STAGE_LEN];
     struct spool *spool;
     uint64_t counted;
+    int64_t since_ms; /* monotonic: complete */
     struct rpc_peer *peer;
     struct stage *next, **at; /* of all */
 };
@@ -37,8 +38,9 @@ int courier_op_unstage(struct rpc_req *q, struct str body);
 /* Complete, and this peer's; then it is the caller's, to be freed. NULL. */
 struct stage *stage_take(struct rpc_peer *p, struct str id);
 void stage_free(struct stage *s);
-/* To where it was: the request failed, and may be made again. Freed when the peer is gone. */
-void stage_give_back(struct stage *s);
+/* To where it was: the request failed, and may be made again. Whoever cancelled q, or is gone, comes for it no more: then
+ * it is freed. So it is when the peer goes. */
+void stage_give_back(struct stage *s, const struct rpc_req *q);
 void stage_peer_gone(struct rpc_peer *p);
 
 /* ---- enqueue.c ---- */

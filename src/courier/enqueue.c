@@ -40,7 +40,7 @@ static void answer(struct enqueue *e, int status)
     courier_signer_put(e->signer);
     if (status == 0) {
         if (e->req->keep_stage)
-            stage_give_back(e->stage);
+            stage_give_back(e->stage, q);
         else
             stage_free(e->stage);
         if (!e->repeated) {
@@ -48,7 +48,7 @@ static void answer(struct enqueue *e, int status)
             courier_dispatch_wake();
         }
     } else {
-        stage_give_back(e->stage);
+        stage_give_back(e->stage, q);
     }
     buf_release(&e->prepend);
     buf_release(&e->piece);
@@ -356,7 +356,7 @@ int courier_op_enqueue(struct rpc_req *q, struct str body)
         return E_NOTFOUND;
     if ((r = signer_begin(e)) < 0) {
         courier_signer_put(e->signer);
-        stage_give_back(e->stage);
+        stage_give_back(e->stage, q);
         return r;
     }
     courier_begin();

@@ -1,6 +1,10 @@
 /* src/courier/stage.c: bytes on their way in. A slow sender holds a spool and nothing else. */
 #include "src/courier/courier.h"
+#include "lib/base/clock.h"
 #include "lib/base/rand.h"
+
+#define STAGE_KEPT_MS (INT64_C(3600) * 1000) /* far more than any check of a message takes */
+#define SWEEP_MS      60000
 
 struct staging {
     struct rpc_req *q;
@@ -48,9 +52,31 @@ struct stage *stage_take(struct rpc_peer *p, struct str id)
     return NULL;
 }
 
-void stage_give_back(struct stage *s)
+void stage_give_back(struct stage *s, const struct rpc_req *q)
 {
-    link_in(s);
+    if (rpc_req_cancelled(q))
+        stage_free(s);
+    else
+        link_in(s);
+}
+
+/* Our answer and its sender's change of mind may pass each other: then nobody knows its name. */
+static void sweep(void)
+{
+    static int64_t swept_ms;
+    int64_t now = clock_mono_ms();
+    struct stage *next;
+
+    if (now - swept_ms < SWEEP_MS)
+        return;
+    swept_ms = now;
+    for (struct stage *s = courier.stages; s; s = next) {
+        next = s->next;
+        if (now - s->since_ms > STAGE_KEPT_MS) {
+            link_out(s);
+            stage_free(s);
+        }
+    }
 }
 
 void stage_peer_gone(struct rpc_peer *p)
@@ -78,6 +104,7 @@ static void finish(struct staging *g)
     rpc_req_on_cancel(g->q, NULL, NULL);
     if (g->status == 0) {
         rand_bytes(g->s->id, STAGE_LEN);
+        g->s->since_ms = clock_mono_ms();
         m.stage = str_pb(str_of(g->s->id, STAGE_LEN));
         m.bytes = spool_size(g->s->spool);
         link_in(g->s);
@@ -192,6 +219,7 @@ int courier_op_stage(struct rpc_req *q, struct str body)
         return E_UNAVAIL;
     if (m->bytes_expected > courier_conf.message_bytes)
         return E_TOO_BIG;
+    sweep();
     if (courier.staged_bytes + m->bytes_expected > courier_conf.staging_bytes)
         return E_BUSY;
     if (!(g = calloc(1, sizeof *g)))
