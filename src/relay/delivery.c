@@ -6,6 +6,7 @@
  * die. */
 #include "src/relay/relay.h"
 #include "lib/base/log.h"
+#include "lib/smtp/command.h"
 #include <assert.h>
 
 #define CONNECT_MS  30000
@@ -53,6 +54,8 @@ static void outcome(struct delivery *d, size_t i, Relay__Outcome__Kind kind, uns
     d->out[i].code = code;
     d->out[i].enhanced = str_pb(arena_dup(a, str_from(enhanced)));
     d->out[i].text = str_pb(arena_dup(a, str_from(text)));
+    if (!d->out[i].text.data) /* what has none would count as delivered in the end */
+        d->out[i].text = str_pb(STR("no memory for the answer"));
 }
 
 /* Everybody who has no outcome yet (the kind is out of range until then). */
@@ -271,9 +274,8 @@ static int put_rcpt(struct delivery *d, size_t i, struct buf *b)
     if (r == 0 && dsn && x->orcpt.len && no_space(pb_str(x->orcpt))) {
         struct str type, address;
 
-        if (str_cut(pb_str(x->orcpt), ';', &type, &address) &&
-            (r = buf_printf(b, " ORCPT=%.*s;", STR_ARG(type))) == 0)
-            r = smtp_xtext(b, address);
+        if (str_cut(pb_str(x->orcpt), ';', &type, &address) && smtp_xtext_decode(address, NULL) == 0)
+            r = buf_printf(b, " ORCPT=%.*s;%.*s", STR_ARG(type), STR_ARG(address)); /* is xtext as it came */
     }
     return r < 0 ? r : buf_putz(b, "\r\n");
 }
@@ -470,6 +472,8 @@ void relay_delivery_session_lost(struct delivery *d, int why, bool reused)
     d->s = NULL;
     if (reused && d->step <= AT_ENVELOPE &&
         d->accepted == 0) { /* it had hung up while it was idle: a connection of our own, then */
+        for (size_t i = 0; i < d->m->n_recipients; i++)
+            relay__outcome__init(&d->out[i]); /* all are asked for again */
         next_host(d);
         return;
     }
