@@ -56,6 +56,20 @@ int smtp_xtext_decode(struct str in, struct buf *out)
     return 0;
 }
 
+/* xtext of what may stand in a report: printable ASCII and blanks (RFC 3461 4.2, 4.4). A line end in it would begin a
+ * field of its own there. */
+static bool xtext_printable(struct str in)
+{
+    CLEANUP(buf_release) struct buf text = { .max = SMTP_ORCPT_MAX };
+
+    if (smtp_xtext_decode(in, &text) < 0)
+        return false;
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] < ' ' || text.p[i] > '~')
+            return false;
+    return true;
+}
+
 /* A parameter of MAIL or RCPT: to add one, a row and a function. */
 typedef int param_fn(struct str value, bool has_value, struct smtp_command *out,
                      const struct smtp_reply **refusal_out);
@@ -123,7 +137,7 @@ static int param_ret(struct str v, bool has_value UNUSED, struct smtp_command *o
 static int param_envid(struct str v, bool has_value UNUSED, struct smtp_command *out,
                        const struct smtp_reply **refusal_out)
 {
-    if (v.n == 0 || v.n > SMTP_ENVID_MAX || smtp_xtext_decode(v, NULL) < 0)
+    if (v.n == 0 || v.n > SMTP_ENVID_MAX || !xtext_printable(v))
         return refuse(E_SYNTAX, &bad_envid, refusal_out);
     out->dsn.envid = v;
     return 0;
@@ -169,7 +183,7 @@ static int param_orcpt(struct str v, bool has_value UNUSED, struct smtp_command 
 
     for (size_t i = 0; ok && i < type.n; i++)
         ok = ascii_alpha(type.p[i]) || ascii_digit(type.p[i]) || type.p[i] == '-';
-    if (!ok || (!str_ieq(type, STR("utf-8")) && smtp_xtext_decode(address, NULL) < 0))
+    if (!ok || (!str_ieq(type, STR("utf-8")) && !xtext_printable(address)))
         return refuse(E_SYNTAX, &bad_orcpt, refusal_out);
     out->dsn.orcpt = v;
     return 0;
