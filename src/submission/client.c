@@ -98,7 +98,7 @@ static int sender_of(const Directory__SenderResponse *m, struct submission_sende
 
     if (!m->who)
         return E_BUG;
-    if (m->who->result != DIRECTORY__RESOLVE_RESPONSE__RESULT__OK)
+    if (m->who->result != DIRECTORY__RESOLVE_RESPONSE__RESULT__OK || !m->who->mailbox_id.len)
         return E_AUTH; /* unknown, without a mailbox, or not in use: to whoever guesses it is all one */
     *out = (struct submission_sender){ .as_domain = m->as_domain,
                                        .copy = m->copy,
