@@ -9,16 +9,21 @@
 
 #define WORKERS  2u
 #define WORK_MAX 10000u
+#define STOP_MS  6000 /* the relay waits a little less */
 
 struct courier courier;
+static struct timer ending;
 
 /* ---- requests ---- */
 
-/* What is under way is left to the relay: the next life asks how it went. */
+/* Deliveries that are under way end first, within a time: the relay breaks off what it can, and what has gone out
+ * whole has its answer noted, so that a start anew sends nothing twice. What is still under way then is known as such. */
 void courier_end(void)
 {
-    if (!courier.stopping || courier.requests > 0)
+    if (!courier.stopping || courier.requests > 0 ||
+        (!courier.hurry && (courier.active > 0 || courier_dispatch_busy())))
         return;
+    timer_clear(&ending);
     work_pool_free(&courier.pool);
     lane_close();
     queue_close(&courier.queue); /* checkpointed and whole */
@@ -150,6 +155,7 @@ static int courier_init(struct role *r)
 
     courier.role = r;
     take_rules();
+    courier_report_open(role_hostname(r), courier_conf.report_whole_bytes);
     if ((e = crypto_init()) < 0)
         return e;
     e = queue_open("queue.sqlite", role_subkey(r, SUBKEY_QUEUE_DB), &courier.rules, &courier.queue, &why);
@@ -165,9 +171,20 @@ static int courier_init(struct role *r)
     return loop_attach_pool(role_loop(r), courier.pool);
 }
 
-static void courier_stop(struct role *r UNUSED)
+static void end_now(struct timer *t UNUSED)
+{
+    log_event(LOG_WARN, "courier.stopped_under_way", F_U64("deliveries", courier.active));
+    courier.hurry = true;
+    courier_end();
+}
+
+static void courier_stop(struct role *r)
 {
     courier.stopping = true;
+    if (timer_init(&ending, role_loop(r), end_now) < 0)
+        courier.hurry = true;
+    else
+        timer_set(&ending, STOP_MS);
     courier_end();
 }
 

@@ -6,6 +6,7 @@
 #include "src/common/role.h"
 #include "src/courier/conf.h"
 #include "src/courier/queue.h"
+#include "src/courier/report.h" /* on the lane */
 
 #define STAGE_LEN 16u
 
@@ -74,7 +75,7 @@ extern struct courier {
     struct stage *stages;
     uint64_t staged_bytes;
     size_t requests; /* being answered */
-    bool stopping;
+    bool stopping, hurry; /* hurry: what is under way is waited for no more */
     uint64_t enqueued, delivered, deferred, failed, uncertain, active;
 } courier;
 /* A request that is answered later, so that stopping waits for it. */
@@ -93,13 +94,4 @@ bool courier_dispatch_busy(void);
 /* ---- tell.c: on the loop ---- */
 /* How it went, to the journal of the person it concerns. */
 void courier_tell(const struct queue_claim *c, const struct queue_outcome *o);
-
-/* ---- report.c: on the lane ---- */
-/* Before queue_done: who must hear of these outcomes. */
-MUST_CHECK int courier_report_done(struct queue *q, const struct queue_claim *c,
-                                   const struct queue_outcome *o);
-MUST_CHECK int courier_report_late(struct queue *q, const struct queue_message *m,
-                                   const struct queue_target *t, size_t n);
-MUST_CHECK int courier_report_expired(struct queue *q, const struct queue_message *m,
-                                      const struct queue_target *t, size_t n);
 #endif

@@ -124,6 +124,8 @@ static void flight_noted(struct lane_job *j, int status)
     }
     flight_free(f);
     courier.active--;
+    if (courier.stopping)
+        noted_send(); /* the relay waits for it */
     courier_dispatch_wake();
     courier_end();
 }
@@ -146,6 +148,7 @@ static int take_outcomes(struct flight *f, const Relay__SendResponse *m)
                                           .code = x->code,
                                           .enhanced = pb_str(x->enhanced),
                                           .text = pb_str(x->text),
+                                          .peer = pb_str(m->peer),
                                           .relayed = x->relayed };
     }
     f->trouble = m->trouble;
@@ -301,6 +304,11 @@ static void flight_begin(struct flight *f)
         flight_free(f); /* under way by the books, until the next start */
         return;
     }
+    if (courier.stopping) {
+        all_outcomes(f, QUEUE_UNTRIED, "");
+        flight_end(f);
+        return;
+    }
     if (f->c.kind != COURIER__TARGET__KIND__ADDRESS) {
         all_outcomes(f, QUEUE_DEFERRED, "webhooks cannot be sent yet");
         flight_end(f);
@@ -322,7 +330,7 @@ static int events(struct queue *q, int64_t *next)
     int r = 1;
 
     for (unsigned i = 0; i < EVENTS_AT_ONCE && r > 0; i++) {
-        CLEANUP(arena_release) struct arena a = { .max = MIB(8) };
+        CLEANUP(arena_release) struct arena a = { .max = MIB(16) };
         struct queue_message m;
         struct queue_target *t;
         bool late = false;

@@ -7,7 +7,6 @@
 #include "lib/base/log.h"
 #include "lib/mailauth/arc.h"
 #include "lib/smtp/path.h"
-#include <idn2.h>
 
 #define PIECES_AT_ONCE 4u /* of QUEUE_CHUNK_BYTES */
 #define TEXT_MAX       4096u
@@ -60,10 +59,6 @@ static void answer(struct enqueue *e, int status)
 /* Where a copy goes: "example.org" in lower-case A-labels; of a URL, "https://host:port". */
 static int dest_of(struct arena *a, struct queue_target *t)
 {
-    struct smtp_path p;
-    char ascii[256 * 4], *out = NULL;
-    int r;
-
     if (t->kind == COURIER__TARGET__KIND__WEBHOOK) {
         struct str scheme, rest, host, path;
 
@@ -73,21 +68,7 @@ static int dest_of(struct arena *a, struct queue_target *t)
         t->dest = str_from(arena_printf(a, "%.*s://%.*s", STR_ARG(scheme), STR_ARG(host)));
         return t->dest.p ? 0 : E_NOMEM;
     }
-    if ((r = smtp_mailbox_parse(t->to, SMTP_PATH_FORWARD, &p)) < 0)
-        return r;
-    if (p.domain.n >= sizeof ascii || p.domain.n == 0)
-        return E_SYNTAX;
-    memcpy(ascii, p.domain.p, p.domain.n);
-    ascii[p.domain.n] = '\0';
-    if (p.utf8 && idn2_to_ascii_8z(ascii, &out, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK) {
-        t->dest = arena_dup(a, str_from(out));
-        idn2_free(out);
-    } else {
-        t->dest = arena_dup(a, str_from(ascii));
-    }
-    for (size_t i = 0; t->dest.p && i < t->dest.n; i++)
-        ((char *)(uintptr_t)t->dest.p)[i] = ascii_lower(t->dest.p[i]);
-    return t->dest.p ? 0 : E_NOMEM;
+    return courier_address_dest(a, t->to, &t->dest);
 }
 
 static int take_targets(struct arena *a, const Courier__EnqueueRequest *m, struct queue_target **out)

@@ -515,7 +515,7 @@ int queue_add(struct queue *q, struct queue_message *m, struct queue_target *t, 
 {
     if (n == 0 || n > QUEUE_TARGETS_MAX)
         return E_RANGE;
-    if ((uint64_t)(q->total_bytes + q->bytes) + m->bytes > q->rules->bytes_max)
+    if (!m->always && (uint64_t)(q->total_bytes + q->bytes) + m->bytes > q->rules->bytes_max)
         return E_FULL;
     return add(q, m, t, n, operation, name_out, duplicates_out);
 }

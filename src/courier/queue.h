@@ -51,6 +51,7 @@ struct queue_message {
     struct str sender, submitter, signer, envid, facts, prepend;
     uint32_t origin, ret;
     bool smtputf8, eightbit, requiretls, by_notify, told_delay;
+    bool always; /* in: taken even where the queue is full */
     int64_t created_ms, expires_ms, deliver_by_ms, hold_until_ms;
     int32_t priority;
     uint64_t bytes;   /* prepend and body */
@@ -111,8 +112,8 @@ enum queue_result { QUEUE_DELIVERED, QUEUE_DEFERRED, QUEUE_FAILED, QUEUE_UNTRIED
 struct queue_outcome {
     enum queue_result result;
     uint32_t code;
-    struct str enhanced, text;
-    bool relayed;
+    struct str enhanced, text, peer; /* peer: "mx.example.org [192.0.2.1]" */
+    bool relayed;                    /* delivered, and the peer reports by itself */
 };
 struct queue_counts {
     uint64_t delivered, deferred, failed;

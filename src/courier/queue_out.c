@@ -621,7 +621,7 @@ int queue_event(struct queue *q, struct arena *a, struct queue_message *m, struc
         return r;
     stmt_reset(st);
     *late_out = now < m->expires_ms && !(m->deliver_by_ms > 0 && now >= m->deliver_by_ms && !m->by_notify);
-    return (r = queue_targets(q, a, m->id, 1000, targets_out, n_out)) < 0 ? r : 1;
+    return (r = queue_targets(q, a, m->id, QUEUE_TARGETS_MAX, targets_out, n_out)) < 0 ? r : 1;
 }
 
 int queue_told(struct queue *q, uint64_t message)

@@ -543,6 +543,26 @@ static void cancelled(void *ctx)
     give_up(d, RELAY__OUTCOME__KIND__DEFERRED, 0, "4.3.0", "given up by the courier");
 }
 
+/* The courier hears that it was not tried, which an outcome cannot say: nothing is kept of it. */
+void relay_delivery_stop(void)
+{
+    for (struct delivery *d = running, *next; d; d = next) {
+        struct rpc_req *q = d->q;
+
+        next = d->next;
+        if (d->step == AT_DOT)
+            continue;
+        d->step = AT_END;
+        rpc_req_on_data(q, NULL, NULL);
+        rpc_req_on_cancel(q, NULL, NULL);
+        rpc_req_on_room(q, NULL, NULL);
+        if (d->s)
+            relay_session_release(d->s, false);
+        delivery_free(d);
+        rpc_reply(q, E_CANCELED, NULL, NULL); /* frees d */
+    }
+}
+
 /* ---- SEND ---- */
 
 size_t relay_delivery_running(uint64_t *attempts, size_t max)

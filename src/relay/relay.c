@@ -3,6 +3,7 @@
  * The role that dials: other mail servers. It is handed one message at a time, and has neither the queue nor a
  * key of ours. How each attempt went is kept until the courier has it on disk: a courier that was killed asks. */
 #include "src/relay/relay.h"
+#include "lib/base/clock.h"
 #include "lib/base/idmap.h"
 #include "lib/base/log.h"
 #include "lib/base/rand.h"
@@ -115,6 +116,35 @@ static const struct rpc_service service = { .name = "relay", .ops = ops, .nops =
 
 /* ---- life ---- */
 
+#define STOP_MS 5000
+#define LOOK_MS 20
+
+static struct timer ending;
+static int64_t end_at_ms;
+
+/* What has not gone out whole is broken off; what has waits for its peer's answer, and for the courier to note it. */
+static void end_look(struct timer *t UNUSED)
+{
+    if ((relay.deliveries > 0 || kept.n > 0) && clock_mono_ms() < end_at_ms) {
+        timer_set(&ending, LOOK_MS);
+        return;
+    }
+    if (relay.deliveries > 0)
+        log_event(LOG_WARN, "relay.stopped_under_way", F_U64("deliveries", relay.deliveries));
+    role_stopped(relay.role);
+}
+
+static void relay_stop(struct role *r)
+{
+    relay.stopping = true;
+    end_at_ms = clock_mono_ms() + STOP_MS;
+    relay_delivery_stop();
+    if (timer_init(&ending, role_loop(r), end_look) < 0)
+        role_stopped(r);
+    else
+        timer_set(&ending, LOOK_MS);
+}
+
 static int relay_init(struct role *r)
 {
     struct rlimit l;
@@ -158,4 +188,5 @@ const struct role_def relay_role = {
     .optional = true,
     .init = relay_init,
     .dials = relay_dials,
+    .stop = relay_stop,
 };

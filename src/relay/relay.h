@@ -80,6 +80,8 @@ void relay_delivery_session_failed(struct delivery *d, const struct smtp_answer 
 void relay_delivery_session_lost(struct delivery *d, int why, bool reused);
 void relay_delivery_answer(struct delivery *d, size_t which, const struct smtp_answer *a);
 void relay_delivery_room(struct delivery *d);
+/* Break off whatever is not out whole: nobody has it, and its courier takes it back. */
+void relay_delivery_stop(void);
 size_t relay_delivery_running(uint64_t *attempts, size_t max);
 
 /* ---- relay.c ---- */

@@ -23,7 +23,7 @@ static void add_children(struct super *s, const struct role_def *def, uint64_t w
         s->children[s->nchildren++] = (struct child){ .def = def, .instance = i, .fd = -1 };
 }
 
-/* In the order of starting; stopping goes listeners first, then the rest. */
+/* In the order of starting; stopping goes by stop_turn. */
 static void choose_children(struct super *s)
 {
     const struct server_conf *v = &s->c->server;
@@ -51,10 +51,20 @@ static void choose_children(struct super *s)
     }
 }
 
-static bool is_front(const struct child *c)
+/* Fronts first: what they have acknowledged is still with store and courier when those are told to stop. Then who sends, as
+ * long as what it asks of others is there; then the rest. */
+#define STOP_TURNS 3u
+static unsigned stop_turn(const struct child *c)
 {
-    return c->def->id == ROLE_IMAP || c->def->id == ROLE_POP3 || c->def->id == ROLE_MX ||
-           c->def->id == ROLE_SUBMISSION;
+    switch ((int)c->def->id) {
+    case ROLE_IMAP:
+    case ROLE_POP3:
+    case ROLE_MX:
+    case ROLE_SUBMISSION: return 0;
+    case ROLE_COURIER:
+    case ROLE_RELAY: return 1;
+    default: return 2;
+    }
 }
 
 /* ---- a role died ---- */
@@ -174,19 +184,19 @@ static void take_report(struct super *s, struct child *c)
 
 /* ---- the end ---- */
 
-static bool any_left(const struct super *s, bool front_only)
+static bool any_left(const struct super *s, unsigned turns)
 {
     for (size_t i = 0; i < s->nchildren; i++)
-        if ((!front_only || is_front(&s->children[i])) && s->children[i].state != CHILD_STOPPED &&
+        if (stop_turn(&s->children[i]) < turns && s->children[i].state != CHILD_STOPPED &&
             s->children[i].state != CHILD_DOWN)
             return true;
     return false;
 }
 
-static void stop_some(struct super *s, bool front)
+static void stop_some(struct super *s, unsigned turn)
 {
     for (size_t i = 0; i < s->nchildren; i++)
-        if (is_front(&s->children[i]) == front)
+        if (stop_turn(&s->children[i]) == turn)
             child_stop(&s->children[i]);
 }
 
@@ -200,14 +210,13 @@ static void begin_stop(struct super *s)
     s->stop_deadline_ms = clock_mono_ms() + STOP_GRACE_MS;
     super_notify("STOPPING=1");
     log_event(LOG_INFO, "supervisor.stopping");
-    stop_some(s, true);
+    stop_some(s, 0);
 }
 
-/* Fronts first: what they have acknowledged is still with the store when it is told to stop. */
 static void go_on_stopping(struct super *s)
 {
-    if (!any_left(s, true))
-        stop_some(s, false);
+    for (unsigned turn = 1; turn < STOP_TURNS && !any_left(s, turn); turn++)
+        stop_some(s, turn); /* again to who was told: nothing happens */
     if (!s->hurry && clock_mono_ms() < s->stop_deadline_ms)
         return;
     for (size_t i = 0; i < s->nchildren; i++)
@@ -273,7 +282,7 @@ int supervisor_run(const struct config *c, enum supervisor_mode mode, int ready_
     if ((r = super_setup(&s)) == 0) {
         sandbox_drop_rights_but_starting();
         choose_children(&s);
-        while (!s.stopping || any_left(&s, false)) {
+        while (!s.stopping || any_left(&s, STOP_TURNS)) {
             start_due(&s);
             wait_and_serve(&s);
             if (s.stopping)

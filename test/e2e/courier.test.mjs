@@ -248,6 +248,47 @@ test('after another server key the queue opens, and its keys still sign', async 
   quiet();
 });
 
+const reports = () => peer.messages.filter((m) => m.from === '' && m.raw.includes('multipart/report'));
+
+test('what a server refuses for good is reported to who sent it, once; to nobody, when that is who sent it', async () => {
+  peer.say.RCPT = (c, to, ok) => (to.startsWith('no') ? '550 5.1.1 nobody of that name' : ok);
+  await gone(await add(['yes@one.test', 'no@one.test'], sample(1), 'sender@nomx.test'));
+  await until('the report', 10000, () => reports().length > 0);
+  await gone(await add('no@one.test', sample(1), ''));
+  await until('an empty queue', 10000, async () => (await list()).length === 0);
+  assert.equal(reports().length, 1);
+  const [{ to, raw }] = reports();
+  assert.deepEqual(to, ['sender@nomx.test']);
+  const text = raw.toString('latin1');
+  for (const line of ['From: Mail Delivery System <MAILER-DAEMON@mail.example.test>', 'To: <sender@nomx.test>', 'Auto-Submitted: auto-replied', 'Reporting-MTA: dns; mail.example.test',
+    'Final-Recipient: rfc822; no@one.test', 'Action: failed', 'Status: 5.1.1', 'Remote-MTA: dns; mx.one.test', 'Diagnostic-Code: smtp; 550 5.1.1 nobody of that name'])
+    assert.ok(text.includes(`\r\n${line}\r\n`) || text.startsWith(`${line}\r\n`), `${line}\n${text}`);
+  assert.ok(!text.includes('yes@one.test'));
+  assert.ok(text.includes(sample(1).toString('latin1')), 'the message came back whole');
+  quiet();
+});
+
+test('a stop in good order: what has gone out whole is waited for, what has not goes later; nothing twice, nothing lost', { timeout: 60000 }, async () => {
+  let whole = 0;
+  peer.say.end = (c, m, ok) => { whole++; peer.messages.push(m); setTimeout(() => c.socket.destroyed || c.socket.write(`${ok}\r\n`), 1500); return null; };
+  await add('slow@one.test');
+  await until('the last dot', 10000, () => whole === 1);
+  peer.say.DATA = () => null; // another one hangs before its body
+  await add('hung@nomx.test');
+  await sleep(300);
+  const began = Date.now();
+  await service.stop({ keep: true });
+  assert.ok(Date.now() - began < 8000, 'bounded');
+  service.exit = undefined;
+  quiet();
+  await service.serve();
+  await until('the queue to be empty', 20000, async () => { const r = await service.ctl(['queue', 'retry', '--all'], { ok: false }); return r.code === 0 && (await list()).length === 0; });
+  assert.deepEqual(peer.messages.map((m) => m.to[0]), ['hung@nomx.test'], 'only the one that had not gone out');
+  assert.equal((await service.status()).courier.uncertain, 0);
+  assert.equal(whole, 1);
+  quiet();
+});
+
 test('courier and relay are killed at random: every message arrives; twice only where an answer was lost', { timeout: 120000 }, async () => {
   const n = Number(process.env.COURIER_KILLS ?? 200);
   const want = new Set();

@@ -1,0 +1,32 @@
+/* src/courier/dest.c: where a copy for an address goes. */
+#include "src/courier/report.h"
+#include "lib/base/errors.h"
+#include "lib/smtp/path.h"
+#include <idn2.h>
+
+int courier_address_dest(struct arena *a, struct str address, struct str *dest_out)
+{
+    struct smtp_path p;
+    char ascii[256 * 4], *out = NULL;
+    struct str dest;
+    int r = smtp_mailbox_parse(address, SMTP_PATH_FORWARD, &p);
+
+    if (r < 0)
+        return r;
+    if (p.domain.n >= sizeof ascii || p.domain.n == 0)
+        return E_SYNTAX;
+    memcpy(ascii, p.domain.p, p.domain.n);
+    ascii[p.domain.n] = '\0';
+    if (p.utf8 && idn2_to_ascii_8z(ascii, &out, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK) {
+        dest = arena_dup(a, str_from(out));
+        idn2_free(out);
+    } else {
+        dest = arena_dup(a, str_from(ascii));
+    }
+    if (!dest.p)
+        return E_NOMEM;
+    for (size_t i = 0; i < dest.n; i++)
+        ((char *)(uintptr_t)dest.p)[i] = ascii_lower(dest.p[i]);
+    *dest_out = dest;
+    return 0;
+}

@@ -1,0 +1,29 @@
+/* src/courier/report.h
+ *
+ * What a sender hears of a message (RFC 3464; RFC 6533 where it was internationalized): that it failed, that it is
+ * late, that it was handed on to a server which will not tell. A report is a message of the queue, made in the
+ * transaction that notes the outcome: neither is without the other, and it is made once. Whoever has no return
+ * address hears nothing, and nobody hears of a report. Knows the queue only. */
+#ifndef SRC_COURIER_REPORT_H
+#define SRC_COURIER_REPORT_H
+#include "src/courier/queue.h"
+
+#define REPORT_WHOLE_MAX MIB(10) /* of a message that is given back, though RET=FULL asks for more */
+
+/* hostname: what we call ourselves; borrowed for good. A message of at most whole_bytes comes back whole when nothing
+ * was said (RET), a larger one with its header only. */
+void courier_report_open(struct str hostname, uint64_t whole_bytes);
+
+/* Between begin and commit. Before queue_done: who must hear of these outcomes. */
+MUST_CHECK int courier_report_done(struct queue *q, const struct queue_claim *c,
+                                   const struct queue_outcome *o);
+/* Before queue_told. */
+MUST_CHECK int courier_report_late(struct queue *q, const struct queue_message *m,
+                                   const struct queue_target *t, size_t n);
+/* Before queue_expired; what is under way or held is not over. */
+MUST_CHECK int courier_report_expired(struct queue *q, const struct queue_message *m,
+                                      const struct queue_target *t, size_t n);
+
+/* dest.c: "example.org" in lower-case A-labels, in the arena. E_SYNTAX, E_LIMIT, E_NOMEM. */
+MUST_CHECK int courier_address_dest(struct arena *a, struct str address, struct str *dest_out);
+#endif
