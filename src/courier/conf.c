@@ -31,7 +31,8 @@ const struct conf_item courier_conf_items[COURIER_CONF_ITEMS] = {
     { "courier.delay_notice", CONF_U64, AT(delay_ms), 0, 30 * 24 * HOUR, 4 * HOUR, .unit = "ms",
       .help = "Then its sender hears that a message is late. 0: never." },
     { "courier.report_whole", CONF_U64, AT(report_whole_bytes), 0, MIB(10), KIB(64), .unit = "bytes",
-      .help = "A message up to this size comes back whole when it fails, a larger one with its header only. Who sends may say otherwise (RET)." },
+      .help =
+          "A message up to this size comes back whole when it fails, a larger one with its header only. Who sends may say otherwise (RET)." },
     { "courier.clock_ahead", CONF_U64, AT(clock_ahead_ms), 0, 365 * 24 * HOUR, 0, .unit = "ms",
       .help = "The queue's clock runs so far ahead of the machine's: for rehearsing days of retries." },
     { "courier.dkim_rsa_bits", CONF_U64, AT(dkim_rsa_bits), 1024, 4096, 2048, .unit = "bits",

@@ -74,7 +74,7 @@ extern struct courier {
     struct work_pool *pool; /* what needs time and no queue: hashing, signing */
     struct stage *stages;
     uint64_t staged_bytes;
-    size_t requests; /* being answered */
+    size_t requests;      /* being answered */
     bool stopping, hurry; /* hurry: what is under way is waited for no more */
     uint64_t enqueued, delivered, deferred, failed, uncertain, active;
 } courier;

@@ -608,6 +608,7 @@ int queue_event(struct queue *q, struct arena *a, struct queue_message *m, struc
     static const char SQL[] = "SELECT " MESSAGE_COLUMNS ", event FROM message ORDER BY event LIMIT 1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int64_t now = queue_now(q);
+    size_t max;
     int r;
 
     *next_out = INT64_MAX;
@@ -621,7 +622,8 @@ int queue_event(struct queue *q, struct arena *a, struct queue_message *m, struc
         return r;
     stmt_reset(st);
     *late_out = now < m->expires_ms && !(m->deliver_by_ms > 0 && now >= m->deliver_by_ms && !m->by_notify);
-    return (r = queue_targets(q, a, m->id, QUEUE_TARGETS_MAX, targets_out, n_out)) < 0 ? r : 1;
+    max = m->targets < QUEUE_TARGETS_MAX ? (size_t)m->targets : QUEUE_TARGETS_MAX;
+    return (r = queue_targets(q, a, m->id, max, targets_out, n_out)) < 0 ? r : 1;
 }
 
 int queue_told(struct queue *q, uint64_t message)

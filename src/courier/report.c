@@ -186,8 +186,9 @@ static void say_entry(struct writer *w, const struct report *p, const struct ent
     else if (is_hidden(p, e->t))
         return;
     else if (e->code)
-        say(w, "        %.*s answered: %u %.*s%s%.*s\r\n", STR_ARG(e->peer.n ? e->peer : STR("its mail server")),
-            e->code, STR_ARG(e->enhanced), e->enhanced.n ? " " : "", STR_ARG(e->text));
+        say(w, "        %.*s answered: %u %.*s%s%.*s\r\n",
+            STR_ARG(e->peer.n ? e->peer : STR("its mail server")), e->code, STR_ARG(e->enhanced),
+            e->enhanced.n ? " " : "", STR_ARG(e->text));
     else if (e->text.n)
         say(w, "        %.*s\r\n", STR_ARG(e->text));
 }
@@ -195,7 +196,7 @@ static void say_entry(struct writer *w, const struct report *p, const struct ent
 static int64_t retry_until(const struct queue_message *m)
 {
     return m->deliver_by_ms > 0 && !m->by_notify && m->deliver_by_ms < m->expires_ms ? m->deliver_by_ms
-                                                                                      : m->expires_ms;
+                                                                                     : m->expires_ms;
 }
 
 static void say_text(struct writer *w, const struct report *p)
@@ -215,7 +216,10 @@ static void say_text(struct writer *w, const struct report *p)
         say_entry(w, p, &p->v[i]);
     say(w, "\r\n");
     switch (p->about) {
-    case FAILED: say(w, "It will not be tried again. If the address is right, the answer above says\r\nwhat is in the way.\r\n"); break;
+    case FAILED:
+        say(w,
+            "It will not be tried again. If the address is right, the answer above says\r\nwhat is in the way.\r\n");
+        break;
     case EXPIRED:
         say(w, "It was tried for ");
         say_age(w, now - p->m->created_ms);
@@ -225,7 +229,10 @@ static void say_text(struct writer *w, const struct report *p)
         say(w, "There is nothing you need to do. It will be tried again until\r\n");
         say_date(w, "", retry_until(p->m), "\r\nand you will be told if that fails.\r\n");
         break;
-    case RELAYED: say(w, "Those servers do not report deliveries, so this is the last you hear of it\r\nunless it fails later.\r\n"); break;
+    case RELAYED:
+        say(w,
+            "Those servers do not report deliveries, so this is the last you hear of it\r\nunless it fails later.\r\n");
+        break;
     }
 }
 
@@ -339,7 +346,8 @@ static void say_top(struct writer *w, const struct report *p, const char *bounda
     say_date(w, "Date: ", clock_wall_ms(), "\r\n");
     say(w, "Message-ID: <%s@%.*s>\r\nAuto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n", id,
         STR_ARG(conf.hostname)); /* RFC 3834 5 */
-    say(w, "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"%s\"\r\n\r\n", boundary);
+    say(w, "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"%s\"\r\n\r\n",
+        boundary);
 }
 
 static void say_all(struct writer *w, const struct report *p)
@@ -351,13 +359,14 @@ static void say_all(struct writer *w, const struct report *p)
     rand_bytes(random, sizeof random);
     hex_encode(random, sizeof random, boundary);
     say_top(w, p, boundary);
-    say(w, "--%s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n", boundary);
+    say(w, "--%s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
+        boundary);
     say_text(w, p);
     say(w, "\r\n--%s\r\nContent-Type: message/%s\r\nContent-Transfer-Encoding: %s\r\n\r\n", boundary,
         p->utf8 ? "global-delivery-status" : "delivery-status", p->utf8 ? "8bit" : "7bit");
     say_status(w, p);
     say(w, "\r\n--%s\r\nContent-Type: %s\r\nContent-Transfer-Encoding: 8bit\r\n\r\n", boundary,
-        whole    ? p->utf8 ? "message/global" : "message/rfc822"
+        whole     ? p->utf8 ? "message/global" : "message/rfc822"
         : p->utf8 ? "message/global-headers"
                   : "text/rfc822-headers");
     if (whole)
@@ -410,7 +419,8 @@ static int report_make(struct queue *q, struct report *p)
 
 static bool hears(const struct queue_message *m)
 {
-    return m->sender.n > 0 && m->origin != ORIGIN_REPORT; /* RFC 3464 2, RFC 5321 6.1: reports make no reports */
+    return m->sender.n > 0 &&
+           m->origin != ORIGIN_REPORT; /* RFC 3464 2, RFC 5321 6.1: reports make no reports */
 }
 
 /* Did they ask for it? Nothing said: failures and delays are told (RFC 3461 4.1). */
@@ -445,7 +455,8 @@ int courier_report_done(struct queue *q, const struct queue_claim *c, const stru
 }
 
 /* Those that wait, with what was last said. */
-static int report_waiting(struct queue *q, struct report *p, const struct queue_target *t, size_t n, uint32_t what)
+static int report_waiting(struct queue *q, struct report *p, const struct queue_target *t, size_t n,
+                          uint32_t what)
 {
     CLEANUP(arena_release) struct arena a = { .max = MIB(4) };
 
@@ -454,19 +465,21 @@ static int report_waiting(struct queue *q, struct report *p, const struct queue_
     if (!(p->v = ARENA_ARRAY(&a, n, struct entry)))
         return E_NOMEM;
     for (size_t i = 0; i < n; i++)
-        if (t[i].state != QUEUE_HELD && (p->about == DELAYED || t[i].state != QUEUE_UNDER_WAY) && asked(&t[i], what))
+        if (t[i].state != QUEUE_HELD && (p->about == DELAYED || t[i].state != QUEUE_UNDER_WAY) &&
+            asked(&t[i], what))
             p->v[p->n++] = (struct entry){ .t = &t[i], .code = t[i].code, .text = t[i].answer };
     return report_make(q, p);
 }
 
 /* DELIVERBY with mode N: who said so hears of it whatever NOTIFY says but NEVER (RFC 2852 4.1.4). */
-int courier_report_late(struct queue *q, const struct queue_message *m, const struct queue_target *t, size_t n)
+int courier_report_late(struct queue *q, const struct queue_message *m, const struct queue_target *t,
+                        size_t n)
 {
     bool due = m->by_notify && m->deliver_by_ms > 0 && queue_now(q) >= m->deliver_by_ms;
     struct report p = { .m = m, .about = DELAYED };
 
-    return report_waiting(q, &p, t, n,
-                          due ? SMTP_NOTIFY_DELAY | SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_SUCCESS : SMTP_NOTIFY_DELAY);
+    return report_waiting(
+        q, &p, t, n, due ? SMTP_NOTIFY_DELAY | SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_SUCCESS : SMTP_NOTIFY_DELAY);
 }
 
 int courier_report_expired(struct queue *q, const struct queue_message *m, const struct queue_target *t,

@@ -122,7 +122,8 @@ static void is_report(const struct buf *b, const char *status, const char *third
 
     arena_reset(&a);
     root = mime_scan_all(&a, buf_str(b));
-    CHECK(root && root->kind == MIME_MULTIPART && mime_part_is(root, "multipart", "report") && root->nchildren == 3);
+    CHECK(root && root->kind == MIME_MULTIPART && mime_part_is(root, "multipart", "report") &&
+          root->nchildren == 3);
     CHECK(mime_part_is(p = root->first_child, "text", "plain"));
     CHECK(mime_part_is(p = p->next, "message", status));
     CHECK(mime_part_is(p->next, third, fourth));
@@ -135,17 +136,23 @@ static void test_failure(void **state UNUSED)
     struct queue_claim c;
     struct queue_message m;
 
-    add(q, (struct queue_message){ .sender = STR("a@example.test"), .envid = STR("QQ314159"), .prepend = STR("X: y\r\n") },
+    add(q,
+        (struct queue_message){
+            .sender = STR("a@example.test"), .envid = STR("QQ314159"), .prepend = STR("X: y\r\n") },
         (struct queue_target){ .to = STR("b@one.test"), .orcpt = STR("rfc822;Bob@old.test") });
     CHECK(claim(q, &c) == 1);
-    end(q, &c, (struct queue_outcome){ .result = QUEUE_FAILED, .code = 550, .enhanced = STR("5.1.1"), .text = STR("nobody") });
+    end(q, &c,
+        (struct queue_outcome){
+            .result = QUEUE_FAILED, .code = 550, .enhanced = STR("5.1.1"), .text = STR("nobody") });
     CHECK(report(q, &b, &m, "a@example.test"));
     is_report(&b, "delivery-status", "message", "rfc822");
     has(&b, "From: Mail Delivery System <MAILER-DAEMON@mail.example.test>\r\nTo: <a@example.test>\r\n");
     has(&b, "\r\nAuto-Submitted: auto-replied\r\n");
-    has(&b, "Original-Envelope-Id: QQ314159\r\nReporting-MTA: dns; mail.example.test\r\nArrival-Date: Mon, 21 Sep 2026 14:13:20 +0000\r\n\r\n");
-    has(&b, "Original-Recipient: rfc822; Bob@old.test\r\nFinal-Recipient: rfc822; b@one.test\r\nAction: failed\r\n"
-            "Status: 5.1.1\r\nRemote-MTA: dns; mx.one.test\r\nDiagnostic-Code: smtp; 550 5.1.1 nobody\r\n");
+    has(&b,
+        "Original-Envelope-Id: QQ314159\r\nReporting-MTA: dns; mail.example.test\r\nArrival-Date: Mon, 21 Sep 2026 14:13:20 +0000\r\n\r\n");
+    has(&b,
+        "Original-Recipient: rfc822; Bob@old.test\r\nFinal-Recipient: rfc822; b@one.test\r\nAction: failed\r\n"
+        "Status: 5.1.1\r\nRemote-MTA: dns; mx.one.test\r\nDiagnostic-Code: smtp; 550 5.1.1 nobody\r\n");
     has(&b, "mx.one.test [192.0.2.1] answered: 550 5.1.1 nobody");
     has(&b, "\r\n\r\nX: y\r\n" LETTER "\r\n--");
     /* Of a report there is none. */
@@ -184,9 +191,12 @@ static void test_who_hears(void **state UNUSED)
         bool told;
 
         add(q, (struct queue_message){ .sender = str_from(rows[i].sender) },
-            (struct queue_target){ .to = STR("b@one.test"), .notify = rows[i].notify, .kind = strcmp(rows[i].name, "webhook") == 0 });
+            (struct queue_target){ .to = STR("b@one.test"),
+                                   .notify = rows[i].notify,
+                                   .kind = strcmp(rows[i].name, "webhook") == 0 });
         CHECK(claim(q, &c) == 1);
-        end(q, &c, (struct queue_outcome){ .result = rows[i].result, .code = 250, .relayed = rows[i].relayed });
+        end(q, &c,
+            (struct queue_outcome){ .result = rows[i].result, .code = 250, .relayed = rows[i].relayed });
         told = report(q, &b, &m, "a@x.test");
         check_case = rows[i].name;
         CHECK(told == rows[i].told);
@@ -229,14 +239,16 @@ static void test_late_and_over(void **state UNUSED)
     struct queue_claim c;
     bool late = false;
 
-    add(q, (struct queue_message){ .sender = STR("a@x.test"), .ret = 2 }, (struct queue_target){ .to = STR("b@one.test") });
+    add(q, (struct queue_message){ .sender = STR("a@x.test"), .ret = 2 },
+        (struct queue_target){ .to = STR("b@one.test") });
     CHECK(claim(q, &c) == 1);
     end(q, &c, (struct queue_outcome){ .result = QUEUE_DEFERRED, .code = 451, .text = STR("busy") });
     clock_fake_advance(240 * MINUTE);
     event(q, &late);
     CHECK(late && report(q, &b, &m, "a@x.test"));
     is_report(&b, "delivery-status", "text", "rfc822-headers");
-    has(&b, "Action: delayed\r\nStatus: 4.0.0\r\nDiagnostic-Code: smtp; 451 busy\r\nWill-Retry-Until: Sat, 26 Sep 2026 14:13:20 +0000\r\n");
+    has(&b,
+        "Action: delayed\r\nStatus: 4.0.0\r\nDiagnostic-Code: smtp; 451 busy\r\nWill-Retry-Until: Sat, 26 Sep 2026 14:13:20 +0000\r\n");
     CHECK(claim(q, &c) == 1); /* both may be due: the report is first or second */
     if (!str_eq_z(c.domain, "x.test")) {
         end(q, &c, (struct queue_outcome){ .result = QUEUE_DEFERRED, .code = 451, .text = STR("busy") });
@@ -268,7 +280,8 @@ static void test_internationalized(void **state UNUSED)
     has(&b, "Final-Recipient: utf-8; \xc3\xa9@one.test\r\n");
     CHECK(claim(q, &c) == 1);
     end(q, &c, (struct queue_outcome){ .result = QUEUE_DELIVERED });
-    add(q, (struct queue_message){ .sender = STR("a@x.test") }, (struct queue_target){ .to = STR("\xc3\xa9@one.test") });
+    add(q, (struct queue_message){ .sender = STR("a@x.test") },
+        (struct queue_target){ .to = STR("\xc3\xa9@one.test") });
     CHECK(claim(q, &c) == 1);
     end(q, &c, (struct queue_outcome){ .result = QUEUE_FAILED, .code = 553 });
     CHECK(report(q, &b, &m, "a@x.test") && !m.smtputf8);
@@ -287,7 +300,9 @@ static void test_forward(void **state UNUSED)
     add(q, (struct queue_message){ .sender = STR("a@x.test"), .origin = 1 },
         (struct queue_target){ .to = STR("secret@one.test"), .alias = STR("shop@example.test") });
     CHECK(claim(q, &c) == 1);
-    end(q, &c, (struct queue_outcome){ .result = QUEUE_FAILED, .code = 550, .enhanced = STR("5.1.1"), .text = STR("secret who?") });
+    end(q, &c,
+        (struct queue_outcome){
+            .result = QUEUE_FAILED, .code = 550, .enhanced = STR("5.1.1"), .text = STR("secret who?") });
     CHECK(report(q, &b, &m, "a@x.test"));
     has(&b, "Final-Recipient: rfc822; shop@example.test\r\n");
     hasnt(&b, "secret");
@@ -298,8 +313,8 @@ static void test_forward(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_failure),           cmocka_unit_test(test_who_hears),
-        cmocka_unit_test(test_late_and_over),     cmocka_unit_test(test_internationalized),
+        cmocka_unit_test(test_failure),       cmocka_unit_test(test_who_hears),
+        cmocka_unit_test(test_late_and_over), cmocka_unit_test(test_internationalized),
         cmocka_unit_test(test_forward),
     };
 
