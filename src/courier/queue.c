@@ -119,8 +119,20 @@ void queue_close(struct queue **qp)
 
 /* ---- transactions ---- */
 
+/* Else a destination would seem busy for ever. */
+static void claims_undo(struct queue *q, unsigned from)
+{
+    while (q->nclaimed > from) {
+        struct dest_state *d = idmap_get(&q->dests, q->claimed[--q->nclaimed]);
+
+        if (d && d->under_way > 0)
+            d->under_way--;
+    }
+}
+
 int queue_begin(struct queue *q)
 {
+    q->nclaimed = 0;
     q->messages = q->targets = q->bytes = 0;
     return txn_begin(&q->txn, q->db);
 }
@@ -147,7 +159,7 @@ int queue_commit(struct queue *q)
     int r;
 
     if ((r = totals_write(q)) < 0 || (r = txn_commit(&q->txn)) < 0) {
-        txn_end(&q->txn);
+        queue_rollback(q);
         return r;
     }
     q->total_bytes += q->bytes;
@@ -156,6 +168,7 @@ int queue_commit(struct queue *q)
 
 void queue_rollback(struct queue *q)
 {
+    claims_undo(q, 0);
     txn_end(&q->txn);
 }
 
@@ -163,6 +176,7 @@ int queue_step(struct queue *q, int (*fn)(struct queue *q, void *arg), void *arg
 {
     CLEANUP(savepoint_end) struct savepoint sp = { 0 };
     int64_t messages = q->messages, targets = q->targets, bytes = q->bytes;
+    unsigned claims = q->nclaimed;
     int r, e;
 
     if ((r = savepoint_begin(&sp, q->db)) < 0)
@@ -173,6 +187,7 @@ int queue_step(struct queue *q, int (*fn)(struct queue *q, void *arg), void *arg
         q->messages = messages;
         q->targets = targets;
         q->bytes = bytes;
+        claims_undo(q, claims);
     }
     return r;
 }

@@ -35,8 +35,10 @@ struct queue {
     struct idmap dests;                   /* id -> struct dest_state */
     struct sender_state senders[SENDERS]; /* by hash; whoever comes later takes the place */
     uint8_t hash_key[16];
-    int64_t fair_ms; /* rank of what was claimed last: nobody begins before it */
-    bool deleted;    /* something since the last whole checkpoint */
+    int64_t fair_ms;      /* rank of what was claimed last: nobody begins before it */
+    bool deleted;         /* something since the last whole checkpoint */
+    uint64_t claimed[64]; /* destinations, in this transaction: not under way when nothing comes of it */
+    unsigned nclaimed;
 };
 
 struct dest_state *queue_dest_state(struct queue *q, uint64_t id);

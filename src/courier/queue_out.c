@@ -335,9 +335,12 @@ static int claim_from(struct queue *q, struct queue_claim *c, int64_t now, int64
     if (fails > 0)
         d->window = 1; /* it did not answer lately, or before we were started: one knocks for all */
     r = dest_turn(q, c->dest, d->under_way + 1 >= d->window ? TURN_FULL : now, fails);
-    if (r == 0)
-        d->under_way++;
-    return r < 0 ? r : 1;
+    if (r < 0)
+        return r;
+    d->under_way++;
+    if (q->nclaimed < ARRAY_LEN(q->claimed))
+        q->claimed[q->nclaimed++] = c->dest;
+    return 1;
 }
 
 int queue_claim(struct queue *q, struct queue_claim *c, int64_t *next_out)

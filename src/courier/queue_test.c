@@ -88,12 +88,52 @@ static void done(struct queue *q, struct queue_claim *c, enum queue_result resul
     arena_release(&c->arena);
 }
 
+static int claim_and_fail(struct queue *q, void *arg)
+{
+    int64_t next;
+
+    CHECK(queue_claim(q, arg, &next) == 1);
+    return E_FULL;
+}
+
 static struct queue_totals totals(struct queue *q)
 {
     struct queue_totals t = { 0 };
 
     CHECK(queue_totals(q, &t) == 0);
     return t;
+}
+
+/* A disk that was full for a while: who was claimed then is served as ever afterwards. */
+static void test_claims_undone(void **state UNUSED)
+{
+    struct queue *q = fresh();
+    struct queue_claim c;
+    int64_t next;
+
+    CHECK(add(q, "a@example.test", "b@example.org", "example.org", 0) == 0);
+    for (int i = 0; i < 10; i++) {
+        c = (struct queue_claim){ .arena = { .max = MIB(1) } };
+        CHECK(queue_begin(q) == 0);
+        if (i % 2) {
+            CHECK(queue_step(q, claim_and_fail, &c) == E_FULL);
+            CHECK(queue_commit(q) == 0);
+        } else {
+            CHECK(queue_claim(q, &c, &next) == 1);
+            queue_rollback(q);
+        }
+        arena_release(&c.arena);
+    }
+    CHECK(claim(q, &c) == 1);
+    done(q, &c, QUEUE_DELIVERED, false);
+    for (int i = 0; i < 2; i++)
+        CHECK(add(q, "a@example.test", "b@example.org", "example.org", 0) == 0);
+    CHECK(claim(q, &c) == 1);
+    done(q, &c, QUEUE_DELIVERED, false);
+    CHECK(claim(q, &c) == 1);
+    done(q, &c, QUEUE_DELIVERED, false);
+    CHECK(totals(q).messages == 0);
+    queue_close(&q);
 }
 
 static void test_once_through(void **state UNUSED)
@@ -307,9 +347,11 @@ static void test_people(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_once_through), cmocka_unit_test(test_retry),     cmocka_unit_test(test_trouble),
-        cmocka_unit_test(test_window),       cmocka_unit_test(test_repeats),   cmocka_unit_test(test_fair),
-        cmocka_unit_test(test_gives_up),     cmocka_unit_test(test_next_life), cmocka_unit_test(test_people),
+        cmocka_unit_test(test_once_through), cmocka_unit_test(test_claims_undone),
+        cmocka_unit_test(test_retry),        cmocka_unit_test(test_trouble),
+        cmocka_unit_test(test_window),       cmocka_unit_test(test_repeats),
+        cmocka_unit_test(test_fair),         cmocka_unit_test(test_gives_up),
+        cmocka_unit_test(test_next_life),    cmocka_unit_test(test_people),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
