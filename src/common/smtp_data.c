@@ -333,6 +333,12 @@ void mx_checked(struct mx_session *s)
 static const struct smtp_reply full = { 452, "4.2.2", "A mailbox is full, try later" },
                                no_fit = { 552, "5.2.2", "Larger than all that mailbox may hold" };
 
+/* What came as BINARYMIME, and can leave by no other way (RFC 3030 3): never, and before anything was stored. */
+static bool is_binary(int status)
+{
+    return status == E_BARE_CR || status == E_BARE_LF || status == E_NUL;
+}
+
 /* One recipient's. */
 static void answer_one(struct mx_session *s, int status, struct str stored)
 {
@@ -351,7 +357,9 @@ void mx_session_delivered(struct mx_session *s, int status, struct str queue_id,
         return;
     if (status < 0) { /* whatever it was, the sender keeps the message and comes again */
         log_event(LOG_WARN, "mx.deliver_failed", F_Z("id", s->m.id), F_ERR(status));
-        const struct smtp_reply *no = status == E_QUOTA || status == E_TOO_BIG ? &full : &say_later;
+        const struct smtp_reply *no = status == E_QUOTA || status == E_TOO_BIG ? &full
+                                      : is_binary(status)                      ? refusal_of(status)
+                                                                               : &say_later;
 
         /* Among several recipients some have it by now: "never" would tell them all the same. */
         refuse_message(s, status == E_TOO_BIG && s->m.nrcpt == 1 ? &no_fit : no, error_name(status));

@@ -290,7 +290,10 @@ static void leg_queued(void *ctx, int status, uint32_t duplicates)
     struct mx_client *c = ctx;
 
     c->duplicates += duplicates;
-    part_delivered(c, status < 0 ? E_UNAVAIL : 0); /* whatever it was: no mailbox of the client's is full */
+    /* What SMTP cannot carry on stays so; else, whatever it was: no mailbox of the client's is full. */
+    if (status < 0 && (c->s.m.nboxes || (status != E_BARE_CR && status != E_BARE_LF && status != E_NUL)))
+        status = E_UNAVAIL;
+    part_delivered(c, status);
 }
 
 static const struct courier_leg_ops leg_ops = { part_staged, stage_has_room, leg_queued };
