@@ -50,6 +50,12 @@ static int store_error(int status)
     }
 }
 
+/* Of the service, that looks at the bytes as they pass: what it has no room for is no smaller next time. */
+static int feed_error(int status)
+{
+    return status == E_LIMIT ? E_TOO_BIG : store_error(status);
+}
+
 static int data_error(const struct mx_session *s)
 {
     return s->chunking ? s->bdat.error : s->dot.error;
@@ -132,7 +138,7 @@ static void forward(struct mx_session *s, int error)
     }
     trace_scan_feed(&s->m.scan, bytes);
     if (s->service->feed && bytes.n && (r = s->service->feed(s, bytes, &bytes)) < 0)
-        set_error(s, store_error(r));
+        set_error(s, feed_error(r));
     else
         send_on(s, bytes);
 }
@@ -165,7 +171,7 @@ static void message_complete(struct mx_session *s)
 
     if (s->service->end && !data_error(s)) {
         if ((error = s->service->end(s, &rest)) < 0)
-            set_error(s, store_error(error));
+            set_error(s, feed_error(error));
         else
             send_on(s, rest);
     }

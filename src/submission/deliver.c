@@ -33,6 +33,11 @@ static bool is_direct(const struct mx_message *m, const struct mx_recipient *r)
 
 /* ---- bytes ---- */
 
+static void unstaged(void *ctx UNUSED, int status UNUSED, struct str body UNUSED)
+{
+    /* staged bytes die with our connection in any case */
+}
+
 static void sink_drop(struct sink *k)
 {
     Store__UnstageRequest s = STORE__UNSTAGE_REQUEST__INIT;
@@ -41,6 +46,7 @@ static void sink_drop(struct sink *k)
     struct rpc_ask ask = { .op = store ? (uint32_t)STORE__OP__UNSTAGE : (uint32_t)COURIER__OP__UNSTAGE,
                            .body = store ? &s.base : &c.base,
                            .flags = RPC_NO_REPEAT,
+                           .done = unstaged,
                            .deadline_ms = (int64_t)submission_settings.commit_timeout_ms };
 
     if (k->call)
