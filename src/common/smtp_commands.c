@@ -66,11 +66,13 @@ static void cmd_hello(struct mx_session *s, const struct smtp_command *c)
     if (esmtp && r == 0)
         r = buf_printf(
             &text,
-            "\nPIPELINING\nSIZE %llu\n%s8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\n%sLIMITS RCPTMAX=%llu\nHELP",
+            "\nPIPELINING\nSIZE %llu\n%s8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\n%sLIMITS RCPTMAX=%llu",
             (unsigned long long)s->conf->max_message_bytes, s->tls_possible && !s->tls ? "STARTTLS\n" : "",
             s->lmtp ? "" : "CHUNKING\nBINARYMIME\n", (unsigned long long)s->conf->max_recipients);
     if (esmtp && r == 0 && s->service->offer)
         r = s->service->offer(s, &text);
+    if (esmtp && r == 0)
+        r = buf_putz(&text, "\nHELP");
     if (r < 0 || !s->helo.p)
         mx_close(s);
     else
@@ -329,11 +331,15 @@ void mx_run_line(struct mx_session *s, struct str line, bool pipelined)
 
     if (str_istarts(line, STR("RCPT")) && !s->m.smtputf8) /* RFC 6531 3.4: holds for its transaction */
         offered &= ~SMTP_EXT_SMTPUTF8;
+    if (!s->tls) /* RFC 8689 2: it is offered over TLS, and means nothing elsewhere */
+        offered &= ~SMTP_EXT_REQUIRETLS;
     if (s->lmtp)
         offered &= ~SMTP_EXT_BINARYMIME; /* it needs BDAT, whose answers RFC 2033 does not know */
     r = smtp_command_parse(line, offered, &c, &refusal);
     cmd = &commands[c.verb];
     s->in_rcpt = c.verb == SMTP_RCPT;
+    if (s->in_rcpt)
+        s->pending = (struct smtp_path){ 0 };
     count_one(COUNT_COMMANDS);
     /* Text behind STARTTLS was injected by someone in the middle (RFC 3207 6; CVE-2011-0411). Text behind
      * DATA would be run as commands if DATA were refused: no client may do that (RFC 2920 3.1). */

@@ -87,6 +87,8 @@ struct mx_service {
     /* Is everything known that the verdict needs? When not, mx_checked comes, or give_up after check_timeout. */
     bool (*settled)(struct mx_session *s);
     void (*give_up)(struct mx_session *s);
+    /* Whose journal tells of it: who sends. NULL: each recipient's. Empty: nobody's. */
+    struct str (*person)(const struct mx_session *s);
     /* NULL: take it. s->m.hop is filled. */
     const struct smtp_reply *(*verdict)(struct mx_session *s, const char **why_out);
 };

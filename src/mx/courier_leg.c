@@ -194,6 +194,8 @@ static int queue_next(struct courier_leg *l)
     q.signer = str_pb(f->domain);
     q.body = (uint32_t)s->m.body;
     q.smtputf8 = s->m.smtputf8;
+    q.requiretls = s->m.requiretls;
+    q.priority = s->m.release.priority;
     q.facts = str_pb(buf_str(&facts));
     q.keep_stage = other_aliases(&s->m, f->alias);
     l->call = rpc_link_ask(l->link, &ask);

@@ -23,7 +23,10 @@ static void forget(struct mx_session *s)
 
 static int offer(const struct mx_session *s, struct buf *text)
 {
-    return mx_own(s)->become ? buf_putz(text, "\n" SMTP_XCLIENT_OFFER) : 0;
+    /* what is in a mailbox when we say 250 has arrived: both are for what goes on from here (courier_leg.c) */
+    int r = buf_printf(text, "\nMT-PRIORITY%s", s->tls ? "\nREQUIRETLS" : "");
+
+    return r == 0 && mx_own(s)->become ? buf_putz(text, "\n" SMTP_XCLIENT_OFFER) : r;
 }
 
 static const struct smtp_reply *verdict(struct mx_session *s, const char **why_out)
@@ -80,7 +83,8 @@ static void give_up(struct mx_session *s)
 }
 
 static const struct mx_service mx_service = {
-    .extensions = SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8 | SMTP_EXT_BINARYMIME,
+    .extensions = SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8 | SMTP_EXT_BINARYMIME |
+                  SMTP_EXT_REQUIRETLS | SMTP_EXT_PRIORITY,
     .fields_max = MX_AUTH_FIELDS_MAX + MX_SPAM_FIELDS_MAX,
     .offer = offer,
     .mail = mx_policy_mail,

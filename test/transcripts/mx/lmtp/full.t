@@ -1,6 +1,6 @@
 # RFC 2033 1: one mailbox that is full does not keep the message from another                 service lmtp, clients 2, imap 2, limit 64K
 S: 220
-C: LHLO front.example                      S: 250-… | … | 250 XCLIENT …
+C: LHLO front.example                      S: 250-… | … | 250 HELP
 C: MAIL FROM:<a@client.example>            S: 250
 C: RCPT TO:<$ADDRESS2>                     S: 250
 C: RCPT TO:<$ADDRESS>                      S: 250

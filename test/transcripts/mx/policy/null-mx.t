@@ -1,8 +1,8 @@
 # RFC 7505: a sender whose domain takes no mail cannot be answered; one that is not in the DNS neither      service strict
 S: 220
-C: EHLO front.example                       S: 250-… | … | 250 XCLIENT …
+C: EHLO front.example                       S: 250-… | … | 250 HELP
 C: XCLIENT ADDR=203.0.113.1                 S: 220
-C: EHLO client.example                      S: 250-… | … | 250 XCLIENT …
+C: EHLO client.example                      S: 250-… | … | 250 HELP
 C: MAIL FROM:<a@null.example>               S: 250
 C: RCPT TO:<$ADDRESS>                       S: 550 5.7.27
 C: RCPT TO:<nobody@example.test>            S: 550 5.1.1

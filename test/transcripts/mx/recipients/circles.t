@@ -1,6 +1,6 @@
 # What would go in circles: a pattern that leads to itself, and a message that was in the alias before                service aliases
 S: 220
-C: EHLO client.example                      S: 250-… | … | 250 XCLIENT …
+C: EHLO client.example                      S: 250-… | … | 250 HELP
 C: MAIL FROM:<>                             S: 250
 C: RCPT TO:<round@example.test>             S: 554 5.4.6
 C: RCPT TO:<out@example.test>               S: 250 2.1.5

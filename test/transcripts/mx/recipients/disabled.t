@@ -1,6 +1,6 @@
 # Disabled aliases answer as set, and the connection goes on: 421 is for this recipient alone                        service aliases
 S: 220
-C: EHLO client.example                      S: 250-… | … | 250 XCLIENT …
+C: EHLO client.example                      S: 250-… | … | 250 HELP
 C: MAIL FROM:<a@good.example>               S: 250
 C: RCPT TO:<gone@example.test>              S: 550 5.2.1
 C: RCPT TO:<soon@example.test>              S: 421 4.2.1

@@ -1,6 +1,6 @@
 # Who takes it: tags, other names of the domain, patterns, the catch-all, targets of targets; and who does not          service aliases
 S: 220
-C: EHLO client.example                      S: 250-… | … | 250 XCLIENT …
+C: EHLO client.example                      S: 250-… | … | 250 HELP
 C: MAIL FROM:<a@good.example>               S: 250
 C: RCPT TO:<ready@example.test>             S: 250 2.1.5
 C: RCPT TO:<Ready+tag+more@EXAMPLE.net>     S: 250 2.1.5
