@@ -3,6 +3,7 @@
 #include "lib/base/log.h"
 #include "proto/directory.pb-c.h"
 #include "proto/store.pb-c.h"
+#include "src/common/counts.h"
 #include <unistd.h>
 
 #define IN_MAX       KIB(32)
@@ -379,6 +380,7 @@ static void client_closed(void *ctx, int why UNUSED)
     else
         srv->last = c->prev_next;
     srv->nclients--;
+    count_less(COUNT_CONNECTIONS_OPEN);
     explicit_bzero(c, sizeof *c);
     free(c);
     if (srv->stopping && srv->nclients == 0)
@@ -397,6 +399,7 @@ static void turn_away(int fd, const char *line)
     ssize_t n = send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
 
     close(fd);
+    count_one(COUNT_CONNECTIONS_REFUSED);
     log_event(LOG_DEBUG, "submission.turned_away", F_U64("told", n > 0));
 }
 
@@ -472,6 +475,8 @@ void submitter_accept(struct submission_server *srv, int fd, const struct sockad
     *srv->last = c;
     srv->last = &c->next;
     srv->nclients++;
+    count_one(COUNT_CONNECTIONS);
+    count_one(COUNT_CONNECTIONS_OPEN);
     conn_stall_ms(c->conn, (int64_t)submission_settings.stall_timeout_ms);
     if (!tls) {
         session_start(c);

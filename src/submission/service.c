@@ -4,6 +4,7 @@
 #include "lib/base/hex.h"
 #include "lib/base/log.h"
 #include "lib/base/rand.h"
+#include "src/common/counts.h"
 
 static const struct smtp_reply
     say_in = { 235, "2.7.0", "Logged in" },
@@ -62,6 +63,7 @@ static void wrong(struct mx_session *s, const struct smtp_reply *no)
 {
     struct submission_own *o = submission_own(s);
 
+    count_one(COUNT_LOGINS_BAD);
     log_event(LOG_INFO, "submission.login_refused", F_Z("sid", s->sid), F_U64("times", o->failed + 1));
     if (++o->failed < o->conf->max_logins) {
         refuse(s, no);
@@ -144,6 +146,7 @@ void submission_logged_in(struct mx_session *s, int status, const struct submiss
         return;
     }
     if (status < 0) {
+        count_one(COUNT_LOGINS_LATER);
         log_event(LOG_WARN, "submission.login_failed", F_Z("sid", s->sid), F_ERR(status));
         refuse(s, &no_login_now);
         return;
@@ -152,6 +155,7 @@ void submission_logged_in(struct mx_session *s, int status, const struct submiss
     o->address[who->mailbox.address.n] = '\0';
     o->as_domain = who->as_domain;
     o->copy = who->copy;
+    count_one(COUNT_LOGINS_GOOD);
     leave_dialogue(s);
     mx_say(s, &say_in);
 }
@@ -366,6 +370,11 @@ static const struct smtp_reply *verdict(struct mx_session *s, const char **why_o
     return o->no;
 }
 
+static struct str person(const struct mx_session *s)
+{
+    return str_from(submission_own(s)->address);
+}
+
 static const struct mx_service service = {
     .extensions = SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8 | SMTP_EXT_BINARYMIME |
                   SMTP_EXT_AUTH | SMTP_EXT_DSN | SMTP_EXT_REQUIRETLS | SMTP_EXT_HOLD | SMTP_EXT_PRIORITY |
@@ -382,6 +391,7 @@ static const struct mx_service service = {
     .forget = forget,
     .settled = settled,
     .give_up = give_up,
+    .person = person,
     .verdict = verdict,
 };
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Service, until } from '../lib/service.mjs';
+import { Service, Smtp, dial, until } from '../lib/service.mjs';
 
 const freePort = () => new Promise((done) => {
   const s = createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => done(port)); });
@@ -19,7 +19,7 @@ const number = (text, name) => Number(new RegExp(`^${name.replace(/[{}"]/g, '\\$
 
 before(async () => {
   port = await freePort();
-  service = await Service.start({ env: { LETTERLOCK_MONITOR_LISTEN: `127.0.0.1:${port}`, LETTERLOCK_MX_MAX_MESSAGE: '100000' } });
+  service = await Service.start({ submission: true, env: { LETTERLOCK_MONITOR_LISTEN: `127.0.0.1:${port}`, LETTERLOCK_MX_MAX_MESSAGE: '100000' } });
   ann = await service.alias();
 });
 after(async () => { await service?.stop(); });
@@ -76,6 +76,42 @@ test('numbers for Prometheus', async () => {
   assert.ok(text.split('\n').every((l) => l === '' || l.startsWith('#') || /^letterlock_[a-z0-9_]+(\{[^}]*\})? [0-9.e+]+$/.test(l)));
   for (const [method, url, status] of [['GET', '/', 404], ['POST', '/metrics', 405], ['HEAD', '/metrics', 200]])
     assert.equal((await fetch(`http://127.0.0.1:${port}${url}`, { method })).status, status);
+});
+
+test('who sends reads what became of his letters, and by whom he was not taken', async () => {
+  const bob = await service.alias();
+  const c = new Smtp(await dial(service.ports.submissions, { secure: true }));
+  await c.reply();
+  await c.cmd('EHLO client.test');
+  const plain = (password) => Buffer.from(`\0${ann.address}\0${password}`).toString('base64');
+  assert.equal((await c.cmd(`AUTH PLAIN ${plain('wrong')}`)).code, 535);
+  assert.equal((await c.cmd(`AUTH PLAIN ${plain(ann.password)}`)).code, 235);
+  const send = async (from) => {
+    await c.cmd(`MAIL FROM:<${ann.address}>`);
+    const no = await c.cmd('RCPT TO:<nobody-here@example.test>');
+    await c.cmd(`RCPT TO:<${bob.address}>`);
+    await c.cmd('DATA');
+    return [no.code, (await c.cmd(`From: ${from}\r\n\r\nx\r\n.`)).code];
+  };
+  assert.deepEqual(await send(bob.address), [550, 550]);
+  assert.deepEqual(await send(ann.address), [550, 250]);
+  const mine = await until('the journal', 10000, async () => {
+    const l = (await log(ann.address)).filter((n) => n.service === 'submission');
+    return l.length === 4 ? l : null;
+  });
+  assert.deepEqual(mine.map((n) => `${n.event} ${n.other}`).sort(),
+    [`accepted ${bob.address}`, 'refused nobody-here@example.test', 'refused nobody-here@example.test', `refused ${bob.address}`].sort());
+  assert.match(mine.find((n) => n.event === 'refused' && n.other === bob.address).why, /^550 5\.7\.1 From or Sender/);
+  assert.deepEqual((await log(bob.address)).map((n) => `${n.event} ${n.other}`), [`accepted ${ann.address}`]);
+  const text = await until('the counts', 20000, async () => {
+    const t = await metrics();
+    return number(t, 'letterlock_logins_total{role="submission",instance="0",result="good"}') === 1
+      && number(t, 'letterlock_messages_total{role="submission",instance="0",result="taken"}') === 1 ? t : null;
+  });
+  assert.equal(number(text, 'letterlock_logins_total{role="submission",instance="0",result="bad"}'), 1);
+  assert.equal(number(text, 'letterlock_connections_total{role="submission",instance="0"}'), 1);
+  assert.equal(number(text, 'letterlock_connections{role="submission",instance="0"}'), 1);
+  c.end();
 });
 
 test('nobody waits for the monitor', async () => {
