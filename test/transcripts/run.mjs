@@ -5,7 +5,7 @@
 //   # RFC 9051 7.5.1: no EXPUNGE during FETCH            clients 2, messages 3, state selected
 //   C1: a STORE 2 +FLAGS.SILENT (\Deleted)     S1: a OK
 //   C1: b EXPUNGE                              S1: * 2 EXPUNGE | b OK
-// The folder it stands in is the protocol: imap, mx, pop3. Settings stand at the end of the first line, three
+// The folder it stands in is the protocol: imap, mx, pop3, submission. Settings stand at the end of the first line, three
 // spaces or more behind the title:
 //   clients N (1)
 //   messages N      so many samples in INBOX (0), delivered by SMTP
@@ -13,6 +13,7 @@
 //   state raw | new | auth | selected (selected)        raw: nothing read yet, new: the greeting is read
 //   clear           no TLS: state raw
 //   mx N, imap N    client N talks to the MX, after EHLO; to IMAP, with INBOX selected
+// Under submission there is TLS from the first byte: new: EHLO is said, auth and selected: logged in, too. clear: the port with STARTTLS.
 // Under pop3 "selected" means logged in; "+OK" alone and "-ERR" match by their beginning.
 //   limit SIZE      what the mailbox may hold
 //   others N        so many more aliases: $OTHER1, $OTHER2…
@@ -26,12 +27,12 @@
 // "S1: EOF": the server hangs up. A server's literal is part of its line: "BODY[] {3}\r\nabc)".
 // \r \n \t \xNN are escapes, in C lines \\ too, and \{TEXT*N} for N times TEXT; a C line that ends in \c
 // sends no CRLF. $ADDRESS and $PASSWORD are the alias's, $ADDRESS2 another one's; $PLAIN is what AUTHENTICATE
-// PLAIN wants of the first.
+// PLAIN wants of the first; $ADDRESS64 and $PASSWORD64 are these in base64.
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DnsServer } from '../lib/dns.mjs';
-import { Service, crlf, dial, root, sample, until } from '../lib/service.mjs';
+import { Service, Smtp, crlf, dial, root, sample, until } from '../lib/service.mjs';
 
 const AT_ONCE = 6; // transcripts that run side by side
 const PATIENCE_MS = 15000;
@@ -133,6 +134,7 @@ async function send(io, bytes, whole) {
 async function open(service, proto, set, alias) {
   if (proto === 'mx') return { io: await dial(set.service === 'lmtp' ? service.lmtp : service.ports.mx), answer: (io) => io.line(PATIENCE_MS) };
   if (proto === 'pop3') return pop3(service, set, alias);
+  if (proto === 'submission') return submission(service, set, alias);
   const answer = responses;
   if (set.clear) return { io: await dial(service.ports.imap), answer };
   if (set.state === 'raw') return { io: await dial(service.ports.imaps, { secure: true }), answer };
@@ -152,6 +154,20 @@ async function pop3(service, set, alias) {
     if (!reply.startsWith('+OK')) throw new Error(`${line.slice(0, 4)}: ${reply}`);
   }
   return { io, answer };
+}
+
+async function submission(service, set, alias) {
+  const io = await (set.clear ? dial(service.ports.submission) : dial(service.ports.submissions, { secure: true }));
+  const c = new Smtp(io);
+  if (set.state !== 'raw') {
+    await c.reply();
+    await c.cmd('EHLO client.example');
+  }
+  if (set.state === 'selected' || set.state === 'auth') {
+    const r = await c.cmd(`AUTH PLAIN ${plainOf(alias)}`);
+    if (r.code !== 235) throw new Error(r.text);
+  }
+  return { io, answer: (lines) => lines.line(PATIENCE_MS) };
 }
 
 async function responses(io) {
@@ -207,6 +223,9 @@ async function prepare(service, alias, set) {
   await c.logout();
 }
 
+const base64 = (text) => Buffer.from(text).toString('base64');
+const plainOf = (alias) => base64(`\0${alias.address}\0${alias.password}`);
+
 async function run(file) {
   const text = await readFile(file, 'utf8');
   const set = settings(text.split('\n', 1)[0]);
@@ -215,8 +234,10 @@ async function run(file) {
   const proto = path.relative(here, file).split(path.sep)[0];
   const named = proto !== 'mx' || set.imap || set.messages || set.mail.length || /\$(ADDRESS|PASSWORD|PLAIN)\b/.test(text);
   const alias = named ? await service.alias() : { address: '', password: '' };
-  const plain = Buffer.from(`\0${alias.address}\0${alias.password}`).toString('base64');
-  const vars = { ADDRESS: alias.address, PASSWORD: alias.password, PLAIN: plain };
+  const vars = {
+    ADDRESS: alias.address, PASSWORD: alias.password, PLAIN: plainOf(alias),
+    ADDRESS64: base64(alias.address), PASSWORD64: base64(alias.password),
+  };
   if (text.includes('$ADDRESS2')) vars.ADDRESS2 = (await service.alias()).address;
   for (let i = 1; i <= set.others; i += 10)
     (await Promise.all(Array.from({ length: Math.min(10, set.others - i + 1) }, () => service.alias())))
@@ -302,7 +323,7 @@ let dns;
 
 async function startService(name) {
   const env = Object.fromEntries(Object.entries(SERVICES[name]).map(([k, v]) => [`LETTERLOCK_MX_${k}`, v]));
-  if (!name) return Service.start({ pop3: true });
+  if (!name) return Service.start({ pop3: true, submission: true });
   dns ??= DnsServer.start({ zone });
   const server = await dns, { upstream, ca } = server;
   server.say = (q) => (q.name === 'broken.example' ? 'servfail' : undefined);

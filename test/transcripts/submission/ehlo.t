@@ -1,0 +1,7 @@
+# RFC 6409, RFC 4954 3: what is offered over TLS   state raw
+S: 220 … ESMTP Letterlock
+C: EHLO client.example
+S: 250-… | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-ENHANCEDSTATUSCODES | 250-CHUNKING | 250-BINARYMIME | 250-LIMITS RCPTMAX=100 | 250-DSN | 250-DELIVERBY | 250-MT-PRIORITY | 250-FUTURERELEASE 2592000 … | 250-REQUIRETLS | 250-AUTH PLAIN LOGIN | 250 HELP
+C: STARTTLS                                 S: 503 5.5.1
+C: VRFY <$ADDRESS>                          S: 252
+C: QUIT                                     S: 221 | EOF
