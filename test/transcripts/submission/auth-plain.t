@@ -6,7 +6,7 @@ C: MAIL FROM:<$ADDRESS>                     S: 250 2.1.0
 C: AUTH PLAIN $PLAIN                        S: 503
 C: RSET                                     S: 250
 C: QUIT                                     S: 221 | EOF
-C2: auth plain                              S2: 334 
+C2: auth plain                              S2: 334
 C2: $PLAIN                                  S2: 235 2.7.0
 C2: MAIL FROM:<$ADDRESS>                    S2: 250 2.1.0
 C2: QUIT                                    S2: 221 | EOF

@@ -1,5 +1,5 @@
 # RFC 4954 4, 6: cancelled by *, what is no base64, no mechanism of ours; after each the session goes on   state new
-C: AUTH PLAIN                               S: 334 
+C: AUTH PLAIN                               S: 334
 C: *                                        S: 501 5.0.0
 C: AUTH LOGIN                               S: 334
 C: *                                        S: 501 5.0.0
