@@ -148,7 +148,7 @@ int letter_feed(struct letter *l, struct str in, struct str *out)
     }
     n = header_part(l, in);
     if (l->head.n + n > LETTER_HEADER_MAX)
-        return E_LIMIT;
+        return E_TOO_BIG;
     if ((r = buf_puts(&l->head, str_slice(in, 0, n))) < 0)
         return r;
     *out = STR("");

@@ -40,7 +40,7 @@ struct letter {
 
 void letter_init(struct letter *l, struct str host);
 void letter_release(struct letter *l);
-/* *out: what goes on now, borrowed until the next call. E_LIMIT: the header block is too large; E_NOMEM. */
+/* *out: what goes on now, borrowed until the next call. E_TOO_BIG: the header block is, for good; E_NOMEM. */
 MUST_CHECK int letter_feed(struct letter *l, struct str in, struct str *out);
 /* All of it has come. */
 MUST_CHECK int letter_end(struct letter *l, struct str *out);

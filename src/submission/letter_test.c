@@ -89,7 +89,7 @@ static void test_limits(void **state)
     letter_init(&l, STR("mx.test"));
     for (size_t i = 0; i < LETTER_HEADER_MAX / sizeof line + 1 && r == 0; i++)
         r = letter_feed(&l, str_of(line, sizeof line), &out);
-    CHECK(r == E_LIMIT);
+    CHECK(r == E_TOO_BIG);
     letter_release(&l);
     letter_init(&l, STR("mx.test")); /* Bcc is kept for the copy in Sent */
     CHECK(letter_feed(&l, STR("From: a@b\r\nBcc: c@d\r\n\r\n"), &out) == 0);
