@@ -9,6 +9,7 @@ const struct conf_item relay_conf_items[RELAY_CONF_ITEMS] = {
       .help =
           "host:port that takes all mail for other domains, with TLS; port 465: from the first byte. Empty: each "
           "domain's own servers." },
+    { "mx.listen", CONF_ADDRS, AT(mx_listen), .sdef = ":25", .help = "SMTP for mail from other servers." },
     { "relay.smtp_port", CONF_U64, AT(smtp_port), 1, 65535, 25, .unit = "port",
       .help = "Where other servers take mail. Anything but 25 is for rehearsals." },
     { "relay.private_networks", CONF_BOOL, AT(private_networks), .def = 0,

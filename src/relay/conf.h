@@ -6,13 +6,14 @@
 struct relay_conf {
     const char *smarthost;
     uint64_t smtp_port, connections_max, idle_ms, reuse_max, time_percent;
+    struct conf_addrs mx_listen;
     bool private_networks;
     uint32_t tls;
 };
 
 enum relay_tls { RELAY_TLS_AUTO, RELAY_TLS_NEVER };
 
-#define RELAY_CONF_ITEMS 8
+#define RELAY_CONF_ITEMS 9
 extern const struct conf_item relay_conf_items[RELAY_CONF_ITEMS];
 extern struct relay_conf relay_conf;
 #endif

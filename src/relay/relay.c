@@ -159,7 +159,7 @@ static int relay_init(struct role *r)
     return tls_ctx_new_client(&relay.tls);
 }
 
-/* The port of other servers, and that of the smarthost. */
+/* The port of other servers, of our own MX, and that of the smarthost. */
 static size_t relay_dials(struct role *r UNUSED, uint16_t *ports, size_t max)
 {
     struct str text = str_from(relay_conf.smarthost);
@@ -169,6 +169,8 @@ static size_t relay_dials(struct role *r UNUSED, uint16_t *ports, size_t max)
 
     if (n < max)
         ports[n++] = (uint16_t)relay_conf.smtp_port;
+    if (n < max && relay_own_port())
+        ports[n++] = relay_own_port();
     if (text.n && n < max) {
         if (colon >= 0 && !str_to_u32(str_skip(text, (size_t)colon + 1), &port))
             port = 587;

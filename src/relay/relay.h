@@ -34,6 +34,7 @@ struct route_host {
     struct str name; /* as A-labels, or an address literal's text without brackets */
     uint16_t port;
     bool literal, tls; /* tls: from the first byte */
+    bool own;          /* our own MX, where it listens */
 };
 struct route {
     struct route_host hosts[ROUTE_HOSTS_MAX];
@@ -48,6 +49,8 @@ struct lookup; /* questions under way */
 struct lookup *relay_route_find(struct arena *a, struct str domain, route_fn *done, void *ctx);
 /* The addresses of a host, families in turn. temporary: nobody could say now; refused: there were only private ones. */
 struct lookup *relay_route_addrs(struct arena *a, const struct route_host *h, addrs_fn *done, void *ctx);
+/* Where our own MX listens; 0: nowhere. */
+uint16_t relay_own_port(void);
 void relay_lookup_cancel(struct lookup **l);
 
 /* ---- session.c ---- */

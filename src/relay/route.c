@@ -96,7 +96,42 @@ static void shuffle(const struct dns_record **v, size_t n)
     }
 }
 
-/* If we are in the list, whoever is not nearer than we are must not get it from us: mail would go in circles. */
+/* ---- our own MX, on this machine ---- */
+
+static bool own_addr(struct dial_addr *out)
+{
+    const struct conf_addr *c = relay_conf.mx_listen.n ? &relay_conf.mx_listen.v[0] : NULL;
+
+    if (!c)
+        return false;
+    *out = (struct dial_addr){ .sa = c->sa, .len = c->len };
+    if (c->sa.ss_family == AF_INET) {
+        struct sockaddr_in *in = (struct sockaddr_in *)(void *)&out->sa;
+
+        if (in->sin_addr.s_addr == htonl(INADDR_ANY))
+            in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    } else if (c->sa.ss_family == AF_INET6) {
+        struct sockaddr_in6 *in = (struct sockaddr_in6 *)(void *)&out->sa;
+
+        if (IN6_IS_ADDR_UNSPECIFIED(&in->sin6_addr))
+            in->sin6_addr = in6addr_loopback;
+    }
+    return true;
+}
+
+uint16_t relay_own_port(void)
+{
+    struct dial_addr a;
+
+    if (!own_addr(&a))
+        return 0;
+    return ntohs(a.sa.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&a.sa)->sin6_port
+                                            : ((struct sockaddr_in *)(void *)&a.sa)->sin_port);
+}
+
+/* If we are in the list, whoever is not nearer than we are must not get it from us: mail would go in circles. Where nobody
+ * is nearer it is for our own MX, which knows its domains and refuses others: a report to somebody here, an address of ours
+ * that leads to several. */
 static void take_mx(struct lookup *l, const struct dns_answer *a)
 {
     const struct dns_record *v[DNS_RECORDS_MAX];
@@ -111,6 +146,9 @@ static void take_mx(struct lookup *l, const struct dns_answer *a)
     for (size_t i = 0; i < a->n; i++)
         if (v[i]->mx.preference < ours)
             host_add(l, v[i]->mx.host);
+    if (l->out->n == 0 && ours != UINT32_MAX && relay_own_port())
+        l->out->hosts[l->out->n++] =
+            (struct route_host){ .name = role_hostname(relay.role), .port = relay_own_port(), .own = true };
     if (l->out->n == 0)
         route_no(l, true, "5.4.6", "the mail server of that domain is this one, which does not know it");
     else
@@ -300,7 +338,9 @@ struct lookup *relay_route_addrs(struct arena *a, const struct route_host *h, ad
         else if (h->literal && inet_pton(AF_INET6, text, bytes) == 1)
             addr_add(l, AF_INET6, bytes);
     }
-    if (h->literal) {
+    if (h->own && own_addr(&l->v4[0])) /* of either family: it is the only one */
+        l->n4 = 1;
+    if (h->literal || h->own) {
         timer_set(&l->later, 0);
         return l;
     }

@@ -268,6 +268,23 @@ test('what a server refuses for good is reported to who sent it, once; to nobody
   quiet();
 });
 
+test('a report to somebody here comes through our own MX, wherever our name leads', async () => {
+  zone['example.test'] = { MX: [[10, 'mail.example.test']] };
+  const who = await service.alias();
+  peer.say.RCPT = () => '550 5.1.1 nobody of that name';
+  await gone(await add('no@one.test', sample(1), who.address));
+  await until('an empty queue', 10000, async () => (await list()).length === 0);
+  const c = await service.imap(who);
+  await c.cmd('SELECT INBOX');
+  await c.cmd('FETCH 1 (BODY[])');
+  const text = c.literals[0].toString('latin1');
+  await c.logout();
+  assert.match(text, /Final-Recipient: rfc822; no@one\.test/);
+  assert.match(text, /Return-Path: <>/i);
+  assert.equal(peer.messages.length, 0);
+  quiet();
+});
+
 test('a stop in good order: what has gone out whole is waited for, what has not goes later; nothing twice, nothing lost', { timeout: 60000 }, async () => {
   let whole = 0;
   peer.say.end = (c, m, ok) => { whole++; peer.messages.push(m); setTimeout(() => c.socket.destroyed || c.socket.write(`${ok}\r\n`), 1500); return null; };
