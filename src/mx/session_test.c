@@ -352,7 +352,7 @@ static void play(struct world *w, const char *script)
 #define HELLO                                                                                  \
     "S: 220 mx.example.test ESMTP Letterlock\nC: EHLO a.example\nS: 250-mx.example.test\n"     \
     "S: 250-PIPELINING\nS: 250-SIZE 2000\nS: 250-STARTTLS\nS: 250-8BITMIME\nS: 250-SMTPUTF8\n" \
-    "S: 250-ENHANCEDSTATUSCODES\nS: 250-CHUNKING\nS: 250-BINARYMIME\nS: 250-LIMITS RCPTMAX=3\nS: 250 HELP\n"
+    "S: 250-ENHANCEDSTATUSCODES\nS: 250-CHUNKING\nS: 250-BINARYMIME\nS: 250-LIMITS RCPTMAX=3\nS: 250-MT-PRIORITY\nS: 250 HELP\n"
 #define MAIL "C: MAIL FROM:<x@y.example>\nS: 250 2.1.0*\n"
 #define RCPT "C: RCPT TO:<hello@example.test>\nS: 250 2.1.5*\n"
 #define DATA "C: DATA\nS: 354 *\n"
@@ -373,7 +373,7 @@ static const struct {
     { "order",
       "S: 220*\n"
       "C: MAIL FROM:<a@b>\nS: 503*\nC: EHLO x\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\n"
-      "S: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250 HELP\nC: RCPT TO:<a@b>\nS: 503*\nC: DATA\nS: 503*\n" MAIL
+      "S: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-MT-PRIORITY\nS: 250 HELP\nC: RCPT TO:<a@b>\nS: 503*\nC: DATA\nS: 503*\n" MAIL
       "C: MAIL FROM:<a@b>\nS: 503*\nC: DATA\nS: 554*\nS: 421 4.7.0*\n!gone\n" },
     { "no recipients", HELLO MAIL "C: DATA\nS: 554 5.5.1*\n" RCPT DATA "C: hi\nC: .\nS: 250*\n" },
     { "no relay", HELLO MAIL
@@ -460,7 +460,7 @@ static const struct {
       HELLO MAIL RCPT DATA "C: hi\n!stop\nC: .\nS: 250 2.0.0*\nS: 421 4.3.2*\n!gone\n!stored 1\n" },
     { "STARTTLS", HELLO MAIL
       "C: STARTTLS\nS: 220 2.0.0*\n!tls\nC: MAIL FROM:<>\nS: 503*\nC: EHLO b\nS: 250-*\nS: 250-PIPE*\nS: 250-SIZE*\n"
-      "S: 250-8BITMIME\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250 HELP\nC: STARTTLS\nS: 503*\n" NEXT },
+      "S: 250-8BITMIME\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-MT-PRIORITY\nS: 250-REQUIRETLS\nS: 250 HELP\nC: STARTTLS\nS: 503*\n" NEXT },
     { "disabled", HELLO MAIL
       "C: RCPT TO:<off550@example.test>\nS: 550 5.2.1 *\nC: RCPT TO:<off421@example.test>\nS: 421 4.2.1 *\n!here\n"
       "C: DATA\nS: 554 5.5.1*\n" RCPT DATA "C: hi\nC: .\nS: 250*\n!stored 1\n!rcpts 1\n" },
@@ -569,7 +569,7 @@ static void test_lmtp(void **state UNUSED)
     static const char script[] =
         "S: 220 mx.example.test LMTP Letterlock\nC: EHLO a.example\nS: 500 5.5.1*\nC: LHLO a.example\nS: 250-mx*\n"
         "S: 250-PIPELINING\nS: 250-SIZE 2000\nS: 250-8BITMIME\nS: 250-SMTPUTF8\nS: 250-ENHANCEDSTATUSCODES\n"
-        "S: 250-LIMITS*\nS: 250 HELP\n" MAIL "C: DATA\nS: 503*\n" RCPT
+        "S: 250-LIMITS*\nS: 250-MT-PRIORITY\nS: 250 HELP\n" MAIL "C: DATA\nS: 503*\n" RCPT
         "C: RCPT TO:<busy@example.test>\nS: 250*\nC: RCPT TO:<nobody@example.test>\nS: 550*\n"
         "C: RCPT TO:<over@example.test>\nS: 250*\n" RCPT DATA
         "C: hi\nC: .\nS: 250 2.0.0 Ok, stored as q1\nS: 451 4.3.0*\nS: 452 4.2.2*\nS: 250 2.0.0 Ok, stored as q1\n!rcpts 3\n" MAIL
@@ -602,8 +602,10 @@ static void test_what_is_prepended(void **state UNUSED)
 
     clock_fake(INT64_C(1787393472345));
     world_start(&w, KIB(64));
-    play(&w, HELLO "C: STARTTLS\nS: 220*\n!tls\nC: EHLO b.example\nS: 250-*\nS: 250-PIPE*\nS: 250-SIZE*\n"
-                   "S: 250-8BITMIME\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250 HELP\n" NEXT);
+    play(
+        &w, HELLO
+        "C: STARTTLS\nS: 220*\n!tls\nC: EHLO b.example\nS: 250-*\nS: 250-PIPE*\nS: 250-SIZE*\n"
+        "S: 250-8BITMIME\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-MT-PRIORITY\nS: 250-REQUIRETLS\nS: 250 HELP\n" NEXT);
     CHECK(str_starts(str_from(w.prepend),
                      STR("Return-Path: <x@y.example>\r\nDelivered-To: hello@example.test\r\n"
                          "Received: from b.example ([192.0.2.7])\r\n\tby mx.example.test with ESMTPS\r\n"
