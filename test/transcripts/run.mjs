@@ -127,7 +127,11 @@ function matches(pattern, line, vars) {
 
 async function send(io, bytes, whole) {
   if (!bytewise || whole) return io.write(bytes);
-  for (const b of bytes) await io.write(Buffer.from([b]));
+  try {
+    for (const b of bytes) await io.write(Buffer.from([b]));
+  } catch (e) {
+    if (e.code !== 'ECONNRESET' && e.code !== 'EPIPE') throw e; // hung up on in the middle: the next line of the transcript says whether it may be
+  }
 }
 
 // A connection knows how its answers are read: lines, or lines with literals.
