@@ -121,6 +121,17 @@ test('what was said before STARTTLS is forgotten', async () => {
   const hello = await c.cmd('EHLO a.example');
   assert.ok(!hello.text.includes('STARTTLS'));
   assert.equal((await c.cmd('RCPT TO:<a@example.test>')).code, 503);
+  // REQUIRETLS is for here, and goes on with what goes on (RFC 8689), as the priority does (RFC 6710)
+  assert.match(hello.text, /REQUIRETLS/);
+  await service.ctl(['alias', 'add', 'onward@example.test']);
+  await service.ctl(['alias', 'target', 'add', 'onward@example.test', 'me@far.example']);
+  assert.equal((await c.cmd('MAIL FROM:<a@b.example> REQUIRETLS=1')).code, 501);
+  assert.equal((await c.cmd('MAIL FROM:<a@b.example> REQUIRETLS MT-PRIORITY=4')).code, 250);
+  assert.equal((await c.cmd('RCPT TO:<onward@example.test>')).code, 250);
+  assert.equal((await c.cmd('DATA')).code, 354);
+  assert.equal((await c.cmd('Subject: onward\r\n\r\nx\r\n.')).code, 250);
+  const waiting = JSON.parse((await service.ctl(['queue', 'list', '--json'])).stdout);
+  assert.equal((waiting.messages ?? waiting).at(-1).priority, 4);
   assert.equal((await c.cmd('QUIT')).code, 221);
   assert.equal(await c.io.line(), null);
 });
