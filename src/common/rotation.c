@@ -245,10 +245,22 @@ struct secret_keys {
     uint8_t page_old[KEY_BYTES], page_new[KEY_BYTES], old_key[KEY_BYTES], new_key[KEY_BYTES];
 };
 
+/* Where they stand. `find` gives id, what names it to its box (in two parts), and the box. */
+static const struct secret_table {
+    const char *label, *exists, *find, *put;
+} secret_tables[] = {
+    { "dkim", "SELECT count(*) FROM sqlite_schema WHERE name = 'dkim_key'",
+      "SELECT id, domain, selector, private FROM dkim_key WHERE id > ?1 ORDER BY id LIMIT 1",
+      "UPDATE dkim_key SET private = ?2 WHERE id = ?1" },
+    { "webhook", "SELECT count(*) FROM sqlite_schema WHERE name = 'webhook_key'",
+      "SELECT id, domain, '', private FROM webhook_key WHERE id > ?1 ORDER BY id LIMIT 1",
+      "UPDATE webhook_key SET private = ?2 WHERE id = ?1" },
+};
+
 /* One key that signs, which is under the old secret, or the new one already. */
-static int secret_change(struct db *db, const struct secret_keys *k, struct stmt *row, struct str ad)
+static int secret_change(struct db *db, const struct secret_keys *k, const struct secret_table *table,
+                         struct stmt *row, struct str ad)
 {
-    static const char SQL[] = "UPDATE dkim_key SET private = ?2 WHERE id = ?1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     uint8_t plain[SECRET_MAX], box[SECRET_MAX + BOX_OVERHEAD_BYTES];
     struct str old_box = stmt_str(row, 3);
@@ -261,24 +273,22 @@ static int secret_change(struct db *db, const struct secret_keys *k, struct stmt
         return box_open(k->new_key, ad, old_box, plain); /* an earlier try came so far */
     box_seal(k->new_key, ad, str_of(plain, n), box);
     bytes_wipe(plain, sizeof plain);
-    if ((e = stmt_get(db, SQL, &st)) < 0)
+    if ((e = stmt_get(db, table->put, &st)) < 0)
         return e;
     stmt_bind_i64(st, 1, stmt_i64(row, 0));
     stmt_bind_blob(st, 2, str_of(box, n + BOX_OVERHEAD_BYTES));
     return stmt_run(st);
 }
 
-static int secrets_rewrite(struct db *db, const struct secret_keys *k)
+static int secrets_rewrite(struct db *db, const struct secret_keys *k, const struct secret_table *table)
 {
-    static const char SQL[] =
-        "SELECT id, domain, selector, private FROM dkim_key WHERE id > ?1 ORDER BY id LIMIT 1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     CLEANUP(txn_end) struct txn t = { 0 };
     int64_t id = 0;
     char ad[512];
     int e;
 
-    if ((e = stmt_get(db, SQL, &st)) < 0 || (e = txn_begin(&t, db)) < 0)
+    if ((e = stmt_get(db, table->find, &st)) < 0 || (e = txn_begin(&t, db)) < 0)
         return e;
     for (;;) {
         stmt_reset(st);
@@ -286,8 +296,9 @@ static int secrets_rewrite(struct db *db, const struct secret_keys *k)
         if ((e = stmt_step(st)) <= 0)
             break;
         id = stmt_i64(st, 0);
-        snprintf(ad, sizeof ad, "dkim %.*s %.*s", STR_ARG(stmt_str(st, 1)), STR_ARG(stmt_str(st, 2)));
-        if ((e = secret_change(db, k, st, str_from(ad))) < 0)
+        snprintf(ad, sizeof ad, "%s %.*s %.*s", table->label, STR_ARG(stmt_str(st, 1)),
+                 STR_ARG(stmt_str(st, 2)));
+        if ((e = secret_change(db, k, table, st, str_from(ad))) < 0)
             break;
     }
     stmt_reset(st);
@@ -300,7 +311,6 @@ static int secrets_change(struct rotation *r, const char *path)
     struct secret_keys k;
     struct db *db = NULL;
     char full[2 * ROTATION_PATH_MAX];
-    int64_t tables = 0;
     int e;
 
     snprintf(r->at, sizeof r->at, "%s", path);
@@ -311,10 +321,12 @@ static int secrets_change(struct rotation *r, const char *path)
     subkey_derive(r->new_key, SUBKEY_QUEUE_SECRETS, k.new_key);
     if ((e = db_open(full, k.page_old, &opt, &db)) == E_CORRUPT)
         e = db_open(full, k.page_new, &opt, &db);
-    if (e == 0)
-        e = db_get_i64(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'dkim_key'", &tables);
-    if (e == 0 && tables > 0)
-        e = secrets_rewrite(db, &k);
+    for (size_t i = 0; i < ARRAY_LEN(secret_tables) && e == 0; i++) {
+        int64_t tables = 0;
+
+        if ((e = db_get_i64(db, secret_tables[i].exists, &tables)) == 0 && tables > 0)
+            e = secrets_rewrite(db, &k, &secret_tables[i]);
+    }
     db_close(&db);
     bytes_wipe(&k, sizeof k);
     return e == E_NOTFOUND ? 0 : e;

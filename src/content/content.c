@@ -6,6 +6,7 @@
 #include "proto/content.pb-c.h"
 #include "src/common/role.h"
 #include "src/content/conf.h"
+#include "src/content/json.h"
 #include "src/content/parse.h"
 #include "src/content/scan.h"
 #include "src/content/snippet.h"
@@ -80,7 +81,26 @@ static int op_scan(struct rpc_req *q, struct str body)
     return 0;
 }
 
+static int op_json(struct rpc_req *q, struct str body)
+{
+    Content__JsonRequest *m = RPC_UNPACK(rpc_req_arena(q), body, content__json_request);
+    int r;
+
+    if (!m)
+        return E_SYNTAX;
+    if (m->limit < JSON_LIMIT_MIN || m->limit > JSON_LIMIT_MAX)
+        return E_RANGE;
+    if (content.stopping || content.busy >= conf.max_at_once)
+        return E_BUSY;
+    if ((r = json_start(q, (size_t)m->limit, parsed, NULL)) < 0)
+        return r;
+    content.busy++;
+    content.begun++;
+    return 0;
+}
+
 static const struct rpc_op ops[] = {
+    [CONTENT__OP__JSON] = { .run = op_json, .from = FROM(COURIER), .flags = RPC_UP | RPC_DOWN },
     [CONTENT__OP__SNIPPET] = { .run = op_snippet, .from = FROM(STORE), .flags = RPC_UP },
     [CONTENT__OP__PARSE] = { .run = op_parse, .from = FROM(STORE), .flags = RPC_UP | RPC_DOWN },
     [CONTENT__OP__SCAN] = { .run = op_scan, .from = FROM(MX), .flags = RPC_UP },

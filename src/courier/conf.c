@@ -40,4 +40,7 @@ const struct conf_item courier_conf_items[COURIER_CONF_ITEMS] = {
     { "courier.dkim_spread", CONF_U64, AT(dkim_spread_ms), 0, 30 * 24 * HOUR, 48 * HOUR, .unit = "ms",
       .help =
           "After \"domain dkim --rotate\": how long the old keys sign on, while the new records spread." },
+    { "courier.webhook_size", CONF_U64, AT(webhook_bytes), KIB(256), MIB(128), MIB(32), .unit = "bytes",
+      .help =
+          "Of JSON to a webhook. Contents of attachments and the end of texts that do not fit are left out." },
 };

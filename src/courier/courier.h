@@ -3,6 +3,7 @@
 #define SRC_COURIER_COURIER_H
 #include "lib/crypto/spool.h"
 #include "proto/courier.pb-c.h"
+#include "proto/relay.pb-c.h"
 #include "src/common/role.h"
 #include "src/courier/conf.h"
 #include "src/courier/queue.h"
@@ -60,6 +61,20 @@ void courier_signer_put(struct signer *s);
 MUST_CHECK int courier_sign(const struct signer *s, const struct queue_message *m, const Courier__Arc *arc,
                             struct mailauth_message *msg, int body, struct buf *out);
 int courier_op_dkim(struct rpc_req *q, struct str body);
+
+/* ---- webhook_key.c ---- */
+#define WEBHOOK_KEY_LEN 64u /* as text, which is what it signs with */
+/* On the lane. The key of a domain, made when there is none (or `rotate`). */
+MUST_CHECK int courier_webhook_key(struct queue *q, struct str domain, bool rotate,
+                                   char out[WEBHOOK_KEY_LEN + 1]);
+MUST_CHECK int courier_webhook_key_forget(struct queue *q, struct str domain);
+int courier_op_webhook_key(struct rpc_req *q, struct str body);
+
+/* ---- webhook.c: a message to a webhook: as JSON, signed, posted ---- */
+/* `done` once, never from inside; m: what the relay said, or NULL with why not: E_UNAVAIL (for now), E_CLOSED (it may
+ * have arrived). The claim is borrowed until then. E_NOMEM. */
+typedef void webhook_fn(void *ctx, const Relay__SendResponse *m, int status, const char *why);
+MUST_CHECK int courier_webhook(const struct queue_claim *c, webhook_fn *done, void *ctx);
 
 /* ---- people.c ---- */
 int courier_op_list(struct rpc_req *q, struct str body);

@@ -149,7 +149,8 @@ static int take_outcomes(struct flight *f, const Relay__SendResponse *m)
                                           .enhanced = pb_str(x->enhanced),
                                           .text = pb_str(x->text),
                                           .peer = pb_str(m->peer),
-                                          .relayed = x->relayed };
+                                          .relayed = x->relayed,
+                                          .retry_ms = (int64_t)x->retry_after_s * 1000 };
     }
     f->trouble = m->trouble;
     f->uncertain = m->uncertain;
@@ -187,6 +188,22 @@ static void flight_answer(void *ctx, int status, struct str body)
         } else {
             all_outcomes(f, QUEUE_UNTRIED, "");
         }
+    }
+    flight_end(f);
+}
+
+static void webhook_answer(void *ctx, const Relay__SendResponse *m, int status, const char *why)
+{
+    struct flight *f = ctx;
+
+    if (!m || take_outcomes(f, m) < 0) {
+        f->uncertain = f->dot || status == E_TIMEOUT;
+        all_outcomes(f, QUEUE_DEFERRED, f->uncertain ? "the peer's answer was lost" : why);
+    }
+    for (size_t i = 0; m && i < f->c.n; i++) { /* they go with the answer */
+        f->o[i].enhanced = arena_dup(&f->arena, f->o[i].enhanced);
+        f->o[i].text = arena_dup(&f->arena, f->o[i].text);
+        f->o[i].peer = arena_dup(&f->arena, f->o[i].peer);
     }
     flight_end(f);
 }
@@ -310,8 +327,10 @@ static void flight_begin(struct flight *f)
         return;
     }
     if (f->c.kind != COURIER__TARGET__KIND__ADDRESS) {
-        all_outcomes(f, QUEUE_DEFERRED, "webhooks cannot be sent yet");
-        flight_end(f);
+        if (idmap_put(&dp.flights, f->c.attempt, f) < 0 || courier_webhook(&f->c, webhook_answer, f) < 0) {
+            all_outcomes(f, QUEUE_UNTRIED, "");
+            flight_end(f);
+        }
         return;
     }
     if (idmap_put(&dp.flights, f->c.attempt, f) < 0 || buf_puts(&f->piece, f->c.m.prepend) < 0 ||

@@ -114,6 +114,7 @@ struct queue_outcome {
     uint32_t code;
     struct str enhanced, text, peer; /* peer: "mx.example.org [192.0.2.1]" */
     bool relayed;                    /* delivered, and the peer reports by itself */
+    int64_t retry_ms;                /* deferred: not before so long; 0: not said */
 };
 struct queue_counts {
     uint64_t delivered, deferred, failed;

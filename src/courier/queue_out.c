@@ -7,10 +7,11 @@
 #include "src/courier/queue_impl.h"
 #include "lib/base/rand.h"
 
-#define WAKE_ROWS      500
-#define WINDOW_FIRST   3
-#define DESTS_KEPT     10000u /* learnt things of more are forgotten */
-#define DEST_PAUSE_MAX INT64_C(1800000)
+#define WAKE_ROWS       500
+#define WINDOW_FIRST    3
+#define DESTS_KEPT      10000u /* learnt things of more are forgotten */
+#define DEST_PAUSE_MAX  INT64_C(1800000)
+#define RETRY_ASKED_MAX (INT64_C(24) * 3600 * 1000)
 
 /* ---- destinations ---- */
 
@@ -567,6 +568,13 @@ static int dest_after(struct queue *q, const struct queue_claim *c, bool trouble
     return dest_drop(q, c->dest);
 }
 
+/* What the other side asked for counts, up to a day. */
+static int64_t longer(int64_t pause, int64_t asked)
+{
+    asked = asked < RETRY_ASKED_MAX ? asked : RETRY_ASKED_MAX;
+    return asked > pause ? asked : pause;
+}
+
 int queue_done(struct queue *q, const struct queue_claim *c, const struct queue_outcome *o, bool trouble,
                struct queue_counts *counts)
 {
@@ -585,7 +593,7 @@ int queue_done(struct queue *q, const struct queue_claim *c, const struct queue_
             break;
         case QUEUE_DEFERRED:
             if (!due) /* together, so that they go in one transaction again */
-                due = now + queue_pause(q->rules, c->targets[i].attempts);
+                due = now + longer(queue_pause(q->rules, c->targets[i].attempts), o[i].retry_ms);
             r = target_defer(q, &c->targets[i], &o[i], due);
             counts->deferred++;
             deferred = true;

@@ -1,4 +1,4 @@
-/* src/ctl/cmd_dkim.c: the keys that sign a domain's mail, as DNS records. */
+/* src/ctl/cmd_dkim.c: the keys that sign a domain's mail, as DNS records; and what its webhooks are signed with. */
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "proto/courier.pb-c.h"
@@ -115,5 +115,35 @@ int cmd_domain_dkim(int argc, char **argv)
         putchar('\n');
         json_decref(list);
     }
+    return EX_OK;
+}
+
+int cmd_domain_webhook_key(int argc, char **argv)
+{
+    Courier__WebhookKeyRequest q = COURIER__WEBHOOK_KEY_REQUEST__INIT;
+    CLEANUP(service_close) struct service *s = NULL;
+    Courier__WebhookKeyResponse *m = NULL;
+    bool rotate = false;
+    const struct option opts[] = { { "--rotate", NULL, &rotate } };
+    struct args a = { .nwords = 0 };
+    char name[NAME_MAX_BYTES];
+    int r;
+
+    if ((r = args_parse(argc, argv, opts, ARRAY_LEN(opts), 1, &a)) != 0)
+        return r;
+    if (!name_ascii(a.words[0], name))
+        return ctl_fail(EX_DATAERR, "%s: not a domain name", a.words[0]);
+    if ((r = service_open(&a, &s)) != 0)
+        return r;
+    if ((r = is_ours(s, name)) == E_NOTFOUND)
+        return ctl_fail(EX_NOHOST, "%s: no such domain here", a.words[0]);
+    q.domain = str_pb(str_from(name));
+    q.rotate = rotate;
+    if (r == 0)
+        r = service_ask(s, ROLE_COURIER, COURIER__OP__WEBHOOK_KEY, &q.base,
+                        &courier__webhook_key_response__descriptor, &m);
+    if (r < 0)
+        return ctl_fail(ctl_exit_code(r), "%s: %s", a.words[0], error_text(r));
+    printf(a.json ? "{\"key\":\"%.*s\"}\n" : "%.*s\n", (int)m->key.len, (const char *)m->key.data);
     return EX_OK;
 }

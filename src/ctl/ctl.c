@@ -16,6 +16,8 @@ static const struct command commands[] = {
     { "domain dkim", cmd_domain_dkim, "domain dkim DOMAIN [--rotate] [--json]",
       "The records that other servers verify this domain's mail with (DKIM), as a zone file has them. --rotate makes new keys;\n"
       "the former ones sign on until the new records have had time to spread (courier.dkim_spread)." },
+    { "domain webhook-key", cmd_domain_webhook_key, "domain webhook-key DOMAIN [--rotate] [--json]",
+      "What X-Webhook-Signature is made with (HMAC-SHA256). --rotate: a new one, from now on." },
     { "domain remove", cmd_domain_remove, "domain remove DOMAIN", "A domain without aliases is forgotten." },
     { "alias add", cmd_alias_add, "alias add ADDRESS",
       "A new address. It takes mail when it has a first password (alias password)." },

@@ -128,6 +128,7 @@ int cmd_mailbox_backups(int argc, char **argv);
 int cmd_dns(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_domain_dkim(int argc, char **argv);
+int cmd_domain_webhook_key(int argc, char **argv);
 int cmd_queue_add(int argc, char **argv);
 int cmd_queue_list(int argc, char **argv);
 int cmd_queue_show(int argc, char **argv);

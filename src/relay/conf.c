@@ -27,4 +27,10 @@ const struct conf_item relay_conf_items[RELAY_CONF_ITEMS] = {
     { "relay.patience", CONF_U64, AT(time_percent), 1, 1000, 100, .unit = "percent",
       .help =
           "Of the time limits of RFC 5321 4.5.3.2 (five minutes for a command, ten behind the last dot)." },
+    { "relay.webhook_ports", CONF_STR, AT(webhook_ports), .max = 80, .sdef = "443,80",
+      .help = "Ports that a webhook's URL may name: comma list, at most 8." },
+    { "relay.webhook_timeout", CONF_U64, AT(webhook_ms), 1000, 300000, 30000, .unit = "ms",
+      .help = "Until a webhook has to have answered." },
+    { "relay.ca_file", CONF_PATH, AT(ca_file), .sdef = "",
+      .help = "Certificates of those who may vouch for webhooks, PEM. Empty: the system's." },
 };

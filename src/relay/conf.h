@@ -4,8 +4,8 @@
 #include "lib/conf/conf.h"
 
 struct relay_conf {
-    const char *smarthost;
-    uint64_t smtp_port, connections_max, idle_ms, reuse_max, time_percent;
+    const char *smarthost, *webhook_ports, *ca_file;
+    uint64_t smtp_port, connections_max, idle_ms, reuse_max, time_percent, webhook_ms;
     struct conf_addrs mx_listen;
     bool private_networks;
     uint32_t tls;
@@ -13,7 +13,7 @@ struct relay_conf {
 
 enum relay_tls { RELAY_TLS_AUTO, RELAY_TLS_NEVER };
 
-#define RELAY_CONF_ITEMS 9
+#define RELAY_CONF_ITEMS 12
 extern const struct conf_item relay_conf_items[RELAY_CONF_ITEMS];
 extern struct relay_conf relay_conf;
 #endif

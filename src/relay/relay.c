@@ -87,6 +87,7 @@ static int op_collect(struct rpc_req *q, struct str body UNUSED)
     free(ids);
     m.running = run;
     m.n_running = relay_delivery_running(run, ARRAY_LEN(run));
+    m.n_running += relay_post_running(run + m.n_running, ARRAY_LEN(run) - m.n_running);
     m.boot = str_pb(str_of(relay.boot, sizeof relay.boot));
     rpc_reply(q, 0, &m.base, NULL);
     return 0;
@@ -110,6 +111,7 @@ static const struct rpc_op ops[] = {
     [RELAY__OP__STATUS] = { .run = op_status, .from = FROM(COURIER) },
     [RELAY__OP__SEND] = { .run = relay_op_send, .from = FROM(COURIER), .flags = RPC_UP },
     [RELAY__OP__COLLECT] = { .run = op_collect, .from = FROM(COURIER) },
+    [RELAY__OP__POST] = { .run = relay_op_post, .from = FROM(COURIER), .flags = RPC_UP },
     [RELAY__OP__NOTED] = { .run = op_noted, .from = FROM(COURIER) },
 };
 static const struct rpc_service service = { .name = "relay", .ops = ops, .nops = ARRAY_LEN(ops) };
@@ -156,10 +158,11 @@ static int relay_init(struct role *r)
         if (setrlimit(RLIMIT_NOFILE, &l) < 0)
             log_event(LOG_WARN, "relay.few_descriptors");
     }
+    relay_post_open();
     return tls_ctx_new_client(&relay.tls);
 }
 
-/* The port of other servers, of our own MX, and that of the smarthost. */
+/* The port of other servers, of our own MX, that of the smarthost, and those of webhooks. */
 static size_t relay_dials(struct role *r UNUSED, uint16_t *ports, size_t max)
 {
     struct str text = str_from(relay_conf.smarthost);
@@ -176,7 +179,7 @@ static size_t relay_dials(struct role *r UNUSED, uint16_t *ports, size_t max)
             port = 587;
         ports[n++] = (uint16_t)port;
     }
-    return n;
+    return n + relay_post_ports(ports + n, max - n);
 }
 
 const struct role_def relay_role = {

@@ -3,6 +3,7 @@
  * route.c   where a domain's mail goes: hosts, and their addresses
  * session.c one connection to a server, from its greeting on: one message after the other
  * delivery.c one message for one destination: tries hosts until one takes the envelope, streams the body
+ * post.c     one webhook
  * relay.c   requests, and outcomes that are kept until the courier has noted them */
 #ifndef SRC_RELAY_RELAY_H
 #define SRC_RELAY_RELAY_H
@@ -86,6 +87,13 @@ void relay_delivery_room(struct delivery *d);
 /* Break off whatever is not out whole: nobody has it, and its courier takes it back. */
 void relay_delivery_stop(void);
 size_t relay_delivery_running(uint64_t *attempts, size_t max);
+
+/* ---- post.c ---- */
+int relay_op_post(struct rpc_req *q, struct str body);
+size_t relay_post_running(uint64_t *attempts, size_t max);
+/* Before the sandbox. Without certificates of authorities only http:// works: logged. */
+void relay_post_open(void);
+size_t relay_post_ports(uint16_t *ports, size_t max);
 
 /* ---- relay.c ---- */
 /* Keep how it went until it is noted. */
