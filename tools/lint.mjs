@@ -26,7 +26,7 @@ const lib_may_include = {
   event: ['tls'],
   rpc: ['event', 'tls'],
   imap: ['mime'],
-  smtp: ['mime'],
+  smtp: ['mime', 'crypto'],
   pop3: [],
   http: ['event', 'tls'],
   s3: ['http', 'event'],

@@ -121,6 +121,7 @@ static const struct rpc_op ops[] = {
     [COURIER__OP__DKIM_ROTATE] = { .run = courier_op_dkim, .from = FROM(CTL) },
     [COURIER__OP__DKIM_FORGET] = { .run = courier_op_dkim, .from = FROM(CTL) },
     [COURIER__OP__WEBHOOK_KEY] = { .run = courier_op_webhook_key, .from = FROM(CTL) },
+    [COURIER__OP__SRS_REVERSE] = { .run = courier_op_srs, .from = FROM(MX) },
     [COURIER__OP__QUEUE_LIST] = { .run = courier_op_list, .from = FROM(CTL) },
     [COURIER__OP__QUEUE_SHOW] = { .run = courier_op_show, .from = FROM(CTL) },
     [COURIER__OP__QUEUE_CHANGE] = { .run = courier_op_change, .from = FROM(CTL) },
@@ -157,6 +158,7 @@ static int courier_init(struct role *r)
     courier.role = r;
     take_rules();
     courier_report_open(role_hostname(r), courier_conf.report_whole_bytes);
+    courier_report_origin(courier_srs_origin);
     if ((e = crypto_init()) < 0)
         return e;
     e = queue_open("queue.sqlite", role_subkey(r, SUBKEY_QUEUE_DB), &courier.rules, &courier.queue, &why);

@@ -2,6 +2,7 @@
 #ifndef SRC_COURIER_COURIER_H
 #define SRC_COURIER_COURIER_H
 #include "lib/crypto/spool.h"
+#include "lib/smtp/srs.h"
 #include "proto/courier.pb-c.h"
 #include "proto/relay.pb-c.h"
 #include "src/common/role.h"
@@ -75,6 +76,15 @@ int courier_op_webhook_key(struct rpc_req *q, struct str body);
  * have arrived). The claim is borrowed until then. E_NOMEM. */
 typedef void webhook_fn(void *ctx, const Relay__SendResponse *m, int status, const char *why);
 MUST_CHECK int courier_webhook(const struct queue_claim *c, webhook_fn *done, void *ctx);
+
+/* ---- srs.c ---- */
+/* The sender that a forward leaves under, for its signer's domain, in the arena. 1: the one it had is to be kept with the
+ * token (queue_srs_keep), in the transaction that adds the message. */
+MUST_CHECK int courier_srs_forward(struct arena *a, struct queue_message *m,
+                                   uint8_t token_out[SRS_TOKEN_BYTES]);
+/* On the lane: the sender that was rewritten to this one, appended. E_NOTFOUND: it was not; E_AUTH, E_STALE. */
+MUST_CHECK int courier_srs_origin(struct queue *q, struct str sender, struct buf *out);
+int courier_op_srs(struct rpc_req *q, struct str body);
 
 /* ---- people.c ---- */
 int courier_op_list(struct rpc_req *q, struct str body);

@@ -9,7 +9,7 @@ int courier_address_dest(struct arena *a, struct str address, struct str *dest_o
     struct smtp_path p;
     char ascii[256 * 4], *out = NULL;
     struct str dest;
-    int r = smtp_mailbox_parse(address, SMTP_PATH_FORWARD, &p);
+    int r = smtp_mailbox_parse(address, SMTP_PATH_REVERSE, &p); /* bounces go to whatever sent */
 
     if (r < 0)
         return r;

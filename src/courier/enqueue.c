@@ -23,6 +23,8 @@ struct enqueue {
     struct signer *signer;
     uint64_t at;
     uint32_t number;
+    struct str origin; /* the sender is a token of this one, and it is kept */
+    uint8_t token[SRS_TOKEN_BYTES];
     bool repeated, done, drafted;
     uint8_t name[QUEUE_NAME_BYTES];
     uint32_t duplicates;
@@ -124,6 +126,17 @@ static int take_message(const Courier__EnqueueRequest *m, struct queue_message *
     return 0;
 }
 
+/* A forward leaves under a name of ours, so that SPF holds for it. */
+static int rewrite_sender(struct arena *a, struct enqueue *e)
+{
+    struct str sender = e->m.sender;
+    int r = e->m.origin == COURIER__ORIGIN__FORWARDED ? courier_srs_forward(a, &e->m, e->token) : 0;
+
+    if (r == 1)
+        e->origin = sender;
+    return r < 0 ? r : 0;
+}
+
 /* ---- into the queue ---- */
 
 static int put_pieces(struct queue *q, struct enqueue *e)
@@ -172,6 +185,8 @@ static int insert(struct queue *q, struct lane_job *j)
     e->m.prepend = buf_str(&e->prepend);
     e->m.bytes = size + e->prepend.n;
     e->done = true;
+    if (e->origin.n && (r = queue_srs_keep(q, str_of(e->token, sizeof e->token), e->origin)) < 0)
+        return r;
     return queue_add(q, &e->m, e->targets, e->req->n_targets, rpc_req_operation(e->q), e->name,
                      &e->duplicates);
 }
@@ -327,7 +342,8 @@ int courier_op_enqueue(struct rpc_req *q, struct str body)
         return m ? E_NOMEM : E_SYNTAX;
     if (courier.stopping)
         return E_UNAVAIL;
-    if ((r = take_message(m, &e->m)) < 0 || (r = take_targets(a, m, &e->targets)) < 0)
+    if ((r = take_message(m, &e->m)) < 0 || (r = take_targets(a, m, &e->targets)) < 0 ||
+        (r = rewrite_sender(a, e)) < 0)
         return r;
     e->q = q;
     e->req = m;

@@ -216,8 +216,10 @@ int queue_care(struct queue *q, bool *more_out)
     int r;
 
     *more_out = false;
-    r = forget(q, SEEN, now / DAY_MS - QUEUE_SEEN_DAYS, more_out);
-    return r < 0 ? r : forget(q, DONE, now / HOUR_MS - OPERATION_HOURS, more_out);
+    if ((r = forget(q, SEEN, now / DAY_MS - QUEUE_SEEN_DAYS, more_out)) < 0 ||
+        (r = forget(q, DONE, now / HOUR_MS - OPERATION_HOURS, more_out)) < 0)
+        return r;
+    return queue_srs_care(q, CARE_ROWS, more_out);
 }
 
 void queue_tidy(struct queue *q, bool idle)

@@ -144,6 +144,12 @@ MUST_CHECK int queue_told(struct queue *q, uint64_t message);
 MUST_CHECK int queue_relay(struct queue *q, uint8_t boot_out[16]);
 MUST_CHECK int queue_relay_set(struct queue *q, const uint8_t boot[16]);
 
+/* ---- senders of forwards ---- */
+/* Who stands in a rewritten sender as a token: kept from today for SRS_DAYS (lib/smtp/srs.h). */
+MUST_CHECK int queue_srs_keep(struct queue *q, struct str token, struct str sender);
+/* Appended; E_NOTFOUND. */
+MUST_CHECK int queue_srs_find(struct queue *q, struct str token, struct buf *out);
+
 /* ---- for people ---- */
 MUST_CHECK int queue_list(struct queue *q, struct arena *a, uint64_t after, struct str domain, size_t max,
                           struct queue_message **out, size_t *n_out);

@@ -55,6 +55,8 @@ MUST_CHECK int queue_target_read(struct stmt *st, struct arena *a, struct queue_
     "id, tag, created, expires, sender, origin, submitter, signer, smtputf8, eightbit, requiretls, ret, envid, " \
     "deliver_by, by_notify, priority, facts, prepend, bytes, targets, told_delay"
 #define TARGET_COLUMNS "id, kind, recipient, alias, orcpt, notify, state, attempts, code, due, answer"
+/* Forgets up to `rows` of them; *more is set when there may be more. */
+MUST_CHECK int queue_srs_care(struct queue *q, int64_t rows, bool *more);
 /* Until the next try, with jitter. */
 int64_t queue_pause(const struct queue_rules *r, uint32_t attempts);
 #endif

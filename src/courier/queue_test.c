@@ -344,6 +344,28 @@ static void test_people(void **state UNUSED)
     unlink(path);
 }
 
+/* Who stands in a rewritten sender as a token is known for 21 days after he last sent. */
+static void test_srs(void **state UNUSED)
+{
+    CLEANUP(buf_release) struct buf out = { .max = KIB(1) };
+    struct queue *q = fresh();
+    bool more = true;
+
+    CHECK(queue_begin(q) == 0);
+    CHECK(queue_srs_keep(q, STR("0123456789"), STR("ann@example.org")) == 0);
+    CHECK(queue_srs_keep(q, STR("9876543210"), STR("bob@example.org")) == 0);
+    CHECK(queue_commit(q) == 0);
+    clock_fake_advance(20 * 1440 * MINUTE);
+    CHECK(queue_begin(q) == 0);
+    CHECK(queue_srs_keep(q, STR("0123456789"), STR("ann@example.org")) == 0);
+    clock_fake_advance(2 * 1440 * MINUTE);
+    CHECK(queue_care(q, &more) == 0 && !more);
+    CHECK(queue_commit(q) == 0);
+    CHECK(queue_srs_find(q, STR("9876543210"), &out) == E_NOTFOUND);
+    CHECK(queue_srs_find(q, STR("0123456789"), &out) == 0 && str_eq_z(buf_str(&out), "ann@example.org"));
+    queue_close(&q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_window),       cmocka_unit_test(test_repeats),
         cmocka_unit_test(test_fair),         cmocka_unit_test(test_gives_up),
         cmocka_unit_test(test_next_life),    cmocka_unit_test(test_people),
+        cmocka_unit_test(test_srs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

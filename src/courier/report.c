@@ -41,12 +41,18 @@ struct report {
 static struct {
     struct str hostname;
     uint64_t whole_bytes;
+    int (*origin)(struct queue *q, struct str sender, struct buf *out);
 } conf = { .hostname = { "localhost", 9 } };
 
 void courier_report_open(struct str hostname, uint64_t whole_bytes)
 {
     conf.hostname = hostname;
     conf.whole_bytes = whole_bytes;
+}
+
+void courier_report_origin(int (*origin)(struct queue *q, struct str sender, struct buf *out))
+{
+    conf.origin = origin;
 }
 
 /* ---- into the queue, piece by piece ---- */
@@ -401,15 +407,31 @@ static int report_write(struct queue *q, void *arg)
     return queue_add(q, &m, &t, 1, STR_NONE, name, &duplicates);
 }
 
+/* A forward left under a name of ours: who sent it hears, and not by way of our own MX. */
+static int find_sender(struct queue *q, struct queue_message *m, struct buf *out)
+{
+    int r = m->origin == ORIGIN_FORWARDED && conf.origin ? conf.origin(q, m->sender, out) : E_NOTFOUND;
+
+    if (r == 0)
+        m->sender = buf_str(out);
+    return r;
+}
+
 /* What cannot be reported must not keep the outcome from being noted. */
 static int report_make(struct queue *q, struct report *p)
 {
+    CLEANUP(buf_release) struct buf sender = { .max = KIB(1) };
+    struct queue_message m = *p->m;
+    struct report to = *p;
     int r;
 
     if (p->n == 0)
         return 0;
-    p->utf8 = p->m->smtputf8 || !is_ascii(p->m->sender);
-    r = queue_step(q, report_write, p);
+    to.m = &m;
+    r = find_sender(q, &m, &sender);
+    to.utf8 = m.smtputf8 || !is_ascii(m.sender);
+    if (r != E_IO && r != E_NOMEM && r != E_BUSY)
+        r = queue_step(q, report_write, &to);
     if (r == E_IO || r == E_NOMEM || r == E_BUSY)
         return r;
     if (r < 0)

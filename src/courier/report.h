@@ -14,6 +14,9 @@
  * was said (RET), a larger one with its header only. */
 void courier_report_open(struct str hostname, uint64_t whole_bytes);
 
+/* Who a rewritten sender (SRS) was, appended; E_NOTFOUND: it is none. For good; unless set nobody is looked for. */
+void courier_report_origin(int (*origin)(struct queue *q, struct str sender, struct buf *out));
+
 /* Between begin and commit. Before queue_done: who must hear of these outcomes. */
 MUST_CHECK int courier_report_done(struct queue *q, const struct queue_claim *c,
                                    const struct queue_outcome *o);

@@ -63,6 +63,14 @@ void courier_leg_end(struct courier_leg *l)
 
 /* ---- into the queue ---- */
 
+static bool is_ascii(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] & 0x80)
+            return false;
+    return true;
+}
+
 static int put_targets(struct mx_session *s, struct arena *a, struct str alias, Courier__EnqueueRequest *q)
 {
     if (!(q->targets = ARENA_ARRAY(a, s->m.nforwards + 1, Courier__Target *)))
@@ -85,6 +93,7 @@ static int put_targets(struct mx_session *s, struct arena *a, struct str alias, 
         t->to = str_pb(f->to);
         t->alias = str_pb(alias);
         t->delivery_id = str_pb(str_of(id, MX_DELIVERY_ID_BYTES));
+        q->smtputf8 = q->smtputf8 || (!f->webhook && !is_ascii(f->to));
         q->targets[q->n_targets++] = t;
     }
     return 0;
@@ -193,7 +202,7 @@ static int queue_next(struct courier_leg *l)
     q.origin = COURIER__ORIGIN__FORWARDED;
     q.signer = str_pb(f->domain);
     q.body = (uint32_t)s->m.body;
-    q.smtputf8 = s->m.smtputf8;
+    q.smtputf8 = q.smtputf8 || s->m.smtputf8;
     q.requiretls = s->m.requiretls;
     q.priority = s->m.release.priority;
     q.facts = str_pb(buf_str(&facts));

@@ -49,3 +49,14 @@ int mx_deliver_request(struct arena *a, const struct mx_message *m, struct str s
     q->each = m->each;
     return 0;
 }
+
+int mx_deliver_results(struct mx_message *to, const Store__DeliverResponse *m)
+{
+    size_t i = 0;
+
+    if (!m || m->n_results != to->nboxes)
+        return E_BUG; /* nobody is told that it is there */
+    for (struct mx_recipient *r = to->recipients; r; r = r->next)
+        r->status = m->results[i++];
+    return 0;
+}

@@ -9,6 +9,7 @@
 #include "src/common/peers.h"
 #include "src/common/resolve.h"
 #include "src/common/role.h"
+#include "src/mx/bounce.h"
 #include "src/mx/courier_leg.h"
 #include "src/mx/deliver.h"
 #include "src/mx/lookup_answer.h"
@@ -60,8 +61,9 @@ struct mx_client {
     struct rpc_call *call;  /* RESOLVE or DELIVER */
     struct rpc_call *stage; /* STAGE, until its answer */
     struct mx_lookup *lookups;
-    struct courier_leg leg; /* what leaves again */
-    unsigned parts;         /* of store and courier, that were asked and have not answered */
+    struct courier_leg leg;  /* what leaves again */
+    struct mx_bounce bounce; /* the recipient is a rewritten sender */
+    unsigned parts;          /* of store and courier, that were asked and have not answered */
     uint64_t part_bytes;
     int part_status; /* the first that failed */
     char queue_id[64];
@@ -102,6 +104,8 @@ static void resolve_done(void *ctx, int status, struct str body)
         status = E_BUG;
     if (status == 0)
         status = mx_resolved_of(&a, m, &found, &resolved);
+    if (status == 0 && found == MX_NO_DOMAIN && mx_bounce_leaves(&c->bounce, &resolved))
+        found = MX_FOUND;
     c->own.resolved = &resolved;
     mx_session_resolved(&c->s, status, found, NULL);
     c->own.resolved = NULL;
@@ -126,13 +130,31 @@ static int ask_directory(struct mx_client *c, struct str address)
     return c->call ? 0 : E_NOMEM;
 }
 
+static void bounce_known(void *ctx, int status, struct str to)
+{
+    struct mx_client *c = ctx;
+
+    if (status == 0 && (status = ask_directory(c, to)) == 0)
+        return;
+    mx_session_resolved(&c->s, status == E_NOTFOUND ? 0 : status, MX_NO_ALIAS, NULL);
+    client_go_on(c);
+}
+
+static int ask_who(struct mx_client *c, struct str address)
+{
+    if (!mx_bounce_is(address))
+        return ask_directory(c, address);
+    return mx_bounce_ask(&c->bounce, role_link(c->mx->role, ROLE_COURIER), address);
+}
+
 /* Whoever connects is looked up meanwhile; what is known of him is wanted before the first recipient is. */
 static int io_resolve(void *ctx, struct str address)
 {
     struct mx_client *c = ctx;
 
     buf_clear(&c->waiting);
-    return c->check || !mx_policy_ready(&c->s) ? buf_puts(&c->waiting, address) : ask_directory(c, address);
+    mx_bounce_forget(&c->bounce);
+    return c->check || !mx_policy_ready(&c->s) ? buf_puts(&c->waiting, address) : ask_who(c, address);
 }
 
 /* Something that a recipient waits for is known. */
@@ -142,7 +164,7 @@ static void ask_what_waits(struct mx_client *c)
 
     if (c->waiting.n == 0 || c->check || !mx_policy_ready(&c->s))
         return;
-    if ((r = ask_directory(c, buf_str(&c->waiting))) < 0)
+    if ((r = ask_who(c, buf_str(&c->waiting))) < 0)
         mx_session_resolved(&c->s, r, MX_NOT_READY, NULL);
     buf_release(&c->waiting);
     client_go_on(c);
@@ -298,18 +320,6 @@ static void leg_queued(void *ctx, int status, uint32_t duplicates)
 
 static const struct courier_leg_ops leg_ops = { part_staged, stage_has_room, leg_queued };
 
-/* LMTP: how it went for each. */
-static int take_results(struct mx_message *to, const Store__DeliverResponse *m)
-{
-    size_t i = 0;
-
-    if (!m || m->n_results != to->nboxes)
-        return E_BUG; /* nobody is told that it is there */
-    for (struct mx_recipient *r = to->recipients; r; r = r->next)
-        r->status = m->results[i++];
-    return 0;
-}
-
 static void deliver_done(void *ctx, int status, struct str body)
 {
     CLEANUP(arena_release) struct arena a = { .max = KIB(4) };
@@ -321,7 +331,7 @@ static void deliver_done(void *ctx, int status, struct str body)
         c->staged = false;                                 /* used up */
         m = RPC_UNPACK(&a, body, store__deliver_response); /* committed: say so even if this is odd */
         if (c->s.m.each)
-            status = take_results(&c->s.m, m);
+            status = mx_deliver_results(&c->s.m, m);
     }
     if (m && m->queue_id.len < sizeof c->queue_id) {
         memcpy(c->queue_id, m->queue_id.data, m->queue_id.len);
@@ -438,6 +448,7 @@ static void io_cancel(void *ctx)
 
     lookups_cancel(c);
     courier_leg_cancel(&c->leg);
+    mx_bounce_forget(&c->bounce);
     if (c->call)
         rpc_call_cancel(c->call);
     if (c->stage)
@@ -722,6 +733,9 @@ static void client_start(struct mx_client *c, int fd, const struct sockaddr *pee
     c->own = (struct mx_own){ .conf = &conf, .psl = mx->psl, .policy.all = &mx->policies };
     c->own.spam = (struct mx_spam){ .all = &mx->spam, .call = &c->scan };
     c->own.delivery_key = role_subkey(mx->role, SUBKEY_DELIVERY_ID);
+    c->bounce = (struct mx_bounce){ .done = bounce_known,
+                                    .ctx = c,
+                                    .deadline_ms = (int64_t)conf.directory_timeout_ms };
     c->leg = (struct courier_leg){ .ops = &leg_ops, .ctx = c, .commit_ms = (int64_t)conf.commit_timeout_ms };
     if (lmtp || netset_has(&conf.xclient_from, peer))
         c->own.become = client_becomes;

@@ -1,3 +1,4 @@
+#include "src/mx/bounce.h"
 #include "src/mx/service.h"
 #include "src/mx/verdict.h"
 
@@ -47,7 +48,7 @@ static const struct smtp_reply *verdict(struct mx_session *s, const char **why_o
 static bool rcpt(struct mx_session *s, const struct smtp_command *c)
 {
     mx_spam_rcpt(s, &c->path);
-    return true;
+    return mx_bounce_rcpt(s, c);
 }
 
 /* What the one takes out the other does not see. */
