@@ -28,7 +28,8 @@ struct webhook {
     struct lane_job job;
     struct timer later;
     struct buf piece, json;
-    size_t at; /* of piece or json: sent */
+    struct buf origin; /* who sent it, when a name of ours stands for him (SRS); empty: the sender */
+    size_t at;         /* of piece or json: sent */
     uint32_t number;
     uint64_t sent;
     size_t counted;
@@ -69,6 +70,7 @@ static void webhook_free(struct webhook *w)
     timer_release(&w->later);
     buf_release(&w->piece);
     buf_release(&w->json);
+    buf_release(&w->origin);
     bytes_wipe(w->key, sizeof w->key);
     free(w);
     next_ones();
@@ -287,7 +289,8 @@ static int put_head(struct webhook *w)
     buf_clear(b);
     if ((r = buf_printf(b, "{\"id\":\"%s\",\"event\":\"message\",\"alias\":", w->id)) < 0 ||
         (r = json_put_string(b, c->targets[0].alias)) < 0 ||
-        (r = buf_putz(b, ",\"envelope\":{\"sender\":\"")) < 0 || (r = json_put_text(b, c->m.sender)) < 0 ||
+        (r = buf_putz(b, ",\"envelope\":{\"sender\":\"")) < 0 ||
+        (r = json_put_text(b, w->origin.n ? buf_str(&w->origin) : c->m.sender)) < 0 ||
         (r = buf_putz(b, "\",\"recipient\":")) < 0 || (r = json_put_string(b, c->targets[0].alias)) < 0 ||
         (r = buf_printf(b, "},\"received\":\"%s\",", when)) < 0 || (r = put_facts(b, c->m.facts)) < 0)
         return r;
@@ -326,7 +329,13 @@ static int key_read(struct queue *q, struct lane_job *j)
     struct webhook *w = CONTAINER_OF(j, struct webhook, job);
     struct str alias = w->c->targets[0].alias;
     ptrdiff_t at = str_rchr(alias, '@');
+    int r;
 
+    w->origin.max = KIB(1);
+    buf_clear(&w->origin);
+    if (w->c->m.origin == COURIER__ORIGIN__FORWARDED &&
+        ((r = courier_srs_origin(q, w->c->m.sender, &w->origin)) == E_IO || r == E_NOMEM))
+        return r;
     return courier_webhook_key(q, str_skip(alias, (size_t)(at + 1)), false, w->key);
 }
 
