@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/x509_vfy.h>
 #include <unistd.h>
 
 #define READ_CHUNK KIB(16)
@@ -571,6 +572,10 @@ int conn_start_tls_client(struct conn *c, struct tls_ctx *tls, const char *host,
     SSL_set_connect_state(c->ssl);
     if (host && SSL_set_tlsext_host_name(c->ssl, host) != 1)
         r = E_NOMEM;
+    if (tls_ctx_verifies(tls) &&
+        (!host || (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(c->ssl), host) != 1 &&
+                   SSL_set1_host(c->ssl, host) != 1)))
+        r = E_NOMEM; /* a name that cannot be checked would be one that nobody checks */
     if (resume)
         SSL_set_session(c->ssl, resume);
     ERR_clear_error();

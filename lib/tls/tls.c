@@ -10,6 +10,7 @@
 
 struct tls_ctx {
     SSL_CTX *ssl;
+    bool names; /* whoever answers has to be who was meant */
 };
 
 static BIO *bio_of(struct str s)
@@ -100,6 +101,19 @@ int tls_ctx_new_client(struct tls_ctx **out)
     return 0;
 }
 
+int tls_ctx_verify(struct tls_ctx *c, const char *ca_file)
+{
+    int ok =
+        ca_file[0] ? SSL_CTX_load_verify_file(c->ssl, ca_file) : SSL_CTX_set_default_verify_paths(c->ssl);
+
+    ERR_clear_error();
+    if (ok != 1)
+        return E_NOTFOUND;
+    SSL_CTX_set_verify(c->ssl, SSL_VERIFY_PEER, NULL);
+    c->names = true;
+    return 0;
+}
+
 void tls_ctx_free(struct tls_ctx **cp)
 {
     if (*cp) {
@@ -107,6 +121,11 @@ void tls_ctx_free(struct tls_ctx **cp)
         free(*cp);
     }
     *cp = NULL;
+}
+
+bool tls_ctx_verifies(const struct tls_ctx *c)
+{
+    return c->names;
 }
 
 struct ssl_ctx_st *tls_ctx_ssl(struct tls_ctx *c)

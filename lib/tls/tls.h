@@ -16,6 +16,10 @@ struct ssl_ctx_st *tls_ctx_ssl(struct tls_ctx *c);
  * who only listens (RFC 7435). One key share, X25519: the hybrid group follows when the server asks for it, as a
  * large first flight is lost on some servers. E_NOMEM. */
 MUST_CHECK int tls_ctx_new_client(struct tls_ctx **out);
+/* From now on only who is vouched for, under the name or address that was dialled: by the certificates of ca_file (PEM),
+ * or, "", by whom the system trusts. E_NOTFOUND: they cannot be read. Blocks on disk. */
+MUST_CHECK int tls_ctx_verify(struct tls_ctx *c, const char *ca_file);
+bool tls_ctx_verifies(const struct tls_ctx *c);
 /* A self-signed ECDSA P-256 certificate for `names` (first is the CN; DNS names or IP addresses),
  * valid `days`. PEM is appended to both buffers. */
 MUST_CHECK int tls_self_signed(const struct str *names, size_t n, int days, struct buf *cert_out,

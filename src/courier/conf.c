@@ -20,7 +20,7 @@ const struct conf_item courier_conf_items[COURIER_CONF_ITEMS] = {
       .help = "In one delivery. RFC 5321 4.5.3.1.8 promises 100 everywhere." },
     { "courier.smarthost", CONF_STR, AT(smarthost), .max = 300,
       .help =
-          "host:port that takes all mail for other domains, with TLS; port 465: from the first byte. Empty: each "
+          "host:port that takes all mail for other domains, over TLS, with a certificate of that name; port 465: from the first byte. Empty: each "
           "domain's own servers." },
     { "courier.retry_first", CONF_U64, AT(retry_first_ms), 1000, HOUR, 60000, .unit = "ms",
       .help = "Until the second try; each further pause is longer by half, give or take a fifth." },

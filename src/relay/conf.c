@@ -7,7 +7,7 @@ struct relay_conf relay_conf;
 const struct conf_item relay_conf_items[RELAY_CONF_ITEMS] = {
     { "courier.smarthost", CONF_STR, AT(smarthost), .max = 300,
       .help =
-          "host:port that takes all mail for other domains, with TLS; port 465: from the first byte. Empty: each "
+          "host:port that takes all mail for other domains, over TLS, with a certificate of that name; port 465: from the first byte. Empty: each "
           "domain's own servers." },
     { "mx.listen", CONF_ADDRS, AT(mx_listen), .sdef = ":25", .help = "SMTP for mail from other servers." },
     { "relay.smtp_port", CONF_U64, AT(smtp_port), 1, 65535, 25, .unit = "port",
@@ -32,5 +32,6 @@ const struct conf_item relay_conf_items[RELAY_CONF_ITEMS] = {
     { "relay.webhook_timeout", CONF_U64, AT(webhook_ms), 1000, 300000, 30000, .unit = "ms",
       .help = "Until a webhook has to have answered." },
     { "relay.ca_file", CONF_PATH, AT(ca_file), .sdef = "",
-      .help = "Certificates of those who may vouch for webhooks, PEM. Empty: the system's." },
+      .help =
+          "Certificates of those who may vouch for webhooks and the smarthost, PEM. Empty: the system's." },
 };

@@ -150,6 +150,7 @@ static void relay_stop(struct role *r)
 static int relay_init(struct role *r)
 {
     struct rlimit l;
+    int e;
 
     relay.role = r;
     rand_bytes(relay.boot, sizeof relay.boot);
@@ -159,7 +160,11 @@ static int relay_init(struct role *r)
             log_event(LOG_WARN, "relay.few_descriptors");
     }
     relay_post_open();
-    return tls_ctx_new_client(&relay.tls);
+    if ((e = tls_ctx_new_client(&relay.tls)) < 0 || (e = tls_ctx_new_client(&relay.tls_verified)) < 0)
+        return e;
+    if (relay_conf.smarthost[0] && (e = tls_ctx_verify(relay.tls_verified, relay_conf.ca_file)) < 0)
+        log_event(LOG_ERROR, "relay.no_authorities", F_Z("key", "relay.ca_file"), F_ERR(e));
+    return e;
 }
 
 /* The port of other servers, of our own MX, that of the smarthost, and those of webhooks. */

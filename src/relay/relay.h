@@ -19,7 +19,8 @@ struct session;
 
 extern struct relay {
     struct role *role;
-    struct tls_ctx *tls; /* as a client */
+    struct tls_ctx *tls;          /* as a client */
+    struct tls_ctx *tls_verified; /* to the smarthost */
     uint8_t boot[16];
     bool stopping;
     size_t connections, deliveries;
@@ -36,6 +37,7 @@ struct route_host {
     uint16_t port;
     bool literal, tls; /* tls: from the first byte */
     bool own;          /* our own MX, where it listens */
+    bool verify;       /* its certificate has to be of that name */
 };
 struct route {
     struct route_host hosts[ROUTE_HOSTS_MAX];

@@ -184,7 +184,8 @@ static bool smarthost(struct lookup *l, struct str text)
         name = str_slice(text, 0, (size_t)colon);
     if (port == 0 || port > UINT16_MAX || name.n == 0)
         return false;
-    l->out->hosts[0] = (struct route_host){ .name = name, .port = (uint16_t)port, .tls = port == 465 };
+    l->out->hosts[0] =
+        (struct route_host){ .name = name, .port = (uint16_t)port, .tls = port == 465, .verify = true };
     if (name.p[0] == '[' && name.p[name.n - 1] == ']') {
         l->out->hosts[0].literal = true;
         l->out->hosts[0].name = str_slice(name, 1, name.n - 1);

@@ -46,6 +46,7 @@ struct session {
     enum state state;
     struct smtp_offer offer;
     struct timer limit, up;
+    bool verify; /* the certificate */
     char host[256], peer[330];
     uint16_t port;
     bool want_tls, implicit, esmtp, failed, cr,
@@ -169,7 +170,8 @@ static void ready(struct session *s)
 static void tls_begin(struct session *s)
 {
     enter(s, S_TLS);
-    if (conn_start_tls_client(s->conn, relay.tls, s->host, tls_kept(s->host)) < 0)
+    if (conn_start_tls_client(s->conn, s->verify ? relay.tls_verified : relay.tls, s->host,
+                              tls_kept(s->host)) < 0)
         conn_abort(s->conn, E_CLOSED);
 }
 
@@ -421,6 +423,7 @@ struct session *relay_session_new(int fd, const struct route_host *h, const stru
     s->port = h->port;
     s->want_tls = tls;
     s->implicit = h->tls;
+    s->verify = h->verify;
     snprintf(s->host, sizeof s->host, "%.*s", STR_ARG(h->name));
     peer_text((const struct sockaddr *)(const void *)&addr->sa, ip);
     snprintf(s->peer, sizeof s->peer, "%s [%s]", s->host, ip);
