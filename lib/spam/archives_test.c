@@ -10,7 +10,7 @@
 static void put(struct buf *b, uint32_t v, int n)
 {
     for (int i = 0; i < n; i++)
-        CHECK(buf_putc(b, (char)(v >> 8 * i)) == 0);
+        CHECK(buf_putc(b, (char)(i < 4 ? v >> 8 * i : 0)) == 0);
 }
 
 static void deflate_to(struct buf *out, struct str in, int window)

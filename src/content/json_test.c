@@ -49,6 +49,7 @@ static int teardown(void **state UNUSED)
 {
     rpc_link_free(&w.link);
     rpc_server_free(&w.server);
+    loop_settle(w.loop);
     loop_free(&w.loop);
     buf_release(&w.message);
     buf_release(&w.text);

@@ -427,7 +427,7 @@ static int model(const struct model_row *v, size_t n, const char *address, const
         for (int i = 0; i < 4; i++) {
             int keep = bits - 8 * i;
 
-            net[i] = keep >= 8 ? addr[i] : keep <= 0 ? 0 : (uint8_t)(addr[i] & (0xff << (8 - keep)));
+            net[i] = (uint8_t)(keep >= 8 ? addr[i] : keep <= 0 ? 0 : addr[i] & (0xff << (8 - keep)));
         }
         snprintf(text, sizeof text, "%u.%u.%u.%u/%d", net[0], net[1], net[2], net[3], bits);
         r = decided(v, n, text);

@@ -32,8 +32,10 @@ static const struct mx_conf *conf_of(const struct mx_session *s)
 
 static void mask(uint8_t *a, size_t n, uint64_t bits)
 {
-    for (size_t i = 0; i<n; i++, bits = bits> 8 ? bits - 8 : 0)
-        a[i] &= bits >= 8 ? 0xff : (uint8_t)(0xff00u >> bits);
+    for (size_t i = 0; i < n; i++) {
+        a[i] = (uint8_t)(bits >= 8 ? a[i] : a[i] & (0xff00u >> bits));
+        bits = bits > 8 ? bits - 8 : 0;
+    }
 }
 
 void mx_policy_network(const struct sockaddr *sa, const struct mx_conf *c, char out[MX_NETWORK_TEXT_MAX])
