@@ -214,11 +214,19 @@ static void a_life(void)
         CHECK(ship_settle(ship, id) == 0);
 }
 
+static bool was_ever(const struct moment *m)
+{
+    for (size_t i = 0; i < history->n; i++)
+        if (history->m[i].rows == m->rows && history->m[i].sum == m->sum)
+            return true;
+    return false;
+}
+
 static void look_back(void)
 {
     struct ship_figures f;
     int64_t from = 0;
-    size_t had = 0, merged = 0;
+    size_t had = 0;
 
     start(GIB(1));
     CHECK(ship_tick(ship) == 0);
@@ -241,11 +249,11 @@ static void look_back(void)
         had++;
         if (m.rows == want.rows && m.sum == want.sum)
             continue;
-        /* What a crash left ungathered in a -wal counts as one commit, of when the file was written last. */
-        merged++;
+        /* What a crash left ungathered in a -wal counts as one commit, of when the file was written last (by the real
+         * clock: sooner than the moments' own): a whole one, and how often that is is chance. */
+        CHECK(was_ever(&m));
     }
     CHECK(had > history->n / 9);
-    CHECK(merged * 2 < had);
     CHECK(back(history->clock_ms + 100000000, &(struct moment){ 0 }) == 0);
 }
 
