@@ -38,7 +38,7 @@ const struct conf_item mx_conf_items[MX_CONF_ITEMS] = {
         "every round of a loop costs two servers a copy."),
     ROW("mx.max_header", max_header_bytes, KIB(16), MIB(16), KIB(256), "bytes",
         "Largest header block of a message; a larger one is refused with 552."),
-    ROW("mx.max_fields", max_fields, 100, 100000, 1000, "fields",
+    ROW("mx.max_fields", max_fields, 100, 100000, 4000, "fields",
         "Fields of a header block; more are refused with 550."),
     ROW("mx.command_timeout", smtp.command_timeout_ms, 1000, MINUTES(60), MINUTES(5), "ms",
         "Time for the next whole command. RFC 5321 4.5.3.2.7 asks for 5 minutes."),

@@ -115,7 +115,7 @@ int doh_send(struct doh *d, const struct dns_upstream *u, uint64_t token, struct
     struct http_request r = { .url = get ? url : u->url,
                               .resolve = u->resolve,
                               .type = get ? NULL : MEDIA_TYPE,
-                              .body = query,
+                              .body = get ? STR_NONE : query, /* a body would make it a POST */
                               .accept = MEDIA_TYPE,
                               .answer_max = DNS_MESSAGE_MAX,
                               .deadline_ms = (int64_t)d->conf->timeout_ms,

@@ -1,4 +1,4 @@
-# A header block over 256 KiB or 1000 fields is refused, one below both is not
+# A header block over 256 KiB or 4000 fields is refused, one below both is not
 S: 220
 C: EHLO client.example                     S: 250-… | … | 250 HELP
 C: MAIL FROM:<a@client.example>            S: 250
@@ -8,9 +8,9 @@ C: \{X-Long: 0123456789012345678901234567890123456789012345678901234567890123456
 C: MAIL FROM:<a@client.example>            S: 250
 C: RCPT TO:<$ADDRESS>                      S: 250
 C: DATA                                    S: 354
-C: \{X-A: b\r\n*1001}\r\nbody\r\n.         S: 550 5.6.0
+C: \{X-A: b\r\n*4001}\r\nbody\r\n.         S: 550 5.6.0
 C: MAIL FROM:<a@client.example>            S: 250
 C: RCPT TO:<$ADDRESS>                      S: 250
 C: DATA                                    S: 354
-C: \{X-A: b\r\n*1000}\r\n\{X-A: b\r\n*1001}.   S: 250 2.0.0
+C: \{X-A: b\r\n*4000}\r\n\{X-A: b\r\n*4001}.   S: 250 2.0.0
 C: QUIT                                    S: 221 | EOF
