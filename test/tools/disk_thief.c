@@ -46,8 +46,25 @@ static int decrypt(const char *path, const uint8_t key[KEY_BYTES])
 
 /* The server's own files, which its key opens, and what they are called. */
 struct own_keys {
-    uint8_t temp[KEY_BYTES], directory[KEY_BYTES], notes[KEY_BYTES];
+    uint8_t of[SUBKEY_PURPOSES][KEY_BYTES];
 };
+static const struct own_file {
+    const char *file, *name;
+    enum subkey_purpose purpose;
+} own_files[] = {
+    { "directory.sqlite", "directory", SUBKEY_DIRECTORY_DB },
+    { "notes.sqlite", "notes", SUBKEY_ROLLBACK_MAC },
+    { "queue.sqlite", "queue", SUBKEY_QUEUE_DB },
+    { "journal.sqlite", "journal", SUBKEY_JOURNAL_DB },
+};
+
+static const struct own_file *own_file_of(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(own_files); i++)
+        if (str_eq_z(name, own_files[i].file))
+            return &own_files[i];
+    return NULL;
+}
 
 static void visit(const char *folder, const struct own_keys *k)
 {
@@ -56,6 +73,7 @@ static void visit(const char *folder, const struct own_keys *k)
 
     while (d && (e = readdir(d))) {
         struct str name = str_from(e->d_name);
+        const struct own_file *own = own_file_of(name);
         char path[512];
 
         if (e->d_name[0] == '.' ||
@@ -63,12 +81,10 @@ static void visit(const char *folder, const struct own_keys *k)
             continue;
         if (e->d_type == DT_DIR)
             visit(path, k);
-        else if (str_eq_z(name, "directory.sqlite"))
-            printf("directory: %s\n", error_name(decrypt(path, k->directory)));
-        else if (str_eq_z(name, "notes.sqlite"))
-            printf("notes: %s\n", error_name(decrypt(path, k->notes)));
+        else if (own)
+            printf("%s: %s\n", own->name, error_name(decrypt(path, k->of[own->purpose])));
         else if (str_find(name, STR("-tmp-")) >= 0 && str_ends(name, STR(".sqlite")))
-            printf("temporary: %s\n", error_name(decrypt(path, k->temp)));
+            printf("temporary: %s\n", error_name(decrypt(path, k->of[SUBKEY_TEMP_OUTER])));
         else if (str_ends(name, STR(".sqlite")) && thief.nboxes < PATHS_MAX)
             memcpy(thief.boxes[thief.nboxes++], path, sizeof path);
     }
@@ -119,9 +135,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: disk_thief SERVER_KEY_FILE DATA_FOLDER OUT_FOLDER\n");
         return 64;
     }
-    subkey_derive(key, SUBKEY_TEMP_OUTER, own.temp);
-    subkey_derive(key, SUBKEY_DIRECTORY_DB, own.directory);
-    subkey_derive(key, SUBKEY_ROLLBACK_MAC, own.notes);
+    for (uint32_t p = 0; p < SUBKEY_PURPOSES; p++)
+        subkey_derive(key, (enum subkey_purpose)p, own.of[p]);
     visit(argv[2], &own);
     try_key(key);
     for (int p = 0; p < SUBKEY_PURPOSES; p++) {
