@@ -1,14 +1,10 @@
 // What the service says of itself: the journal of a person, the numbers for Prometheus, and that nobody waits for either.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Service, Smtp, dial, until } from '../lib/service.mjs';
+import { Service, Smtp, dial, freePort, until } from '../lib/service.mjs';
 
-const freePort = () => new Promise((done) => {
-  const s = createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => done(port)); });
-});
 let service, ann, port;
 const log = async (address, ...more) => {
   const r = await service.ctl(['log', address, '--json', ...more]);

@@ -32,14 +32,22 @@ export async function until(what, ms, probe) {
   }
 }
 
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const s = net.createServer().on('error', reject);
-    s.listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => resolve(port)); });
-  });
+// Below the range that the system takes for connections going out (from 32768): there, whatever connects at the same
+// moment may be given the port that was just found free.
+const given = new Set();
+export async function freePort() {
+  for (;;) {
+    const port = 12000 + Math.floor(Math.random() * 20000);
+    if (given.has(port)) continue;
+    given.add(port);
+    const free = await new Promise((resolve) => {
+      const s = net.createServer().on('error', () => resolve(false));
+      s.listen(port, '127.0.0.1', () => s.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
 }
 
-// Lines of a CRLF protocol, and counted bytes for literals.
 export class Lines {
   constructor(socket) {
     this.socket = socket;
