@@ -22,7 +22,7 @@ import { fileURLToPath } from 'node:url';
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
 
-const fuzzSeconds = Number(process.env.FUZZ_SECONDS ?? 5);
+const fuzzSeconds = Number(process.env.FUZZ_SECONDS ?? 3);
 const SECONDS = 1000, MINUTES = 60 * SECONDS;
 // No detect_stack_use_after_return: gcc's fake frames do not honour alignments over 32 bytes.
 const sanitizerEnv = {
