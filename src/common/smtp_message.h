@@ -77,6 +77,7 @@ struct mx_message {
     uint64_t staged;        /* sent on to the store: without forged fields */
     struct str auth_fields; /* what the checks found, to be put before the message; may be empty */
     struct str auth_note;   /* the same in a few words, for the journal; may be empty */
+    bool of_ours;           /* a host that is trusted brings it: it answers for what it takes */
     bool dmarc_reject;      /* the domain in From wants it refused, and nothing speaks for it */
     struct trace_scan scan;
     struct trace_hop hop;          /* how it came; only_recipient is filled in here */

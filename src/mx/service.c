@@ -35,6 +35,7 @@ static const struct smtp_reply *verdict(struct mx_session *s, const char **why_o
     const struct smtp_reply *no;
 
     mx_auth_conclude(s);
+    s->m.of_ours = mx_own(s)->policy.trusted;
     *why_out = "greylist";
     if ((no = mx_policy_verdict(s)) || (no = mx_verdict(mx_own(s)->conf, &s->m, why_out)))
         return no;

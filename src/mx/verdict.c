@@ -26,7 +26,7 @@ static const struct smtp_reply *check_from(const struct mx_conf *conf UNUSED, co
     static const struct smtp_reply from = { 550, "5.6.0",
                                             "Message refused: more than one From field (RFC 5322 3.6)" };
 
-    return m->scan.twice & BIT(TRACE_FROM) ? &from : NULL;
+    return (m->scan.twice & BIT(TRACE_FROM)) && !m->of_ours ? &from : NULL;
 }
 
 /* Many copies of a large message: fewer recipients at a time will do. */

@@ -1,5 +1,7 @@
-# RFC 5322 3.6: two From fields are refused; other fields that stand there twice are kept as they came           clients 2, imap 2
+# RFC 5322 3.6: two From fields are refused; other fields that stand there twice are kept as they came           clients 2, imap 2, service strict
 S: 220
+C: EHLO front.example                      S: 250-… | … | 250 HELP
+C: XCLIENT ADDR=192.0.2.7                  S: 220
 C: EHLO client.example                     S: 250-… | … | 250 HELP
 C: MAIL FROM:<a@client.example>            S: 250
 C: RCPT TO:<$ADDRESS>                      S: 250
