@@ -128,6 +128,7 @@ test('mail that waits sealed is shipped too, and comes back to where it waited',
   await sleep(10);
   const both = await look(a); // drained
   assert.equal(both.INBOX.length, 2);
+  await until('the mailbox to be closed', 10000, async () => (await service.status()).store?.open_mailboxes === 0);
   await service.deliver(a.address, sample(3, 5000)); // waits now
   await restoreAt(a, waited);
   const now = await look(a);
