@@ -53,10 +53,17 @@ const script = (file, dir, minutes, ...args) => existsSync(file)
   ? [{ name: [path.basename(path.dirname(file)), ...args].join(' '), cmd: [process.execPath, file, ...args], timeout: minutes * MINUTES,
        env: { LETTERLOCK_BUILD: path.resolve(dir) } }] : [];
 
-const nodeTests = (folder, dir) => existsSync(folder)
-  ? readdirSync(folder).filter((f) => f.endsWith('.test.mjs')).sort().map((f) => ({
-      name: f.replace('.test.mjs', ''),
-      cmd: [process.execPath, '--test', '--test-reporter=tap', path.join(folder, f)],
+// These measure (memory, how long others wait, who is told within a second): nothing runs beside them.
+const ALONE = ['catenate', 'ctl', 'hostile', 'imap', 'keys', 'logins', 'mx', 'pool'];
+// These wait long and are begun first, so that two at a time end together.
+const LONG = ['role_away', 'crash', 'courier', 'care', 'storage', 'jobs', 'sandbox', 'ship'];
+const rank = (name) => (LONG.indexOf(name) + LONG.length + 1) % (LONG.length + 1);
+
+const nodeTests = (folder, dir, keep = () => true) => existsSync(folder)
+  ? readdirSync(folder).filter((f) => f.endsWith('.test.mjs')).map((f) => f.replace('.test.mjs', '')).filter(keep)
+    .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1)).map((name) => ({
+      name,
+      cmd: [process.execPath, '--test', '--test-reporter=tap', path.join(folder, `${name}.test.mjs`)],
       timeout: 15 * MINUTES, env: { LETTERLOCK_BUILD: path.resolve(dir) },
     })) : [];
 
@@ -89,14 +96,15 @@ const suites = [
   { name: 'replay-asan', jobs: () => mesonTests('build-asan', 'fuzz', 5), count: byExit, parallel: 2 },
   { name: 'transcripts-asan', jobs: () => script('test/transcripts/run.mjs', 'build-asan', 15), count: byTap },
   { name: 'transcripts', jobs: () => [...script('test/transcripts/run.mjs', live, 10),
-    ...script('test/transcripts/run.mjs', live, 10, '--bytes')], count: byTap },
-  { name: 'e2e',         jobs: () => nodeTests('test/e2e', live), count: byNodeTest },
+    ...script('test/transcripts/run.mjs', live, 10, '--bytes')], count: byTap, parallel: 2 },
+  { name: 'e2e',         jobs: () => nodeTests('test/e2e', live, (n) => !ALONE.includes(n)), count: byNodeTest, parallel: 2 },
+  { name: 'e2e-alone',   jobs: () => nodeTests('test/e2e', live, (n) => ALONE.includes(n)), count: byNodeTest },
   { name: 'e2e-asan',    jobs: () => nodeTests('test/e2e', 'build-asan'), count: byNodeTest },
   { name: 'fuzz',        jobs: fuzzTargets, count: byExit, parallel: 2 },
 ];
 const plans = {
   check: ['builds', 'lint', 'units', 'units-asan', 'replay-asan', 'transcripts-asan',
-          'transcripts', 'e2e', 'fuzz'],
+          'transcripts', 'e2e', 'e2e-alone', 'fuzz'],
   asan: ['build-asan', 'units-asan', 'replay-asan', 'transcripts-asan', 'e2e-asan'],
 };
 
