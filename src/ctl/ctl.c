@@ -117,6 +117,10 @@ static const struct command commands[] = {
       "Everything in a mailbox, in files that other programs read: one SQLite file or one zip of .eml files,\n"
       "both under the password that you give, or a folder with mbox files or with Maildirs, in the clear.\n"
       "The password is asked for on the terminal or read as a line of standard input." },
+    { "mailbox convert", cmd_mailbox_convert,
+      "mailbox convert BACKUP --output FILE [--keys FILE] [--format sqlite|mbox|Maildir|eml] [--json]",
+      "The same out of a backup that was downloaded (mailbox backups --download) and the keys beside it (BACKUP.keys),\n"
+      "with the password and nothing else: no service, no server key. sqlite unless told otherwise." },
     { "mailbox import", cmd_mailbox_import,
       "mailbox import ADDRESS --format mbox|Maildir|eml --input FILE [--folder NAME] [--json]",
       "Bring in what export writes, or other programs: an mbox file (to --folder, else the file's name says)\n"

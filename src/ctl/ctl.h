@@ -1,7 +1,8 @@
 /* src/ctl/ctl.h
  *
  * The command line. Commands are rows of a table in ctl.c; each parses its own arguments, speaks to the
- * service through the sockets in run/, and returns a sysexits code. It never opens a mailbox or directory file. */
+ * service through the sockets in run/, and returns a sysexits code. It never opens a mailbox or directory file of the service;
+ * files that people hold, it does (mailbox convert). */
 #ifndef SRC_CTL_CTL_H
 #define SRC_CTL_CTL_H
 #include "lib/rpc/rpc.h"
@@ -122,6 +123,7 @@ int cmd_restore_service(int argc, char **argv);
 int cmd_recover(int argc, char **argv);
 int cmd_mailbox_backup(int argc, char **argv);
 int cmd_mailbox_export(int argc, char **argv);
+int cmd_mailbox_convert(int argc, char **argv);
 int cmd_mailbox_import(int argc, char **argv);
 int cmd_mailbox_restore(int argc, char **argv);
 int cmd_mailbox_backups(int argc, char **argv);

@@ -101,13 +101,18 @@ int mail_uids(struct mail *m, struct str name, Store__SelectResponse **out)
 
 /* ---- records (proto/store.proto, "DATA of FETCH") ---- */
 
-struct records {
-    const struct mail_fetch *f;
-    struct buf pending;
-    struct arena arena;
-};
+void mail_records_init(struct mail_records *r, const struct mail_fetch *f)
+{
+    *r = (struct mail_records){ .f = f, .pending = { .max = MIB(4) }, .arena = { .max = MIB(8) } };
+}
 
-static int record(struct records *r, uint8_t type, struct str payload)
+void mail_records_release(struct mail_records *r)
+{
+    buf_release(&r->pending);
+    arena_release(&r->arena);
+}
+
+static int record(struct mail_records *r, uint8_t type, struct str payload)
 {
     Store__Row *row;
     int e;
@@ -121,9 +126,9 @@ static int record(struct records *r, uint8_t type, struct str payload)
     return e;
 }
 
-static int records_feed(void *ctx, struct str bytes)
+int mail_records_feed(void *ctx, struct str bytes)
 {
-    struct records *r = ctx;
+    struct mail_records *r = ctx;
     int e = buf_puts(&r->pending, bytes);
 
     while (e == 0 && r->pending.n >= 5) {
@@ -143,19 +148,19 @@ static int records_feed(void *ctx, struct str bytes)
 int mail_fetch(struct mail *m, uint64_t folder_id, const uint32_t *ranges, size_t nranges, uint32_t want,
                const struct mail_fetch *f)
 {
-    struct records r = { .f = f, .pending = { .max = MIB(4) }, .arena = { .max = MIB(8) } };
+    struct mail_records r;
     Store__FetchRequest q = STORE__FETCH_REQUEST__INIT;
     int e;
 
+    mail_records_init(&r, f);
     q.session = str_pb(str_of(m->session, sizeof m->session));
     q.folder_id = folder_id;
     q.uid_ranges = (uint32_t *)(uintptr_t)ranges;
     q.n_uid_ranges = nranges;
     q.want = want;
     e = service_fetch(m->s, ROLE_STORE, STORE__OP__FETCH, &q.base, &store__fetch_response__descriptor, NULL,
-                      records_feed, &r);
-    buf_release(&r.pending);
-    arena_release(&r.arena);
+                      mail_records_feed, &r);
+    mail_records_release(&r);
     return e;
 }
 

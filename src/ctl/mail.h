@@ -27,6 +27,15 @@ struct mail_fetch {
     int (*data)(void *ctx, struct str bytes);
     void *ctx;
 };
+/* What FETCH sends, in any slices, to `f`. */
+struct mail_records {
+    const struct mail_fetch *f;
+    struct buf pending;
+    struct arena arena;
+};
+void mail_records_init(struct mail_records *r, const struct mail_fetch *f);
+int mail_records_feed(void *ctx /* struct mail_records */, struct str bytes);
+void mail_records_release(struct mail_records *r);
 int mail_fetch(struct mail *m, uint64_t folder_id, const uint32_t *ranges, size_t nranges, uint32_t want,
                const struct mail_fetch *f);
 /* Stage what `source` gives: up to max bytes appended; how many, 0 at the end. */

@@ -124,3 +124,31 @@ test('sqlite: stock SQLite3MultipleCiphers opens it with the password and reads 
   assert.equal((await ask('PRAGMA integrity_check')).trim(), 'ok');
   assert.notEqual(spawnSync(tool, [file, 'SELECT 1 FROM folder'], { env: { ...process.env, PASSWORD: 'wrong' } }).status, 0);
 });
+
+// What sqlite holds, as one string: two files of equal mailboxes give the same, up to when they were written.
+const tool = path.join(build, 'test/tools/sqlite-stock');
+const rows = async (file, password) => (await promisify(execFile)(tool, [file, "SELECT f.name || '|' || uid || '|' || date || '|' || flags || '|' || keywords || '|' || bytes || '|' || hex(message) FROM message JOIN folder f ON f.id = folder_id ORDER BY 1"], { input: '', maxBuffer: 1 << 26, env: { ...process.env, PASSWORD: password } })).stdout;
+
+test('convert: a downloaded backup, its keys and the password give what export gives; no service, no server key', async () => {
+  const input = `${a.password}\n`, there = path.join(dir, 'away');
+  await mkdir(there);
+  const backup = path.join(there, 'mine.backup'), out = path.join(there, 'mine.sqlite');
+  await service.ctl(['mailbox', 'backup', a.address], { input });
+  await service.ctl(['mailbox', 'rotate', a.address], { input }); // today's keys open an earlier data key
+  await service.ctl(['mailbox', 'backups', a.address, '--download', backup]);
+  const before = await readFile(backup);
+  const convert = (args, line = input) => { const r = spawnSync(path.join(build, 'letterlock'), ['mailbox', 'convert', backup, ...args], { input: line, cwd: there, env: { PATH: process.env.PATH } }); return { code: r.status, err: String(r.stderr), out: String(r.stdout) }; };
+  assert.equal(convert(['--output', out], 'wrong\n').code, 77);
+  await assert.rejects(stat(out));
+  const r = convert(['--output', out, '--json']);
+  assert.equal(r.code, 0, r.err);
+  assert.equal(JSON.parse(r.out).messages, 11);
+  assert.equal(await rows(out, a.password), await rows(await exportTo(a, 'sqlite', 'same.sqlite'), a.password));
+  assert.equal((await stat(out)).mode & 0o077, 0);
+  assert.notEqual(convert(['--output', out]).code, 0, 'never over something');
+  assert.deepEqual(await readFile(backup), before, 'the backup is only read');
+  assert.deepEqual(readdirSync(there).sort(), ['mine.backup', 'mine.backup.keys', 'mine.sqlite']);
+  assert.equal(convert(['--format', 'mbox', '--output', path.join(there, 'm')]).code, 0);
+  await writeFile(backup, Buffer.concat([before.subarray(0, 5000), Buffer.alloc(4096), before.subarray(9096)]));
+  assert.equal(convert(['--output', path.join(there, 'bad.sqlite')]).code, 65);
+});

@@ -1,0 +1,143 @@
+#include "src/ctl/export.h"
+#include "lib/base/clock.h"
+#include "lib/base/errors.h"
+#include <sysexits.h>
+#include <unistd.h>
+
+#define BAR_MS 200
+
+static void bar(struct export *x, bool last)
+{
+    int64_t now = clock_mono_ms();
+    unsigned percent = x->all ? (unsigned)(x->messages * 100 / x->all) : 100;
+
+    if (!isatty(STDERR_FILENO) || (!last && now - x->bar_ms < BAR_MS))
+        return;
+    x->bar_ms = now;
+    fprintf(stderr, "\r[%-40.*s] %3u%%  %llu of %llu messages, %llu MiB%s",
+            (int)(percent > 100 ? 40 : percent * 2 / 5), "########################################",
+            percent > 100 ? 100 : percent, (unsigned long long)x->messages, (unsigned long long)x->all,
+            (unsigned long long)(x->bytes >> 20), last ? "\n" : "");
+}
+
+/* ---- messages ---- */
+
+static int message_end(struct export *x)
+{
+    x->in_message = false;
+    x->messages++;
+    bar(x, false);
+    return x->w->ops->end(x->w);
+}
+
+static int on_row(void *ctx, const Store__Row *row)
+{
+    struct export *x = ctx;
+    struct str *keywords = calloc(row->n_keywords + 1, sizeof *keywords);
+    struct port_message m = { .number = row->uid,
+                              .flags = row->flags,
+                              .keywords = keywords,
+                              .nkeywords = row->n_keywords,
+                              .has_date = true,
+                              .date_ms = row->internal_date_ms,
+                              .bytes = row->bytes };
+    int r;
+
+    if (!keywords)
+        return E_NOMEM;
+    for (size_t i = 0; i < row->n_keywords; i++)
+        keywords[i] = str_from(row->keywords[i]);
+    r = x->in_message || row->data_bytes != row->bytes ? E_CORRUPT : x->w->ops->begin(x->w, &m);
+    free(keywords);
+    if (r < 0)
+        return r;
+    x->uid = row->uid;
+    x->left = row->bytes;
+    x->in_message = true;
+    return x->left ? 0 : message_end(x);
+}
+
+static int on_data(void *ctx, struct str bytes)
+{
+    struct export *x = ctx;
+    int r;
+
+    if (!x->in_message || bytes.n > x->left)
+        return E_CORRUPT;
+    if ((r = x->w->ops->data(x->w, bytes)) < 0)
+        return r;
+    x->left -= bytes.n;
+    x->bytes += bytes.n;
+    return x->left ? 0 : message_end(x);
+}
+
+/* A message that is removed while we read it is left out, and told. */
+static int folder_export(struct export *x, const Store__Folder *f)
+{
+    const struct mail_fetch fetch = { on_row, on_data, x };
+    int r = x->w->ops->folder(x->w, pb_str(f->name));
+
+    if (r < 0)
+        return r;
+    x->folders++;
+    x->uid = 0;
+    while ((r = x->from->fetch(x->from->ctx, f, x->uid, &fetch)) == E_GONE) {
+        x->gone++;
+        if (!x->in_message)
+            return 0; /* the folder itself */
+        x->in_message = false;
+        if ((r = x->w->ops->cancel(x->w)) < 0)
+            return r;
+    }
+    return r == 0 && x->in_message ? E_CORRUPT : r;
+}
+
+int export_all(struct export *x)
+{
+    Store__FoldersResponse *m = NULL;
+    int r = x->from->folders(x->from->ctx, &m);
+
+    for (size_t i = 0; r == 0 && i < m->n_folders; i++)
+        x->all += m->folders[i]->messages;
+    for (size_t i = 0; r == 0 && i < m->n_folders; i++)
+        if (m->folders[i]->id && !m->folders[i]->noselect)
+            r = folder_export(x, m->folders[i]);
+    if (r == 0 && (r = x->w->ops->finish(x->w)) == 0)
+        bar(x, true);
+    return r;
+}
+
+void export_release(struct export *x)
+{
+    port_writer_free(&x->w);
+}
+
+int export_say(const struct export *x, const char *whose, const char *output, int e)
+{
+    const char *what = x->w && x->w->what[0] ? x->w->what : output;
+
+    switch (e) {
+    case E_EXISTS: return ctl_fail(EX_CANTCREAT, "%s: something is there already", output);
+    case E_SYNTAX:
+        return ctl_fail(EX_DATAERR,
+                        "a password that begins with \"raw:\" or \"x'\" cannot be that of an SQLite file");
+    case E_UNSUPPORTED: return ctl_fail(EX_UNAVAILABLE, "this machine's libarchive encrypts no zip files");
+    case E_NOTFOUND:
+    case E_DENIED:
+    case E_FULL:
+    case E_IO: return ctl_fail(EX_CANTCREAT, "%s: %s", what, error_text(e));
+    default: return ctl_fail(ctl_exit_code(e), "%s: %s", whose, error_text(e));
+    }
+}
+
+void export_report(const struct export *x, const char *whose, const char *output, bool json)
+{
+    if (json)
+        printf("{\"messages\": %llu, \"folders\": %llu, \"bytes\": %llu, \"gone\": %llu}\n",
+               (unsigned long long)x->messages, (unsigned long long)x->folders, (unsigned long long)x->bytes,
+               (unsigned long long)x->gone);
+    else
+        fprintf(stderr, "%s: %llu messages of %llu folders, %llu bytes, are in %s%s\n", whose,
+                (unsigned long long)x->messages, (unsigned long long)x->folders, (unsigned long long)x->bytes,
+                output, x->gone ? "; some were removed while they were read, and are not" : "");
+}
