@@ -43,4 +43,7 @@ const struct conf_item courier_conf_items[COURIER_CONF_ITEMS] = {
     { "courier.webhook_size", CONF_U64, AT(webhook_bytes), KIB(256), MIB(128), MIB(32), .unit = "bytes",
       .help =
           "Of JSON to a webhook. Contents of attachments and the end of texts that do not fit are left out." },
+    { "courier.suppress", CONF_U64, AT(suppress_ms), 0, 3650 * 24 * HOUR, 30 * 24 * HOUR, .unit = "ms",
+      .help =
+          "So long an address that refused a person's mail for good gets none from that domain (\"queue suppressed\"). 0: none is put on the list." },
 };

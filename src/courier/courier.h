@@ -86,6 +86,31 @@ MUST_CHECK int courier_srs_forward(struct arena *a, struct queue_message *m,
 MUST_CHECK int courier_srs_origin(struct queue *q, struct str sender, struct buf *out);
 int courier_op_srs(struct rpc_req *q, struct str body);
 
+/* ---- settle.c: on the lane ---- */
+/* How it went is noted, with all that follows from it. */
+MUST_CHECK int courier_settle(struct queue *q, const struct queue_claim *c, struct queue_outcome *o,
+                              bool trouble, struct queue_counts *counts);
+/* The part of it that tells others. */
+MUST_CHECK int courier_settle_reports(struct queue *q, const struct queue_claim *c,
+                                      const struct queue_outcome *o, struct queue_counts *counts);
+
+/* ---- suppressed.c ---- */
+/* Does that say that there is nobody? */
+bool courier_is_hard(uint32_t code, struct str enhanced, struct str text);
+/* A person sent it. */
+bool courier_is_persons(const struct queue_message *m);
+/* The domain of that person, in small letters, in the arena. */
+struct str courier_list_domain(struct arena *a, const struct queue_message *m);
+/* On the lane. `to` refused: onto the list of the sender's domain, when it has one. */
+MUST_CHECK int courier_suppress(struct queue *q, const struct queue_message *m, struct str to, uint32_t code,
+                                struct str enhanced, struct str text);
+/* On the lane, in the transaction that added m: what is for suppressed recipients fails at once, and is reported. *c and its
+ * outcomes get what that was, in the arena, for courier_tell. */
+MUST_CHECK int courier_suppressed_end(struct queue *q, struct arena *a, const struct queue_message *m,
+                                      const struct queue_target *t, size_t n, struct queue_claim *c,
+                                      struct queue_outcome **o_out);
+int courier_op_suppressed(struct rpc_req *q, struct str body);
+
 /* ---- people.c ---- */
 int courier_op_list(struct rpc_req *q, struct str body);
 int courier_op_show(struct rpc_req *q, struct str body);

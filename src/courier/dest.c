@@ -30,3 +30,20 @@ int courier_address_dest(struct arena *a, struct str address, struct str *dest_o
     *dest_out = dest;
     return 0;
 }
+
+int courier_address_key(struct arena *a, struct str address, struct str *key_out)
+{
+    struct str dest;
+    ptrdiff_t at = str_rchr(address, '@');
+    char *z;
+    int r = courier_address_dest(a, address, &dest);
+
+    if (r < 0)
+        return r;
+    if (!(z = arena_printf(a, "%.*s@%.*s", (int)at, address.p, STR_ARG(dest))))
+        return E_NOMEM;
+    for (ptrdiff_t i = 0; i < at; i++)
+        z[i] = ascii_lower(z[i]);
+    *key_out = str_from(z);
+    return 0;
+}

@@ -96,12 +96,9 @@ static void noted(uint64_t attempt)
 static int flight_note(struct queue *q, struct lane_job *j)
 {
     struct flight *f = CONTAINER_OF(j, struct flight, job);
-    int r;
 
     f->counts = (struct queue_counts){ 0 };
-    if ((r = courier_report_done(q, &f->c, f->o)) < 0)
-        return r;
-    return queue_done(q, &f->c, f->o, f->trouble, &f->counts);
+    return courier_settle(q, &f->c, f->o, f->trouble, &f->counts);
 }
 
 static void flight_noted(struct lane_job *j, int status)
@@ -496,8 +493,8 @@ static int recover_one(struct queue *q, struct recovery *v, uint64_t attempt)
         r = E_NOMEM;
     if (r == 0)
         r = take_outcomes(&f, m);
-    if (r == 0 && (r = courier_report_done(q, &f.c, f.o)) == 0)
-        r = queue_done(q, &f.c, f.o, f.trouble, &counts);
+    if (r == 0)
+        r = courier_settle(q, &f.c, f.o, f.trouble, &counts);
     v->found += r == 0;
     arena_release(&f.c.arena);
     return r == E_NOTFOUND ? 0 : r;

@@ -27,6 +27,8 @@ struct enqueue {
     uint8_t token[SRS_TOKEN_BYTES];
     bool repeated, done, drafted;
     uint8_t name[QUEUE_NAME_BYTES];
+    struct queue_claim over; /* what is for those who are suppressed */
+    struct queue_outcome *over_how;
     uint32_t duplicates;
     int status;
 };
@@ -46,6 +48,8 @@ static void answer(struct enqueue *e, int status)
             stage_free(e->stage);
         if (!e->repeated) {
             courier.enqueued++;
+            courier.failed += e->over.n;
+            courier_tell(&e->over, e->over_how);
             courier_dispatch_wake();
         }
     } else {
@@ -187,8 +191,12 @@ static int insert(struct queue *q, struct lane_job *j)
     e->done = true;
     if (e->origin.n && (r = queue_srs_keep(q, str_of(e->token, sizeof e->token), e->origin)) < 0)
         return r;
-    return queue_add(q, &e->m, e->targets, e->req->n_targets, rpc_req_operation(e->q), e->name,
-                     &e->duplicates);
+    if ((r = queue_add(q, &e->m, e->targets, e->req->n_targets, rpc_req_operation(e->q), e->name,
+                       &e->duplicates)) < 0)
+        return r;
+    e->m.name = str_of(e->name, sizeof e->name);
+    return courier_suppressed_end(q, rpc_req_arena(e->q), &e->m, e->targets, e->req->n_targets, &e->over,
+                                  &e->over_how);
 }
 
 static int drop(struct queue *q, struct lane_job *j)

@@ -219,7 +219,9 @@ int queue_care(struct queue *q, bool *more_out)
     if ((r = forget(q, SEEN, now / DAY_MS - QUEUE_SEEN_DAYS, more_out)) < 0 ||
         (r = forget(q, DONE, now / HOUR_MS - OPERATION_HOURS, more_out)) < 0)
         return r;
-    return queue_srs_care(q, CARE_ROWS, more_out);
+    if ((r = queue_srs_care(q, CARE_ROWS, more_out)) < 0)
+        return r;
+    return queue_suppressed_care(q, CARE_ROWS, more_out);
 }
 
 void queue_tidy(struct queue *q, bool idle)

@@ -114,6 +114,7 @@ struct queue_outcome {
     uint32_t code;
     struct str enhanced, text, peer; /* peer: "mx.example.org [192.0.2.1]" */
     bool relayed;                    /* delivered, and the peer reports by itself */
+    bool suppressed;                 /* failed, and was not tried */
     int64_t retry_ms;                /* deferred: not before so long; 0: not said */
 };
 struct queue_counts {
@@ -149,6 +150,26 @@ MUST_CHECK int queue_relay_set(struct queue *q, const uint8_t boot[16]);
 MUST_CHECK int queue_srs_keep(struct queue *q, struct str token, struct str sender);
 /* Appended; E_NOTFOUND. */
 MUST_CHECK int queue_srs_find(struct queue *q, struct str token, struct buf *out);
+
+/* ---- who gets nothing any more ---- */
+/* Of one domain of ours. Domain in small letters, address as courier_address_key makes it. */
+struct queue_suppressed {
+    struct str domain, address, why;
+    int64_t created_ms, until_ms; /* until_ms 0: until it is removed */
+};
+/* Added, or anew. What somebody put there for good stays so. */
+MUST_CHECK int queue_suppress(struct queue *q, const struct queue_suppressed *s);
+/* 1 with *out in the arena, 0. */
+MUST_CHECK int queue_suppressed_find(struct queue *q, struct arena *a, struct str domain, struct str address,
+                                     struct queue_suppressed *out);
+/* E_NOTFOUND. */
+MUST_CHECK int queue_suppressed_remove(struct queue *q, struct str domain, struct str address);
+/* In order, those behind `after`; domain empty: of all. */
+MUST_CHECK int queue_suppressed_list(struct queue *q, struct arena *a, const struct queue_suppressed *after,
+                                     struct str domain, size_t max, struct queue_suppressed **out,
+                                     size_t *n_out);
+/* These targets of a message that was added are over, whatever their state but under way. */
+MUST_CHECK int queue_end(struct queue *q, uint64_t message, const struct queue_target *t, size_t n);
 
 /* ---- for people ---- */
 MUST_CHECK int queue_list(struct queue *q, struct arena *a, uint64_t after, struct str domain, size_t max,

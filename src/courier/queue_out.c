@@ -676,3 +676,33 @@ int queue_expired(struct queue *q, const struct queue_message *m, struct queue_c
     }
     return r < 0 ? r : queue_message_less(q, m->id, gone);
 }
+
+int queue_end(struct queue *q, uint64_t message, const struct queue_target *t, size_t n)
+{
+    static const char FIND[] = "SELECT dest, state FROM target WHERE id = ?1";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int64_t gone = 0;
+    int r;
+
+    if ((r = stmt_get(q->db, FIND, &st)) < 0)
+        return r;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t dest;
+        int64_t state;
+
+        stmt_reset(st);
+        stmt_bind_u64(st, 1, t[i].id);
+        if ((r = stmt_step(st)) < 0)
+            return r;
+        dest = stmt_u64(st, 0);
+        state = stmt_i64(st, 1);
+        if (r == 0 || state == QUEUE_UNDER_WAY)
+            continue;
+        if ((r = queue_target_delete(q, t[i].id)) < 0 ||
+            (r = queue_dest_count(q, dest, state == QUEUE_READY ? -1 : 0, -1)) < 0 ||
+            (r = dest_drop(q, dest)) < 0)
+            return r;
+        gone++;
+    }
+    return queue_message_less(q, message, gone);
+}

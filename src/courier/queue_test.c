@@ -366,6 +366,40 @@ static void test_srs(void **state UNUSED)
     queue_close(&q);
 }
 
+/* Those of one domain, until their time is over; what somebody put there stays until he takes it off. */
+static void test_suppressed(void **state UNUSED)
+{
+    struct queue_suppressed bob = { .domain = STR("a.test"),
+                                    .address = STR("bob@b.test"),
+                                    .why = STR("550"),
+                                    .until_ms = START + 10 * MINUTE };
+    struct queue_suppressed eve = { .domain = STR("a.test"), .address = STR("eve@b.test"), .why = STR("") };
+    struct arena a = { .max = KIB(64) };
+    struct queue_suppressed none = { .until_ms = 0 }, found, *list;
+    struct queue *q = fresh();
+    bool more = true;
+    size_t n = 0;
+
+    CHECK(queue_begin(q) == 0);
+    CHECK(queue_suppress(q, &bob) == 0 && queue_suppress(q, &eve) == 0);
+    eve.until_ms = bob.until_ms;
+    CHECK(queue_suppress(q, &eve) == 0);
+    CHECK(queue_suppressed_find(q, &a, STR("a.test"), STR("bob@b.test"), &found) == 1);
+    CHECK(str_eq_z(found.why, "550") && found.created_ms == START);
+    CHECK(queue_suppressed_find(q, &a, STR("c.test"), STR("bob@b.test"), &found) == 0);
+    CHECK(queue_suppressed_list(q, &a, &none, STR_NONE, 10, &list, &n) == 0 && n == 2);
+    CHECK(queue_suppressed_list(q, &a, &list[0], STR("a.test"), 10, &list, &n) == 0 && n == 1);
+    clock_fake_advance(11 * MINUTE);
+    CHECK(queue_suppressed_find(q, &a, STR("a.test"), STR("bob@b.test"), &found) == 0);
+    CHECK(queue_suppressed_find(q, &a, STR("a.test"), STR("eve@b.test"), &found) == 1);
+    CHECK(queue_care(q, &more) == 0 && !more);
+    CHECK(queue_suppressed_remove(q, STR("a.test"), STR("bob@b.test")) == E_NOTFOUND);
+    CHECK(queue_suppressed_remove(q, STR("a.test"), STR("eve@b.test")) == 0);
+    CHECK(queue_commit(q) == 0);
+    arena_release(&a);
+    queue_close(&q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,7 +408,7 @@ int main(void)
         cmocka_unit_test(test_window),       cmocka_unit_test(test_repeats),
         cmocka_unit_test(test_fair),         cmocka_unit_test(test_gives_up),
         cmocka_unit_test(test_next_life),    cmocka_unit_test(test_people),
-        cmocka_unit_test(test_srs),
+        cmocka_unit_test(test_srs),          cmocka_unit_test(test_suppressed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,4 +29,6 @@ MUST_CHECK int courier_report_expired(struct queue *q, const struct queue_messag
 
 /* dest.c: "example.org" in lower-case A-labels, in the arena. E_SYNTAX, E_LIMIT, E_NOMEM. */
 MUST_CHECK int courier_address_dest(struct arena *a, struct str address, struct str *dest_out);
+/* An address as two are compared: ASCII letters small, the domain as above. The same errors. */
+MUST_CHECK int courier_address_key(struct arena *a, struct str address, struct str *key_out);
 #endif

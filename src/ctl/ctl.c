@@ -168,6 +168,10 @@ static const struct command commands[] = {
       "Send what was held." },
     { "queue delete", cmd_queue_delete, "queue delete --message NAME | --domain DOMAIN | --all",
       "Forget it. Nobody is told." },
+    { "queue suppressed", cmd_queue_suppressed,
+      "queue suppressed list [--domain DOMAIN] [--json] | add|remove ADDRESS --domain DOMAIN [--days N]",
+      "Addresses that people of DOMAIN, one of ours, send nothing to any more: they refused for good (courier.suppress), or were\n"
+      "added, for N days or until they are removed. Mail to them comes back at once." },
     { "queue add", cmd_queue_add, "queue add [--from ADDRESS] [--sign DOMAIN] ADDRESS,...",
       "Queue the message on standard input as it is, from the null sender unless told otherwise. Prints its name." },
     { "config", cmd_config, "config [--manual]", "The configuration in effect, with every default." },

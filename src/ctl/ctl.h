@@ -138,6 +138,7 @@ int cmd_queue_retry(int argc, char **argv);
 int cmd_queue_hold(int argc, char **argv);
 int cmd_queue_release(int argc, char **argv);
 int cmd_queue_delete(int argc, char **argv);
+int cmd_queue_suppressed(int argc, char **argv);
 int cmd_mailbox_check(int argc, char **argv);
 int cmd_mailbox_rotate(int argc, char **argv);
 int cmd_mailbox_search(int argc, char **argv);
