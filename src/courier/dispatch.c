@@ -101,6 +101,15 @@ static int flight_note(struct queue *q, struct lane_job *j)
     return courier_settle(q, &f->c, f->o, f->trouble, &f->counts);
 }
 
+/* The one line that says so: nothing more happens to it until somebody looks. */
+static void set_aside(uint64_t targets, uint64_t message)
+{
+    if (targets)
+        log_event(LOG_ERROR, "courier.set_aside", F_U64("targets", targets), F_U64("message", message),
+                  F_U64("deaths", QUEUE_DEATHS_MAX),
+                  F_Z("next", "letterlock queue list; release or delete it"));
+}
+
 static void flight_noted(struct lane_job *j, int status)
 {
     struct flight *f = CONTAINER_OF(j, struct flight, job);
@@ -112,6 +121,7 @@ static void flight_noted(struct lane_job *j, int status)
         count(&f->counts);
         courier_tell(&f->c, f->o);
         noted(f->c.attempt);
+        set_aside(f->counts.aside, f->c.m.id);
         if (f->uncertain)
             courier.uncertain += f->c.n;
         log_event(LOG_INFO, "courier.attempt", F_U64("message", f->c.m.id), F_U64("targets", f->c.n),
@@ -183,8 +193,11 @@ static void flight_answer(void *ctx, int status, struct str body)
             f->uncertain = true;
             all_outcomes(f, QUEUE_DEFERRED, "the peer's answer was lost");
         } else {
-            all_outcomes(f, QUEUE_UNTRIED, "");
+            all_outcomes(f, QUEUE_UNTRIED, "it was cut off");
         }
+        /* A relay that stops in good order, or has no room, says so. */
+        for (size_t i = 0; i < f->c.n; i++)
+            f->o[i].died = status != E_CANCELED && status != E_UNAVAIL && status != E_TIMEOUT;
     }
     flight_end(f);
 }
@@ -450,18 +463,17 @@ static void on_timer(struct timer *t UNUSED)
 
 /* ---- the relay comes up ---- */
 
-static void collect(void);
-
+/* What it knows comes in pages. Only when all of them are noted is what the books have under way beyond that unknown. */
 struct recovery {
     struct lane_job job;
-    struct arena arena; /* of the answer; all attempts of the books */
+    struct arena arena; /* of the answer */
     Relay__CollectResponse *m;
-    uint64_t *attempts;
-    size_t n;
-    uint64_t found, back, uncertain;
+    uint64_t found, back, uncertain, after;
+    struct queue_counts counts;
     bool wait, same;
 };
-#define ATTEMPTS_MAX 8192u
+
+static void collect(struct recovery *v);
 
 static bool is_running(const struct recovery *v, uint64_t attempt)
 {
@@ -471,33 +483,42 @@ static bool is_running(const struct recovery *v, uint64_t attempt)
     return false;
 }
 
-static const Relay__SendResponse *finished(const struct recovery *v, uint64_t attempt)
-{
-    for (size_t i = 0; i < v->m->n_finished; i++)
-        if (v->m->finished[i]->attempt == attempt)
-            return v->m->finished[i]->outcome;
-    return NULL;
-}
-
-static int recover_one(struct queue *q, struct recovery *v, uint64_t attempt)
+static int recover_known(struct queue *q, struct recovery *v, const Relay__Collected *known)
 {
     struct flight f = { .c = { .arena = { .max = MIB(4) } } };
-    const Relay__SendResponse *m = finished(v, attempt);
     struct queue_counts counts = { 0 };
-    int r;
+    int r = queue_claim_again(q, known->attempt, &f.c);
 
-    if (!m)
-        return queue_give_back(q, attempt, v->same ? &v->back : &v->uncertain);
-    r = queue_claim_again(q, attempt, &f.c);
     if (r == 0 && !(f.o = ARENA_ARRAY(&f.c.arena, f.c.n, struct queue_outcome)))
         r = E_NOMEM;
     if (r == 0)
-        r = take_outcomes(&f, m);
+        r = take_outcomes(&f, known->outcome);
     if (r == 0)
         r = courier_settle(q, &f.c, f.o, f.trouble, &counts);
     v->found += r == 0;
     arena_release(&f.c.arena);
-    return r == E_NOTFOUND ? 0 : r;
+    return r == E_NOTFOUND ? 0 : r; /* it was noted before */
+}
+
+/* Nobody knows how they went: whether they may have arrived depends on whether it is the same relay. */
+static int recover_unknown(struct queue *q, struct recovery *v)
+{
+    uint64_t attempts[256], after = 0;
+    size_t n = 0;
+    int r;
+
+    do {
+        if ((r = queue_under_way(q, after, attempts, ARRAY_LEN(attempts), &n)) < 0)
+            return r;
+        for (size_t i = 0; i < n; i++) {
+            after = attempts[i];
+            if (is_running(v, after))
+                v->wait = true;
+            else if ((r = queue_give_back(q, after, v->same ? &v->back : &v->uncertain, &v->counts)) < 0)
+                return r;
+        }
+    } while (n == ARRAY_LEN(attempts));
+    return 0;
 }
 
 static int recover(struct queue *q, struct lane_job *j)
@@ -509,63 +530,92 @@ static int recover(struct queue *q, struct lane_job *j)
     if ((r = queue_relay(q, boot)) < 0)
         return r;
     v->same = v->m->boot.len == 16 && memcmp(boot, v->m->boot.data, 16) == 0;
-    if (!dp.recovered) {
-        if ((r = queue_under_way(q, 0, v->attempts, ATTEMPTS_MAX, &v->n)) < 0)
-            return r;
-        for (size_t i = 0; i < v->n && r == 0; i++) {
-            if (is_running(v, v->attempts[i]))
-                v->wait = true;
-            else
-                r = recover_one(q, v, v->attempts[i]);
-        }
-        if (r < 0 || v->wait)
-            return r; /* the boot stays as it is until all are known */
-    }
+    for (size_t i = 0; i < v->m->n_finished && !dp.recovered && r == 0; i++)
+        r = recover_known(q, v, v->m->finished[i]);
+    if (r < 0 || v->m->more)
+        return r;
+    if (!dp.recovered && ((r = recover_unknown(q, v)) < 0 || v->wait))
+        return r; /* the boot stays as it is until all are known */
     return v->same || v->m->boot.len != 16 ? 0 : queue_relay_set(q, v->m->boot.data);
+}
+
+static void recovery_free(struct recovery *v)
+{
+    if (v)
+        arena_release(&v->arena);
+    free(v);
+}
+
+static void recovery_failed(struct recovery *v)
+{
+    recovery_free(v);
+    timer_set(&dp.timer, AGAIN_MS);
+}
+
+static void recovery_noted(const struct recovery *v)
+{
+    Relay__NotedRequest m = RELAY__NOTED_REQUEST__INIT;
+    struct rpc_ask ask = { .op = RELAY__OP__NOTED,
+                           .body = &m.base,
+                           .flags = RPC_URGENT | RPC_NO_REPEAT,
+                           .deadline_ms = ASK_MS,
+                           .done = noted_answer };
+    uint64_t attempts[256];
+
+    for (size_t i = 0; i < v->m->n_finished && m.n_attempts < ARRAY_LEN(attempts); i++)
+        attempts[m.n_attempts++] = v->m->finished[i]->attempt;
+    m.attempts = attempts;
+    if (m.n_attempts)
+        (void)rpc_link_ask(role_link(courier.role, ROLE_RELAY), &ask);
 }
 
 static void recovered(struct lane_job *j, int status)
 {
     struct recovery *v = CONTAINER_OF(j, struct recovery, job);
 
-    if (status < 0 || v->wait) {
-        timer_set(&dp.timer, AGAIN_MS);
-    } else {
-        if (v->n > 0)
-            log_event(LOG_WARN, "courier.recovered", F_U64("attempts", v->n), F_U64("known", v->found),
-                      F_U64("not_sent", v->back), F_U64("uncertain", v->uncertain));
-        courier.uncertain += v->uncertain;
-        for (size_t i = 0; i < v->m->n_finished; i++)
-            noted(v->m->finished[i]->attempt);
-        dp.recovered = dp.up = true;
-        rpc_link_ready(role_link(courier.role, ROLE_RELAY));
-        noted_send();
-        courier_dispatch_wake();
+    if (status < 0) {
+        recovery_failed(v);
+        return;
     }
-    arena_release(&v->arena);
-    free(v);
+    recovery_noted(v);
+    if (v->m->more) {
+        v->after = v->m->next;
+        collect(v);
+        return;
+    }
+    if (v->found + v->back + v->uncertain > 0)
+        log_event(LOG_WARN, "courier.recovered", F_U64("known", v->found), F_U64("not_sent", v->back),
+                  F_U64("uncertain", v->uncertain));
+    set_aside(v->counts.aside, 0);
+    courier.uncertain += v->uncertain;
+    if (v->wait) {
+        recovery_failed(v); /* in a while, from the beginning */
+        return;
+    }
+    dp.recovered = dp.up = true;
+    rpc_link_ready(role_link(courier.role, ROLE_RELAY));
+    noted_send();
+    courier_dispatch_wake();
+    recovery_free(v);
 }
 
-static void collected(void *ctx UNUSED, int status, struct str body)
+static void collected(void *ctx, int status, struct str body)
 {
-    struct recovery *v = calloc(1, sizeof *v);
+    struct recovery *v = ctx;
 
-    if (v)
-        v->arena.max = MIB(16);
-    if (status == 0 && v && (v->m = RPC_UNPACK(&v->arena, body, relay__collect_response)) &&
-        (v->attempts = ARENA_ARRAY(&v->arena, ATTEMPTS_MAX, uint64_t))) {
+    if (status == 0 && (v->m = RPC_UNPACK(&v->arena, body, relay__collect_response))) {
         v->job = (struct lane_job){ .run = recover, .done = recovered };
         if (lane_submit(&v->job) == 0)
             return;
     }
-    if (v)
-        arena_release(&v->arena);
-    free(v);
-    if (status != E_CLOSED)
-        timer_set(&dp.timer, AGAIN_MS);
+    if (status == E_CLOSED)
+        recovery_free(v); /* the next relay is asked */
+    else
+        recovery_failed(v);
 }
 
-static void collect(void)
+/* v: to go on with its next page; NULL: from the first. */
+static void collect(struct recovery *v)
 {
     Relay__CollectRequest m = RELAY__COLLECT_REQUEST__INIT;
     struct rpc_ask ask = { .op = RELAY__OP__COLLECT,
@@ -574,14 +624,24 @@ static void collect(void)
                            .deadline_ms = ASK_MS,
                            .done = collected };
 
-    if (!rpc_link_ask(role_link(courier.role, ROLE_RELAY), &ask))
+    if (v)
+        arena_reset(&v->arena);
+    else if ((v = calloc(1, sizeof *v)))
+        v->arena.max = MIB(16);
+    if (!v) {
         timer_set(&dp.timer, AGAIN_MS);
+        return;
+    }
+    m.after = v->after;
+    ask.ctx = v;
+    if (!rpc_link_ask(role_link(courier.role, ROLE_RELAY), &ask))
+        recovery_failed(v);
 }
 
 static void tick(struct timer *t)
 {
     if (dp.open && !dp.up && rpc_link_is_up(role_link(courier.role, ROLE_RELAY)))
-        collect();
+        collect(NULL);
     else
         on_timer(t);
 }
@@ -593,7 +653,7 @@ static void on_up(void *ctx UNUSED, struct rpc_link *l)
         return;
     }
     dp.up = false;
-    collect();
+    collect(NULL);
 }
 
 static void on_down(void *ctx UNUSED, struct rpc_link *l)

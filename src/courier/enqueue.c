@@ -33,13 +33,20 @@ struct enqueue {
     int status;
 };
 
-static void answer(struct enqueue *e, int status)
+/* Frees e with the request's arena. */
+static void reply(struct enqueue *e, int status)
 {
     Courier__EnqueueResponse m = COURIER__ENQUEUE_RESPONSE__INIT;
-    struct rpc_req *q = e->q;
 
     m.message = str_pb(str_of(e->name, sizeof e->name));
     m.duplicates = e->duplicates;
+    courier_reply(e->q, status, status == 0 ? &m.base : NULL);
+}
+
+static void answer(struct enqueue *e, int status)
+{
+    struct rpc_req *q = e->q;
+
     courier_signer_put(e->signer);
     if (status == 0) {
         if (e->req->keep_stage)
@@ -57,7 +64,7 @@ static void answer(struct enqueue *e, int status)
     }
     buf_release(&e->prepend);
     buf_release(&e->piece);
-    courier_reply(q, status, status == 0 ? &m.base : NULL); /* frees e with the request's arena */
+    reply(e, status);
 }
 
 /* ---- the envelope ---- */
@@ -339,6 +346,36 @@ static int signer_begin(struct enqueue *e)
     return lane_submit(&e->job);
 }
 
+/* ---- asked once more ---- */
+
+static int look_up(struct queue *q, struct lane_job *j)
+{
+    struct enqueue *e = CONTAINER_OF(j, struct enqueue, job);
+    int r = queue_operation(q, rpc_req_operation(e->q), e->name, &e->duplicates);
+
+    return r == 0 ? E_NOTFOUND : r < 0 ? r : 0;
+}
+
+static void looked_up(struct lane_job *j, int status)
+{
+    struct enqueue *e = CONTAINER_OF(j, struct enqueue, job);
+
+    reply(e, status);
+}
+
+/* No such stage: it was used up when our former life did this, or is gone with that life. What the books say counts. */
+static int look_up_begin(struct enqueue *e)
+{
+    int r;
+
+    if (rpc_req_operation(e->q).n == 0)
+        return E_NOTFOUND;
+    e->job = (struct lane_job){ .run = look_up, .done = looked_up };
+    if ((r = lane_submit(&e->job)) == 0)
+        courier_begin();
+    return r;
+}
+
 int courier_op_enqueue(struct rpc_req *q, struct str body)
 {
     struct arena *a = rpc_req_arena(q);
@@ -358,7 +395,7 @@ int courier_op_enqueue(struct rpc_req *q, struct str body)
     e->prepend.max = MIB(1);
     e->piece.max = QUEUE_CHUNK_BYTES;
     if (!(e->stage = stage_take(rpc_req_peer(q), pb_str(m->stage))))
-        return E_NOTFOUND;
+        return look_up_begin(e);
     if ((r = signer_begin(e)) < 0) {
         courier_signer_put(e->signer);
         stage_give_back(e->stage, q);

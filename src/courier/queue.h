@@ -20,6 +20,8 @@
 #define QUEUE_SEEN_DAYS       7
 #define QUEUE_ANSWER_MAX      500u
 #define QUEUE_OPERATION_BYTES 16u
+#define QUEUE_DEATHS_SOON     2u /* in a row: from here on it waits before it is tried again */
+#define QUEUE_DEATHS_MAX      5u /* and here it is set aside, until the operator releases it */
 
 struct queue; /* opaque */
 
@@ -40,7 +42,7 @@ struct queue_target {
     uint32_t notify;
     /* out */
     enum queue_state state;
-    uint32_t attempts, code;
+    uint32_t attempts, code, deaths;
     int64_t due_ms;
     struct str answer;
 };
@@ -115,10 +117,12 @@ struct queue_outcome {
     struct str enhanced, text, peer; /* peer: "mx.example.org [192.0.2.1]" */
     bool relayed;                    /* delivered, and the peer reports by itself */
     bool suppressed;                 /* failed, and was not tried */
+    bool died;                       /* deferred or untried: whoever delivered it ended over it */
     int64_t retry_ms;                /* deferred: not before so long; 0: not said */
 };
 struct queue_counts {
-    uint64_t delivered, deferred, failed;
+    uint64_t delivered, deferred, failed,
+        aside; /* aside: held, since it brought QUEUE_DEATHS_MAX relays down */
 };
 /* How it went: one outcome for each of c->targets. trouble: it was the destination, not the message: it is left
  * alone for a while. Messages without targets go, with their bytes. */
@@ -129,8 +133,9 @@ MUST_CHECK int queue_claim_again(struct queue *q, uint64_t attempt, struct queue
 /* Attempts that are under way by the books: up to max of them, greater than `after`. */
 MUST_CHECK int queue_under_way(struct queue *q, uint64_t after, uint64_t *attempts, size_t max,
                                size_t *n_out);
-/* Nobody will ever say: ready again. *targets_out are added to. */
-MUST_CHECK int queue_give_back(struct queue *q, uint64_t attempt, uint64_t *targets_out);
+/* Nobody will ever say: ready again, but for what was under way at too many deaths. *targets_out are added to. */
+MUST_CHECK int queue_give_back(struct queue *q, uint64_t attempt, uint64_t *targets_out,
+                               struct queue_counts *counts);
 /* Piece `number` of the body: 1, 0 behind the last. Borrowed until the next call that uses the queue. */
 MUST_CHECK int queue_piece(struct queue *q, uint64_t message, uint32_t number, struct buf *out);
 /* A message whose time has come: late (*late_out) or over. 1 with m and its targets in the arena; 0: none.

@@ -190,6 +190,7 @@ int queue_target_read(struct stmt *st, struct arena *a, struct queue_target *t)
         .code = (uint32_t)stmt_i64(st, 8),
         .due_ms = stmt_i64(st, 9),
         .answer = copy(a, st, 10, &bad),
+        .deaths = (uint32_t)stmt_i64(st, 11),
     };
     return bad ? E_NOMEM : 0;
 }
@@ -370,7 +371,7 @@ int queue_claim_again(struct queue *q, uint64_t attempt, struct queue_claim *c)
         return r;
     stmt_bind_u64(st, 1, attempt);
     while (c->n < max && (r = stmt_step(st)) > 0) {
-        c->dest = stmt_u64(st, 11);
+        c->dest = stmt_u64(st, 12);
         if ((r = queue_target_read(st, &c->arena, &c->targets[c->n++])) < 0)
             return r;
     }
@@ -398,26 +399,6 @@ int queue_under_way(struct queue *q, uint64_t after, uint64_t *attempts, size_t 
     while (*n_out < max && (r = stmt_step(st)) > 0)
         attempts[(*n_out)++] = stmt_u64(st, 0);
     return r < 0 ? r : 0;
-}
-
-int queue_give_back(struct queue *q, uint64_t attempt, uint64_t *targets_out)
-{
-    static const char COUNT[] =
-        "UPDATE dest SET turn = 0, ready = ready + (SELECT count(*) FROM target WHERE state = 2 "
-        "AND attempt = ?1) WHERE id IN (SELECT dest FROM target WHERE state = 2 AND attempt = ?1)";
-    static const char READY[] =
-        "UPDATE target SET state = 0, attempts = attempts + 1 WHERE state = 2 AND attempt = ?1";
-    CLEANUP(stmt_release) struct stmt *count = NULL, *st = NULL;
-    int r;
-
-    if ((r = stmt_get(q->db, COUNT, &count)) < 0 || (r = stmt_get(q->db, READY, &st)) < 0)
-        return r;
-    stmt_bind_u64(count, 1, attempt);
-    stmt_bind_u64(st, 1, attempt);
-    if ((r = stmt_run(count)) < 0 || (r = stmt_run(st)) < 0)
-        return r;
-    *targets_out += (uint64_t)db_changes(q->db);
-    return 0;
 }
 
 int queue_piece(struct queue *q, uint64_t message, uint32_t number, struct buf *out)
@@ -503,25 +484,38 @@ int queue_message_less(struct queue *q, uint64_t message, int64_t n)
     return 0;
 }
 
-static int target_defer(struct queue *q, const struct queue_target *t, const struct queue_outcome *o,
-                        int64_t rank)
+/* Not gone: at once again, at a time, or held. */
+static enum queue_state state_after(const struct queue_target *t, const struct queue_outcome *o)
+{
+    uint32_t deaths = o->died ? t->deaths + 1 : 0;
+
+    if (deaths >= QUEUE_DEATHS_MAX)
+        return QUEUE_HELD;
+    return o->result == QUEUE_UNTRIED && deaths < QUEUE_DEATHS_SOON ? QUEUE_READY : QUEUE_WAITS;
+}
+
+static int target_keep(struct queue *q, const struct queue_target *t, const struct queue_outcome *o,
+                       enum queue_state state, int64_t rank)
 {
     static const char SQL[] =
-        "UPDATE target SET state = ?2, rank = ?3, due = ?4, attempts = attempts + ?5, code = ?6, "
-        "answer = ?7, attempt = 0 WHERE id = ?1";
-    bool untried = o->result == QUEUE_UNTRIED;
+        "UPDATE target SET state = ?2, rank = ?3, due = ?3, attempts = attempts + ?4, code = ?5, "
+        "answer = ?6, attempt = 0, deaths = ?7 WHERE id = ?1";
+    bool untried = o->result == QUEUE_UNTRIED && !o->died;
     CLEANUP(stmt_release) struct stmt *st = NULL;
+    struct str text = o->text;
     int r = stmt_get(q->db, SQL, &st);
 
     if (r < 0)
         return r;
+    if (state == QUEUE_HELD)
+        text = STR("set aside: the relay ended whenever it was delivered");
     stmt_bind_u64(st, 1, t->id);
-    stmt_bind_i64(st, 2, untried ? QUEUE_READY : QUEUE_WAITS);
+    stmt_bind_i64(st, 2, state);
     stmt_bind_i64(st, 3, rank);
-    stmt_bind_i64(st, 4, rank);
-    stmt_bind_i64(st, 5, untried ? 0 : 1);
-    stmt_bind_i64(st, 6, untried ? t->code : o->code);
-    stmt_bind_blob(st, 7, untried ? t->answer : str_slice(o->text, 0, QUEUE_ANSWER_MAX));
+    stmt_bind_i64(st, 4, untried ? 0 : 1);
+    stmt_bind_i64(st, 5, untried ? t->code : o->code);
+    stmt_bind_blob(st, 6, untried ? t->answer : str_slice(text, 0, QUEUE_ANSWER_MAX));
+    stmt_bind_i64(st, 7, o->died ? t->deaths + 1 : untried ? t->deaths : 0);
     return stmt_run(st);
 }
 
@@ -533,7 +527,8 @@ static int64_t dest_pause(const struct queue *q, int64_t fails)
     return ms < DEST_PAUSE_MAX ? ms : DEST_PAUSE_MAX - (int64_t)(rand_u64() % 60000);
 }
 
-static int dest_after(struct queue *q, const struct queue_claim *c, bool trouble, bool any_deferred)
+static int dest_after(struct queue *q, const struct queue_claim *c, bool trouble, bool tried,
+                      bool any_deferred)
 {
     static const char SQL[] = "SELECT fails FROM dest WHERE id = ?1";
     struct dest_state *d = queue_dest_state(q, c->dest);
@@ -556,10 +551,10 @@ static int dest_after(struct queue *q, const struct queue_claim *c, bool trouble
         window_shrinks(d, true);
         turn = now + dest_pause(q, fails++);
     } else {
-        fails = 0;
+        fails = tried ? 0 : fails;
         if (any_deferred)
             window_shrinks(d, false);
-        else
+        else if (tried)
             window_grows(q, d);
         turn = d->under_way >= d->window ? TURN_FULL : now;
     }
@@ -575,40 +570,71 @@ static int64_t longer(int64_t pause, int64_t asked)
     return asked > pause ? asked : pause;
 }
 
+/* What the targets of one delivery share: they go in one transaction again. */
+struct after {
+    int64_t gone, ready, due, rank;
+    bool tried, deferred;
+};
+
+static int done_gone(struct queue *q, const struct queue_target *t, const struct queue_outcome *o,
+                     struct after *a, struct queue_counts *counts)
+{
+    a->gone++;
+    a->tried = true;
+    counts->delivered += o->result == QUEUE_DELIVERED;
+    counts->failed += o->result == QUEUE_FAILED;
+    return queue_target_delete(q, t->id);
+}
+
+static int done_kept(struct queue *q, const struct queue_target *t, const struct queue_outcome *o,
+                     struct after *a, struct queue_counts *counts)
+{
+    enum queue_state state = state_after(t, o);
+    int64_t now = queue_now(q);
+
+    if (state == QUEUE_WAITS && !a->due)
+        a->due = now + longer(queue_pause(q->rules, t->attempts), o->retry_ms);
+    if (state != QUEUE_WAITS && !a->rank)
+        a->rank = now;
+    a->ready += state == QUEUE_READY;
+    a->deferred |= o->result == QUEUE_DEFERRED;
+    a->tried |= o->result == QUEUE_DEFERRED;
+    counts->deferred += o->result == QUEUE_DEFERRED;
+    counts->aside += state == QUEUE_HELD;
+    return target_keep(q, t, o, state, state == QUEUE_WAITS ? a->due : a->rank);
+}
+
 int queue_done(struct queue *q, const struct queue_claim *c, const struct queue_outcome *o, bool trouble,
                struct queue_counts *counts)
 {
-    int64_t now = queue_now(q), gone = 0, ready = 0, due = 0, rank = 0;
-    bool deferred = false;
+    struct after a = { .gone = 0 };
     int r = 0;
 
     for (size_t i = 0; i < c->n && r == 0; i++) {
-        switch (o[i].result) {
-        case QUEUE_DELIVERED:
-        case QUEUE_FAILED:
-            r = queue_target_delete(q, c->targets[i].id);
-            gone++;
-            counts->delivered += o[i].result == QUEUE_DELIVERED;
-            counts->failed += o[i].result == QUEUE_FAILED;
-            break;
-        case QUEUE_DEFERRED:
-            if (!due) /* together, so that they go in one transaction again */
-                due = now + longer(queue_pause(q->rules, c->targets[i].attempts), o[i].retry_ms);
-            r = target_defer(q, &c->targets[i], &o[i], due);
-            counts->deferred++;
-            deferred = true;
-            break;
-        case QUEUE_UNTRIED:
-            rank = rank ? rank : now;
-            r = target_defer(q, &c->targets[i], &o[i], rank);
-            ready++;
-            break;
-        }
+        bool gone = o[i].result == QUEUE_DELIVERED || o[i].result == QUEUE_FAILED;
+
+        r = (gone ? done_gone : done_kept)(q, &c->targets[i], &o[i], &a, counts);
     }
-    if (r < 0 || (r = queue_message_less(q, c->m.id, gone)) < 0 ||
-        (r = queue_dest_count(q, c->dest, ready, -gone)) < 0)
+    if (r < 0 || (r = queue_message_less(q, c->m.id, a.gone)) < 0 ||
+        (r = queue_dest_count(q, c->dest, a.ready, -a.gone)) < 0)
         return r;
-    return dest_after(q, c, trouble, deferred);
+    return dest_after(q, c, trouble, a.tried, a.deferred);
+}
+
+int queue_give_back(struct queue *q, uint64_t attempt, uint64_t *targets_out, struct queue_counts *counts)
+{
+    struct queue_claim c = { .arena = { .max = MIB(4) } };
+    struct queue_outcome *o = NULL;
+    int r = queue_claim_again(q, attempt, &c);
+
+    if (r == 0 && !(o = ARENA_ARRAY(&c.arena, c.n, struct queue_outcome)))
+        r = E_NOMEM;
+    for (size_t i = 0; r == 0 && i < c.n; i++)
+        o[i] = (struct queue_outcome){ .result = QUEUE_UNTRIED, .died = true, .text = STR("it was cut off") };
+    if (r == 0 && (r = queue_done(q, &c, o, false, counts)) == 0)
+        *targets_out += c.n;
+    arena_release(&c.arena);
+    return r == E_NOTFOUND ? 0 : r;
 }
 
 /* ---- late and over ---- */

@@ -86,7 +86,8 @@ struct row {
 
 static int set_state(struct queue *q, const struct row *row, enum queue_state to)
 {
-    static const char SQL[] = "UPDATE target SET state = ?2, due = ?3, rank = min(rank, ?3) WHERE id = ?1";
+    static const char SQL[] =
+        "UPDATE target SET state = ?2, due = ?3, rank = min(rank, ?3), deaths = 0 WHERE id = ?1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(q->db, SQL, &st);
 

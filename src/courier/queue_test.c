@@ -291,6 +291,7 @@ static void test_next_life(void **state UNUSED)
 {
     struct queue *q = fresh();
     uint64_t attempts[4], back = 0;
+    struct queue_counts counts = { 0 };
     struct queue_claim c;
     size_t n;
 
@@ -303,10 +304,63 @@ static void test_next_life(void **state UNUSED)
     CHECK(claim(q, &c) == 0);
     arena_release(&c.arena);
     CHECK(queue_begin(q) == 0);
-    CHECK(queue_give_back(q, attempts[0], &back) == 0 && back == 1);
+    CHECK(queue_give_back(q, attempts[0], &back, &counts) == 0 && back == 1);
     CHECK(queue_commit(q) == 0);
     CHECK(claim(q, &c) == 1 && c.targets[0].attempts == 1);
     done(q, &c, QUEUE_DELIVERED, false);
+    queue_close(&q);
+}
+
+static uint64_t dies(struct queue *q, struct queue_claim *c)
+{
+    struct queue_outcome o = { .result = QUEUE_UNTRIED, .died = true, .text = STR("it was cut off") };
+    struct queue_counts n = { 0 };
+
+    CHECK(c->n == 1);
+    CHECK(queue_begin(q) == 0);
+    CHECK(queue_done(q, c, &o, false, &n) == 0);
+    CHECK(queue_commit(q) == 0);
+    arena_release(&c->arena);
+    return n.aside;
+}
+
+/* What ends whoever delivers it is tried at once, then after a while so that others go before it, and then no more. */
+static void test_deaths(void **state UNUSED)
+{
+    struct arena a = { .max = MIB(1) };
+    struct queue *q = fresh();
+    uint64_t cursor = 0, changed = 0;
+    struct queue_claim c;
+    struct queue_target *t;
+    struct queue_message *list;
+    size_t n;
+
+    add(q, "a@example.test", "poison@example.org", "example.org", 0);
+    for (uint32_t i = 1; i < QUEUE_DEATHS_MAX; i++) {
+        CHECK(claim(q, &c) == 1 && c.targets[0].deaths == i - 1);
+        CHECK(dies(q, &c) == 0);
+        if (i < QUEUE_DEATHS_SOON)
+            continue;
+        CHECK(claim(q, &c) == 0);
+        arena_release(&c.arena);
+        add(q, "a@example.test", "other@example.org", "example.org", 0);
+        CHECK(claim(q, &c) == 1 && str_eq_z(c.targets[0].to, "other@example.org"));
+        done(q, &c, QUEUE_DELIVERED, false);
+        clock_fake_advance(300 * MINUTE);
+    }
+    CHECK(claim(q, &c) == 1);
+    CHECK(dies(q, &c) == 1);
+    clock_fake_advance(300 * MINUTE);
+    CHECK(claim(q, &c) == 0);
+    arena_release(&c.arena);
+    CHECK(queue_list(q, &a, 0, STR_NONE, 10, &list, &n) == 0 && n == 1);
+    CHECK(queue_targets(q, &a, list[0].id, 10, &t, &n) == 0 && n == 1 && t[0].state == QUEUE_HELD);
+    CHECK(queue_begin(q) == 0);
+    CHECK(queue_change(q, QUEUE_RELEASE, list[0].name, STR_NONE, 100, &cursor, &changed) == 0);
+    CHECK(queue_commit(q) == 0);
+    CHECK(claim(q, &c) == 1 && c.targets[0].deaths == 0); /* released: from the beginning */
+    done(q, &c, QUEUE_DELIVERED, false);
+    arena_release(&a);
     queue_close(&q);
 }
 
@@ -409,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_fair),         cmocka_unit_test(test_gives_up),
         cmocka_unit_test(test_next_life),    cmocka_unit_test(test_people),
         cmocka_unit_test(test_srs),          cmocka_unit_test(test_suppressed),
+        cmocka_unit_test(test_deaths),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

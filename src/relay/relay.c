@@ -13,7 +13,16 @@
 #define DESCRIPTORS 16384u
 
 struct relay relay;
-static struct idmap kept; /* attempt -> struct buf: a packed SendResponse */
+
+/* How an attempt went. */
+struct outcome {
+    uint64_t attempt, number; /* number: in the order they ended */
+    struct buf packed;        /* a SendResponse */
+    struct outcome *before, *behind;
+};
+static struct idmap kept; /* attempt -> struct outcome */
+static struct outcome *oldest, *newest;
+static uint64_t numbers;
 
 int64_t relay_patience(int64_t ms)
 {
@@ -26,27 +35,35 @@ int64_t relay_patience(int64_t ms)
 
 void relay_keep(uint64_t attempt, const Relay__SendResponse *m)
 {
-    struct buf *b;
     size_t n = relay__send_response__get_packed_size(m);
+    struct outcome *o;
 
-    if (kept.n >= KEPT_MAX || attempt == 0 || !(b = calloc(1, sizeof *b)))
+    if (kept.n >= KEPT_MAX || attempt == 0 || !(o = calloc(1, sizeof *o)))
         return;
-    b->max = n ? n : 1;
-    if (!buf_reserve(b, b->max) || idmap_put(&kept, attempt, b) < 0) {
-        buf_release(b);
-        free(b);
+    o->packed.max = n ? n : 1;
+    if (!buf_reserve(&o->packed, o->packed.max) || idmap_put(&kept, attempt, o) < 0) {
+        buf_release(&o->packed);
+        free(o);
         return;
     }
-    b->n = relay__send_response__pack(m, (uint8_t *)b->p);
+    o->packed.n = relay__send_response__pack(m, (uint8_t *)o->packed.p);
+    o->attempt = attempt;
+    o->number = ++numbers;
+    o->before = newest;
+    *(newest ? &newest->behind : &oldest) = o;
+    newest = o;
 }
 
 static void forget(uint64_t attempt)
 {
-    struct buf *b = attempt ? idmap_take(&kept, attempt) : NULL;
+    struct outcome *o = attempt ? idmap_take(&kept, attempt) : NULL;
 
-    if (b)
-        buf_release(b);
-    free(b);
+    if (!o)
+        return;
+    *(o->before ? &o->before->behind : &oldest) = o->behind;
+    *(o->behind ? &o->behind->before : &newest) = o->before;
+    buf_release(&o->packed);
+    free(o);
 }
 
 static int op_noted(struct rpc_req *q, struct str body)
@@ -61,33 +78,54 @@ static int op_noted(struct rpc_req *q, struct str body)
     return 0;
 }
 
-#define COLLECT_MAX 200u
+#define COLLECT_MAX   200u
+#define COLLECT_BYTES KIB(256) /* of an answer, far below what one may hold; one outcome always fits */
 
-static int op_collect(struct rpc_req *q, struct str body UNUSED)
+/* In the order they ended, from behind `after`: what ends between two pages is on a later one. */
+static int collect_page(struct arena *a, uint64_t after, Relay__CollectResponse *m)
+{
+    size_t bytes = 0;
+
+    if (!(m->finished = ARENA_ARRAY(a, COLLECT_MAX, Relay__Collected *)))
+        return E_NOMEM;
+    m->next = after;
+    for (const struct outcome *o = oldest; o; o = o->behind) {
+        Relay__Collected *c;
+
+        if (o->number <= after)
+            continue;
+        m->more = m->n_finished == COLLECT_MAX || (bytes > 0 && bytes + o->packed.n > COLLECT_BYTES);
+        if (m->more)
+            return 0;
+        if (!(c = ARENA_NEW(a, Relay__Collected)) ||
+            !(c->outcome = RPC_UNPACK(a, buf_str(&o->packed), relay__send_response)))
+            return E_NOMEM;
+        c->base.descriptor = &relay__collected__descriptor;
+        c->attempt = o->attempt;
+        m->finished[m->n_finished++] = c;
+        m->next = o->number;
+        bytes += o->packed.n;
+    }
+    return 0;
+}
+
+static int op_collect(struct rpc_req *q, struct str body)
 {
     Relay__CollectResponse m = RELAY__COLLECT_RESPONSE__INIT;
     struct arena *a = rpc_req_arena(q);
-    uint64_t run[1024], *ids;
-    size_t n = 0;
+    Relay__CollectRequest *in = RPC_UNPACK(a, body, relay__collect_request);
+    int r;
 
-    m.finished = ARENA_ARRAY(a, COLLECT_MAX, Relay__Collected *);
-    if (!m.finished)
-        return E_NOMEM;
-    ids = idmap_ids(&kept, &n);
-    for (size_t i = 0; i < n && m.n_finished < COLLECT_MAX; i++) {
-        struct buf *b = idmap_get(&kept, ids[i]);
-        Relay__Collected *c = ARENA_NEW(a, Relay__Collected);
-
-        if (!c || !(c->outcome = RPC_UNPACK(a, buf_str(b), relay__send_response)))
-            break;
-        c->base.descriptor = &relay__collected__descriptor;
-        c->attempt = ids[i];
-        m.finished[m.n_finished++] = c;
+    if (!in)
+        return E_SYNTAX;
+    if ((r = collect_page(a, in->after, &m)) < 0)
+        return r;
+    if (!m.more) {
+        if (!(m.running = ARENA_ARRAY(a, relay.deliveries + 1, uint64_t)))
+            return E_NOMEM;
+        m.n_running = relay_delivery_running(m.running, relay.deliveries);
+        m.n_running += relay_post_running(m.running + m.n_running, relay.deliveries - m.n_running);
     }
-    free(ids);
-    m.running = run;
-    m.n_running = relay_delivery_running(run, ARRAY_LEN(run));
-    m.n_running += relay_post_running(run + m.n_running, ARRAY_LEN(run) - m.n_running);
     m.boot = str_pb(str_of(relay.boot, sizeof relay.boot));
     rpc_reply(q, 0, &m.base, NULL);
     return 0;

@@ -67,6 +67,7 @@ const zone = {
   'several.test': { MX: [[10, 'dead.test'], [20, 'mx.one.test']] }, 'dead.test': { A: '127.0.0.2' },
   'loop.test': { MX: [[10, 'mail.example.test'], [20, 'mx.one.test']] }, 'mail.example.test': { A: '127.0.0.1' },
 };
+for (let i = 0; i < 300; i++) zone[`d${i}.test`] = { A: '127.0.0.1' };
 let dns, service, peer;
 const add = async (to, body = sample(1), from = 'a@example.test') =>
   (await service.ctl(['queue', 'add', '--from', from, [].concat(to).join(',')], { input: body })).stdout.trim();
@@ -83,7 +84,7 @@ before(async () => {
   service = await Service.start({ env: {
     LETTERLOCK_RESOLVER_UPSTREAMS: dns.upstream, LETTERLOCK_RESOLVER_CA_FILE: dns.ca, LETTERLOCK_RELAY_SMTP_PORT: String(peer.port),
     LETTERLOCK_RELAY_PRIVATE_NETWORKS: 'yes', LETTERLOCK_SERVER_HOSTNAME: 'mail.example.test', LETTERLOCK_COURIER_RETRY_FIRST: '1s',
-    LETTERLOCK_RELAY_PATIENCE: '1',
+    LETTERLOCK_RELAY_PATIENCE: '1', LETTERLOCK_COURIER_MAX_ATTEMPTS: '1000',
   } });
   await until('the roles', 10000, async () => (await service.status()).roles.every((r) => r.state === 'ready'));
 });
@@ -303,6 +304,44 @@ test('a stop in good order: what has gone out whole is waited for, what has not 
   assert.deepEqual(peer.messages.map((m) => m.to[0]), ['hung@nomx.test'], 'only the one that had not gone out');
   assert.equal((await service.status()).courier.uncertain, 0);
   assert.equal(whole, 1);
+  quiet();
+});
+
+test('a message that brings the relay down each time is set aside, and holds nobody up', { timeout: 60000 }, async () => {
+  let deaths = 0;
+  peer.say.RCPT = (c, to, ok) => {
+    if (!to.startsWith('poison')) return ok;
+    deaths++;
+    service.kill('relay').catch(() => {});
+    return null;
+  };
+  const poison = await add('poison@one.test');
+  await until('a first death', 10000, () => deaths > 0);
+  await gone(await add('other@one.test'), 20000); // while the other one goes on
+  const held = await until('it to be set aside', 40000, async () => { const m = await find(poison).catch(() => null); return m?.list[0].state === 'held' && m; });
+  assert.equal(deaths, 5);
+  assert.match(held.list[0].answer, /set aside/);
+  assert.match(service.log, /courier\.set_aside/);
+  assert.deepEqual(peer.messages.map((m) => m.to[0]), ['other@one.test']);
+  quiet();
+  await service.ctl(['queue', 'release', '--message', poison]);
+  await gone(poison);
+  quiet();
+});
+
+test('a courier that is killed hears of 300 deliveries from the relay: none is made again', { timeout: 60000 }, async () => {
+  const waiting = [];
+  peer.say.end = (c, m, ok) => { waiting.push([c, ok]); peer.messages.push(m); return null; };
+  await add(Array.from({ length: 300 }, (_, i) => `b@d${i}.test`), sample(1), '');
+  await until('300 last dots', 30000, () => waiting.length === 300);
+  const before = (await service.status()).courier.uncertain;
+  await service.kill('courier');
+  for (const [c, ok] of waiting) c.socket.write(`${ok}\r\n`);
+  peer.say.end = undefined;
+  await until('an empty queue', 20000, async () => (await list().catch(() => [1])).length === 0);
+  assert.equal(new Set(peer.messages.map((m) => m.to[0])).size, 300);
+  assert.equal(peer.messages.length, 300, 'each once');
+  assert.ok((await service.status()).courier.uncertain <= before);
   quiet();
 });
 
