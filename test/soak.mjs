@@ -1,7 +1,7 @@
 // The long version of what `make check` does in short: every N of failing calls and allocations and many
 // seeds of power loss (FAULT_REPLAYS), a rotation killed 100 times (SOAK_ROTATIONS), and at least 1,000 kills
-// of roles under load (SOAK_KILLS), some 10 minutes since roles are started again at once. Every seed is
-// printed. SOAK_ONLY names one part: faults, rotation, kills. The last line is "N passed, N failed".
+// of roles under load (SOAK_KILLS), and 5,000 messages that leave meanwhile (LEAVING_MESSAGES), some 10 minutes since roles are started again at once. Every seed is
+// printed. SOAK_ONLY names one part: faults, rotation, leaving, kills. The last line is "N passed, N failed".
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,6 +33,10 @@ const parts = {
   async rotation() {
     const env = { SOAK_ROTATIONS: process.env.SOAK_ROTATIONS ?? '100' };
     result(await run(process.execPath, ['--test', '--test-name-pattern=killed at any instant', 'test/e2e/care.test.mjs'], env), 'rotations killed');
+  },
+  async leaving() {
+    const env = { LEAVING_MESSAGES: process.env.LEAVING_MESSAGES ?? '5000' };
+    result(await run(process.execPath, ['--test', '--test-name-pattern=whatever is killed', 'test/e2e/courier.test.mjs'], env), 'mail that leaves while roles are killed');
   },
   async kills() {
     const kills = Number(process.env.SOAK_KILLS ?? 1000);

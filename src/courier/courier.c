@@ -186,6 +186,7 @@ static void end_now(struct timer *t UNUSED)
 static void courier_stop(struct role *r)
 {
     courier.stopping = true;
+    courier_dispatch_stop();
     if (timer_init(&ending, role_loop(r), end_now) < 0)
         courier.hurry = true;
     else

@@ -140,6 +140,7 @@ MUST_CHECK int courier_dispatch_open(struct role *r);
 /* Something may be due. */
 void courier_dispatch_wake(void);
 bool courier_dispatch_busy(void);
+void courier_dispatch_stop(void);
 
 /* ---- tell.c: on the loop ---- */
 /* How it went, to the journal of the person it concerns. */

@@ -423,6 +423,8 @@ static void due_done(struct lane_job *j UNUSED, int status)
     if (status == 0)
         count(&dp.counts);
     dp.counts = (struct queue_counts){ 0 };
+    if (n == 0)
+        noted_send(); /* nothing goes on that would bring more of them */
     if (dp.again && !full) {
         dp.again = false;
         courier_dispatch_wake();
@@ -448,6 +450,11 @@ void courier_dispatch_wake(void)
         dp.claiming = true;
     else
         timer_set(&dp.timer, AGAIN_MS);
+}
+
+void courier_dispatch_stop(void)
+{
+    noted_send(); /* the relay waits for it */
 }
 
 bool courier_dispatch_busy(void)

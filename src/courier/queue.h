@@ -47,6 +47,12 @@ struct queue_target {
     struct str answer;
 };
 
+/* Held by us and not by the operator: its sender hears of it as of any other that waits. */
+static inline bool queue_is_aside(const struct queue_target *t)
+{
+    return t->state == QUEUE_HELD && t->deaths >= QUEUE_DEATHS_MAX;
+}
+
 struct queue_message {
     uint64_t id;
     struct str name; /* 16 bytes, out */

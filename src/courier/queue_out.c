@@ -675,7 +675,7 @@ int queue_told(struct queue *q, uint64_t message)
 /* What is under way may still arrive: the message is looked at again in a minute. */
 int queue_expired(struct queue *q, const struct queue_message *m, struct queue_counts *counts)
 {
-    static const char FIND[] = "SELECT id, dest, state FROM target WHERE id >= ?1 AND id < ?2";
+    static const char FIND[] = "SELECT id, dest, state, deaths FROM target WHERE id >= ?1 AND id < ?2";
     static const char LATER[] =
         "UPDATE message SET event = ?2 WHERE id = ?1"; /* held: until somebody releases it */
     CLEANUP(stmt_release) struct stmt *st = NULL;
@@ -691,7 +691,7 @@ int queue_expired(struct queue *q, const struct queue_message *m, struct queue_c
         uint64_t id = stmt_u64(st, 0), dest = stmt_u64(st, 1);
         int64_t state = stmt_i64(st, 2);
 
-        if (state == QUEUE_UNDER_WAY || state == QUEUE_HELD)
+        if (state == QUEUE_UNDER_WAY || (state == QUEUE_HELD && stmt_i64(st, 3) < QUEUE_DEATHS_MAX))
             continue;
         if ((r = queue_target_delete(q, id)) < 0 ||
             (r = queue_dest_count(q, dest, state == QUEUE_READY ? -1 : 0, -1)) < 0 ||

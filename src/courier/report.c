@@ -487,8 +487,8 @@ static int report_waiting(struct queue *q, struct report *p, const struct queue_
     if (!(p->v = ARENA_ARRAY(&a, n, struct entry)))
         return E_NOMEM;
     for (size_t i = 0; i < n; i++)
-        if (t[i].state != QUEUE_HELD && (p->about == DELAYED || t[i].state != QUEUE_UNDER_WAY) &&
-            asked(&t[i], what))
+        if ((t[i].state != QUEUE_HELD || queue_is_aside(&t[i])) &&
+            (p->about == DELAYED || t[i].state != QUEUE_UNDER_WAY) && asked(&t[i], what))
             p->v[p->n++] = (struct entry){ .t = &t[i], .code = t[i].code, .text = t[i].answer };
     return report_make(q, p);
 }

@@ -310,12 +310,136 @@ static void test_forward(void **state UNUSED)
     queue_close(&q);
 }
 
+struct days {
+    int64_t tries[200];
+    size_t ntries, delays, failures;
+    int64_t delay_ms, failure_ms;
+};
+
+/* What is due now: a report is delivered, the letter is put off, or ends whoever delivers it. */
+static void day_try(struct queue *q, struct queue_claim *c, struct days *d, bool deadly)
+{
+    CLEANUP(buf_release) struct buf b = { .max = MIB(1) };
+    int64_t now = clock_wall_ms() - START;
+    struct queue_counts n = { 0 };
+    struct queue_outcome o = { .result = deadly ? QUEUE_UNTRIED : QUEUE_DEFERRED,
+                               .died = deadly,
+                               .code = 451,
+                               .enhanced = STR("4.2.1"),
+                               .text = STR("busy") };
+
+    if (c->m.origin != 2) {
+        CHECK(d->ntries < ARRAY_LEN(d->tries));
+        d->tries[d->ntries++] = now;
+    } else {
+        o.result = QUEUE_DELIVERED;
+        for (uint32_t k = 0; queue_piece(q, c->m.id, k, &b) > 0; k++)
+            ;
+        if (str_find(buf_str(&b), STR("Action: delayed")) >= 0) {
+            has(&b, "Will-Retry-Until: ");
+            d->delays++;
+            d->delay_ms = now;
+        } else {
+            has(&b, "Status: 4.4.7");
+            d->failures++;
+            d->failure_ms = now;
+        }
+    }
+    CHECK(queue_begin(q) == 0);
+    CHECK(queue_done(q, c, &o, false, &n) == 0);
+    CHECK(queue_commit(q) == 0);
+}
+
+static int day_event(struct queue *q, int64_t *next)
+{
+    struct arena a = { .max = MIB(1) };
+    struct queue_counts n = { 0 };
+    struct queue_message m;
+    struct queue_target *t;
+    bool late = false;
+    size_t nt = 0;
+    int r;
+
+    CHECK(queue_begin(q) == 0);
+    if ((r = queue_event(q, &a, &m, &t, &nt, &late, next)) > 0) {
+        CHECK((late ? courier_report_late(q, &m, t, nt) : courier_report_expired(q, &m, t, nt)) == 0);
+        CHECK((late ? queue_told(q, m.id) : queue_expired(q, &m, &n)) == 0);
+    }
+    CHECK(queue_commit(q) == 0);
+    arena_release(&a);
+    return r;
+}
+
+/* A letter from its first try to its end, the clock leaping from one event to the next. */
+static struct days live(struct queue *q, bool deadly)
+{
+    struct days d = { .ntries = 0 };
+    struct queue_totals left = { .messages = 1 };
+
+    add(q, (struct queue_message){ .sender = STR("a@example.test") },
+        (struct queue_target){ .to = STR("b@one.test") });
+    for (int steps = 0; left.messages > 0; steps++) {
+        int64_t event = INT64_MAX, due = INT64_MAX;
+        struct queue_claim c = { .arena = { .max = MIB(1) } };
+
+        CHECK(steps < 10000);
+        while (day_event(q, &event) > 0)
+            ;
+        CHECK(queue_begin(q) == 0);
+        if (queue_claim(q, &c, &due) == 1)
+            due = 0;
+        CHECK(queue_commit(q) == 0);
+        if (due == 0)
+            day_try(q, &c, &d, deadly);
+        else if ((due = due < event ? due : event) < INT64_MAX && due > clock_wall_ms())
+            clock_fake_advance(due - clock_wall_ms());
+        arena_release(&c.arena);
+        CHECK(queue_totals(q, &left) == 0);
+    }
+    return d;
+}
+
+/* Five days of "later": pauses that grow by half, give or take a fifth, up to four hours; one word of the delay, one of the end. */
+static void test_five_days(void **state UNUSED)
+{
+    struct queue *q;
+    int64_t pause = MINUTE;
+    struct days d;
+
+    rules.bytes_max = KIB(100);
+    q = fresh();
+    d = live(q, false);
+    CHECK(d.tries[0] == 0);
+    for (size_t i = 1; i < d.ntries; i++) {
+        int64_t was = d.tries[i] - d.tries[i - 1];
+
+        CHECK(was >= pause - pause / 5 - 1 && was <= pause + pause / 5 + 1);
+        pause = pause + pause / 2 < 240 * MINUTE ? pause + pause / 2 : 240 * MINUTE;
+    }
+    CHECK(d.ntries > 30 && d.ntries < 60); /* 14 until the pauses are longest, then one in four hours */
+    CHECK(d.delays == 1 && d.delay_ms == 240 * MINUTE);
+    CHECK(d.failures == 1 && d.failure_ms == 5 * 1440 * MINUTE);
+    queue_close(&q);
+}
+
+/* What was set aside and nobody looked at: no try more, but its sender is told both. */
+static void test_aside(void **state UNUSED)
+{
+    struct queue *q = fresh();
+    struct days d = live(q, true);
+
+    CHECK(d.ntries == QUEUE_DEATHS_MAX);
+    CHECK(d.delays == 1 && d.failures == 1 && d.failure_ms == 5 * 1440 * MINUTE);
+    queue_close(&q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_failure),       cmocka_unit_test(test_who_hears),
         cmocka_unit_test(test_late_and_over), cmocka_unit_test(test_internationalized),
-        cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_forward),       cmocka_unit_test(test_five_days),
+        cmocka_unit_test(test_aside),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
