@@ -73,6 +73,13 @@ int service_ask_bytes(struct service *s, enum role_id role, uint32_t op, const P
 int service_send(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
                  const ProtobufCMessageDescriptor *d, void *out,
                  int64_t (*source)(void *ctx, size_t max, struct buf *out), void *ctx);
+/* The two halves of service_send (or, without source, of service_ask): begun, all of it sent, and not waited for. What was
+ * begun must be ended, before the service is closed. Of several the store answers each when it is done. */
+struct service_call;
+int service_begin(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
+                  int64_t (*source)(void *ctx, size_t max, struct buf *out), void *ctx,
+                  struct service_call **out);
+int service_end(struct service_call **c /* NULL in it: 0 */, const ProtobufCMessageDescriptor *d, void *out);
 /* Answers so far are needed no more. */
 void service_forget(struct service *s);
 /* How long service_ask waits from now on (a minute until then). */

@@ -31,20 +31,18 @@ static int grow(struct known *k)
     return 0;
 }
 
-int known_add(struct known *k, uint64_t bytes, uint32_t uid, const uint8_t *hash)
+int known_add(struct known *k, uint64_t bytes, uint32_t uid)
 {
-    struct known_one one = { .bytes = bytes, .uid = uid ? uid : UINT32_MAX, .hashed = hash != NULL };
+    struct known_one one = { .bytes = bytes, .uid = uid };
     int r = 2 * (k->n + 1) > k->cap ? grow(k) : 0;
 
     if (r < 0)
         return r;
-    if (hash)
-        memcpy(one.hash, hash, sizeof one.hash);
     put(k, &one);
     return 0;
 }
 
-int known_find(struct known *k, uint64_t bytes, const uint8_t hash[KNOWN_HASH_BYTES],
+int known_take(struct known *k, uint64_t bytes, const uint8_t hash[KNOWN_HASH_BYTES],
                int (*fetch)(void *ctx, uint32_t uid, uint8_t hash_out[KNOWN_HASH_BYTES]), void *ctx)
 {
     if (!k->cap)
@@ -53,13 +51,15 @@ int known_find(struct known *k, uint64_t bytes, const uint8_t hash[KNOWN_HASH_BY
         struct known_one *one = &k->v[i];
         int r;
 
-        if (one->bytes != bytes)
+        if (one->bytes != bytes || one->taken)
             continue;
         if (!one->hashed && (r = fetch(ctx, one->uid, one->hash)) < 0 && r != E_NOTFOUND)
             return r;
         one->hashed = true; /* gone: zeros, which are no message's */
-        if (memcmp(one->hash, hash, sizeof one->hash) == 0)
+        if (memcmp(one->hash, hash, sizeof one->hash) == 0) {
+            one->taken = true;
             return 1;
+        }
     }
     return 0;
 }

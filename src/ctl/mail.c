@@ -164,13 +164,46 @@ int mail_fetch(struct mail *m, uint64_t folder_id, const uint32_t *ranges, size_
     return e;
 }
 
-int mail_stage(struct mail *m, int64_t (*source)(void *ctx, size_t max, struct buf *out), void *ctx,
-               Store__StageResponse **out)
+int mail_stage_begin(struct mail *m, int64_t (*source)(void *ctx, size_t max, struct buf *out), void *ctx,
+                     struct service_call **out)
 {
     Store__StageRequest q = STORE__STAGE_REQUEST__INIT;
 
     q.bytes_max = UINT64_C(1) << 40; /* the store has a limit of its own */
     q.network = (char *)(uintptr_t) "command line";
-    return service_send(m->s, ROLE_STORE, STORE__OP__STAGE, &q.base, &store__stage_response__descriptor, out,
-                        source, ctx);
+    return service_begin(m->s, ROLE_STORE, STORE__OP__STAGE, &q.base, source, ctx, out);
+}
+
+int mail_annotation_get(struct mail *m, struct str folder, const char *entry, struct buf *out)
+{
+    ProtobufCBinaryData entries[1] = { str_pb(str_from(entry)) };
+    Store__MetadataGetRequest q = STORE__METADATA_GET_REQUEST__INIT;
+    Store__MetadataGetResponse *got = NULL;
+    int r;
+
+    q.session = str_pb(str_of(m->session, sizeof m->session));
+    q.name = str_pb(folder);
+    q.entries = entries;
+    q.n_entries = 1;
+    if ((r = service_ask(m->s, ROLE_STORE, STORE__OP__METADATA_GET, &q.base,
+                         &store__metadata_get_response__descriptor, &got)) < 0)
+        return r;
+    if (got->n_annotations == 0 || !got->annotations[0]->has_value)
+        return E_NOTFOUND;
+    return buf_puts(out, pb_str(got->annotations[0]->value));
+}
+
+int mail_annotation_set(struct mail *m, struct str folder, const char *entry, struct str value)
+{
+    Store__Annotation a = STORE__ANNOTATION__INIT, *list[1] = { &a };
+    Store__MetadataSetRequest q = STORE__METADATA_SET_REQUEST__INIT;
+
+    a.entry = str_pb(str_from(entry));
+    a.has_value = true;
+    a.value = str_pb(value);
+    q.session = str_pb(str_of(m->session, sizeof m->session));
+    q.name = str_pb(folder);
+    q.annotations = list;
+    q.n_annotations = 1;
+    return service_ask(m->s, ROLE_STORE, STORE__OP__METADATA_SET, &q.base, NULL, NULL);
 }

@@ -38,7 +38,10 @@ int mail_records_feed(void *ctx /* struct mail_records */, struct str bytes);
 void mail_records_release(struct mail_records *r);
 int mail_fetch(struct mail *m, uint64_t folder_id, const uint32_t *ranges, size_t nranges, uint32_t want,
                const struct mail_fetch *f);
-/* Stage what `source` gives: up to max bytes appended; how many, 0 at the end. */
-int mail_stage(struct mail *m, int64_t (*source)(void *ctx, size_t max, struct buf *out), void *ctx,
-               Store__StageResponse **out);
+/* Stage what `source` gives: up to max bytes appended; how many, 0 at the end. service_end gives the StageResponse. */
+int mail_stage_begin(struct mail *m, int64_t (*source)(void *ctx, size_t max, struct buf *out), void *ctx,
+                     struct service_call **out);
+/* An annotation (RFC 5464) of a folder. get: appended; E_NOTFOUND. */
+int mail_annotation_get(struct mail *m, struct str folder, const char *entry, struct buf *out);
+int mail_annotation_set(struct mail *m, struct str folder, const char *entry, struct str value);
 #endif

@@ -233,6 +233,7 @@ struct wait {
     void *answer;
     struct buf *bytes; /* NULL: not wanted */
     int status;
+    bool done;
     struct rpc_call *call; /* a download */
     int (*sink)(void *ctx, struct str bytes);
     void *ctx;
@@ -244,6 +245,7 @@ static void answered(void *ctx, int status, struct str body)
     struct wait *w = ctx;
 
     w->status = status;
+    w->done = true;
     if (status == 0 && w->d && !(w->answer = rpc_unpack(w->d, &w->s->arena, body)))
         w->status = E_CORRUPT;
     if (status == 0 && w->bytes)
@@ -271,7 +273,8 @@ static int ask(struct wait *w, enum role_id role, uint32_t op, const ProtobufCMe
         return E_UNAVAIL;
     if (!rpc_link_ask(l, &ask))
         return E_NOMEM;
-    loop_run(w->s->loop);
+    while (!w->done)
+        loop_run(w->s->loop);
     return w->status;
 }
 
@@ -323,9 +326,10 @@ int service_fetch(struct service *s, enum role_id role, uint32_t op, const Proto
         return E_UNAVAIL;
     if (!(w.call = rpc_link_ask(l, &ask)))
         return E_NOMEM;
-    loop_run(s->loop);
+    while (!w.done && w.sunk == 0)
+        loop_run(s->loop);
     if (w.sunk < 0) {
-        if (w.status == E_BUG)
+        if (!w.done)
             rpc_call_cancel(w.call);
         return w.sunk;
     }
@@ -351,7 +355,7 @@ static int send_all(struct wait *w, int64_t (*source)(void *ctx, size_t max, str
 {
     CLEANUP(buf_release) struct buf piece = { .max = MIB(1) };
 
-    while (w->status == E_BUG) {
+    while (!w->done) {
         size_t room = rpc_call_room(w->call);
         int64_t n;
         int r;
@@ -373,35 +377,92 @@ static int send_all(struct wait *w, int64_t (*source)(void *ctx, size_t max, str
     return 0;
 }
 
-int service_send(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
-                 const ProtobufCMessageDescriptor *d, void *out,
-                 int64_t (*source)(void *ctx, size_t max, struct buf *out), void *ctx)
+/* ---- begun now, ended later ---- */
+
+struct service_call {
+    struct wait w;
+    struct buf answer;
+};
+
+static struct service_call *call_new(struct service *s)
 {
-    struct wait w = { .s = s, .d = d, .status = E_BUG };
+    struct service_call *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->answer.max = MIB(1);
+    c->w = (struct wait){ .s = s, .bytes = &c->answer, .status = E_BUG };
+    return c;
+}
+
+static void call_free(struct service_call *c)
+{
+    buf_release(&c->answer);
+    free(c);
+}
+
+/* What became of it before it is forgotten: an answer to a call that nobody has would be written nowhere. */
+static int call_give_up(struct service_call *c, int r)
+{
+    if (!c->w.done && c->w.call)
+        rpc_call_cancel(c->w.call);
+    call_free(c);
+    return r;
+}
+
+int service_begin(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
+                  int64_t (*source)(void *ctx, size_t max, struct buf *out), void *ctx,
+                  struct service_call **out)
+{
     struct rpc_link *l = link_to(s, role);
+    struct service_call *c = l ? call_new(s) : NULL;
     struct rpc_ask ask = { .op = op,
                            .body = body,
                            .flags = RPC_NO_REPEAT,
                            .deadline_ms = s->patience_ms,
-                           .upload = true,
+                           .upload = source != NULL,
                            .changes = true,
                            .done = answered,
-                           .on_room = room_again,
-                           .ctx = &w };
+                           .on_room = source ? room_again : NULL };
     int r;
 
-    if (!l)
-        return E_UNAVAIL;
-    if (!(w.call = rpc_link_ask(l, &ask)))
-        return E_NOMEM;
-    if ((r = send_all(&w, source, ctx)) < 0) {
-        if (w.status == E_BUG)
-            rpc_call_cancel(w.call);
-        return r;
-    }
-    while (w.status == E_BUG)
-        loop_run(s->loop);
-    if (w.status == 0 && out)
-        memcpy(out, &w.answer, sizeof w.answer);
-    return w.status;
+    if (!c)
+        return l ? E_NOMEM : E_UNAVAIL;
+    ask.ctx = &c->w;
+    if (!(c->w.call = rpc_link_ask(l, &ask)))
+        return call_give_up(c, E_NOMEM);
+    if (source && (r = send_all(&c->w, source, ctx)) < 0)
+        return call_give_up(c, r);
+    *out = c;
+    return 0;
+}
+
+int service_end(struct service_call **cp, const ProtobufCMessageDescriptor *d, void *out)
+{
+    struct service_call *c = *cp;
+    void *m = NULL;
+    int r;
+
+    *cp = NULL;
+    if (!c)
+        return 0;
+    while (!c->w.done)
+        loop_run(c->w.s->loop);
+    r = c->w.status;
+    if (r == 0 && out && !(m = rpc_unpack(d, &c->w.s->arena, buf_str(&c->answer))))
+        r = E_CORRUPT;
+    if (r == 0 && out)
+        memcpy(out, &m, sizeof m);
+    call_free(c);
+    return r;
+}
+
+int service_send(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
+                 const ProtobufCMessageDescriptor *d, void *out,
+                 int64_t (*source)(void *ctx, size_t max, struct buf *out), void *ctx)
+{
+    struct service_call *c = NULL;
+    int r = service_begin(s, role, op, body, source, ctx, &c);
+
+    return r < 0 ? r : service_end(&c, d, out);
 }
