@@ -19,8 +19,9 @@ MUST_CHECK int mailfile_open(const char *path, const char *keys_path, struct str
 void mailfile_free(struct mailfile **m);
 /* All folders with counts; good until the mailfile is freed. */
 MUST_CHECK int mailfile_folders(struct mailfile *m, Store__FoldersResponse **out);
-/* Messages with UIDs from `first` to `last`, as DATA of FETCH (proto/store.proto) in slices to `sink`, which ends all with a
- * negative E_*. want: of Store__Want. */
-MUST_CHECK int mailfile_fetch(struct mailfile *m, uint64_t folder_id, uint32_t first, uint32_t last,
-                              uint32_t want, int (*sink)(void *ctx, struct str bytes), void *ctx);
+/* Messages with UIDs from `first` to `last`, as DATA of FETCH (proto/store.proto). want: of Store__Want. Each call of
+ * mailfile_more appends some 256 KiB of it, however large a message is: 1; 0: that was all. */
+MUST_CHECK int mailfile_begin(struct mailfile *m, uint64_t folder_id, uint32_t first, uint32_t last,
+                              uint32_t want);
+MUST_CHECK int mailfile_more(struct mailfile *m, struct buf *out /* .max of 4 MiB or more */);
 #endif

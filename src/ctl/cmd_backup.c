@@ -230,8 +230,18 @@ static int sink_write(void *ctx, struct str bytes)
     return 0;
 }
 
-/* A new file, whole or not there. */
-static int fetch_to(struct request *q, const Store__Backup *b, bool keys, const char *path)
+static int fetch_say(const char *path, const struct sink *sink, int e)
+{
+    switch (e) {
+    case E_CORRUPT: return ctl_fail(EX_DATAERR, "the backup is damaged where it lies; nothing was written");
+    case E_GONE: return ctl_fail(EX_DATAERR, "nothing that is kept reaches that moment");
+    default:
+        return ctl_fail(ctl_exit_code(e), "%s: %s", path,
+                        sink->error ? strerror(sink->error) : error_text(e));
+    }
+}
+
+int backup_fetch(struct service *s, const struct backup_which *w, bool keys, const char *path)
 {
     Store__BackupGetRequest k = STORE__BACKUP_GET_REQUEST__INIT;
     struct sink sink = { .fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) };
@@ -241,13 +251,16 @@ static int fetch_to(struct request *q, const Store__Backup *b, bool keys, const 
     if (sink.fd < 0)
         return ctl_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
     crypto_generichash_init(&sink.hash, NULL, 0, sizeof hash);
-    k.mailbox_id = q->alias->mailbox_id;
-    k.id = b->id;
+    k.mailbox_id = w->alias->mailbox_id;
+    if (w->backup)
+        k.id = w->backup->id;
+    k.at_ms = w->at_ms;
     k.keys = keys;
-    r = service_fetch(q->s, ROLE_STORE, STORE__OP__BACKUP_GET, &k.base, &store__backup__descriptor, NULL,
+    r = service_fetch(s, ROLE_STORE, STORE__OP__BACKUP_GET, &k.base, &store__backup__descriptor, NULL,
                       sink_write, &sink);
     crypto_generichash_final(&sink.hash, hash, sizeof hash);
-    if (r == 0 && !keys && (b->hash.len != sizeof hash || memcmp(hash, b->hash.data, sizeof hash) != 0))
+    if (r == 0 && !keys && w->backup &&
+        (w->backup->hash.len != sizeof hash || memcmp(hash, w->backup->hash.data, sizeof hash) != 0))
         r = E_CORRUPT;
     if (r == 0 && fsync(sink.fd) < 0)
         r = error_from_errno(sink.error = errno);
@@ -255,24 +268,22 @@ static int fetch_to(struct request *q, const Store__Backup *b, bool keys, const 
     if (r == 0)
         return 0;
     unlink(path);
-    return r == E_CORRUPT ? ctl_fail(EX_DATAERR, "the backup is damaged where it lies; nothing was written")
-                          : ctl_fail(ctl_exit_code(r), "%s: %s", path,
-                                     sink.error ? strerror(sink.error) : error_text(r));
+    return fetch_say(path, &sink, r);
 }
 
-static int download(struct request *q)
+static int download(struct request *q, int64_t at_ms)
 {
     CLEANUP(buf_release) struct buf keys = { .max = KIB(16) };
-    Store__Backup *b = NULL;
-    int r = backup_choose(q->s, q->alias, q->a.words[0], q->backup, &b);
+    struct backup_which w = { .alias = q->alias, .at_ms = at_ms };
+    int r = at_ms ? 0 : backup_choose(q->s, q->alias, q->a.words[0], q->backup, &w.backup);
 
     if (r != 0)
         return r;
     if (buf_printf(&keys, "%s.keys", q->download) < 0 || !buf_z(&keys))
         return ctl_fail(EX_USAGE, "--download: the name is too long");
-    if ((r = fetch_to(q, b, true, buf_z(&keys))) != 0)
+    if ((r = backup_fetch(q->s, &w, true, buf_z(&keys))) != 0)
         return r;
-    if ((r = fetch_to(q, b, false, q->download)) != 0) {
+    if ((r = backup_fetch(q->s, &w, false, q->download)) != 0) {
         unlink(buf_z(&keys));
         return r;
     }
@@ -284,12 +295,18 @@ static int download(struct request *q)
 int cmd_mailbox_backups(int argc, char **argv)
 {
     CLEANUP(request_release) struct request q = { .password = { .max = KIB(2) } };
-    const struct option opts[] = { { "--download", &q.download, NULL }, { "--backup", &q.backup, NULL } };
+    const char *at = NULL;
+    const struct option opts[] = { { "--download", &q.download, NULL },
+                                   { "--backup", &q.backup, NULL },
+                                   { "--at", &at, NULL } };
+    int64_t at_ms = 0;
     int r;
 
     if ((r = request_take(&q, argc, argv, opts, ARRAY_LEN(opts))) != 0)
         return r;
-    if (q.backup && !q.download)
-        return ctl_fail(EX_USAGE, "--backup says which one to --download");
-    return q.download ? download(&q) : print_list(&q);
+    if ((q.backup || at) && !q.download)
+        return ctl_fail(EX_USAGE, "--backup or --at says which one to --download");
+    if (at && (q.backup || !moment_parse(at, &at_ms)))
+        return ctl_fail(EX_USAGE, "%s", q.backup ? "--backup or --at, not both" : MOMENT_HELP);
+    return q.download ? download(&q, at_ms) : print_list(&q);
 }

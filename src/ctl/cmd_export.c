@@ -105,12 +105,17 @@ static int file_source_folders(void *ctx, Store__FoldersResponse **out)
 
 static int file_source_fetch(void *ctx, const Store__Folder *f, uint32_t after, const struct mail_fetch *to)
 {
+    CLEANUP(buf_release) struct buf slice = { .max = MIB(4) };
+    struct mailfile *file = ((struct request *)ctx)->file;
     struct mail_records records;
-    int r;
+    int r = mailfile_begin(file, f->id, after + 1, f->uidnext - 1, STORE__WANT__META | STORE__WANT__BODY),
+        more = 1;
 
     mail_records_init(&records, to);
-    r = mailfile_fetch(((struct request *)ctx)->file, f->id, after + 1, f->uidnext - 1,
-                       STORE__WANT__META | STORE__WANT__BODY, mail_records_feed, &records);
+    while (r == 0 && more > 0) {
+        buf_clear(&slice);
+        r = (more = mailfile_more(file, &slice)) < 0 ? more : mail_records_feed(&records, buf_str(&slice));
+    }
     mail_records_release(&records);
     return r;
 }

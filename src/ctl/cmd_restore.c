@@ -3,7 +3,6 @@
 #include "lib/base/errors.h"
 #include "src/ctl/cmd_backup.h"
 #include <sysexits.h>
-#include <time.h>
 
 #define PATIENCE_MS INT64_C(86400000)
 
@@ -11,7 +10,7 @@ struct request {
     struct args a;
     const char *backup, *at;
     int64_t at_ms;
-    bool undo, confirm, yes;
+    bool undo, confirm, yes, beside;
     struct buf password;
     struct service *s;
     Directory__Alias *alias;
@@ -111,61 +110,6 @@ static int place(struct request *q)
     return EX_OK;
 }
 
-static bool two(const char **p, char before, int lo, int hi, int *out)
-{
-    if (before && *(*p)++ != before)
-        return false;
-    if (!ascii_digit((*p)[0]) || !ascii_digit((*p)[1]))
-        return false;
-    *out = ((*p)[0] - '0') * 10 + ((*p)[1] - '0');
-    *p += 2;
-    return *out >= lo && *out <= hi;
-}
-
-/* "2026-11-22T10:20:30.123Z"; without seconds or what is behind them: the last instant of that. A space for T; without Z or
- * an offset it is local time. */
-static bool time_parse(const char *text, int64_t *ms_out)
-{
-    int century, year, sign = 0, oh = 0, om = 0;
-    struct tm tm = { .tm_sec = 59, .tm_isdst = -1 };
-    int64_t ms = 999, days;
-    const char *p = text;
-
-    if (!two(&p, 0, 19, 99, &century) || !two(&p, 0, 0, 99, &year) || !two(&p, '-', 1, 12, &tm.tm_mon) ||
-        !two(&p, '-', 1, 31, &tm.tm_mday) || (*p != 'T' && *p != ' ') ||
-        (p++, !two(&p, 0, 0, 23, &tm.tm_hour)) || !two(&p, ':', 0, 59, &tm.tm_min))
-        return false;
-    if (*p == ':' && !two(&p, ':', 0, 59, &tm.tm_sec))
-        return false;
-    if (*p == '.' && ascii_digit(p[1])) {
-        p++;
-        ms = 0;
-        for (int scale = 100; ascii_digit(*p); p++, scale /= 10)
-            ms += (*p - '0') * scale;
-    }
-    if (*p == 'Z' && !p[1])
-        sign = 2;
-    else if (*p == '+' || *p == '-') {
-        sign = *p++ == '+' ? 1 : -1;
-        if (!two(&p, '\0', 0, 23, &oh) || !two(&p, *p == ':' ? ':' : '\0', 0, 59, &om))
-            return false;
-    }
-    if (sign == 2)
-        p++;
-    if (*p)
-        return false;
-    days = clock_days_from_civil(century * 100 + year, (unsigned)tm.tm_mon, (unsigned)tm.tm_mday);
-    if (sign) {
-        *ms_out = ((days * 24 + tm.tm_hour) * 60 + tm.tm_min) * 60000 + tm.tm_sec * 1000 + ms -
-                  (sign == 2 ? 0 : sign * (oh * 60 + om) * INT64_C(60000));
-        return true;
-    }
-    tm.tm_year = century * 100 + year - 1900;
-    tm.tm_mon--;
-    *ms_out = (int64_t)mktime(&tm) * 1000 + ms;
-    return true;
-}
-
 static int place_at(struct request *q)
 {
     Store__MailboxRestoreResponse *m = NULL;
@@ -214,12 +158,20 @@ static int confirmed(struct request *q)
     return EX_OK;
 }
 
+static int beside(struct request *q)
+{
+    struct backup_which w = { .alias = q->alias, .at_ms = q->at_ms };
+    int r = q->at ? 0 : backup_choose(q->s, q->alias, q->a.words[0], q->backup, &w.backup);
+
+    return r != 0 ? r : restore_beside(q->s, &w, q->a.words[0], q->a.json);
+}
+
 int cmd_mailbox_restore(int argc, char **argv)
 {
     CLEANUP(request_release) struct request q = { .password = { .max = KIB(2) } };
     const struct option opts[] = {
         { "--backup", &q.backup, NULL },   { "--at", &q.at, NULL },   { "--undo", NULL, &q.undo },
-        { "--confirm", NULL, &q.confirm }, { "--yes", NULL, &q.yes },
+        { "--confirm", NULL, &q.confirm }, { "--yes", NULL, &q.yes }, { "--beside", NULL, &q.beside },
     };
     int r;
 
@@ -229,15 +181,19 @@ int cmd_mailbox_restore(int argc, char **argv)
         return ctl_fail(
             EX_USAGE,
             "one of --backup ID, --at TIME, --undo and --confirm (letterlock mailbox backups lists the IDs)");
-    if (q.at && !time_parse(q.at, &q.at_ms))
-        return ctl_fail(
-            EX_USAGE,
-            "a time is 2026-11-22T10:20:30Z, or 2026-11-22T10:20 for a whole local minute, its end");
+    if (q.at && !moment_parse(q.at, &q.at_ms))
+        return ctl_fail(EX_USAGE, MOMENT_HELP);
+    if (q.beside && (q.undo || q.confirm))
+        return ctl_fail(EX_USAGE, "--beside goes with --backup or --at");
     if ((r = service_open(&q.a, &q.s)) != 0 ||
         (r = alias_ask(q.s, DIRECTORY__OP__ALIAS_SHOW, q.a.words[0], &q.alias)) != 0)
         return r;
     if (q.alias->mailbox_id.len == 0)
         return ctl_fail(EX_DATAERR, "%s has no mailbox yet", q.a.words[0]);
     service_patience(q.s, PATIENCE_MS);
-    return q.undo ? undo(&q) : q.confirm ? confirmed(&q) : q.at ? place_at(&q) : place(&q);
+    return q.beside    ? beside(&q)
+           : q.undo    ? undo(&q)
+           : q.confirm ? confirmed(&q)
+           : q.at      ? place_at(&q)
+                       : place(&q);
 }

@@ -95,18 +95,21 @@ static const struct command commands[] = {
       "one of its passwords, on the terminal or as a line of standard input." },
     { "mailbox backups", cmd_mailbox_backups,
       "mailbox backups ADDRESS [--json]\n"
-      "       letterlock mailbox backups ADDRESS --download FILE [--backup ID]",
+      "       letterlock mailbox backups ADDRESS --download FILE [--backup ID | --at TIME]",
       "The backups of a mailbox, the newest first. --download writes one (the newest, or the one whose ID\n"
-      "begins so) to FILE and the keys that open it to FILE.keys: together with a password they are the mailbox." },
+      "begins so) to FILE and the keys that open it to FILE.keys: together with a password they are the mailbox.\n"
+      "--at: the mailbox as it was then, where commits are shipped." },
     { "mailbox restore", cmd_mailbox_restore,
       "mailbox restore ADDRESS --backup ID\n"
       "       letterlock mailbox restore ADDRESS --at TIME\n"
+      "       letterlock mailbox restore ADDRESS --backup ID|--at TIME --beside [--json]\n"
       "       letterlock mailbox restore ADDRESS --undo\n"
       "       letterlock mailbox restore ADDRESS --confirm [--yes]",
       "Make a mailbox what it was at a backup (the one whose ID begins so), or, where commits are shipped (store.ship), at a\n"
       "moment: 2026-11-22T10:20:30.5Z, or 2026-11-22T10:20 in local time. Who is logged in is told and comes back.\n"
       "What was there is kept until --undo brings it back or --confirm removes it. A password is asked for only\n"
-      "when the data key was exchanged since." },
+      "when the data key was exchanged since. --beside changes nothing that is there: what was there then comes in below\n"
+      "a folder \"Restored DATE\", each message once however often it is said; it needs a password." },
     { "mailbox search", cmd_mailbox_search,
       "mailbox search ADDRESS QUERY [--exact | --regex] [--folder NAME] [--limit N] [--json]",
       "The messages that are like QUERY, the best of every folder first, and the lines where it stands: words in\n"

@@ -82,9 +82,7 @@ static int folder_known(struct import *x, uint32_t from)
     const struct mail_fetch sizes = { on_size, on_nothing, x };
     uint32_t range[2] = { from ? from : 1, x->uidnext - 1 };
 
-    return range[0] > range[1]
-               ? 0
-               : mail_fetch(&x->mail, x->folder_id, range, 2, STORE__WANT__META, &sizes);
+    return range[0] > range[1] ? 0 : mail_fetch(&x->mail, x->folder_id, range, 2, STORE__WANT__META, &sizes);
 }
 
 static int folder_enter(struct import *x, struct str theirs)

@@ -22,8 +22,8 @@ struct import {
     const char *address;
     struct mail mail;
     struct port_reader *r;
-    const char *folder;              /* all goes into this one; NULL: where the reader says */
-    const char *under;               /* or below this one; NULL: as it is */
+    const char *folder;               /* all goes into this one; NULL: where the reader says */
+    const char *under;                /* or below this one; NULL: as it is */
     const struct import_hooks *hooks; /* may be NULL */
     uint64_t messages, repeats, skipped;
     /* ---- import.c's own ---- */
@@ -41,7 +41,7 @@ MUST_CHECK int import_all(struct import *x);
 /* Said on standard error: one that was not brought in, and why. */
 void import_skip(struct import *x, const char *what, int e);
 int import_say(const struct import *x, const char *input, int e); /* sysexits code */
-int import_report(struct import *x, bool json);                   /* the same: EX_DATAERR when some were skipped */
+int import_report(struct import *x, bool json); /* the same: EX_DATAERR when some were skipped */
 /* Closes reader and mail. */
 void import_release(struct import *x);
 #endif

@@ -1,6 +1,9 @@
 /* src/store/backupget.c: BACKUP_LIST and BACKUP_GET: what lies in the target, for whoever may have it. */
-#include "src/store/store.h"
+#include "lib/base/file.h"
+#include "src/store/keyop.h"
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SLICE_MAX KIB(192)
@@ -88,6 +91,7 @@ struct giving {
     struct rpc_req *q;
     struct backup_info info;
     bool keys, found, reading;
+    int fd; /* a file that has no name any more, instead of an object; -1: none */
     uint64_t at;
     int64_t got;
     struct buf out;
@@ -101,7 +105,25 @@ static void give_end(struct giving *g, int status)
     backup_pb(&g->info, &m);
     request_reply(g->q, status, &m.base, NULL);
     buf_release(&g->out);
+    fd_close(&g->fd);
     free(g);
+}
+
+static int64_t give_file(struct giving *g)
+{
+    char *p = buf_reserve(&g->out, SLICE_MAX);
+    size_t got = 0;
+    ssize_t n = 1;
+
+    if (!p)
+        return E_NOMEM;
+    while (got < SLICE_MAX && n > 0) {
+        if ((n = pread(g->fd, p + got, SLICE_MAX - got, (off_t)(g->at + got))) < 0)
+            return error_from_errno(errno);
+        got += (size_t)n;
+    }
+    g->out.n += got;
+    return (int64_t)got;
 }
 
 static void give_run(struct work_job *w)
@@ -109,6 +131,10 @@ static void give_run(struct work_job *w)
     struct giving *g = CONTAINER_OF(w, struct giving, work);
     char name[TARGET_NAME_MAX], hex[2 * MAILBOX_ID_LEN + 1];
 
+    if (g->fd >= 0) {
+        g->got = give_file(g);
+        return;
+    }
     if (!g->found && (g->got = backup_find(store.backups, g->info.mailbox, g->info.id, &g->info)) < 0)
         return;
     g->found = true;
@@ -165,25 +191,102 @@ static void give_cancelled(void *ctx)
         give_end(g, E_CANCELED);
 }
 
+static void give_begin(struct giving *g)
+{
+    g->out.max = SLICE_MAX;
+    rpc_req_on_cancel(g->q, give_cancelled, g);
+    rpc_req_on_room(g->q, give_room, g);
+    give_go_on(g);
+}
+
+/* ---- of a moment -------------------------------------------------------------------------------- */
+
+/* Made beside the mailbox, as restoring makes it, and without a name before anybody gets a byte of it. What waited sealed
+ * then is not in it. */
+static int pool_moment(struct keyop *k)
+{
+    char path[FILES_PATH_MAX];
+    struct ship_back b;
+    int r = ship_restore_to(k->actor->id, k->restore.at_ms, &b);
+
+    if (r < 0)
+        return r;
+    files_path(k->actor->id, FILES_RESTORE, path);
+    k->restore.given = openat(store.files.dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    r = k->restore.given < 0 ? error_from_errno(errno) : 0;
+    k->restore.reached_ms = b.reached_ms;
+    ship_back_drop(&store.files, k->actor->id);
+    restore_drop(&store.files, k->actor->id);
+    return r;
+}
+
+static void answer_moment(struct keyop *k)
+{
+    struct giving *g = calloc(1, sizeof *g);
+    struct stat st;
+
+    if (!g || fstat(k->restore.given, &st) < 0) {
+        close(k->restore.given);
+        free(g);
+        request_reply(k->q, E_NOMEM, NULL, NULL);
+        return;
+    }
+    g->q = k->q;
+    g->fd = k->restore.given;
+    g->info.taken_ms = k->restore.reached_ms;
+    g->info.bytes = (uint64_t)st.st_size;
+    give_begin(g);
+}
+
+static int moment_get(struct rpc_req *q, const Store__BackupGetRequest *m)
+{
+    static const struct stage_row stages[] = { { IN_POOL, pool_moment }, { 0, NULL } };
+    struct keyop *k = NULL;
+    int r = keyop_begin(q, m->mailbox_id.data, stages, answer_moment, &k);
+
+    if (r < 0)
+        return r;
+    k->restore.at_ms = m->at_ms;
+    k->patient = true;
+    return keyop_go(k, 0);
+}
+
+/* The live `.keys`: a mailbox that is shipped need not have a backup. */
+static int keys_live(const uint8_t mailbox[MAILBOX_ID_LEN], int *fd_out)
+{
+    char path[FILES_PATH_MAX];
+
+    files_path(mailbox, FILES_KEYS, path);
+    *fd_out = openat(store.files.dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return *fd_out < 0 ? error_from_errno(errno) : 0;
+}
+
 int op_backup_get(struct rpc_req *q, struct str body)
 {
     Store__BackupGetRequest *m = RPC_UNPACK(rpc_req_arena(q), body, store__backup_get_request);
     struct giving *g;
+    int fd = -1, r;
 
-    if (!m || m->mailbox_id.len != MAILBOX_ID_LEN || m->id.len != BACKUP_ID_LEN)
+    if (!m || m->mailbox_id.len != MAILBOX_ID_LEN || (m->at_ms <= 0 && m->id.len != BACKUP_ID_LEN))
         return E_SYNTAX;
     if (!store.backups || store.stopping)
         return E_UNAVAIL;
-    if (!(g = calloc(1, sizeof *g)))
+    if (m->at_ms > 0 && !m->keys)
+        return moment_get(q, m);
+    if (m->at_ms > 0 && (r = keys_live(m->mailbox_id.data, &fd)) < 0)
+        return r;
+    if (!(g = calloc(1, sizeof *g))) {
+        fd_close(&fd);
         return E_NOMEM;
+    }
     g->q = q;
+    g->fd = fd;
     g->keys = m->keys;
-    g->out.max = SLICE_MAX;
+    g->found = m->keys; /* they are of all backups */
     memcpy(g->info.mailbox, m->mailbox_id.data, MAILBOX_ID_LEN);
-    memcpy(g->info.id, m->id.data, BACKUP_ID_LEN);
+    if (m->id.len == BACKUP_ID_LEN)
+        memcpy(g->info.id, m->id.data, BACKUP_ID_LEN);
     request_begin();
-    rpc_req_on_cancel(q, give_cancelled, g);
-    rpc_req_on_room(q, give_room, g);
-    give_go_on(g);
+    give_begin(g);
     return 0;
 }

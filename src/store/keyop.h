@@ -60,6 +60,7 @@ struct keyop {
         int64_t at_ms, reached_ms;             /* to a moment; 0: to a backup */
         uint64_t temps[SHIP_TEMPS_MAX];        /* temporary mailboxes of then */
         size_t ntemps;
+        int given; /* backupget.c: its file, for whoever asked for a moment */
     } restore;
     struct purge *purge; /* purge.c */
     /* a check (checkop.c) */

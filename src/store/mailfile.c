@@ -16,6 +16,7 @@
 struct mailfile {
     struct mailbox *box;
     struct arena arena;
+    struct fetch fetch;
     char *scratch; /* what close removes; NULL: nothing */
 };
 
@@ -166,6 +167,7 @@ void mailfile_free(struct mailfile **mp)
     *mp = NULL;
     if (!m)
         return;
+    fetch_release(&m->fetch);
     (void)!mailbox_close(&m->box); /* nothing of it was to be kept */
     for (size_t i = 0; m->scratch && i < ARRAY_LEN(ends); i++) {
         CLEANUP(buf_release) struct buf name = { .max = KIB(8) };
@@ -195,28 +197,20 @@ int mailfile_folders(struct mailfile *m, Store__FoldersResponse **out)
     return e;
 }
 
-int mailfile_fetch(struct mailfile *m, uint64_t folder_id, uint32_t first, uint32_t last, uint32_t want,
-                   int (*sink)(void *ctx, struct str bytes), void *ctx)
+int mailfile_begin(struct mailfile *m, uint64_t folder_id, uint32_t first, uint32_t last, uint32_t want)
 {
-    CLEANUP(buf_release) struct buf out = { .max = SLICE + MIB(3) };
-    CLEANUP(fetch_release) struct fetch f = { 0 };
     uint32_t range[2] = { first, last };
     Store__FetchRequest q = STORE__FETCH_REQUEST__INIT;
-    int r, more;
 
     q.folder_id = folder_id;
     q.uid_ranges = range;
-    q.n_uid_ranges = 2;
+    q.n_uid_ranges = first > last ? 0 : 2;
     q.want = want;
-    if (first > last)
-        return 0;
-    if ((r = fetch_init(&f, &q)) < 0)
-        return r;
-    do {
-        buf_clear(&out);
-        if ((more = mailbox_fetch(m->box, &f, SLICE, &out)) < 0)
-            return more;
-        r = sink(ctx, buf_str(&out));
-    } while (r == 0 && more);
-    return r;
+    fetch_release(&m->fetch);
+    return fetch_init(&m->fetch, &q);
+}
+
+int mailfile_more(struct mailfile *m, struct buf *out)
+{
+    return mailbox_fetch(m->box, &m->fetch, out->n + SLICE, out);
 }

@@ -104,6 +104,49 @@ test('everything of a mailbox is lost but its backup', async () => {
   await holds(a, 2);
 });
 
+// Everything below a folder, as a client sees it.
+async function below(a, under) {
+  const c = await service.imap(a), out = {};
+  for (const line of (await c.cmd(`LIST "" "${under}*"`)).filter((l) => /^\* LIST/.test(l))) {
+    const name = /"\/" "?(.*?)"?$/.exec(line)[1];
+    await c.cmd(`EXAMINE "${name}"`);
+    const lines = await c.cmd('UID FETCH 1:* (FLAGS INTERNALDATE BODY.PEEK[])', { ok: false }), bodies = [...c.literals];
+    out[name.slice(under.length).replace(/^\//, '')] = lines.filter((l) => /FETCH \(/.test(l)).map((l) => `${/INTERNALDATE "([^"]*)"/.exec(l)[1]} ${/FLAGS \(([^)]*)\)/.exec(l)[1].split(' ').filter((f) => f !== '\\Recent').sort().join(' ')} ${bodies.shift().toString('base64')}`);
+  }
+  await c.logout();
+  return out;
+}
+
+test('beside: what a backup has comes in below a folder of its own, once however often it is said, and no further than the limit', async () => {
+  const a = await service.alias(), input = `${a.password}\n`;
+  await deliver(a, 1, 2);
+  await inbox(a, async (c) => {
+    await c.cmd('CREATE Work/Deep');
+    await c.cmd('CREATE Empty');
+    for (const i of [10, 11, 11, 12]) await c.cmd([`APPEND Work/Deep (\\Flagged $Forwarded blue) "02-Nov-2024 10:11:12 +0000" `, sample(i, 30000)]);
+    await c.cmd('STORE 1 +FLAGS (\\Seen)');
+  });
+  const was = await below(a, '');
+  const b = await json(['mailbox', 'backup', a.address], { input });
+  await inbox(a, async (c) => { await c.cmd('STORE 1 +FLAGS (\\Deleted)'); await c.cmd('EXPUNGE'); await c.cmd('DELETE Work/Deep'); });
+  await ctl(['mailbox', 'rotate', a.address], { input });
+  const args = ['mailbox', 'restore', a.address, '--backup', b.id, '--beside'];
+  assert.equal((await ctl(args, { input: 'not it at all\n', ok: false })).code, 77);
+  await ctl(['alias', 'limit', a.address, '70K']);
+  const short = await ctl(args, { input, ok: false });
+  assert.equal(short.code, 73, short.stderr);
+  await ctl(['alias', 'limit', a.address, 'none']);
+  const rest = await json(args, { input });
+  assert.ok(rest.there_already > 0 && rest.messages > 0 && rest.messages + rest.there_already === 6, JSON.stringify(rest));
+  const again = await json(args, { input });
+  assert.deepEqual([again.messages, again.there_already, again.skipped], [0, 6, 0]);
+  const under = `Restored ${b.taken.slice(0, 10)} ${b.taken.slice(11, 19).replaceAll(':', '.')}`;
+  const now = await below(a, under);
+  delete now[''];
+  assert.deepEqual(now, was);
+  assert.equal((await inbox(a)).exists, 1, 'what was there is as it was');
+});
+
 test('killed at any instant: the mailbox is the one or the other, and goes on', async () => {
   const a = await service.alias();
   await deliver(a, 1, 2);

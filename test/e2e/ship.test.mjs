@@ -153,6 +153,30 @@ test('a moment before the data key was exchanged, without a password; a revoked 
   assert.deepEqual(await look(a), seen);
 });
 
+test('a moment beside, and downloaded: with the password, and the mailbox goes on as it is', async () => {
+  const a = await service.alias(), input = `${a.password}\n`;
+  await service.deliver(a.address, sample(1, 5000));
+  await service.deliver(a.address, sample(2, 50000));
+  assert.equal((await look(a)).INBOX.length, 2);
+  await sleep(10);
+  const then = new Date().toISOString();
+  await sleep(10);
+  const c = await service.imap(a);
+  await c.cmd('SELECT INBOX');
+  await c.cmd('STORE 1 +FLAGS (\\Deleted)');
+  await c.cmd('EXPUNGE');
+  assert.equal((await json(['mailbox', 'restore', a.address, '--at', then, '--beside'], { input })).messages, 2);
+  assert.equal((await json(['mailbox', 'restore', a.address, '--at', then, '--beside'], { input })).there_already, 2);
+  await c.cmd('NOOP');
+  await c.logout();
+  const seen = await look(a);
+  assert.equal(seen.INBOX.length, 1);
+  assert.equal(Object.entries(seen).find(([k]) => /^Restored .*\/INBOX$/.test(k))[1].length, 2);
+  const file = path.join(service.dir, 'then.backup');
+  await ctl(['mailbox', 'backups', a.address, '--download', file, '--at', then]);
+  assert.equal(JSON.parse((await ctl(['mailbox', 'convert', file, '--output', `${file}.sqlite`, '--json'], { input })).stdout).messages, 2);
+});
+
 test('what is shipped says nothing in the clear, and goes with the mailbox', async () => {
   const a = await service.alias('purged');
   const id = (await json(['alias', 'show', a.address])).mailbox;
