@@ -59,6 +59,7 @@ static const char *const role_names[ROLE_COUNT] = {
     [ROLE_JOBS] = "jobs",
     [ROLE_MONITOR] = "monitor",
     [ROLE_STORAGE] = "storage",
+    [ROLE_FILTER] = "filter",
 };
 
 const char *role_name(enum role_id r)

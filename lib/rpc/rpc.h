@@ -40,6 +40,7 @@ enum role_id {
     ROLE_JOBS,
     ROLE_MONITOR,
     ROLE_STORAGE,
+    ROLE_FILTER,
     ROLE_COUNT
 };
 #define FROM(role) BIT(ROLE_##role)

@@ -26,6 +26,8 @@ enum {
     SANDBOX_ACCEPT = 1 << 1,  /* accept connections on listeners that it has */
     SANDBOX_MEMLOCK = 1 << 2, /* lock memory, set its protection: guarded keys */
     SANDBOX_DIAL = 1 << 3, /* make TCP and UDP sockets and connect them (Landlock says to which TCP ports) */
+    SANDBOX_DIAL_UNIX =
+        1 << 4, /* besides: sockets that lie in the file system. Landlock says nothing of them */
 };
 
 struct sandbox_state {

@@ -166,6 +166,17 @@ static int add_dialling(scmp_filter_ctx f)
     return seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0) < 0 ? E_UNSUPPORTED : 0;
 }
 
+/* Streams to sockets of the file system; connect is allowed with add_dialling. */
+static int add_dialling_unix(scmp_filter_ctx f)
+{
+    const scmp_datum_t type_bits = UINT32_MAX & ~(scmp_datum_t)(SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    return seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, AF_UNIX),
+                            SCMP_A1(SCMP_CMP_MASKED_EQ, type_bits, SOCK_STREAM)) < 0
+               ? E_UNSUPPORTED
+               : 0;
+}
+
 static int build(scmp_filter_ctx f, uint32_t powers)
 {
     int r;
@@ -178,6 +189,8 @@ static int build(scmp_filter_ctx f, uint32_t powers)
         r = ADD(f, SCMP_ACT_ALLOW, accept_calls);
     if (r == 0 && (powers & SANDBOX_DIAL))
         r = add_dialling(f);
+    if (r == 0 && (powers & SANDBOX_DIAL_UNIX))
+        r = add_dialling_unix(f);
     if (r == 0 && (powers & SANDBOX_MEMLOCK))
         r = ADD(f, SCMP_ACT_ALLOW, memlock_calls);
     return r;

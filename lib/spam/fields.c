@@ -2,7 +2,7 @@
 
 enum { LINE, NAME, REST, BODY };
 
-static const char *const ours[] = { "x-spam-score", "x-spam-status" };
+static const char *const ours[] = { "x-spam-score", "x-spam-status", "x-virus-status" };
 
 /* What is held is the beginning of one of our names, or one and spaces behind it. */
 static bool may_be_ours(struct str s, bool *is_out)

@@ -1,6 +1,6 @@
 /* lib/spam/fields.h
  *
- * A message without the fields that only we may write (X-Spam-Score, X-Spam-Status), pushed through in slices:
+ * A message without the fields that only we may write (X-Spam-Score, X-Spam-Status, X-Virus-Status), pushed through in slices:
  * whoever sends spam would like to say that it is none. Other fields of that family are others' and stay. */
 #ifndef LIB_SPAM_FIELDS_H
 #define LIB_SPAM_FIELDS_H

@@ -9,25 +9,30 @@
 #include <stdatomic.h>
 
 /* X(id, name, type, labels, help); rows of one name stand together. */
-#define COUNTS(X)                                                                                   \
-    X(CONNECTIONS, "connections_total", "counter", "", "Connections of clients that were taken")    \
-    X(CONNECTIONS_REFUSED, "connections_refused_total", "counter", "",                              \
-      "Connections turned away for a limit")                                                        \
-    X(CONNECTIONS_OPEN, "connections", "gauge", "", "Connections of clients now")                   \
-    X(COMMANDS, "commands_total", "counter", "", "Commands of clients")                             \
-    X(LOGINS_GOOD, "logins_total", "counter", "result=\"good\"", "Logins")                          \
-    X(LOGINS_BAD, "logins_total", "counter", "result=\"bad\"", "Logins")                            \
-    X(LOGINS_LATER, "logins_total", "counter", "result=\"later\"", "Logins")                        \
-    X(RECIPIENTS_TAKEN, "recipients_total", "counter", "result=\"taken\"", "Recipients named")      \
-    X(RECIPIENTS_LATER, "recipients_total", "counter", "result=\"later\"", "Recipients named")      \
-    X(RECIPIENTS_REFUSED, "recipients_total", "counter", "result=\"refused\"", "Recipients named")  \
-    X(MESSAGES_TAKEN, "messages_total", "counter", "result=\"taken\"", "Messages sent to us")       \
-    X(MESSAGES_LATER, "messages_total", "counter", "result=\"later\"", "Messages sent to us")       \
-    X(MESSAGES_REFUSED, "messages_total", "counter", "result=\"refused\"", "Messages sent to us")   \
-    X(MESSAGE_BYTES, "message_bytes_total", "counter", "", "Bytes of the messages that were taken") \
-    X(DMARC_PASS, "dmarc_total", "counter", "result=\"pass\"", "Messages by what DMARC says")       \
-    X(DMARC_FAIL, "dmarc_total", "counter", "result=\"fail\"", "Messages by what DMARC says")       \
-    X(DMARC_NONE, "dmarc_total", "counter", "result=\"none\"", "Messages by what DMARC says")
+#define COUNTS(X)                                                                                    \
+    X(CONNECTIONS, "connections_total", "counter", "", "Connections of clients that were taken")     \
+    X(CONNECTIONS_REFUSED, "connections_refused_total", "counter", "",                               \
+      "Connections turned away for a limit")                                                         \
+    X(CONNECTIONS_OPEN, "connections", "gauge", "", "Connections of clients now")                    \
+    X(COMMANDS, "commands_total", "counter", "", "Commands of clients")                              \
+    X(LOGINS_GOOD, "logins_total", "counter", "result=\"good\"", "Logins")                           \
+    X(LOGINS_BAD, "logins_total", "counter", "result=\"bad\"", "Logins")                             \
+    X(LOGINS_LATER, "logins_total", "counter", "result=\"later\"", "Logins")                         \
+    X(RECIPIENTS_TAKEN, "recipients_total", "counter", "result=\"taken\"", "Recipients named")       \
+    X(RECIPIENTS_LATER, "recipients_total", "counter", "result=\"later\"", "Recipients named")       \
+    X(RECIPIENTS_REFUSED, "recipients_total", "counter", "result=\"refused\"", "Recipients named")   \
+    X(MESSAGES_TAKEN, "messages_total", "counter", "result=\"taken\"", "Messages sent to us")        \
+    X(MESSAGES_LATER, "messages_total", "counter", "result=\"later\"", "Messages sent to us")        \
+    X(MESSAGES_REFUSED, "messages_total", "counter", "result=\"refused\"", "Messages sent to us")    \
+    X(MESSAGE_BYTES, "message_bytes_total", "counter", "", "Bytes of the messages that were taken")  \
+    X(DMARC_PASS, "dmarc_total", "counter", "result=\"pass\"", "Messages by what DMARC says")        \
+    X(DMARC_FAIL, "dmarc_total", "counter", "result=\"fail\"", "Messages by what DMARC says")        \
+    X(DMARC_NONE, "dmarc_total", "counter", "result=\"none\"", "Messages by what DMARC says")        \
+    X(CLAMAV_CLEAN, "clamav_total", "counter", "result=\"clean\"", "Messages shown to ClamAV")       \
+    X(CLAMAV_FOUND, "clamav_total", "counter", "result=\"found\"", "Messages shown to ClamAV")       \
+    X(CLAMAV_FAILED, "clamav_total", "counter", "result=\"failed\"", "Messages shown to ClamAV")     \
+    X(RSPAMD_ANSWERED, "rspamd_total", "counter", "result=\"answered\"", "Messages shown to rspamd") \
+    X(RSPAMD_FAILED, "rspamd_total", "counter", "result=\"failed\"", "Messages shown to rspamd")
 
 enum count_id {
 #define X(id, name, type, labels, help) COUNT_##id,

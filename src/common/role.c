@@ -63,7 +63,7 @@ const struct role_def *role_def_of(enum role_id id)
                                                    &imap_role,     &pop3_role,    &mx_role,
                                                    &resolver_role, &courier_role, &relay_role,
                                                    &monitor_role,  &storage_role, &submission_role,
-                                                   &jobs_role };
+                                                   &jobs_role,     &filter_role };
 
     for (size_t i = 0; i < ARRAY_LEN(defs); i++)
         if (defs[i]->id == id)
@@ -338,9 +338,9 @@ static void ctl_accepted(void *ctx, int fd, const struct sockaddr *peer UNUSED, 
 /* ---- life ---- */
 
 /* What a role may do, and whether it has files. Everything else is in lib/sandbox. */
-static uint32_t powers_of(enum role_id id)
+static uint32_t powers_of(const struct role_def *def)
 {
-    switch ((int)id) {
+    switch ((int)def->id) {
     case ROLE_STORE: return SANDBOX_FILES | SANDBOX_ACCEPT | SANDBOX_MEMLOCK;
     case ROLE_DIRECTORY:
     case ROLE_MONITOR:
@@ -353,6 +353,8 @@ static uint32_t powers_of(enum role_id id)
         return SANDBOX_DIAL | SANDBOX_ACCEPT; /* accepts the command line on its control socket */
     case ROLE_RELAY: return SANDBOX_DIAL;
     case ROLE_STORAGE: return SANDBOX_DIAL;
+    case ROLE_FILTER:
+        return def->dials_unix && def->dials_unix() ? SANDBOX_DIAL | SANDBOX_DIAL_UNIX : SANDBOX_DIAL;
     case ROLE_JOBS: return SANDBOX_ACCEPT;
     default: return 0;
     }
@@ -402,8 +404,7 @@ static int close_files(struct role *r)
 static int bring_up(struct role *r)
 {
     bool boxed = r->mode != SANDBOX_OFF;
-    uint32_t powers = powers_of(r->def->id);
-    bool files = (powers & SANDBOX_FILES) != 0;
+    bool files = (powers_of(r->def) & SANDBOX_FILES) != 0;
     int e;
 
     if (!(r->loop = loop_new()))
@@ -418,7 +419,7 @@ static int bring_up(struct role *r)
         return e;
     if (boxed && !files && (e = close_files(r)) < 0)
         return e;
-    if (boxed && (e = sandbox_verdict(r, sandbox_enter(powers, &r->sandbox), "seccomp")) < 0)
+    if (boxed && (e = sandbox_verdict(r, sandbox_enter(powers_of(r->def), &r->sandbox), "seccomp")) < 0)
         return e;
     if ((e = watch_init(&r->control, r->loop, BOOT_FD, control_ready)) < 0)
         return e;
@@ -473,7 +474,7 @@ int role_main(int argc, char **argv)
     quiet_signals();
     wipe_stack_init();
     sandbox_no_dumps();
-    sandbox_drop_rights((powers_of(r.def->id) & SANDBOX_FILES) != 0);
+    sandbox_drop_rights((powers_of(r.def) & SANDBOX_FILES) != 0);
     /* Libraries read their configuration now: later there are no files. */
     if (sodium_init() < 0 || OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL) != 1)
         return EX_OSERR;

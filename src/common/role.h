@@ -35,11 +35,14 @@ struct role_def {
     void (*stop)(struct role *r);
     /* TCP ports of other machines that it may connect to, known after init; how many. NULL: it dials nobody. */
     size_t (*dials)(struct role *r, uint16_t *ports, size_t max);
+    /* May it connect to sockets of the file system, too? Known after init; NULL: not. */
+    bool (*dials_unix)(void);
     bool optional; /* the service is ready without it: nobody waits for it but who asks it */
 };
 
 extern const struct role_def store_role, content_role, directory_role, imap_role, pop3_role, mx_role,
-    resolver_role, courier_role, relay_role, monitor_role, storage_role, submission_role, jobs_role;
+    resolver_role, courier_role, relay_role, monitor_role, storage_role, submission_role, jobs_role,
+    filter_role;
 
 struct loop *role_loop(struct role *r);
 uint32_t role_instance(const struct role *r);

@@ -43,6 +43,8 @@ const struct conf_item server_conf_items[] = {
       .help = "User of this role. Other than store.user: then neither reads the other's files." },
     { "relay.user", CONF_STR, AT(relay_user), .max = 32, .help = "User of this role." },
     { "jobs.user", CONF_STR, AT(jobs_user), .max = 32, .help = "User of this role." },
+    { "filter.user", CONF_STR, AT(filter_user), .max = 32,
+      .help = "User of this role, which speaks to ClamAV and rspamd; best one of its own." },
     { "storage.user", CONF_STR, AT(storage_user), .max = 32, .help = "User of this role." },
     { "server.sandbox", CONF_ENUM, AT(sandbox), .sdef = "auto", .choices = "auto|require|off",
       .help =
@@ -70,6 +72,8 @@ const struct conf_item server_conf_items[] = {
     { "mx.lmtp_socket", CONF_PATH, AT(mx_lmtp_socket), .sdef = "", .help = MX_LMTP_SOCKET_HELP },
     { "mx.lmtp_mode", CONF_STR, AT(mx_lmtp_mode), .sdef = "0600", .max = 4,
       .help = "Who may connect to mx.lmtp_socket, as chmod has it: 0660 for the group of the service, too." },
+    { "mx.clamav", CONF_STR, AT(mx_clamav), .max = 120, .help = FILTER_CLAMAV_HELP },
+    { "mx.rspamd", CONF_STR, AT(mx_rspamd), .max = 120, .help = FILTER_RSPAMD_HELP },
     { "mx.workers", CONF_U64, AT(mx_workers), 1, 16, 1, .unit = "processes", .help = "SMTP processes." },
     { "submission.listen", CONF_ADDRS, AT(submission_listen), .sdef = "",
       .help = "Mail of our own people, with STARTTLS, as a rule :587. Empty: none there." },
@@ -103,7 +107,7 @@ const struct conf_table *config_tables(size_t *n_out)
     const struct role_def *const roles[] = { &store_role, &content_role, &directory_role, &imap_role,
                                              &pop3_role,  &mx_role,      &resolver_role,  &courier_role,
                                              &relay_role, &monitor_role, &storage_role,   &submission_role,
-                                             &jobs_role };
+                                             &jobs_role,  &filter_role };
 
     tables[0] = (struct conf_table){ server_conf_items, server_conf_nitems };
     for (size_t i = 0; i < ARRAY_LEN(roles); i++)

@@ -29,12 +29,18 @@
 #define STORAGE_ENDPOINT_HELP                                                                                  \
     "Where storage.target is: https://host or https://host:port, as https://s3.eu-central-1.amazonaws.com or " \
     "https://ACCOUNT.r2.cloudflarestorage.com. http:// only for an address of this machine."
+#define FILTER_CLAMAV_HELP                                                                                           \
+    "Where ClamAV's clamd listens: /run/clamav/clamd.ctl, 127.0.0.1:3310, [::1]:3310. Each message is shown to it; " \
+    "what it finds something in is refused (mx.clamav_action). When it is down or slow, mail comes in. Empty: none."
+#define FILTER_RSPAMD_HELP                                                                                         \
+    "Where rspamd's normal worker listens: 127.0.0.1:11333, or the path of a socket. Its score is a named reason " \
+    "among ours (mx.rspamd_weight; mx.spam must be on). When it is down or slow, mail comes in. Empty: none."
 
 struct server_conf {
     const char *hostname, *data_dir, *run_dir, *key_file, *tls_cert, *tls_key, *user;
     const char *store_user, *directory_user, *content_user, *imap_user, *pop3_user, *mx_user, *resolver_user,
-        *courier_user, *relay_user, *storage_user, *monitor_user, *submission_user,
-        *jobs_user;                                /* "": `user` */
+        *courier_user, *relay_user, *storage_user, *monitor_user, *submission_user, *jobs_user,
+        *filter_user;                              /* "": `user` */
     const char *storage_target, *storage_endpoint; /* the role's own rows too */
     const char *storage_credentials;
     const char *resolver_upstreams; /* the role's own row too */
@@ -43,6 +49,7 @@ struct server_conf {
     struct conf_addrs imap_listen, imap_tls_listen, pop3_listen, pop3_tls_listen, mx_listen, monitor_listen,
         submission_listen, submission_tls_listen;
     const char *mx_lmtp_socket, *mx_lmtp_mode;
+    const char *mx_clamav, *mx_rspamd; /* the mx's and the filter's rows too */
 };
 extern const struct conf_item server_conf_items[];
 extern const size_t server_conf_nitems;

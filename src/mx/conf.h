@@ -34,13 +34,19 @@ struct mx_conf {
     struct netset spam_exempt;
     const char *spam_header, *spam_junk, *spam_reject, *spam_url_lists, *spam_traps;
     uint64_t spam_scan_bytes, spam_timeout_ms;
+    /* other scanners: filter.h */
+    const char *clamav, *rspamd;
+    uint32_t clamav_action;
+    uint64_t rspamd_weight, filter_bytes, filter_timeout_ms;
 };
 
 /* What is refused: each value what stands before it, too. */
 enum { MX_HELO_OFF, MX_HELO_NOTE, MX_HELO_OWN, MX_HELO_SYNTAX, MX_HELO_RESOLVE };
 enum { MX_SENDER_CHECK_OFF, MX_SENDER_CHECK_NOTE, MX_SENDER_CHECK_KNOWN, MX_SENDER_CHECK_STRICT };
 
-#define MX_CONF_ITEMS      56
+enum { MX_CLAMAV_REJECT, MX_CLAMAV_JUNK, MX_CLAMAV_NOTE };
+
+#define MX_CONF_ITEMS      62
 #define MX_SPAM_FIELDS_MAX KIB(4) /* of what is put before a message for each recipient */
 extern const struct conf_item mx_conf_items[MX_CONF_ITEMS];
 #endif

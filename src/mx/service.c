@@ -12,6 +12,7 @@ static void begin(struct mx_session *s)
     mx_auth_start(s);
     mx_forward_begin(s);
     mx_spam_start(s);
+    mx_filter_start(s);
 }
 
 static void forget(struct mx_session *s)
@@ -20,6 +21,7 @@ static void forget(struct mx_session *s)
     mx_auth_free(s);
     mx_policy_forget(s);
     mx_spam_forget(s);
+    mx_filter_forget(s);
 }
 
 static int offer(const struct mx_session *s, struct buf *text)
@@ -39,9 +41,13 @@ static const struct smtp_reply *verdict(struct mx_session *s, const char **why_o
     *why_out = "greylist";
     if ((no = mx_policy_verdict(s)) || (no = mx_verdict(mx_own(s)->conf, &s->m, why_out)))
         return no;
+    *why_out = "infected";
+    if ((no = mx_filter_verdict(s)))
+        return no;
     *why_out = "spam";
     if ((no = mx_spam_verdict(s)))
         return no;
+    mx_filter_mark(s);
     *why_out = "loop";
     return mx_forward_verdict(s);
 }
@@ -59,7 +65,9 @@ static int feed(struct mx_session *s, struct str in, struct str *out)
 
     mx_forward_feed(s, in);
     r = mx_auth_feed(s, in, &in);
-    return r < 0 ? r : mx_spam_feed(s, in, false, out);
+    if (r == 0 && (r = mx_spam_feed(s, in, false, out)) == 0)
+        mx_filter_feed(s, *out, false);
+    return r;
 }
 
 static int end(struct mx_session *s, struct str *out)
@@ -67,14 +75,16 @@ static int end(struct mx_session *s, struct str *out)
     struct str in = STR("");
     int r = mx_auth_end(s, &in);
 
-    return r < 0 ? r : mx_spam_feed(s, in, true, out);
+    if (r == 0 && (r = mx_spam_feed(s, in, true, out)) == 0)
+        mx_filter_feed(s, *out, true);
+    return r;
 }
 
 static bool settled(struct mx_session *s)
 {
     bool known = mx_auth_settled(s); /* both are asked: each sends its questions on */
 
-    return mx_spam_settled(s) && known;
+    return mx_spam_settled(s) && mx_filter_settled(s) && known;
 }
 
 static void give_up(struct mx_session *s)
@@ -82,6 +92,7 @@ static void give_up(struct mx_session *s)
     if (mx_own(s)->auth)
         mx_auth_give_up(s);
     mx_spam_give_up(s);
+    mx_filter_give_up(s);
 }
 
 static const struct mx_service mx_service = {

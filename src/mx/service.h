@@ -7,6 +7,7 @@
 #include "lib/smtp/xclient.h"
 #include "src/mx/auth.h"
 #include "src/mx/conf.h"
+#include "src/mx/filter.h"
 #include "src/mx/forward.h"
 #include "src/mx/policy.h"
 #include "src/mx/recipients.h"
@@ -23,6 +24,7 @@ struct mx_own {
     const uint8_t *delivery_key;        /* of 32 bytes; NULL: none, and no repeat is known for one */
     struct mx_policy policy;
     struct mx_spam spam;
+    struct mx_filter filter;
     struct smtp_reply spam_refusal;
     char spam_said[400];
     /* XCLIENT: NULL: this client may not. Makes him the one that *x says: 0, or E_LIMIT (too many from there). */

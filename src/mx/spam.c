@@ -340,27 +340,44 @@ static const struct smtp_reply *refusal(struct mx_session *s)
     return &own->spam_refusal;
 }
 
+/* ClamAV and rspamd (filter.h), as far as they answered. */
+static void add_others(struct mx_session *s)
+{
+    const struct mx_filter *f = &mx_own(s)->filter;
+    struct mx_spam *p = spam_of(s);
+
+    hit_if(p, f->clamav == MX_FILTER_FOUND && mx_own(s)->conf->clamav_action != MX_CLAMAV_NOTE, SPAM_CLAMAV);
+    if (f->rspamd != MX_FILTER_ANSWERED || mx_own(s)->conf->rspamd_weight == 0)
+        return;
+    p->hits.extra = (int)((int64_t)f->score * (int64_t)mx_own(s)->conf->rspamd_weight / 100);
+    hit_if(p, p->hits.extra != 0, SPAM_RSPAMD);
+}
+
 const struct smtp_reply *mx_spam_verdict(struct mx_session *s)
 {
     struct mx_spam *p = spam_of(s);
     CLEANUP(buf_release) struct buf names = { .max = KIB(4) };
     bool all_refuse = s->m.recipients || s->m.nforwards;
-    int by_rules, score;
+    int by_rules, score, counts;
 
     if (!p->on)
         return NULL;
     ask_lists(s); /* what was answered counts now */
     if (p->scanned)
         judge_sender(s);
-    by_rules = spam_score(&p->hits);
+    by_rules = spam_score(&p->hits); /* without what others said: they teach our classifier nothing */
+    add_others(s);
     p->p = p->scanned && p->all->model ? spam_model_score(p->all->model, p->tokens, p->ntokens) : BAYES_NONE;
     spam_hit_bayes(&p->hits, p->p);
     score = spam_score(&p->hits);
+    counts = score; /* what ClamAV found is refused, or not, by mx.clamav_action */
+    if (mx_own(s)->filter.clamav == MX_FILTER_FOUND && p->hits.hit[SPAM_CLAMAV])
+        counts -= spam_rows[SPAM_CLAMAV].score;
     for (struct mx_recipient *r = s->m.recipients; r; r = r->next) {
         set_fields(s, r, score);
-        all_refuse = all_refuse && p->scanned && score >= or_default(r->mailbox.spam.reject, p->all->reject);
+        all_refuse = all_refuse && p->scanned && counts >= or_default(r->mailbox.spam.reject, p->all->reject);
     }
-    all_refuse = all_refuse && (!s->m.nforwards || (p->scanned && score >= p->all->reject));
+    all_refuse = all_refuse && (!s->m.nforwards || (p->scanned && counts >= p->all->reject));
     learn(s, all_refuse, by_rules);
     (void)!spam_names(&p->hits, &names);
     log_event(LOG_INFO, "mx.spam", F_Z("id", s->m.id), F_Z("scanned", p->scanned ? "yes" : p->why_not),

@@ -40,6 +40,8 @@ static void choose_children(struct super *s)
     if (all) {
         add_children(s, &resolver_role, 1);
         add_children(s, &relay_role, 1);
+        if (v->mx_clamav[0] || v->mx_rspamd[0])
+            add_children(s, &filter_role, 1);
         add_children(s, &jobs_role, 1);
         add_children(s, &monitor_role, 1);
         add_children(s, &imap_role, v->imap_workers);

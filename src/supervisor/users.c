@@ -35,6 +35,7 @@ static const struct {
     { ROLE_RELAY, "relay.user", offsetof(struct server_conf, relay_user) },
     { ROLE_JOBS, "jobs.user", offsetof(struct server_conf, jobs_user) },
     { ROLE_STORAGE, "storage.user", offsetof(struct server_conf, storage_user) },
+    { ROLE_FILTER, "filter.user", offsetof(struct server_conf, filter_user) },
 };
 
 static const char *text_at(const struct server_conf *v, size_t at)

@@ -5,19 +5,26 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { deflateRawSync } from 'node:zlib';
-import { Service } from '../lib/service.mjs';
+import { DnsServer } from '../lib/dns.mjs';
+import { Scanners } from '../lib/scanners.mjs';
+import { Service, freePort, until } from '../lib/service.mjs';
 
 const gtube = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-' + 'ANTI-UBE-TEST-EMAIL*C.34X';
 const eicar = 'X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-' + 'STANDARD-ANTIVIRUS-TEST-FILE!$H+H*';
-let service, alias, other, n = 0;
+let service, alias, other, dns, scanners, n = 0;
 before(async () => {
+  const port = await freePort(), socket = path.join(await mkdtemp(path.join(tmpdir(), 'letterlock-')), 'clamd');
+  scanners = await Scanners.start({ clamd: socket, rspamd: port });
+  dns = await DnsServer.start({ zone: { 'bad.example.hosts.test': { A: '127.0.0.2' }, 'refuses.example.hosts.test': { A: '127.255.255.254' } } });
   service = await Service.start({ env: {
     LETTERLOCK_MX_SPAM_EXEMPT: '', LETTERLOCK_MX_AUTH_CHECKS: 'no', LETTERLOCK_MX_SENDER_CHECK: 'off', LETTERLOCK_MX_HELO_CHECK: 'off', LETTERLOCK_MX_SPAM_TIMEOUT: '1s',
+    LETTERLOCK_RESOLVER_UPSTREAMS: dns.plain, LETTERLOCK_MX_SPAM_URL_LISTS: 'hosts.test',
+    LETTERLOCK_MX_CLAMAV: socket, LETTERLOCK_MX_RSPAMD: `127.0.0.1:${port}`, LETTERLOCK_MX_FILTER_TIMEOUT: '1s',
   } });
   alias = await service.alias();
   other = await service.alias();
 });
-after(() => service?.stop());
+after(async () => { await service?.stop(); await dns?.stop(); await scanners?.stop(); });
 
 function zip(name, text) {
   const data = deflateRawSync(Buffer.from(text)), head = Buffer.alloc(30);
@@ -99,6 +106,51 @@ test('what a domain and an address set decides, each for its own', async () => {
   assert.equal((await last(sure, 'Junk')).count, 1);
 });
 
+test('a link to a host that a list has counts; what the list says of itself does not', async () => {
+  assert.equal((await send(letter('see http://bad.example/a'), other.address)).code, 250);
+  assert.match((await last(other)).text, /^X-Spam-Status: Yes, score=4\.0, required=4\.0,\r\n\ttests=URL_LISTED\r$/m);
+  assert.equal((await send(letter('see http://refuses.example/a'), other.address)).code, 250);
+  assert.match((await last(other)).text, /^X-Spam-Status: No, score=0\.0/m);
+  assert.equal(dns.asked('refuses.example.hosts.test') > 0, true);
+});
+
+test('what ClamAV finds something in is refused; it is shown what is stored, byte for byte', async () => {
+  scanners.clam = (b) => (b.includes('carrier') ? 'stream: Win.Test.\u0007Thing FOUND' : 'stream: OK');
+  const r = await send(letter('a carrier of it'), other.address);
+  assert.equal(r.code, 550);
+  assert.match(r.lines.join(), /5\.7\.1 Message refused: infected \(Win\.Test\.\?Thing\)/);
+  const text = letter(`long ${'0123456789 '.repeat(6)}\r\n`.repeat(6000));
+  assert.equal((await send(text, other.address)).code, 250);
+  assert.equal(scanners.seen.at(-1).toString().endsWith(text.slice(text.indexOf('Subject:'))), true);
+  assert.match((await last(other)).text, /^X-Virus-Status: Clean\r$/m);
+  scanners.clam = () => 'stream: OK';
+});
+
+test('the score of rspamd is a named reason, and it hears what is known of the sender', async () => {
+  scanners.spam = () => ({ score: 4.6, action: 'add header', symbols: { A: { score: 4 }, B: { score: 0.6 } } });
+  assert.equal((await send(letter('hello from there'), other.address)).code, 250);
+  assert.match((await last(other)).text, /^X-Spam-Status: Yes, score=4\.6, required=4\.0,\r\n\ttests=RSPAMD\r$/m);
+  assert.equal(scanners.url, 'POST /checkv2');
+  assert.deepEqual([scanners.headers.ip, scanners.headers.helo, scanners.headers.from, scanners.headers.rcpt],
+    ['127.0.0.1', 'client.example.net', 'ann@example.net', other.address]);
+  scanners.spam = () => ({ score: 1e99, action: 'reject', symbols: 7 });
+  assert.equal((await send(letter('as bad as can be'), other.address)).code, 550);
+  scanners.spam = () => ({ score: 0 });
+});
+
+for (const mood of ['close', 'garbage', 'hang'])
+  test(`scanners that ${mood}: mail comes in, and nothing is said of them`, async () => {
+    scanners.mood = mood;
+    assert.equal((await send(letter(`in a ${mood} mood: carrier`), other.address)).code, 250);
+    scanners.mood = undefined;
+    const { text } = await last(other);
+    assert.match(text, /^X-Spam-Status: No, score=0\.0, required=4\.0,\r\n\ttests=none\r$/m);
+    assert.doesNotMatch(text, /X-Virus-Status|RSPAMD/);
+    assert.equal(service.log.includes('filter.down scanner=clamav'), true);
+    assert.equal((await send(letter('and back'), other.address)).code, 250);
+    assert.match((await last(other)).text, /^X-Virus-Status: Clean\r$/m);
+  });
+
 test('the classifier learns what it is shown', async () => {
   const mbox = (make) => Array.from({ length: 220 }, (_, i) => `From x Thu Jan  1 00:00:00 2026\nSubject: ${make(i)}\n\n${make(i)} ${make(i + 1)}\n`).join('\n');
   const dir = await mkdtemp(path.join(tmpdir(), 'letterlock-'));
@@ -128,4 +180,13 @@ test('without the scanner mail comes in, and its header says that nobody looked'
   }
   const { text } = await last(other);
   assert.match(text, /^X-Spam-Status: No, not scanned \(scanner slow\)\r$/m);
+});
+
+test('without scanners, and without the role that asks them, mail comes in', async () => {
+  await scanners.stop();
+  assert.equal((await send(letter('nobody there'), other.address)).code, 250);
+  assert.doesNotMatch((await last(other)).text, /X-Virus-Status|RSPAMD/);
+  await service.kill('filter');
+  assert.equal((await send(letter('nobody at all'), other.address)).code, 250);
+  await until('the filter', 10000, async () => (await service.pids('filter')).length > 0);
 });
