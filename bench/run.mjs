@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir } from 'node:os';
 import path from 'node:path';
+import { mx } from './mx_bench.mjs';
 import { Imap, Service, build, corpus, dial, root, sample, sleep, until } from '../test/lib/service.mjs';
 
 const quick = process.argv.includes('--quick');
@@ -657,6 +658,8 @@ const benches = {
     await service.stop();
   },
 };
+
+benches.mx = () => mx({ row, tool, median, rounds, seconds, quick });
 
 const wanted = names.length ? names : Object.keys(benches);
 for (const n of wanted) {

@@ -2,17 +2,22 @@
  *
  * Durable deliveries per second: `connections` threads send messages of `bytes` over SMTP as fast as they
  * are acknowledged, recipients in turn.
- *   smtp_load PORT CONNECTIONS SECONDS BYTES RECIPIENT...
+ *   smtp_load [-p CLIENT] [-l FILE] PORT CONNECTIONS SECONDS BYTES RECIPIENT...
+ *     -p  comes from 127.0.0.2 and says by the PROXY protocol that the client is CLIENT (an IPv4 address)
+ *     -l  sends the letters of FILE in turns, each under a Message-ID of its own: "LENGTH\n" and as many bytes
+ *         as go over the wire, without the last dot, one after another
  * Prints one JSON line: rate, latencies in microseconds. */
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define SAMPLES_MAX 400000u
+#define LETTERS_MAX 8000u
 
 struct client {
     pthread_t thread;
@@ -28,6 +33,9 @@ static struct {
     unsigned clients, seconds, nrcpt;
     size_t bytes;
     char **rcpt;
+    const char *proxy;
+    struct str letters[LETTERS_MAX];
+    size_t nletters;
     int64_t end_us;
     uint32_t *samples;
     size_t nsamples;
@@ -76,12 +84,18 @@ static bool hello(struct client *c)
     struct sockaddr_in sa = { .sin_family = AF_INET,
                               .sin_port = htons(load.port),
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
+    char proxy[80] = "";
     int one = 1;
 
+    if (load.proxy)
+        snprintf(proxy, sizeof proxy, "PROXY TCP4 %s 127.0.0.1 56324 25\r\n", load.proxy);
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
     c->n = 0;
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    return connect(c->fd, (struct sockaddr *)&sa, sizeof sa) == 0 && reply(c) == 220 &&
+    if (load.proxy && bind(c->fd, (struct sockaddr *)&from, sizeof from) < 0)
+        return false;
+    return connect(c->fd, (struct sockaddr *)&sa, sizeof sa) == 0 && put(c, str_from(proxy)) && reply(c) == 220 &&
            put(c, STR("EHLO bench.example.net\r\n")) && reply(c) == 250;
 }
 
@@ -92,6 +106,12 @@ static void body(struct buf *b, unsigned client, uint64_t i)
                                          "garden", "meeting", "attached", "regards", "station", "number" };
 
     buf_clear(b);
+    if (load.nletters) {
+        if (buf_printf(b, "Message-ID: <%u.%llu.%d@example.net>\r\n", client, (unsigned long long)i, (int)getpid()) < 0 ||
+            buf_puts(b, load.letters[(client + i * load.clients) % load.nletters]) < 0 || buf_putz(b, ".\r\n") < 0)
+            abort();
+        return;
+    }
     if (buf_printf(b,
                    "From: Bench <bench@example.net>\r\nTo: reader@example.test\r\nSubject: bench %u %llu\r\n"
                    "Message-ID: <%u.%llu.%d@example.net>\r\nDate: Tue, 3 Nov 2026 09:08:07 +0100\r\n\r\n",
@@ -153,6 +173,34 @@ static void *client_run(void *arg)
     return NULL;
 }
 
+static bool letters_read(const char *path)
+{
+    static struct buf all = { .max = GIB(1) };
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char piece[KIB(64)];
+    struct str rest;
+    ssize_t n;
+
+    if (fd < 0)
+        return false;
+    while ((n = read(fd, piece, sizeof piece)) > 0)
+        if (buf_puts(&all, (struct str){ piece, (size_t)n }) < 0)
+            return false;
+    close(fd);
+    rest = buf_str(&all);
+    while (rest.n && load.nletters < LETTERS_MAX) {
+        const char *nl = memchr(rest.p, '\n', rest.n);
+        uint32_t bytes = 0;
+
+        if (!nl || !str_to_u32((struct str){ rest.p, (size_t)(nl - rest.p) }, &bytes) ||
+            bytes > rest.n - (size_t)(nl + 1 - rest.p))
+            return false;
+        load.letters[load.nletters++] = (struct str){ nl + 1, bytes };
+        rest = str_skip(rest, (size_t)(nl + 1 - rest.p) + bytes);
+    }
+    return load.nletters > 0;
+}
+
 static int by_value(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -166,9 +214,17 @@ int main(int argc, char **argv)
     struct client *clients;
     uint64_t sent = 0, failed = 0;
 
+    for (; argc > 2 && argv[1][0] == '-'; argc -= 2, argv += 2) {
+        if (argv[1][1] == 'p') {
+            load.proxy = argv[2];
+        } else if (argv[1][1] != 'l' || !letters_read(argv[2])) {
+            fprintf(stderr, "smtp_load: %s %s: no letters\n", argv[1], argv[2]);
+            return 64;
+        }
+    }
     for (int i = 0; i < 4; i++)
         if (argc < 6 || !str_to_u32(str_from(argv[i + 1]), &v[i])) {
-            fprintf(stderr, "usage: smtp_load PORT CONNECTIONS SECONDS BYTES RECIPIENT...\n");
+            fprintf(stderr, "usage: smtp_load [-p CLIENT] [-l FILE] PORT CONNECTIONS SECONDS BYTES RECIPIENT...\n");
             return 64;
         }
     load.port = (uint16_t)v[0];
