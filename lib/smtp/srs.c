@@ -4,7 +4,7 @@
 
 #define HASH_CHARS  6u /* 30 bits: 21 days are over long before they are guessed, one RCPT each */
 #define DAY_CHARS   2u
-#define TOKEN_CHARS 16u  /* SRS_TOKEN_BYTES */
+#define TOKEN_CHARS SRS_TOKEN_CHARS
 #define DAYS        1024 /* until TT comes again; the hash knows which day it is */
 #define TEXT_MAX    1024u
 #define PREFIX      5u /* "SRS0=" */
@@ -33,7 +33,12 @@ static void base32_put(const uint8_t *p, size_t n, char *out)
     }
 }
 
-static bool token_get(struct str s, uint8_t out[SRS_TOKEN_BYTES])
+void srs_token_put(const uint8_t token[SRS_TOKEN_BYTES], char out[SRS_TOKEN_CHARS])
+{
+    base32_put(token, SRS_TOKEN_CHARS, out);
+}
+
+bool srs_token_get(struct str s, uint8_t out[SRS_TOKEN_BYTES])
 {
     uint32_t bits = 0, have = 0;
     size_t n = 0;
@@ -200,7 +205,7 @@ static int reverse_first(const struct srs *k, struct str hash, struct str tail, 
     if (age > SRS_DAYS)
         return E_STALE;
     if (domain.n == 0)
-        return token_get(local, token) ? 1 : E_AUTH;
+        return srs_token_get(local, token) ? 1 : E_AUTH;
     return buf_printf(out, "%.*s@%.*s", STR_ARG(local), STR_ARG(domain));
 }
 

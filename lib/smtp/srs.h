@@ -17,6 +17,7 @@
 
 #define SRS_DAYS        21
 #define SRS_TOKEN_BYTES 10u
+#define SRS_TOKEN_CHARS 16u
 
 struct srs {
     const uint8_t *key; /* of 32 bytes */
@@ -24,6 +25,9 @@ struct srs {
     int64_t day;        /* since the epoch, now */
 };
 
+/* A token as base32, in small letters, and back from any case; false: it is none. */
+void srs_token_put(const uint8_t token[SRS_TOKEN_BYTES], char out[SRS_TOKEN_CHARS]);
+bool srs_token_get(struct str s, uint8_t out[SRS_TOKEN_BYTES]);
 /* Could it be one of these? Of the local part alone. */
 bool srs_is(struct str local);
 /* Append the rewritten sender. The null sender and those of our domain stay what they are. 1: `token_out` is to be kept with

@@ -46,4 +46,9 @@ const struct conf_item courier_conf_items[COURIER_CONF_ITEMS] = {
     { "courier.suppress", CONF_U64, AT(suppress_ms), 0, 3650 * 24 * HOUR, 30 * 24 * HOUR, .unit = "ms",
       .help =
           "So long an address that refused a person's mail for good gets none from that domain (\"queue suppressed\"). 0: none is put on the list." },
+    { "courier.bounce_addresses", CONF_BOOL, AT(bounce_addresses), 0, 1, true,
+      .help =
+          "What people here send leaves under bounce+TOKEN@ their domain, so that a report about it finds its message. Off: under their own address." },
+    { "courier.webhook_http", CONF_BOOL, AT(webhook_http), 0, 1, false,
+      .help = "Allow http:// in \"domain bounce-webhook\": what is posted there is in the clear." },
 };

@@ -122,6 +122,7 @@ static const struct rpc_op ops[] = {
     [COURIER__OP__DKIM_FORGET] = { .run = courier_op_dkim, .from = FROM(CTL) },
     [COURIER__OP__WEBHOOK_KEY] = { .run = courier_op_webhook_key, .from = FROM(CTL) },
     [COURIER__OP__SRS_REVERSE] = { .run = courier_op_srs, .from = FROM(MX) },
+    [COURIER__OP__BOUNCE_WEBHOOK] = { .run = courier_op_bounce_webhook, .from = FROM(CTL) },
     [COURIER__OP__SUPPRESSED_LIST] = { .run = courier_op_suppressed, .from = FROM(CTL) | FROM(WEB) },
     [COURIER__OP__SUPPRESSED_SET] = { .run = courier_op_suppressed, .from = FROM(CTL) },
     [COURIER__OP__QUEUE_LIST] = { .run = courier_op_list, .from = FROM(CTL) },

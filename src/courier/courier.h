@@ -94,6 +94,10 @@ MUST_CHECK int courier_settle(struct queue *q, const struct queue_claim *c, stru
 MUST_CHECK int courier_settle_reports(struct queue *q, const struct queue_claim *c,
                                       const struct queue_outcome *o, struct queue_counts *counts);
 
+/* Before queue_expired. */
+MUST_CHECK int courier_settle_expired(struct queue *q, const struct queue_message *m,
+                                      const struct queue_target *t, size_t n);
+
 /* ---- suppressed.c ---- */
 /* Does that say that there is nobody? */
 bool courier_is_hard(uint32_t code, struct str enhanced, struct str text);
@@ -110,6 +114,44 @@ MUST_CHECK int courier_suppressed_end(struct queue *q, struct arena *a, const st
                                       const struct queue_target *t, size_t n, struct queue_claim *c,
                                       struct queue_outcome **o_out);
 int courier_op_suppressed(struct rpc_req *q, struct str body);
+
+/* ---- bounce.c ---- */
+/* What could not be delivered. */
+struct courier_bounce {
+    struct str submitter, sender, recipient, status, text, server, message_id;
+    uint32_t code;
+    bool hard;
+    const char *source;  /* "smtp", "report", "expired", "suppressed" */
+    const char *message; /* its name in the queue */
+};
+/* The sender that a message of a person leaves under, in the arena. */
+struct str courier_return_path(struct arena *a, const struct queue_message *m);
+/* On the lane. 1: this one leaves under it. */
+MUST_CHECK int courier_sent_tagged(struct queue *q, const struct queue_message *m);
+/* On the lane, in the transaction that added m; head: the beginning of what was submitted. */
+MUST_CHECK int courier_sent_note(struct queue *q, const struct queue_message *m, const struct queue_target *t,
+                                 size_t n, struct str head);
+bool courier_bounce_is(struct str local);
+/* On the lane: what it is about. E_NOTFOUND, E_AUTH. */
+MUST_CHECK int courier_bounce_find(struct queue *q, struct arena *a, struct str local,
+                                   struct queue_sent *out);
+/* On the lane: what a report to `address` says is noted. *out in the arena: who failed, for courier_bounce_tell. */
+struct Content__ReportResponse;
+MUST_CHECK int courier_bounce_read(struct queue *q, struct arena *a, struct str address,
+                                   const struct Content__ReportResponse *m, struct courier_bounce **out,
+                                   size_t *n_out);
+void courier_bounce_tell(const struct courier_bounce *v, size_t n);
+
+/* ---- bounce_event.c ---- */
+/* On the lane: to the domain's webhook, by the queue; 0 when it has none. */
+MUST_CHECK int courier_bounce_event(struct queue *q, const struct courier_bounce *b);
+/* The same for one target of a message of the queue. */
+MUST_CHECK int courier_bounce_events(struct queue *q, const struct queue_message *m,
+                                     const struct queue_target *t, const struct queue_outcome *o,
+                                     const char *source);
+int courier_op_bounce_webhook(struct rpc_req *q, struct str body);
+/* enqueue.c: "https://host:port" of a URL, in the arena. E_SYNTAX, E_NOMEM. */
+MUST_CHECK int courier_url_dest(struct arena *a, struct str url, struct str *dest_out);
 
 /* ---- people.c ---- */
 int courier_op_list(struct rpc_req *q, struct str body);

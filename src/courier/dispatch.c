@@ -27,6 +27,7 @@ struct flight {
     uint32_t number; /* of the next piece */
     uint64_t sent;
     bool reading, read_all, dot, over;
+    bool tagged;        /* leaves under a sender of its own */
     struct arena arena; /* of the answer */
     struct queue_outcome *o;
     bool trouble, uncertain;
@@ -307,7 +308,7 @@ static int ask_relay(struct flight *f)
     m.n_recipients = c->n;
     m.attempt = c->attempt;
     m.domain = str_pb(c->domain);
-    m.sender = str_pb(c->m.sender);
+    m.sender = str_pb(f->tagged ? courier_return_path(&f->arena, &c->m) : c->m.sender);
     m.bytes = c->m.bytes;
     m.eightbit = c->m.eightbit;
     m.smtputf8 = c->m.smtputf8;
@@ -368,7 +369,7 @@ static int events(struct queue *q, int64_t *next)
         *next = 0; /* more at once */
         if ((r = queue_event(q, &a, &m, &t, &n, &late, next)) <= 0)
             break;
-        r = late ? courier_report_late(q, &m, t, n) : courier_report_expired(q, &m, t, n);
+        r = late ? courier_report_late(q, &m, t, n) : courier_settle_expired(q, &m, t, n);
         if (r == 0)
             r = late ? queue_told(q, m.id) : queue_expired(q, &m, &dp.counts);
         r = r < 0 ? r : 1;
@@ -393,6 +394,9 @@ static int due(struct queue *q, struct lane_job *j UNUSED)
             break;
         }
         dp.got[dp.ngot++] = f;
+        if ((r = courier_sent_tagged(q, &f->c.m)) < 0)
+            return r;
+        f->tagged = r > 0;
         next = 0;
         r = 0;
     }

@@ -326,7 +326,9 @@ static int forget_run(struct queue *q, struct lane_job *j)
     if ((r = stmt_get(queue_db(q), "DELETE FROM dkim_key WHERE domain = ?1", &st)) < 0)
         return r;
     stmt_bind_str(st, 1, str_from(k->domain));
-    return (r = stmt_run(st)) < 0 ? r : courier_webhook_key_forget(q, str_from(k->domain));
+    if ((r = stmt_run(st)) < 0 || (r = queue_bounce_webhook_set(q, str_from(k->domain), STR_NONE)) < 0)
+        return r;
+    return courier_webhook_key_forget(q, str_from(k->domain));
 }
 
 static void forgotten(struct lane_job *j, int status)

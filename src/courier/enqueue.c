@@ -69,19 +69,26 @@ static void answer(struct enqueue *e, int status)
 
 /* ---- the envelope ---- */
 
+int courier_url_dest(struct arena *a, struct str url, struct str *dest_out)
+{
+    struct str scheme, rest, host, path;
+
+    if (str_starts(url, STR("dsn:"))) { /* it stays here */
+        *dest_out = STR("dsn:");
+        return 0;
+    }
+    if (!str_cut(url, ':', &scheme, &rest) || !str_starts(rest, STR("//")))
+        return E_SYNTAX;
+    str_cut(str_skip(rest, 2), '/', &host, &path);
+    *dest_out = str_from(arena_printf(a, "%.*s://%.*s", STR_ARG(scheme), STR_ARG(host)));
+    return dest_out->p ? 0 : E_NOMEM;
+}
+
 /* Where a copy goes: "example.org" in lower-case A-labels; of a URL, "https://host:port". */
 static int dest_of(struct arena *a, struct queue_target *t)
 {
-    if (t->kind == COURIER__TARGET__KIND__WEBHOOK) {
-        struct str scheme, rest, host, path;
-
-        if (!str_cut(t->to, ':', &scheme, &rest) || !str_starts(rest, STR("//")))
-            return E_SYNTAX;
-        str_cut(str_skip(rest, 2), '/', &host, &path);
-        t->dest = str_from(arena_printf(a, "%.*s://%.*s", STR_ARG(scheme), STR_ARG(host)));
-        return t->dest.p ? 0 : E_NOMEM;
-    }
-    return courier_address_dest(a, t->to, &t->dest);
+    return t->kind == COURIER__TARGET__KIND__WEBHOOK ? courier_url_dest(a, t->to, &t->dest)
+                                                     : courier_address_dest(a, t->to, &t->dest);
 }
 
 static int take_targets(struct arena *a, const Courier__EnqueueRequest *m, struct queue_target **out)
@@ -178,6 +185,7 @@ static int insert(struct queue *q, struct lane_job *j)
     struct enqueue *e = CONTAINER_OF(j, struct enqueue, job);
     uint64_t size = spool_size(e->stage->spool);
     bool several = size > PIECES_AT_ONCE * QUEUE_CHUNK_BYTES;
+    struct str head = STR_NONE;
     int r;
 
     if (e->m.id == 0) {
@@ -202,6 +210,10 @@ static int insert(struct queue *q, struct lane_job *j)
                        &e->duplicates)) < 0)
         return r;
     e->m.name = str_of(e->name, sizeof e->name);
+    if (size && (r = spool_at(e->stage->spool, 0, &head)) < 0)
+        return r;
+    if ((r = courier_sent_note(q, &e->m, e->targets, e->req->n_targets, head)) < 0)
+        return r;
     return courier_suppressed_end(q, rpc_req_arena(e->q), &e->m, e->targets, e->req->n_targets, &e->over,
                                   &e->over_how);
 }

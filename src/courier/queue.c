@@ -66,6 +66,7 @@ static int start(struct queue *q, struct buf *why)
     if ((r = migrate_run(q->db, &sql_queue, why)) < 0 ||
         (r = max_id(q->db, "SELECT coalesce(max(id), 0) FROM message", &q->next_id)) < 0 ||
         (r = max_id(q->db, "SELECT coalesce(max(message), 0) FROM draft", &q->next_id)) < 0 ||
+        (r = max_id(q->db, "SELECT coalesce(max(id), 0) FROM sent", &q->next_id)) < 0 ||
         (r = db_get_i64(q->db, "SELECT bytes FROM total WHERE id = 1", &q->total_bytes)) < 0 ||
         (r = drop_drafts(q)) < 0)
         return r;
@@ -220,6 +221,8 @@ int queue_care(struct queue *q, bool *more_out)
         (r = forget(q, DONE, now / HOUR_MS - OPERATION_HOURS, more_out)) < 0)
         return r;
     if ((r = queue_srs_care(q, CARE_ROWS, more_out)) < 0)
+        return r;
+    if ((r = queue_sent_care(q, CARE_ROWS, more_out)) < 0)
         return r;
     return queue_suppressed_care(q, CARE_ROWS, more_out);
 }

@@ -182,6 +182,21 @@ MUST_CHECK int queue_suppressed_list(struct queue *q, struct arena *a, const str
 /* These targets of a message that was added are over, whatever their state but under way. */
 MUST_CHECK int queue_end(struct queue *q, uint64_t message, const struct queue_target *t, size_t n);
 
+/* ---- what was sent lately, so that a report of it is known ---- */
+#define QUEUE_SENT_DAYS 14
+struct queue_sent {
+    uint64_t id; /* of the message */
+    uint8_t tag[8];
+    struct str sender, submitter, message_id;
+    struct str recipients; /* 8 bytes each */
+};
+MUST_CHECK int queue_sent_add(struct queue *q, const struct queue_sent *s);
+/* 1 with *out in the arena, 0. */
+MUST_CHECK int queue_sent_find(struct queue *q, struct arena *a, uint64_t id, struct queue_sent *out);
+/* Where a domain hears of what failed: 1 and appended, 0. url empty: nowhere. */
+MUST_CHECK int queue_bounce_webhook(struct queue *q, struct str domain, struct buf *url);
+MUST_CHECK int queue_bounce_webhook_set(struct queue *q, struct str domain, struct str url);
+
 /* ---- for people ---- */
 MUST_CHECK int queue_list(struct queue *q, struct arena *a, uint64_t after, struct str domain, size_t max,
                           struct queue_message **out, size_t *n_out);

@@ -4,8 +4,15 @@
 int courier_settle_reports(struct queue *q, const struct queue_claim *c, const struct queue_outcome *o,
                            struct queue_counts *counts)
 {
-    for (size_t i = 0; i < c->n; i++)
+    int r;
+
+    for (size_t i = 0; i < c->n; i++) {
         counts->failed += o[i].suppressed;
+        if (o[i].result == QUEUE_FAILED &&
+            (r = courier_bounce_events(q, &c->m, &c->targets[i], &o[i],
+                                       o[i].suppressed ? "suppressed" : "smtp")) < 0)
+            return r;
+    }
     return courier_report_done(q, c, o);
 }
 
@@ -18,6 +25,23 @@ static int learn(struct queue *q, const struct queue_claim *c, const struct queu
             courier_is_hard(o[i].code, o[i].enhanced, o[i].text))
             r = courier_suppress(q, &c->m, c->targets[i].to, o[i].code, o[i].enhanced, o[i].text);
     return r;
+}
+
+int courier_settle_expired(struct queue *q, const struct queue_message *m, const struct queue_target *t,
+                           size_t n)
+{
+    int r;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct queue_outcome o = {
+            .result = QUEUE_FAILED, .code = t[i].code, .enhanced = STR("4.4.7"), .text = t[i].answer
+        };
+
+        if (t[i].state != QUEUE_HELD && t[i].state != QUEUE_UNDER_WAY &&
+            (r = courier_bounce_events(q, m, &t[i], &o, "expired")) < 0)
+            return r;
+    }
+    return courier_report_expired(q, m, t, n);
 }
 
 int courier_settle(struct queue *q, const struct queue_claim *c, struct queue_outcome *o, bool trouble,

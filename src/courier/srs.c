@@ -44,6 +44,7 @@ struct finding {
     struct lane_job job;
     struct rpc_req *q;
     uint8_t token[SRS_TOKEN_BYTES];
+    struct str bounce; /* bounce+TOKEN; empty: it is the other kind */
     struct buf address;
 };
 
@@ -59,7 +60,14 @@ static int find(struct queue *q, struct lane_job *j)
 {
     struct finding *f = CONTAINER_OF(j, struct finding, job);
 
+    struct queue_sent s;
+    int r;
+
     buf_clear(&f->address);
+    if (f->bounce.n) {
+        r = courier_bounce_find(q, rpc_req_arena(f->q), f->bounce, &s);
+        return r < 0 ? r : buf_puts(&f->address, s.sender);
+    }
     return queue_srs_find(q, str_of(f->token, sizeof f->token), &f->address);
 }
 
@@ -83,7 +91,12 @@ int courier_op_srs(struct rpc_req *q, struct str body)
         return m ? E_NOMEM : E_SYNTAX;
     k = srs_of(pb_str(m->domain));
     *f = (struct finding){ .job = { .run = find, .done = found }, .q = q, .address = { .max = KIB(1) } };
-    r = srs_reverse(&k, pb_str(m->local), &f->address, f->token);
+    if (courier_bounce_is(pb_str(m->local))) {
+        f->bounce = pb_str(m->local);
+        r = 1;
+    } else {
+        r = srs_reverse(&k, pb_str(m->local), &f->address, f->token);
+    }
     if (r < 0 || (r == 1 && (r = lane_submit(&f->job)) < 0)) {
         buf_release(&f->address);
         return r;

@@ -17,6 +17,8 @@ static void tell_one(const struct queue_claim *c, const struct queue_target *t, 
                       .client = c->domain,
                       .bytes = c->m.bytes };
 
+    if (str_starts(t->to, STR("dsn:"))) /* it did not leave */
+        return;
     if (c->m.name.n == QUEUE_NAME_BYTES)
         hex_encode(c->m.name.p, c->m.name.n, id);
     if (o->code && buf_printf(&why, "%u %.*s%s%.*s", o->code, STR_ARG(o->enhanced), o->enhanced.n ? " " : "",

@@ -19,9 +19,20 @@
 #define AGAIN_MS      500
 #define TRIES         20u /* when no worker has time */
 #define ID_MAX        64u
+#define RAW_OPTION    STR("#raw") /* behind a URL: the message's bytes, too. It is not sent to the server */
+
+/* A message; a text that is JSON but for its beginning; a report to be read, which goes nowhere. */
+enum kind { KIND_MESSAGE, KIND_EVENT, KIND_REPORT };
 
 struct webhook {
     const struct queue_claim *c;
+    enum kind kind;
+    bool raw;
+    struct str url;
+    struct arena arena; /* of a report */
+    Content__ReportResponse *report;
+    struct courier_bounce *failed;
+    size_t nfailed;
     webhook_fn *done;
     void *ctx;
     struct rpc_call *call;
@@ -48,7 +59,9 @@ static struct {
 
 static size_t estimate(const struct webhook *w)
 {
-    return size_min((size_t)courier_conf.webhook_bytes, (size_t)w->c->m.bytes * 2 + KIB(64)) + AROUND_MAX;
+    size_t n = size_min((size_t)courier_conf.webhook_bytes, (size_t)w->c->m.bytes * 2 + KIB(64)) + AROUND_MAX;
+
+    return w->raw ? n + size_min((size_t)courier_conf.webhook_bytes, (size_t)w->c->m.bytes / 3 * 4) : n;
 }
 
 static void next_ones(void)
@@ -71,6 +84,7 @@ static void webhook_free(struct webhook *w)
     buf_release(&w->piece);
     buf_release(&w->json);
     buf_release(&w->origin);
+    arena_release(&w->arena);
     bytes_wipe(w->key, sizeof w->key);
     free(w);
     next_ones();
@@ -149,7 +163,7 @@ static void post(struct webhook *w)
 
     sign(w, signature);
     m.attempt = w->c->attempt;
-    m.url = str_pb(w->c->targets[0].to);
+    m.url = str_pb(w->url);
     m.id = str_pb(str_from(w->id));
     m.signature = str_pb(str_from(signature));
     m.bytes = w->json.n;
@@ -161,9 +175,121 @@ static void post(struct webhook *w)
         post_feed(w);
 }
 
+/* ---- the message's bytes ---- */
+
+static void raw_next(struct webhook *w);
+
+/* Whole threes; what is left waits for the next piece, or ends it. */
+static int raw_put(struct webhook *w, bool end)
+{
+    size_t n = end ? w->piece.n : w->piece.n / 3 * 3, room;
+    char *p;
+
+    if (n == 0)
+        return 0;
+    room = sodium_base64_ENCODED_LEN(n, sodium_base64_VARIANT_ORIGINAL);
+    if (!(p = buf_reserve(&w->json, room)))
+        return E_LIMIT;
+    sodium_bin2base64(p, room, (const unsigned char *)w->piece.p, n, sodium_base64_VARIANT_ORIGINAL);
+    w->json.n += room - 1; /* its NUL */
+    buf_drop(&w->piece, n);
+    return 0;
+}
+
+static int piece_read(struct queue *q, struct lane_job *j);
+
+static void raw_came(struct lane_job *j, int status)
+{
+    struct webhook *w = CONTAINER_OF(j, struct webhook, job);
+
+    w->reading = false;
+    w->number++;
+    if (status < 0 || raw_put(w, w->read_all) < 0)
+        fail(w, "the queue could not be read");
+    else if (!w->read_all)
+        raw_next(w);
+    else if (buf_putz(&w->json, "\"}") < 0)
+        fail(w, "out of memory");
+    else
+        post(w);
+}
+
+static void raw_next(struct webhook *w)
+{
+    w->job = (struct lane_job){ .run = piece_read, .done = raw_came };
+    w->reading = true;
+    if (lane_submit(&w->job) < 0) {
+        w->reading = false;
+        fail(w, "the queue is busy");
+    }
+}
+
+/* Behind the message: as it is stored, or that it is too large. */
+static void raw_begin(struct webhook *w)
+{
+    uint64_t room = courier_conf.webhook_bytes;
+
+    w->number = 0;
+    w->read_all = false;
+    buf_clear(&w->piece);
+    if (!w->raw) {
+        if (buf_putc(&w->json, '}') < 0)
+            fail(w, "out of memory");
+        else
+            post(w);
+    } else if (w->c->m.bytes > room / 4 * 3) {
+        if (buf_putz(&w->json, ",\"raw\":null,\"raw_left_out\":true}") < 0)
+            fail(w, "out of memory");
+        else
+            post(w);
+    } else if (buf_putz(&w->json, ",\"raw_left_out\":false,\"raw\":\"") < 0 ||
+               buf_puts(&w->piece, w->c->m.prepend) < 0) {
+        fail(w, "out of memory");
+    } else {
+        raw_next(w);
+    }
+}
+
+/* ---- a report ---- */
+
+static int report_read(struct queue *q, struct lane_job *j)
+{
+    struct webhook *w = CONTAINER_OF(j, struct webhook, job);
+
+    return courier_bounce_read(q, &w->arena, str_skip(w->c->targets[0].to, 4), w->report, &w->failed,
+                               &w->nfailed);
+}
+
+static void report_noted(struct lane_job *j, int status)
+{
+    struct webhook *w = CONTAINER_OF(j, struct webhook, job);
+    Relay__SendResponse m = RELAY__SEND_RESPONSE__INIT;
+    Relay__Outcome o = RELAY__OUTCOME__INIT, *one = &o;
+
+    if (status < 0) {
+        fail(w, "what the report says could not be noted");
+        return;
+    }
+    if (w->nfailed)
+        log_event(LOG_INFO, "courier.report_matched", F_U64("failed", w->nfailed));
+    courier_bounce_tell(w->failed, w->nfailed);
+    courier_dispatch_wake();
+    m.outcomes = &one;
+    m.n_outcomes = 1;
+    finish(w, &m, 0, "");
+}
+
+static void report_came(struct webhook *w, struct str body)
+{
+    w->report = RPC_UNPACK(&w->arena, body, content__report_response);
+    w->job = (struct lane_job){ .run = report_read, .done = report_noted };
+    if (!w->report || lane_submit(&w->job) < 0)
+        fail(w, "the queue is busy");
+}
+
 /* ---- making the JSON ---- */
 
-static void parsed(void *ctx, int status, struct str body UNUSED)
+static void parsed(void *ctx, int status, struct str body)
 {
     struct webhook *w = ctx;
 
@@ -174,10 +300,12 @@ static void parsed(void *ctx, int status, struct str body UNUSED)
     }
     if (status < 0)
         log_event(LOG_WARN, "courier.webhook_not_made", F_ERR(status), F_U64("message", w->c->m.id));
-    if (status < 0 || buf_putc(&w->json, '}') < 0)
-        fail(w, "the message could not be made JSON now");
+    if (status < 0)
+        fail(w, "the message could not be read now");
+    else if (w->kind == KIND_REPORT)
+        report_came(w, body);
     else
-        post(w);
+        raw_begin(w);
 }
 
 static void json_came(void *ctx, struct str data)
@@ -299,12 +427,14 @@ static int put_head(struct webhook *w)
 
 static void parse(struct webhook *w)
 {
+    bool report = w->kind == KIND_REPORT;
     Content__JsonRequest m = CONTENT__JSON_REQUEST__INIT;
-    struct rpc_ask ask = { .op = CONTENT__OP__JSON,
-                           .body = &m.base,
+    Content__ReportRequest none = CONTENT__REPORT_REQUEST__INIT;
+    struct rpc_ask ask = { .op = report ? (uint32_t)CONTENT__OP__REPORT : (uint32_t)CONTENT__OP__JSON,
+                           .body = report ? &none.base : &m.base,
                            .deadline_ms = PARSE_MS,
                            .upload = true,
-                           .download = true,
+                           .download = !report,
                            .done = parsed,
                            .on_data = json_came,
                            .on_room = body_room,
@@ -315,7 +445,7 @@ static void parse(struct webhook *w)
     w->read_all = false;
     buf_clear(&w->piece);
     m.limit = courier_conf.webhook_bytes;
-    if (put_head(w) < 0 || buf_puts(&w->piece, w->c->m.prepend) < 0 ||
+    if ((!report && put_head(w) < 0) || buf_puts(&w->piece, w->c->m.prepend) < 0 ||
         !(w->call = rpc_link_ask(role_link(courier.role, ROLE_CONTENT), &ask)))
         fail(w, "out of memory");
     else
@@ -323,6 +453,19 @@ static void parse(struct webhook *w)
 }
 
 /* ---- the beginning ---- */
+
+/* All of it but the id, which is the queue's. */
+static int event_read(struct queue *q, struct webhook *w)
+{
+    int r;
+
+    buf_clear(&w->json);
+    if ((r = buf_printf(&w->json, "{\"id\":\"%s\",", w->id)) < 0)
+        return r;
+    for (uint32_t i = 0; (r = queue_piece(q, w->c->m.id, i, &w->json)) > 0; i++)
+        ;
+    return r;
+}
 
 static int key_read(struct queue *q, struct lane_job *j)
 {
@@ -336,6 +479,8 @@ static int key_read(struct queue *q, struct lane_job *j)
     if (w->c->m.origin == COURIER__ORIGIN__FORWARDED &&
         ((r = courier_srs_origin(q, w->c->m.sender, &w->origin)) == E_IO || r == E_NOMEM))
         return r;
+    if (w->kind == KIND_EVENT && (r = event_read(q, w)) < 0)
+        return r;
     return courier_webhook_key(q, str_skip(alias, (size_t)(at + 1)), false, w->key);
 }
 
@@ -345,12 +490,18 @@ static void key_came(struct lane_job *j, int status)
 
     if (status < 0)
         fail(w, "there is no key to sign with");
+    else if (w->kind == KIND_EVENT)
+        post(w);
     else
         parse(w);
 }
 
 static void begin(struct webhook *w)
 {
+    if (w->kind == KIND_REPORT) {
+        parse(w);
+        return;
+    }
     w->job = (struct lane_job){ .run = key_read, .done = key_came };
     if (lane_submit(&w->job) < 0)
         fail(w, "the queue is busy");
@@ -371,6 +522,22 @@ static void name_it(struct webhook *w)
     snprintf(w->id, sizeof w->id, "%s-%u", hex, (unsigned)(w->c->targets[0].id & 0x3FFF));
 }
 
+static void kind_of(struct webhook *w)
+{
+    struct str to = w->c->targets[0].to;
+
+    w->url = to;
+    if (str_starts(to, STR("dsn:"))) {
+        w->kind = KIND_REPORT;
+    } else if (w->c->m.origin == COURIER__ORIGIN__REPORT) {
+        w->kind = KIND_EVENT;
+    } else if (str_ends(to, RAW_OPTION)) {
+        w->raw = true;
+        w->url = str_slice(to, 0, to.n - RAW_OPTION.n);
+        w->json.max += (size_t)courier_conf.webhook_bytes + 4;
+    }
+}
+
 int courier_webhook(const struct queue_claim *c, webhook_fn *done, void *ctx)
 {
     struct webhook *w = calloc(1, sizeof *w);
@@ -386,6 +553,8 @@ int courier_webhook(const struct queue_claim *c, webhook_fn *done, void *ctx)
         free(w);
         return E_NOMEM;
     }
+    w->arena.max = MIB(1);
+    kind_of(w);
     name_it(w);
     *hooks.last = w;
     hooks.last = &w->next;

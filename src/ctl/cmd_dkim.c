@@ -147,3 +147,41 @@ int cmd_domain_webhook_key(int argc, char **argv)
     printf(a.json ? "{\"key\":\"%.*s\"}\n" : "%.*s\n", (int)m->key.len, (const char *)m->key.data);
     return EX_OK;
 }
+
+int cmd_domain_bounce_webhook(int argc, char **argv)
+{
+    Courier__BounceWebhookRequest q = COURIER__BOUNCE_WEBHOOK_REQUEST__INIT;
+    CLEANUP(service_close) struct service *s = NULL;
+    Courier__BounceWebhookResponse *m = NULL;
+    const char *to = NULL;
+    bool none = false;
+    const struct option opts[] = { { "--to", &to, NULL }, { "--none", NULL, &none } };
+    struct args a = { .nwords = 0 };
+    char name[NAME_MAX_BYTES];
+    int r;
+
+    if ((r = args_parse(argc, argv, opts, ARRAY_LEN(opts), 1, &a)) != 0)
+        return r;
+    if (!name_ascii(a.words[0], name) || (to && none))
+        return ctl_fail(EX_DATAERR, "%s: not a domain name, or both --to and --none", a.words[0]);
+    if ((r = service_open(&a, &s)) != 0)
+        return r;
+    if ((r = is_ours(s, name)) == E_NOTFOUND)
+        return ctl_fail(EX_NOHOST, "%s: no such domain here", a.words[0]);
+    q.domain = str_pb(str_from(name));
+    q.set = to || none;
+    q.url = str_pb(str_from(to));
+    if (r == 0)
+        r = service_ask(s, ROLE_COURIER, COURIER__OP__BOUNCE_WEBHOOK, &q.base,
+                        &courier__bounce_webhook_response__descriptor, &m);
+    if (r == E_SYNTAX)
+        return ctl_fail(EX_DATAERR, "%s: no URL, or http:// without courier.webhook_http", to);
+    if (r < 0)
+        return ctl_fail(ctl_exit_code(r), "%s: %s", a.words[0], error_text(r));
+    if (a.json)
+        printf(m->url.len ? "{\"url\":\"%.*s\"}\n" : "{\"url\":null}\n", (int)m->url.len,
+               (const char *)m->url.data);
+    else if (m->url.len)
+        printf("%.*s\n", (int)m->url.len, (const char *)m->url.data);
+    return EX_OK;
+}

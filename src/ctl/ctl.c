@@ -18,6 +18,9 @@ static const struct command commands[] = {
       "the former ones sign on until the new records have had time to spread (courier.dkim_spread)." },
     { "domain webhook-key", cmd_domain_webhook_key, "domain webhook-key DOMAIN [--rotate] [--json]",
       "What X-Webhook-Signature is made with (HMAC-SHA256). --rotate: a new one, from now on." },
+    { "domain bounce-webhook", cmd_domain_bounce_webhook,
+      "domain bounce-webhook DOMAIN [--to URL | --none] [--json]",
+      "Where what people of the domain sent and could not be delivered is told (doc/webhooks.md), signed with its key." },
     { "domain remove", cmd_domain_remove, "domain remove DOMAIN", "A domain without aliases is forgotten." },
     { "alias add", cmd_alias_add, "alias add ADDRESS",
       "A new address. It takes mail when it has a first password (alias password)." },
@@ -43,7 +46,8 @@ static const struct command commands[] = {
       "alias target add|remove ADDRESS mailbox|TO|URL\n"
       "       letterlock alias target list ADDRESS [--json]",
       "Where mail to an address goes: its mailbox, other addresses (here or elsewhere), webhooks (https://...), in\n"
-      "any mix. An address with other targets needs no password and no mailbox." },
+      "any mix. An address with other targets needs no password and no mailbox. A URL with #raw behind it gets the\n"
+      "message's own bytes, too." },
     { "alias resolve", cmd_alias_resolve, "alias resolve ADDRESS [--sender ADDRESS] [--peer IP] [--json]",
       "Who would get mail to an address: tags, patterns, the catch-all and targets of targets followed. --sender\n"
       "(\"\" for a bounce) and --peer ask the allow and deny lists, too. Exit status 67 when nobody would." },

@@ -138,6 +138,7 @@ int cmd_dns(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_domain_dkim(int argc, char **argv);
 int cmd_domain_webhook_key(int argc, char **argv);
+int cmd_domain_bounce_webhook(int argc, char **argv);
 int cmd_queue_add(int argc, char **argv);
 int cmd_queue_list(int argc, char **argv);
 int cmd_queue_show(int argc, char **argv);

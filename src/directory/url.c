@@ -33,12 +33,15 @@ int url_clean(struct arena *a, struct str text, bool http, struct str *out)
     struct str host, port = STR_NONE, rest, name;
     size_t end = 0, colon;
     uint32_t number;
+    bool raw; /* an option for who posts: no server sees what stands behind '#' */
     char *z;
 
     if (text.n > URL_MAX || (!secure && !str_istarts(text, STR("http://"))))
         return E_SYNTAX;
     if (!secure && !http)
         return E_DENIED;
+    if ((raw = str_ends(text, STR("#raw"))))
+        text.n -= 4;
     text = str_skip(text, secure ? 8 : 7);
     while (end < text.n && text.p[end] != '/' && text.p[end] != '?')
         end++;
@@ -54,8 +57,9 @@ int url_clean(struct arena *a, struct str text, bool http, struct str *out)
     }
     if (!host_valid(a, host, &name) || !rest_valid(rest))
         return E_SYNTAX;
-    z = arena_printf(a, "%s%.*s%s%.*s%s%.*s", schemes[secure], STR_ARG(name), port.n ? ":" : "",
-                     STR_ARG(port), rest.n == 0 || rest.p[0] == '?' ? "/" : "", STR_ARG(rest));
+    z = arena_printf(a, "%s%.*s%s%.*s%s%.*s%s", schemes[secure], STR_ARG(name), port.n ? ":" : "",
+                     STR_ARG(port), rest.n == 0 || rest.p[0] == '?' ? "/" : "", STR_ARG(rest),
+                     raw ? "#raw" : "");
     if (!z)
         return E_NOMEM;
     *out = str_from(z);

@@ -3,7 +3,7 @@
 #define SRC_DIRECTORY_URL_H
 #include "lib/base/arena.h"
 
-/* https://host[:port][/path][?query], printable ASCII, no user, no fragment; scheme and host in lower case. E_SYNTAX; E_DENIED:
+/* https://host[:port][/path][?query], printable ASCII, no user, no fragment but "#raw"; scheme and host in lower case. E_SYNTAX; E_DENIED:
  * http, and `http` is false. */
 MUST_CHECK int url_clean(struct arena *a, struct str text, bool http, struct str *out);
 #endif

@@ -25,9 +25,18 @@ static struct str domain_of(struct str address)
     return str_skip(address, (size_t)(str_rchr(address, '@') + 1));
 }
 
+/* "bounce+TOKEN": what people here send leaves under such a sender (src/courier/bounce.c). */
+static bool is_token(struct str address)
+{
+    struct str local = local_of(address);
+    uint8_t token[SRS_TOKEN_BYTES];
+
+    return str_istarts(local, STR("bounce+")) && srs_token_get(str_skip(local, 7), token);
+}
+
 bool mx_bounce_is(struct str address)
 {
-    return srs_is(local_of(address));
+    return srs_is(local_of(address)) || is_token(address);
 }
 
 static int ask(struct mx_bounce *b, struct str address);
@@ -64,6 +73,10 @@ static void reversed(void *ctx, int status, struct str body)
         status = E_BUG;
     if (status == 0 && !again && mx_bounce_is(str_from(b->to)) && (status = ask(b, str_from(b->to))) == 0)
         return;
+    if (not_ours(status) && is_token(str_from(b->at))) { /* it may be somebody's tag */
+        b->done(b->ctx, 0, str_from(b->at));
+        return;
+    }
     b->done(b->ctx, not_ours(status) ? E_NOTFOUND : status, str_from(b->to));
 }
 
@@ -97,13 +110,42 @@ void mx_bounce_forget(struct mx_bounce *b)
     b->at[0] = b->to[0] = '\0';
 }
 
-bool mx_bounce_leaves(struct mx_bounce *b, struct mx_resolved *out)
+/* It leaves to him who sent what it is about. */
+static bool leaves(struct mx_bounce *b, struct mx_resolved *out)
 {
-    if (!b->to[0])
+    if (!b->to[0] || is_token(str_from(b->at)))
         return false;
     b->forward = (struct mx_forward){ .to = str_from(b->to),
                                       .alias = str_from(b->at),
                                       .domain = domain_of(str_from(b->at)) };
     *out = (struct mx_resolved){ .outcome = MX_TAKE, .forwards = &b->forward, .nforwards = 1 };
     return true;
+}
+
+/* It is in his mailbox like any other, and the courier reads a copy. */
+static int add_reader(struct mx_bounce *b, struct arena *a, struct mx_resolved *out)
+{
+    struct mx_forward *v = ARENA_ARRAY(a, out->nforwards + 1, struct mx_forward);
+    char *to = arena_printf(a, "dsn:%s", b->at);
+
+    if (!v || !to)
+        return E_NOMEM;
+    if (out->nforwards)
+        memcpy(v, out->forwards, out->nforwards * sizeof *v);
+    v[out->nforwards++] = (struct mx_forward){
+        .webhook = true, .to = str_from(to), .alias = str_from(b->to), .domain = domain_of(str_from(b->to))
+    };
+    out->forwards = v;
+    return 0;
+}
+
+int mx_bounce_resolved(struct mx_bounce *b, const struct mx_session *s, struct arena *a, enum mx_found *found,
+                       struct mx_resolved *out)
+{
+    if (*found == MX_NO_DOMAIN && leaves(b, out))
+        *found = MX_FOUND;
+    if (*found != MX_FOUND || out->outcome != MX_TAKE || !b->to[0] || !is_token(str_from(b->at)) ||
+        s->m.sender_address.n) /* RFC 3464 2: a report is from nobody */
+        return 0;
+    return add_reader(b, a, out);
 }

@@ -2,7 +2,10 @@
  *
  * Mail to a rewritten sender (SRS): a bounce of something that was forwarded here. The courier, who has the key, says who
  * sent it (proto/courier.proto); the directory, whether that one is ours; and if he is not, the bounce leaves to him by
- * the queue. Only bounces: whoever else writes there wants to be relayed. */
+ * the queue. Only bounces: whoever else writes there wants to be relayed.
+ *
+ * Mail to bounce+TOKEN, the sender that people here send under: it goes to who sent, whoever wrote it (there are automatic
+ * answers); reports go to the courier, too. */
 #ifndef SRC_MX_BOUNCE_H
 #define SRC_MX_BOUNCE_H
 #include "lib/rpc/rpc.h"
@@ -29,6 +32,8 @@ struct mx_bounce {
 MUST_CHECK int mx_bounce_ask(struct mx_bounce *b, struct rpc_link *link, struct str address);
 /* It is no longer wanted, or is another recipient's turn. */
 void mx_bounce_forget(struct mx_bounce *b);
-/* The directory says MX_NO_DOMAIN of him: then the bounce leaves. False: there is no bounce. */
-bool mx_bounce_leaves(struct mx_bounce *b, struct mx_resolved *out);
+/* What the directory said of him. Nobody here: then the bounce leaves. Here, and it is of something that was sent here: the
+ * courier gets a copy, too; from `a`. E_NOMEM. */
+MUST_CHECK int mx_bounce_resolved(struct mx_bounce *b, const struct mx_session *s, struct arena *a,
+                                  enum mx_found *found, struct mx_resolved *out);
 #endif

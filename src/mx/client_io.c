@@ -32,8 +32,8 @@ static void resolve_done(void *ctx, int status, struct str body)
         status = E_BUG;
     if (status == 0)
         status = mx_resolved_of(&a, m, &found, &resolved);
-    if (status == 0 && found == MX_NO_DOMAIN && mx_bounce_leaves(&c->bounce, &resolved))
-        found = MX_FOUND;
+    if (status == 0)
+        status = mx_bounce_resolved(&c->bounce, &c->s, &a, &found, &resolved);
     c->own.resolved = &resolved;
     mx_session_resolved(&c->s, status, found, NULL);
     c->own.resolved = NULL;

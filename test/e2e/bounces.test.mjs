@@ -1,12 +1,15 @@
 // What comes back: recipients that refuse for good, reports of other servers, and what is made of them.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
+import http from 'node:http';
 import net from 'node:net';
 import nodemailer from 'nodemailer';
 import { DnsServer } from '../lib/dns.mjs';
 import { Service, until } from '../lib/service.mjs';
 
-let dns, service, peer, ann;
+let dns, service, peer, hook, ann, key;
+const told = []; // bounce events
 const got = [];
 const refuse = {}; // address -> answer to RCPT
 const ctl = (...args) => service.ctl(args);
@@ -54,15 +57,21 @@ const mail = (who, ...words) => until(`a message with ${words}`, 15000, async ()
 before(async () => {
   peer = net.createServer(session);
   await new Promise((r) => peer.listen(0, '127.0.0.1', r));
-  dns = await DnsServer.start({ zone: { 'far.test': { A: '127.0.0.1' }, 'mail.example.test': { A: '127.0.0.1' }, 'example.test': { MX: [[10, 'mail.example.test']] } } });
+  hook = http.createServer((req, res) => {
+    const parts = [];
+    req.on('data', (d) => parts.push(d)).on('end', () => { told.push({ headers: req.headers, url: req.url, body: Buffer.concat(parts), json: JSON.parse(Buffer.concat(parts)) }); res.end('ok'); });
+  });
+  await new Promise((r) => hook.listen(0, '127.0.0.1', r));
+  dns = await DnsServer.start({ zone: { 'hook.test': { A: '127.0.0.1' }, 'far.test': { A: '127.0.0.1' }, 'mail.example.test': { A: '127.0.0.1' }, 'example.test': { MX: [[10, 'mail.example.test']] } } });
   service = await Service.start({ submission: true, env: {
     LETTERLOCK_RESOLVER_UPSTREAMS: dns.upstream, LETTERLOCK_RESOLVER_CA_FILE: dns.ca, LETTERLOCK_RELAY_SMTP_PORT: String(peer.address().port),
-    LETTERLOCK_RELAY_PRIVATE_NETWORKS: 'yes', LETTERLOCK_MX_AUTH_CHECKS: 'no', LETTERLOCK_MX_MAX_ERRORS: '1000',
+    LETTERLOCK_RELAY_PRIVATE_NETWORKS: 'yes', LETTERLOCK_MX_AUTH_CHECKS: 'no', LETTERLOCK_MX_MAX_ERRORS: '1000', LETTERLOCK_COURIER_WEBHOOK_HTTP: 'yes', LETTERLOCK_DIRECTORY_WEBHOOK_HTTP: 'yes', LETTERLOCK_RELAY_WEBHOOK_PORTS: String(hook.address().port),
   } });
   await until('the roles', 10000, async () => (await service.status()).roles.every((r) => r.state === 'ready'));
   ann = await service.alias('ann');
+  key = (await ctl('domain', 'webhook-key', 'example.test')).stdout.trim();
 });
-after(async () => { await service?.stop(); await dns?.stop(); peer?.close(); if (process.env.SHOW_LOG) console.log(service.log); });
+after(async () => { await service?.stop(); await dns?.stop(); peer?.close(); hook?.close(); if (process.env.SHOW_LOG) console.log(service.log); });
 
 test('who refuses for good is not written to again, until he is taken off the list', async () => {
   refuse['gone@far.test'] = '550 5.1.1 no such user';
@@ -89,4 +98,86 @@ test('who refuses for good is not written to again, until he is taken off the li
   await send({ to: 'some@far.test' });
   await mail(ann, 'added by hand');
   assert.notEqual((await service.ctl(['queue', 'suppressed', 'remove', 'x@far.test', '--domain', 'example.test'], { ok: false })).code, 0);
+});
+
+const event = async (recipient) => {
+  const e = await until(`an event of ${recipient}`, 15000, () => told.find((x) => x.json.recipient === recipient));
+  told.splice(told.indexOf(e), 1);
+  assert.equal(e.headers['x-webhook-signature'], `sha256=${crypto.createHmac('sha256', key).update(e.body).digest('hex')}`);
+  assert.equal(e.headers['x-webhook-id'], e.json.id);
+  return e.json;
+};
+const report = (to, status, recipient, action = 'failed') => [`From: MAILER-DAEMON@far.test`, `To: ${to}`, `Subject: Undelivered ${recipient}`, `Message-ID: <${crypto.randomUUID()}@far.test>`,
+  'MIME-Version: 1.0', 'Content-Type: multipart/report; report-type=delivery-status; boundary=b', '', '--b', '', 'sorry', '--b', 'Content-Type: message/delivery-status', '',
+  'Reporting-MTA: dns; inner.far.test', '', `Final-Recipient: rfc822; ${recipient}`, `Action: ${action}`, `Status: ${status}`, 'Diagnostic-Code: smtp; 550 nobody there', '', '--b--', ''].join('\r\n');
+async function rcpt(from, to, body) {
+  const c = await service.smtp();
+  await c.cmd(`MAIL FROM:<${from}>`);
+  let { text } = await c.cmd(`RCPT TO:<${to}>`);
+  if (text.startsWith('250') && body) {
+    await c.cmd('DATA');
+    await c.io.write(Buffer.from(`${body}.\r\n`));
+    ({ text } = await c.reply());
+  }
+  await c.cmd('QUIT');
+  c.end();
+  return text;
+}
+
+test('what fails is posted to the webhook of the domain', async () => {
+  const url = `http://hook.test:${hook.address().port}/bounces`;
+  await ctl('domain', 'bounce-webhook', 'example.test', '--to', url);
+  assert.equal((await json('domain', 'bounce-webhook', 'example.test')).url, url);
+  assert.notEqual((await service.ctl(['domain', 'bounce-webhook', 'example.test', '--to', 'ftp://x'], { ok: false })).code, 0);
+  refuse['angry@far.test'] = '550 5.7.1 not from you';
+  await send({ to: 'angry@far.test', messageId: '<one@example.test>' });
+  const e = await event('angry@far.test');
+  assert.deepEqual([e.event, e.domain, e.alias, e.status, e.code, e.source, e.hard], ['bounce', 'example.test', ann.address, '5.7.1', 550, 'smtp', false]);
+  assert.deepEqual([e.message.message_id, e.message.sender], ['<one@example.test>', ann.address]);
+  await ctl('queue', 'suppressed', 'add', 'listed@far.test', '--domain', 'example.test');
+  await send({ to: 'listed@far.test' });
+  assert.equal((await event('listed@far.test')).source, 'suppressed');
+});
+
+test('a report that comes later is matched, told, and in the mailbox', async () => {
+  await send({ to: 'later@far.test, other@far.test', messageId: '<two@example.test>' });
+  const { from } = await arrived('later@far.test');
+  assert.match(from, /^bounce\+[a-z2-7]{16}@example\.test$/);
+  assert.match(await rcpt('', from.toUpperCase().replace('EXAMPLE.TEST', 'example.test'), report(from, '5.1.1', 'Later@far.test')), /^250/);
+  const e = await event('Later@far.test');
+  assert.deepEqual([e.alias, e.status, e.code, e.source, e.hard, e.server, e.message.message_id], [ann.address, '5.1.1', null, 'report', true, 'inner.far.test', '<two@example.test>']);
+  await mail(ann, 'Undelivered Later@far.test');
+  assert.ok((await json('queue', 'suppressed', 'list')).some((x) => x.address === 'later@far.test'));
+  await until('the journal to tell', 10000, async () => (await ctl('log', ann.address, '--json')).stdout.split('\n').some((x) => x.includes('"bounced"') && x.includes('Later@far.test')));
+
+  // Of a delay nothing is made, nor of somebody whom that message was not for.
+  assert.match(await rcpt('', from, report(from, '4.4.1', 'other@far.test', 'delayed')), /^250/);
+  assert.match(await rcpt('', from, report(from, '5.1.1', 'eve@far.test')), /^250/);
+  await mail(ann, 'Undelivered eve@far.test');
+  await until('the queue to be empty', 10000, async () => (await json('queue', 'list')).length === 0);
+  assert.equal(told.length, 0);
+  assert.ok(!(await json('queue', 'suppressed', 'list')).some((x) => /eve|other/.test(x.address)));
+});
+
+test('an answer to the return path finds the person; a made-up token nobody', async () => {
+  await send({ to: 'away@far.test' });
+  const { from } = await arrived('away@far.test');
+  assert.match(await rcpt('away@far.test', from, 'Subject: I am away\r\nMessage-ID: <away@far.test>\r\n\r\nwords\r\n'), /^250/);
+  await mail(ann, 'I am away');
+  assert.match(await rcpt('', from.replace(/\+../, '+zz')), /^550 5\.1\.1/);
+  assert.match(await rcpt('', from.replace(/..@/, 'aa@')), /^550 5\.1\.1/);
+  const bounce = await service.alias('bounce');
+  assert.match(await rcpt('a@far.test', 'bounce+aaaaaaaaaaaaaaaa@example.test', 'Subject: a tag\r\nMessage-ID: <tag@far.test>\r\n\r\nwords\r\n'), /^250/);
+  await mail(bounce, 'a tag');
+});
+
+test('#raw: the webhook gets the bytes, too', async () => {
+  const raw = await service.alias('raw');
+  await ctl('alias', 'target', 'add', raw.address, `http://hook.test:${hook.address().port}/raw#raw`);
+  const body = `From: a@far.test\r\nSubject: raw\r\nMessage-ID: <raw@far.test>\r\n\r\n${'0123456789'.repeat(60)}\r\n`;
+  assert.match(await rcpt('a@far.test', raw.address, body), /^250/);
+  const e = await until('the webhook to be called', 10000, () => told.find((x) => x.url === '/raw'));
+  assert.equal(e.json.message.subject, 'raw');
+  assert.ok(Buffer.from(e.json.raw, 'base64').toString().endsWith(body));
+  assert.equal(e.json.raw_left_out, false);
 });
