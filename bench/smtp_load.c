@@ -95,8 +95,8 @@ static bool hello(struct client *c)
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (load.proxy && bind(c->fd, (struct sockaddr *)&from, sizeof from) < 0)
         return false;
-    return connect(c->fd, (struct sockaddr *)&sa, sizeof sa) == 0 && put(c, str_from(proxy)) && reply(c) == 220 &&
-           put(c, STR("EHLO bench.example.net\r\n")) && reply(c) == 250;
+    return connect(c->fd, (struct sockaddr *)&sa, sizeof sa) == 0 && put(c, str_from(proxy)) &&
+           reply(c) == 220 && put(c, STR("EHLO bench.example.net\r\n")) && reply(c) == 250;
 }
 
 static void body(struct buf *b, unsigned client, uint64_t i)
@@ -107,8 +107,10 @@ static void body(struct buf *b, unsigned client, uint64_t i)
 
     buf_clear(b);
     if (load.nletters) {
-        if (buf_printf(b, "Message-ID: <%u.%llu.%d@example.net>\r\n", client, (unsigned long long)i, (int)getpid()) < 0 ||
-            buf_puts(b, load.letters[(client + i * load.clients) % load.nletters]) < 0 || buf_putz(b, ".\r\n") < 0)
+        if (buf_printf(b, "Message-ID: <%u.%llu.%d@example.net>\r\n", client, (unsigned long long)i,
+                       (int)getpid()) < 0 ||
+            buf_puts(b, load.letters[(client + i * load.clients) % load.nletters]) < 0 ||
+            buf_putz(b, ".\r\n") < 0)
             abort();
         return;
     }
@@ -224,7 +226,8 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < 4; i++)
         if (argc < 6 || !str_to_u32(str_from(argv[i + 1]), &v[i])) {
-            fprintf(stderr, "usage: smtp_load [-p CLIENT] [-l FILE] PORT CONNECTIONS SECONDS BYTES RECIPIENT...\n");
+            fprintf(stderr,
+                    "usage: smtp_load [-p CLIENT] [-l FILE] PORT CONNECTIONS SECONDS BYTES RECIPIENT...\n");
             return 64;
         }
     load.port = (uint16_t)v[0];

@@ -10,6 +10,7 @@
 #include "src/content/parse.h"
 #include "src/content/report.h"
 #include "src/content/scan.h"
+#include "src/content/sevenbit.h"
 #include "src/content/snippet.h"
 
 static struct content_conf conf;
@@ -115,8 +116,22 @@ static int op_report(struct rpc_req *q, struct str body)
     return 0;
 }
 
+static int op_sevenbit(struct rpc_req *q, struct str body UNUSED)
+{
+    int r;
+
+    if (content.stopping || content.busy >= conf.max_at_once)
+        return E_BUSY;
+    if ((r = sevenbit_start(q, parsed, NULL)) < 0)
+        return r;
+    content.busy++;
+    content.begun++;
+    return 0;
+}
+
 static const struct rpc_op ops[] = {
     [CONTENT__OP__REPORT] = { .run = op_report, .from = FROM(COURIER), .flags = RPC_UP },
+    [CONTENT__OP__SEVENBIT] = { .run = op_sevenbit, .from = FROM(COURIER), .flags = RPC_UP | RPC_DOWN },
     [CONTENT__OP__JSON] = { .run = op_json, .from = FROM(COURIER), .flags = RPC_UP | RPC_DOWN },
     [CONTENT__OP__SNIPPET] = { .run = op_snippet, .from = FROM(STORE), .flags = RPC_UP },
     [CONTENT__OP__PARSE] = { .run = op_parse, .from = FROM(STORE), .flags = RPC_UP | RPC_DOWN },

@@ -77,6 +77,13 @@ int courier_op_webhook_key(struct rpc_req *q, struct str body);
 typedef void webhook_fn(void *ctx, const Relay__SendResponse *m, int status, const char *why);
 MUST_CHECK int courier_webhook(const struct queue_claim *c, webhook_fn *done, void *ctx);
 
+/* ---- sevenbit.c: for a server that takes only 7 bits ---- */
+/* `done` once, never from inside; head and body are borrowed for the call: fields of ours, and the message. E_TOO_BIG: not
+ * this one; other errors: not now. */
+typedef void sevenbit_fn(void *ctx, int status, struct str head, struct str body);
+/* The claim is borrowed until then. E_BUSY: enough of them are made; E_NOMEM. */
+MUST_CHECK int courier_to_7bit(const struct queue_claim *c, sevenbit_fn *done, void *ctx);
+
 /* ---- srs.c ---- */
 /* The sender that a forward leaves under, for its signer's domain, in the arena. 1: the one it had is to be kept with the
  * token (queue_srs_keep), in the transaction that adds the message. */

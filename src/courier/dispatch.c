@@ -26,8 +26,10 @@ struct flight {
     size_t piece_at;
     uint32_t number; /* of the next piece */
     uint64_t sent;
+    uint64_t bytes; /* of what goes out */
     bool reading, read_all, dot, over;
     bool tagged;        /* leaves under a sender of its own */
+    bool seven;         /* in 7 bits */
     struct arena arena; /* of the answer */
     struct queue_outcome *o;
     bool trouble, uncertain;
@@ -182,6 +184,51 @@ static void flight_end(struct flight *f)
         flight_noted(&f->job, E_BUSY);
 }
 
+/* ---- its server takes only 7 bits ---- */
+
+static int ask_relay(struct flight *f);
+static void flight_feed(struct flight *f);
+
+static void seven_failed(struct flight *f, int status)
+{
+    bool ever = status != E_TOO_BIG;
+
+    all_outcomes(
+        f, ever ? QUEUE_DEFERRED : QUEUE_FAILED,
+        "the mail server takes no bytes above 127 (8BITMIME), and the message could not be encoded anew");
+    for (size_t i = 0; i < f->c.n; i++)
+        f->o[i].enhanced = ever ? STR("4.6.3") : STR("5.6.3");
+    flight_end(f);
+}
+
+/* The same attempt once more, with what was made of it. */
+static void seven_made(void *ctx, int status, struct str head, struct str body)
+{
+    struct flight *f = ctx;
+
+    buf_clear(&f->piece);
+    f->piece.max = head.n + body.n + 1;
+    f->bytes = head.n + body.n;
+    f->piece_at = 0;
+    f->sent = 0;
+    f->read_all = true;
+    if (status < 0 || (status = buf_puts(&f->piece, head)) < 0 || (status = buf_puts(&f->piece, body)) < 0 ||
+        (status = ask_relay(f)) < 0)
+        seven_failed(f, status);
+    else
+        flight_feed(f);
+}
+
+static void seven_begin(struct flight *f)
+{
+    int r;
+
+    if (f->reading)
+        return; /* when the piece has come */
+    if ((r = courier_to_7bit(&f->c, seven_made, f)) < 0)
+        seven_failed(f, r);
+}
+
 /* The relay's answer, or that there is none. */
 static void flight_answer(void *ctx, int status, struct str body)
 {
@@ -189,6 +236,11 @@ static void flight_answer(void *ctx, int status, struct str body)
     Relay__SendResponse *m = status == 0 ? RPC_UNPACK(&f->arena, body, relay__send_response) : NULL;
 
     f->call = NULL;
+    if (m && m->needs_7bit && !f->seven) {
+        f->seven = true;
+        seven_begin(f);
+        return;
+    }
     if (!m || take_outcomes(f, m) < 0) {
         if (f->dot || status == E_TIMEOUT) {
             f->uncertain = true;
@@ -221,8 +273,6 @@ static void webhook_answer(void *ctx, const Relay__SendResponse *m, int status, 
 
 /* ---- the body ---- */
 
-static void flight_feed(struct flight *f);
-
 static int piece_read(struct queue *q, struct lane_job *j)
 {
     struct flight *f = CONTAINER_OF(j, struct flight, job);
@@ -239,11 +289,12 @@ static void piece_came(struct lane_job *j, int status)
     f->reading = false;
     f->number++;
     f->status = status;
-    if (f->over) {
+    if (f->over)
         flight_end(f);
-        return;
-    }
-    flight_feed(f);
+    else if (f->seven)
+        seven_begin(f);
+    else
+        flight_feed(f);
 }
 
 static void flight_feed(struct flight *f)
@@ -259,7 +310,7 @@ static void flight_feed(struct flight *f)
         }
         if (f->piece_at < f->piece.n)
             return; /* no room: on_room */
-        if (f->read_all || f->sent >= f->c.m.bytes || f->status < 0) {
+        if (f->read_all || f->sent >= f->bytes || f->status < 0) {
             rpc_call_end(f->call);
             return;
         }
@@ -309,8 +360,8 @@ static int ask_relay(struct flight *f)
     m.attempt = c->attempt;
     m.domain = str_pb(c->domain);
     m.sender = str_pb(f->tagged ? courier_return_path(&f->arena, &c->m) : c->m.sender);
-    m.bytes = c->m.bytes;
-    m.eightbit = c->m.eightbit;
+    m.bytes = f->bytes;
+    m.eightbit = c->m.eightbit && !f->seven;
     m.smtputf8 = c->m.smtputf8;
     m.requiretls = c->m.requiretls;
     m.ret = c->m.ret;
@@ -325,6 +376,7 @@ static void flight_begin(struct flight *f)
 {
     courier.active++;
     f->arena.max = MIB(4);
+    f->bytes = f->c.m.bytes;
     f->piece.max = QUEUE_CHUNK_BYTES + MIB(1);
     if (!(f->o = ARENA_ARRAY(&f->c.arena, f->c.n, struct queue_outcome))) {
         log_event(LOG_ERROR, "courier.out_of_memory");

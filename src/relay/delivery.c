@@ -32,7 +32,7 @@ struct delivery {
     uint32_t offer;
     struct buf body; /* came, and has not been sent */
     uint64_t sent;
-    bool body_end, clear, cancelled, trouble, uncertain; /* clear: TLS failed with this host */
+    bool body_end, clear, cancelled, trouble, uncertain, needs_7bit; /* clear: TLS failed with this host */
     unsigned code; /* why the last host did not do, for when none does */
     const char *enhanced;
     char text[SMTP_ANSWER_TEXT_MAX + 80], peer[330], tls[80];
@@ -94,7 +94,9 @@ static void finish(struct delivery *d)
     rpc_req_on_data(q, NULL, NULL);
     rpc_req_on_cancel(q, NULL, NULL);
     rpc_req_on_room(q, NULL, NULL);
-    relay_keep(d->m->attempt, &m);
+    m.needs_7bit = d->needs_7bit;
+    if (!d->needs_7bit) /* that is no end: the courier comes again */
+        relay_keep(d->m->attempt, &m);
     delivery_free(d);
     rpc_reply(q, 0, &m.base, NULL); /* frees d with the request's arena */
 }
@@ -333,9 +335,6 @@ static const char *lacks(const struct delivery *d, const struct smtp_offer *o, c
     *enhanced = "5.3.4";
     if (o->size_max && d->m->bytes > o->size_max)
         return "the message is larger than the mail server takes";
-    *enhanced = "5.6.3";
-    if (d->m->eightbit && !(o->has & SMTP_OFFER_8BITMIME))
-        return "the message has bytes above 127, and the mail server takes none (8BITMIME)";
     return NULL;
 }
 
@@ -386,6 +385,14 @@ void relay_delivery_session_up(struct delivery *d)
         relay_session_release(d->s, true);
         d->s = NULL;
         give_up(d, RELAY__OUTCOME__KIND__FAILED, 0, enhanced, why);
+        return;
+    }
+    if (d->m->eightbit && !(o->has & SMTP_OFFER_8BITMIME)) {
+        d->needs_7bit = true;
+        relay_session_release(d->s, true);
+        d->s = NULL;
+        give_up(d, RELAY__OUTCOME__KIND__DEFERRED, 0, "4.6.3",
+                "the message has bytes above 127, and the mail server takes none (8BITMIME)");
         return;
     }
     if (envelope(d, o) < 0)

@@ -128,15 +128,29 @@ test('a peer that drops the connection after the last dot: sent again, and count
   quiet();
 });
 
-test('SIZE and 8BITMIME: what a server cannot take is not tried', async () => {
+test('SIZE: what is larger than a server takes is not tried', async () => {
   peer.size = 1000;
   await gone(await add('b@one.test', sample(1), ''));
-  quiet();
-  await sleep(200);
-  peer.say.EHLO = () => '250 peer.test';
-  await service.kill('relay'); // no connection of before
-  await gone(await add('b@one.test', Buffer.from('Subject: x\r\n\r\n\xe9\r\n', 'latin1'), ''));
   assert.equal(peer.messages.length, 0);
+  quiet();
+});
+
+test('a server without 8BITMIME: the parts that need it are encoded, the rest stays', async () => {
+  await service.kill('relay'); // no connection of before
+  peer.say.EHLO = () => '250 peer.test';
+  const head = 'Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: 8bit\r\n\r\n--b\r\n\r\nplain = plain\r\n--b\r\n';
+  const image = Buffer.alloc(300000, '\x00\xff\xfe\r\n'.slice(1), 'latin1');
+  const body = Buffer.concat([Buffer.from(`${head}Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nan \u00e4 and more of it\r\n--b\r\nContent-Type: image/png\r\n\r\n`, 'utf8'), image, Buffer.from('\r\n--b--\r\n')]);
+  await gone(await add('b@one.test', body, ''));
+  await gone(await add('c@one.test', Buffer.from('Subject: \xe9\r\n\r\nthe word \xe9 here\r\n', 'latin1'), ''));
+  const [mixed, raw] = peer.messages.map((m) => m.raw.toString('latin1'));
+  assert.equal(peer.messages.length, 2);
+  assert.ok(peer.messages.every((m) => m.raw.every((c) => c < 128)));
+  assert.ok(mixed.includes(head.replace('Content-Transfer-Encoding: 8bit\r\n', '')), mixed.slice(0, 400));
+  assert.match(mixed, /quoted-printable\r\n\r\nan =C3=A4 and more of it\r\n--b/);
+  assert.ok(Buffer.from(/base64\r\n\r\n([^-]*)\r\n--b--/.exec(mixed)[1], 'base64').equals(image));
+  assert.match(raw, /Subject: \?\r\n[^]*unknown-8bit[^]*=E9/);
+  assert.equal(peer.messages.length, 2);
   quiet();
 });
 
