@@ -2,9 +2,11 @@
  * one half of a corpus (a fixed shuffle) and judges the other. Prints one JSON object.
  *     spam_bench CORPUS [SEED [-v]] */
 #include "lib/base/file.h"
+#include "lib/mime/text.h"
 #include "lib/mailauth/psl.h"
 #include "lib/spam/model.h"
 #include "lib/spam/scan.h"
+#include "src/store/junk.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -137,6 +139,102 @@ static void print_tally(const char *name, const struct tally *t)
         t->caught / (double)(t->caught + t->missed ? t->caught + t->missed : 1));
 }
 
+/* ---- a person's own classifier, in a mailbox in memory ------------------------------------------------ */
+
+struct read_letter {
+    struct buf text;
+    struct buf id;
+};
+
+static int text_put(void *user, struct str text)
+{
+    struct read_letter *l = user;
+
+    return buf_puts(&l->text, text);
+}
+
+static void must(bool ok, const char *what)
+{
+    if (!ok) {
+        fprintf(stderr, "spam_bench: %s\n", what);
+        exit(1);
+    }
+}
+
+/* As content makes it of a letter, and as the mailbox keeps it. */
+static double person_cpu_s;
+
+static void person_look(struct mailbox *box, const struct letter *l, struct person_letter *out)
+{
+    CLEANUP(buf_release) struct buf bytes = { .max = MIB(64) };
+    CLEANUP(arena_release) struct arena a = { .max = MIB(64) };
+    struct read_letter got = { .text = { .max = MIB(64) } };
+    struct mime_text *t = calloc(1, sizeof *t);
+    struct mime_part *root = NULL;
+    uint8_t key[SPAM_KEY_BYTES];
+    struct str text;
+    double began;
+
+    must(file_read(AT_FDCWD, l->path, &bytes) >= 0 && t && mime_text_init(t, &a, text_put, &got) == 0,
+         "letter");
+    must(mime_text_feed(t, without_envelope(buf_str(&bytes))) == 0 && mime_text_finish(t, &root) == 0,
+         "text");
+    text = buf_str(&got.text);
+    began = cpu_now();
+    must(junk_key(box, key) == 0 &&
+             person_read(key, str_slice(text, 0, (size_t)t->header_bytes),
+                         str_skip(text, (size_t)t->header_bytes), str_from(l->path), out) == 0,
+         "tokens");
+    person_cpu_s += cpu_now() - began;
+    mime_text_release(t);
+    free(t);
+    buf_release(&got.text);
+}
+
+/* njunk and nham letters of the first half are learnt, the other half is judged. */
+static void person(const char *name, size_t njunk, size_t nham, bool verbose)
+{
+    struct tally t = { 0 }, h = { 0 };
+    struct mailbox *box = NULL;
+    struct person_letter *l = malloc(sizeof *l);
+    size_t judged = nletters - nletters / 2;
+
+    must(l && mailbox_open_memory(&box) == 0 && mailbox_begin(box) == 0, "mailbox");
+    for (size_t i = 0; i < nletters / 2 && (njunk || nham); i++) {
+        size_t *left = letters[i].spam ? &njunk : &nham;
+
+        if (*left == 0)
+            continue;
+        (*left)--;
+        person_look(box, &letters[i], l);
+        must(junk_learn(box, l, letters[i].spam ? JUNK_CLASS_JUNK : JUNK_CLASS_HAM) >= 0, "learn");
+    }
+    must(mailbox_commit(box) == 0, "commit");
+    person_cpu_s = 0;
+    for (size_t i = nletters / 2; i < nletters; i++) {
+        double p = 0.5, began;
+
+        person_look(box, &letters[i], l);
+        began = cpu_now();
+        must(junk_score(box, l, &p) >= 0, "score");
+        person_cpu_s += cpu_now() - began;
+        count(&t, &letters[i], person_verdict(p, l, false) == PERSON_SAYS_JUNK);
+        l->scanned = true;
+        count(&h, &letters[i], person_verdict(p, l, true) != PERSON_SAYS_HAM);
+        if (verbose)
+            fprintf(stderr, "%s %s %.2e %.2e %zu %s\n", name,
+                    letters[i].spam   ? "spam"
+                    : letters[i].hard ? "hard"
+                                      : "ham",
+                    p, 1 - p, l->n, strrchr(letters[i].path, '/') + 1);
+    }
+    print_tally(name, &t);
+    printf("\"%s_kept\": {\"ham\": %u, \"of\": %u, \"spam\": %u, \"cpu_us\": %.0f}, ", name, h.spared,
+           h.spared + h.wronged, h.missed, person_cpu_s * 1e6 / (double)judged);
+    free(l);
+    mailbox_close(&box);
+}
+
 int main(int argc, char **argv)
 {
     char file[] = "/tmp/letterlock-spam-XXXXXX";
@@ -178,6 +276,10 @@ int main(int argc, char **argv)
     print_tally("header_at_4", &at[0]);
     print_tally("junk_at_6", &at[1]);
     print_tally("reject_at_15", &at[2]);
+    person("person", nletters, nletters, verbose);
+    person("person_100", 100, 100, verbose);
+    person("person_30", 30, 30, verbose);
+    person("person_uneven", 200, 30, verbose);
     printf("\"cpu_ms_per_letter\": %.3f, \"cpu_us_per_kib\": %.1f}\n",
            cpu_s * 1e3 / (double)(nletters - nletters / 2), cpu_s * 1e6 / ((double)bytes / 1024));
     return 0;

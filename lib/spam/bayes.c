@@ -2,10 +2,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define STRENGTH   0.6  /* how many letters the guess below counts for */
-#define GUESS      0.5  /* of a token never seen */
-#define MIN_DIFFER 0.1  /* tokens nearer to 0.5 say nothing */
-#define TOKENS_MAX 150u /* those that say most */
+#define STRENGTH 0.6 /* how many letters the guess below counts for */
+#define GUESS    0.5 /* of a token never seen */
+
+struct tuning {
+    double min_differ; /* tokens nearer to 0.5 say nothing */
+    size_t tokens_max; /* those that say most */
+};
+static const struct tuning of_server = { 0.1, 150 }, of_person = { 0.3, 60 };
 
 /* Kept in the counts' memory: one pass, no allocation. */
 union cell {
@@ -41,22 +45,20 @@ static double chi2q(double m, size_t n)
     return sum < 1.0 ? sum : 1.0;
 }
 
-double bayes_score(struct bayes_count *counts, size_t n, uint64_t nspam, uint64_t nham, uint64_t least)
+static double joined(struct bayes_count *counts, size_t n, double nspam, double nham, const struct tuning *t)
 {
     union cell *cells = (union cell *)(void *)counts;
     double for_spam = 0, for_ham = 0, s, h;
     size_t used = 0;
 
-    if (nspam < least || nham < least || nspam == 0 || nham == 0)
-        return BAYES_NONE;
     for (size_t i = 0; i < n; i++) {
-        double p = probability(counts[i], (double)nspam, (double)nham);
+        double p = probability(counts[i], nspam, nham);
 
-        if (fabs(p - 0.5) >= MIN_DIFFER)
+        if (fabs(p - 0.5) >= t->min_differ)
             cells[used++].p = p;
     }
     qsort(cells, used, sizeof *cells, farther);
-    used = used < TOKENS_MAX ? used : TOKENS_MAX;
+    used = used < t->tokens_max ? used : t->tokens_max;
     if (used == 0)
         return 0.5;
     for (size_t i = 0; i < used; i++) {
@@ -66,4 +68,26 @@ double bayes_score(struct bayes_count *counts, size_t n, uint64_t nspam, uint64_
     s = 1.0 - chi2q(for_spam, used);
     h = 1.0 - chi2q(for_ham, used);
     return (s - h + 1.0) / 2.0;
+}
+
+static bool enough(uint64_t nspam, uint64_t nham, uint64_t least)
+{
+    return nspam >= least && nham >= least && nspam && nham;
+}
+
+double bayes_score(struct bayes_count *counts, size_t n, uint64_t nspam, uint64_t nham, uint64_t least)
+{
+    return enough(nspam, nham, least) ? joined(counts, n, (double)nspam, (double)nham, &of_server)
+                                      : BAYES_NONE;
+}
+
+double bayes_score_own(struct bayes_count *counts, size_t n, uint64_t nspam, uint64_t nham, uint64_t least)
+{
+    if (!enough(nspam, nham, least))
+        return BAYES_NONE;
+    /* Whoever has shown few honest letters has not shown most honest words: those that were in a few of very many
+     * spam letters, and so far in none of the others, are no sign of anything. */
+    for (size_t i = 0; i < n && nspam > nham; i++)
+        counts[i].spam = (uint32_t)(counts[i].spam * nham / nspam);
+    return joined(counts, n, (double)(nspam < nham ? nspam : nham), (double)nham, &of_person);
 }

@@ -68,6 +68,11 @@ static const struct question {
     { "heads", "SELECT format('email %d has no head', e.id) FROM email e "
                "WHERE (SELECT count(*) FROM email_head h WHERE h.email_id = e.id) + "
                "(SELECT count(*) FROM email_top t WHERE t.email_id = e.id) <> 1" },
+    { "junk", "SELECT format('%d rows in junk_model', count(*)) FROM junk_model HAVING count(*) <> 1" },
+    { "junk",
+      "SELECT format('junk_model says %d tokens and %d senders, there are %d and %d', tokens, senders, t, s) "
+      "FROM junk_model, (SELECT (SELECT count(*) FROM junk_token) AS t, (SELECT count(*) FROM junk_sender) AS s) "
+      "WHERE tokens <> t OR senders <> s" },
 };
 
 static int ask(struct mailbox *box, const struct question *q, struct check *c)

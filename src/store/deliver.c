@@ -68,6 +68,7 @@ static int rcpt_insert(struct rcpt *r, struct mailbox *box)
         return WANT_PARSE;
     parsed_email(&r->parsed, &r->message.in, &e);
     arrival_place(&r->arrival, keywords, &at);
+    at.judge = at.special_use != STORE__SPECIAL_USE__USE_SENT; /* the copy is its writer's own */
     s = mailbox_append(box, &e, &at, &out);
     r->wait.need = s == E_QUOTA ? mailbox_quota_short(box) : 0;
     if (s < 0 || (s = mailbox_operation_note(box, op, STORE__OP__DELIVER, STR(""))) < 0)

@@ -51,6 +51,7 @@ static int item_write(struct mailbox *box, const struct drain_item *it)
     int r = item_known(box, it);
 
     arrival_place(&it->arrival, keywords, &at);
+    at.judge = at.special_use != STORE__SPECIAL_USE__USE_SENT;
     if (r != 0)
         return r < 0 ? r : 0;
     if ((r = mailbox_append(box, &it->email, &at, &out)) < 0 ||

@@ -91,8 +91,10 @@ static void index_done(struct job *j)
         return;
     }
     a->index_behind = r > 0 || r == E_CLOSED; /* what failed is tried again after the next change */
-    if (r == 0)
+    if (r == 0) {
         catch_up(a);
+        learn_up(a);
+    }
     unlist(a);
 }
 

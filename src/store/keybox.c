@@ -108,6 +108,12 @@ int keybox_compare(struct db *of, struct db *copy)
         "SELECT count(*) FROM operation",
         "SELECT count(*) FROM delivery",
         "SELECT coalesce(sum(seq), 0) FROM drained",
+        "SELECT junk + ham + tokens + senders FROM junk_model",
+        "SELECT coalesce(sum(token + junk + ham), 0) FROM junk_token",
+        "SELECT coalesce(sum(written + junk + ham), 0) FROM junk_sender",
+        "SELECT coalesce(sum(class), 0) FROM junk_learnt",
+        "SELECT coalesce(sum(wish), 0) FROM junk_queue",
+        "SELECT coalesce(sum(score), 0) FROM email_junk",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(sums); i++) {

@@ -200,6 +200,7 @@ struct placement {
     int64_t internal_ms;
     bool accepted; /* it was counted already, where it waited: no limit refuses it */
     bool limited;  /* the mailbox is known to have a limit */
+    bool judge;    /* nobody put it there: the person's classifier may think of Junk otherwise (junk.h) */
 };
 /* (w) E_NOTFOUND: no such folder; E_LIMIT; E_FULL: UIDs ran out; E_QUOTA (quota.h). */
 MUST_CHECK int mailbox_append(struct mailbox *box, const struct email_in *e, const struct placement *at,

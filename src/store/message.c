@@ -1,6 +1,7 @@
 /* src/store/message.c: messages come, go, and change their flags. Whoever changes many works in
  * batches: rows are read, the statement is given back, then they are written. Each batch has a modseq
  * of its own, so that SYNC can stop between two of them (no group of one modseq is larger). */
+#include "src/store/junk.h"
 #include "src/store/mailbox_private.h"
 #include "src/store/quota.h"
 
@@ -125,9 +126,19 @@ static int keywords_put(struct mailbox *box, uint64_t folder_id, uint32_t uid, c
     return r;
 }
 
+/* What the person's classifier has to do with what was stored. */
+static int junk_note(struct mailbox *box, int64_t email_id, const struct folder *f,
+                     const struct placement *at, const struct junk_opinion *o)
+{
+    if (at->judge)
+        return junk_judged(box, email_id, o);
+    return junk_put(box, email_id, f->special_use, at->keywords, at->nkeywords);
+}
+
 int mailbox_append(struct mailbox *box, const struct email_in *e, const struct placement *at,
                    Store__AppendResponse *out)
 {
+    struct junk_opinion opinion = { .special_use = at->special_use };
     char internal[CLOCK_ISO_LEN + 1];
     struct row row = { .flags = at->flags & 31u, .bytes = e->message->bytes };
     struct folder f;
@@ -137,8 +148,9 @@ int mailbox_append(struct mailbox *box, const struct email_in *e, const struct p
     clock_iso(at->internal_ms, internal);
     memcpy(row.internal, internal, sizeof row.internal);
     if ((r = mailbox_keywords_check(at->keywords, at->nkeywords)) < 0 ||
-        (r = at->special_use ? folder_by_use(box, at->special_use, &f)
-                             : folder_by_name(box, at->folder, &f)) < 0)
+        (at->judge && (r = junk_judge(box, e, at->special_use, &opinion)) < 0) ||
+        (r = opinion.special_use ? folder_by_use(box, opinion.special_use, &f)
+                                 : folder_by_name(box, at->folder, &f)) < 0)
         return r;
     r = at->accepted ? mailbox_quota_move_in(box, row.bytes)
                      : mailbox_quota_admit(box, row.bytes, 1, at->limited);
@@ -147,7 +159,7 @@ int mailbox_append(struct mailbox *box, const struct email_in *e, const struct p
     f.modseq++;
     if ((r = email_insert(box, e, &row.email_id)) < 0 || (r = message_insert(box, &f, &row, &uid)) < 0 ||
         (r = keywords_put(box, f.id, uid, at->keywords, at->nkeywords)) < 0 ||
-        (r = folder_update(box, &f)) < 0)
+        (r = junk_note(box, row.email_id, &f, at, &opinion)) < 0 || (r = folder_update(box, &f)) < 0)
         return r;
     out->uidvalidity = f.uidvalidity;
     out->uid = uid;
@@ -162,6 +174,8 @@ struct flag_change {
     const Store__FlagStoreRequest *q;
     int64_t *keywords; /* ids that q names; those that do not exist are left out of a REMOVE */
     size_t nkeywords;
+    struct junk_marks marks;
+    bool in_junk;
 };
 
 static int change_resolve(struct mailbox *box, struct arena *a, struct flag_change *c)
@@ -178,7 +192,7 @@ static int change_resolve(struct mailbox *box, struct arena *a, struct flag_chan
         else if (r == E_NOTFOUND)
             r = 0;
     }
-    return r;
+    return r < 0 ? r : junk_marks_find(box, &c->marks);
 }
 
 /* SET: keywords that are there and not named go. 1: some went. */
@@ -247,6 +261,25 @@ static int flags_write(struct mailbox *box, uint64_t folder_id, uint32_t uid, ui
     return stmt_run(st);
 }
 
+/* The same, and what it says of the letter: junk, ham, answered. */
+static int keywords_and_junk(struct mailbox *box, const struct flag_change *c, const struct row *row,
+                             uint32_t flags)
+{
+    bool set = c->q->mode == STORE__FLAG_STORE_REQUEST__MODE__SET, look = c->nkeywords || set;
+    int before = look ? junk_marks_of(box, &c->marks, c->q->folder_id, row->uid) : 0, after, changed, r = 0;
+
+    if (before < 0 || (changed = keywords_change(box, c, row->uid)) < 0)
+        return before < 0 ? before : changed;
+    after = changed ? junk_marks_of(box, &c->marks, c->q->folder_id, row->uid) : before;
+    if (after < 0)
+        return after;
+    if (after != before)
+        r = junk_marked(box, row->email_id, before, after, c->in_junk);
+    else if ((flags & ~row->flags & STORE__FLAG__ANSWERED) && !c->in_junk)
+        r = junk_wish(box, row->email_id, JUNK_WISH_MAYBE_HAM);
+    return r < 0 ? r : changed;
+}
+
 /* 1 when some row of the batch changed, at f->modseq + 1. */
 static int flags_batch(struct mailbox *box, const struct flag_change *c, const struct batch *b,
                        struct folder *f, struct uidset *modified, protobuf_c_boolean *foreign)
@@ -263,7 +296,7 @@ static int flags_batch(struct mailbox *box, const struct flag_change *c, const s
                 return r;
             continue;
         }
-        if ((r = keywords_change(box, c, row->uid)) < 0)
+        if ((r = keywords_and_junk(box, c, row, flags)) < 0)
             return r;
         if (r == 0 && flags == row->flags)
             continue;
@@ -295,6 +328,7 @@ int mailbox_flag_store(struct mailbox *box, struct arena *a, const Store__FlagSt
         (r = folder_by_id(box, q->folder_id, &f)) < 0 || (r = change_resolve(box, a, &c)) < 0)
         return r;
     before = f.modseq;
+    c.in_junk = f.special_use == STORE__SPECIAL_USE__USE_JUNK;
     while ((r = batch_next(box, f.id, b)) > 0) {
         if ((r = flags_batch(box, &c, b, &f, &modified, &out->foreign)) < 0)
             return r;
@@ -436,8 +470,8 @@ static int keywords_copy(struct mailbox *box, uint64_t from, uint32_t uid, uint6
     return stmt_run(st);
 }
 
-static int copy_batch(struct mailbox *box, uint64_t from, struct folder *to, const struct batch *b,
-                      struct uidset *from_uids, struct uidset *to_uids)
+static int copy_batch(struct mailbox *box, const struct folder *from, struct folder *to,
+                      const struct batch *b, struct uidset *from_uids, struct uidset *to_uids)
 {
     int r = 0;
 
@@ -446,7 +480,8 @@ static int copy_batch(struct mailbox *box, uint64_t from, struct folder *to, con
         uint32_t uid = 0;
 
         if ((r = message_insert(box, to, &b->rows[i], &uid)) < 0 ||
-            (r = keywords_copy(box, from, b->rows[i].uid, to->id, uid)) < 0 ||
+            (r = keywords_copy(box, from->id, b->rows[i].uid, to->id, uid)) < 0 ||
+            (r = junk_moved(box, b->rows[i].email_id, from->special_use, to->special_use)) < 0 ||
             (r = uidset_add(from_uids, b->rows[i].uid)) < 0)
             return r;
         r = uidset_add(to_uids, uid);
@@ -479,7 +514,7 @@ int mailbox_copy(struct mailbox *box, struct arena *a, const Store__CopyRequest 
             b->n--; /* our own copies, in a copy into the same folder */
         if (b->n == 0)
             break;
-        if ((r = copy_batch(box, from.id, to, b, &from_uids, &to_uids)) < 0)
+        if ((r = copy_batch(box, &from, to, b, &from_uids, &to_uids)) < 0)
             return r;
         for (size_t i = 0; i < b->n; i++, messages++)
             bytes += b->rows[i].bytes;

@@ -204,6 +204,7 @@ struct actor {
     struct actor *index_next; /* indexing.c */
     bool index_behind, index_listed, indexing;
     bool catching_up; /* catchup.c */
+    bool learning;    /* learning.c */
     int index_ticks;
     bool purged;              /* a backup that still ends goes, too */
     int64_t index_changed_ms; /* by the last commit that brought something */
@@ -231,6 +232,8 @@ void actor_log(const char *event, const struct actor *a, int r, const struct db_
 void index_want(struct actor *a, bool changed);
 /* Its index is current: mail of before gets what it lacks (catchup.c). */
 void catch_up(struct actor *a);
+/* What waits to be learnt of junk and ham, a few letters at a time. */
+void learn_up(struct actor *a);
 
 /* ---- compared with what was noted, and noted anew (noting.c): in the lane ------------------------ */
 

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { DnsServer } from '../lib/dns.mjs';
 import { Scanners } from '../lib/scanners.mjs';
-import { Service, freePort, until } from '../lib/service.mjs';
+import { Service, freePort, sleep, until } from '../lib/service.mjs';
 
 const gtube = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-' + 'ANTI-UBE-TEST-EMAIL*C.34X';
 const eicar = 'X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-' + 'STANDARD-ANTIVIRUS-TEST-FILE!$H+H*';
@@ -168,6 +168,54 @@ test('fields of ours that others wrote are taken out', async () => {
   const { text } = await last(alias);
   assert.equal(text.match(/X-Spam-Status/g).length, 1);
   assert.doesNotMatch(text, /-50/);
+});
+
+test('a person\'s own classifier learns from moves and marks, outlives the store, and places what comes', async () => {
+  const who = await service.alias(), i = await service.imap(who);
+  const made = (words, k) => letter(`${words} number${k} part${k * 7}\r\n${words}`);
+  const junk = (k = ++n) => made('your lottery jackpot transfer awaits confirmation, hurry lucky winner', k);
+  const ham = (k = ++n) => made('agenda of the allotment committee, compost and greenhouse repairs', k);
+  const put = async (folder, text) => i.cmd([`APPEND ${folder} `, Buffer.from(text)]);
+  for (let k = 0; k < 20; k++) await put('Junk', junk());
+  for (let k = 0; k < 10; k++) await put('INBOX', junk());
+  for (let k = 0; k < 30; k++) await put('INBOX', ham());
+  await i.cmd('SELECT INBOX');
+  await i.cmd('STORE 1:4 +FLAGS.SILENT ($Junk)');
+  await i.cmd('STORE 5:6 +FLAGS.SILENT (Junk)');
+  await i.cmd('STORE 11:20 +FLAGS.SILENT ($NotJunk)');
+  await i.cmd('STORE 21:40 +FLAGS.SILENT (NonJunk)');
+  await i.cmd('COPY 7:8 Junk');
+  await i.cmd('MOVE 1:10 Junk');
+  for (const pid of await service.pids('store')) process.kill(pid, 'SIGKILL'); // what was said waits in the mailbox
+  i.io.end();
+  const count = async (folder) => (await last(who, folder)).count;
+  const was = await until('the store', 15000, () => count('Junk').catch(() => 0));
+  assert.equal(was, 32);
+  const j = await service.imap(who);
+  const moved = await until('what was learnt', 20000, async () => {
+    await sleep(400);
+    return (await send(junk(), who.address)).code === 250 && await count('Junk') > was;
+  });
+  assert.ok(moved);
+  const came = await last(who, 'Junk');
+  assert.match(came.text, /^X-Spam-Status: No/m); // the server thinks nothing of it, and no byte was changed
+  assert.doesNotMatch(came.text, /Yes|jackpot.*X-/s);
+  let inbox = await count('INBOX');
+  assert.equal((await send(ham(), who.address)).code, 250);
+  assert.equal(await count('INBOX'), ++inbox);
+  const bill = letter(['--b', '', 'agenda of the allotment committee, compost and greenhouse repairs', '--b', 'Content-Type: application/zip; name="bill.zip"', 'Content-Transfer-Encoding: base64', '',
+    zip('bill.pdf.exe', 'MZ').toString('base64'), '--b--'].join('\r\n'), ['Content-Type: multipart/mixed; boundary=b']);
+  assert.equal((await send(bill, who.address)).code, 250);
+  assert.equal(await count('INBOX'), ++inbox); // the server's 7 points would have it in Junk
+  assert.match((await last(who)).text, /^X-Spam-Status: Yes, score=7\.0/m);
+  await j.logout();
+  await service.ctl(['mailbox', 'rotate', who.address], { input: `${who.password}\n` }); // under another key: all is there
+  const full = await count('Junk');
+  await sleep(100);
+  assert.equal((await send(junk(), who.address)).code, 250); // waits, sealed, and is judged when it comes in
+  assert.equal((await send(ham(), who.address)).code, 250);
+  assert.equal(await count('Junk'), full + 1);
+  assert.equal(await count('INBOX'), ++inbox);
 });
 
 test('without the scanner mail comes in, and its header says that nobody looked', async () => {
