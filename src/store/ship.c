@@ -80,6 +80,14 @@ void ship_stream_put(struct ship *s, struct ship_stream *t)
     pthread_mutex_unlock(&s->lock);
 }
 
+void ship_pos_begin(struct ship_stream *t, uint64_t chain, uint64_t inode)
+{
+    t->chain = chain;
+    t->based_ms = 0;
+    t->bytes_since = 0;
+    t->pos = (struct ship_pos){ .inode = inode };
+}
+
 void ship_dirty_locked(struct ship *s, struct ship_stream *t)
 {
     if (t->dirty)
@@ -158,7 +166,7 @@ static int dirty_all(struct ship *s)
  * pack) and s->lock. */
 static bool stream_over(const struct ship_stream *t)
 {
-    return t->file && t->gone && !t->opens && !t->dirty && !t->pos.chain;
+    return t->file && t->gone && !t->opens && !t->dirty && !t->chain;
 }
 
 static void streams_tidy(struct ship *s)
@@ -200,9 +208,9 @@ static uint64_t sweep_one(struct ship *s, struct ship_stream *t)
 
     ship_stream_path(t, "", path);
     gone = fstatat(s->files->dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0;
-    if (gone ? t->pos.chain != 0 : !t->pos.chain && st.st_size > 0)
+    if (gone ? t->chain != 0 : !t->chain && st.st_size > 0)
         ship_dirty(s, t);
-    return gone || t->pos.chain || (uint64_t)st.st_size > SHIP_INLINE_MAX ? 0 : (uint64_t)st.st_size;
+    return gone || t->chain || (uint64_t)st.st_size > SHIP_INLINE_MAX ? 0 : (uint64_t)st.st_size;
 }
 
 /* Temporary mailboxes that are gone, files that were not written to since they are shipped: of those so many at once. */
@@ -217,7 +225,7 @@ static void sweep(struct ship *s)
     ids = idmap_ids(&s->streams, &n);
     for (size_t i = 0; i < n; i++)
         for (struct ship_stream *t = idmap_get(&s->streams, ids[i]); t; t = t->next)
-            if (!t->dirty && (t->file || !t->pos.chain)) {
+            if (!t->dirty && (t->file || !t->chain)) {
                 if (k % 256 == 0) {
                     void *p = realloc(list, (k + 256) * sizeof *list);
 
@@ -300,13 +308,13 @@ int ship_settle(struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN])
 
 static void at_of(const struct ship_stream *t, struct ship_at *out)
 {
-    *out = (struct ship_at){ .chain = t->pos.chain,
+    *out = (struct ship_at){ .chain = t->chain,
                              .seq = t->pos.seq,
                              .wal_seq = t->pos.frames ? t->pos.wal_seq : t->pos.seq,
                              .cuts = t->cuts,
                              .inode = t->pos.inode,
-                             .based_ms = t->pos.based_ms,
-                             .bytes_since = t->pos.bytes_since };
+                             .based_ms = t->based_ms,
+                             .bytes_since = t->bytes_since };
 }
 
 int ship_where(struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN], struct ship_at *out)
@@ -345,9 +353,9 @@ void ship_based(struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN], uint64_t 
         return;
     pthread_mutex_lock(&t->lock);
     pthread_mutex_lock(&s->pack_lock);
-    if (t->pos.chain == chain) {
-        t->pos.based_ms = now_ms;
-        t->pos.bytes_since = 0;
+    if (t->chain == chain) {
+        t->based_ms = now_ms;
+        t->bytes_since = 0;
     }
     pthread_mutex_unlock(&s->pack_lock);
     pthread_mutex_unlock(&t->lock);
@@ -360,17 +368,17 @@ static bool wants_base(const struct ship *s, const struct ship_stream *t, int64_
     uint64_t enough = MIB(64);
     struct stat st;
 
-    if (t->file || !t->pos.chain || t->broken)
+    if (t->file || !t->chain || t->broken)
         return false;
-    if (!t->pos.based_ms)
+    if (!t->based_ms)
         return true;
-    if (!t->pos.bytes_since || (t->pos.bytes_since < enough && now_ms - t->pos.based_ms < max_age_ms))
+    if (!t->bytes_since || (t->bytes_since < enough && now_ms - t->based_ms < max_age_ms))
         return false;
-    if (now_ms - t->pos.based_ms >= max_age_ms)
+    if (now_ms - t->based_ms >= max_age_ms)
         return true;
     ship_stream_path(t, "", path);
     return fstatat(s->files->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-           t->pos.bytes_since >= 2 * (uint64_t)st.st_size;
+           t->bytes_since >= 2 * (uint64_t)st.st_size;
 }
 
 bool ship_wants_base(struct ship *s, int64_t now_ms, int64_t max_age_ms, uint8_t mailbox[MAILBOX_ID_LEN])
@@ -446,8 +454,8 @@ void ship_get_figures(struct ship *s, struct ship_figures *out)
     ids = idmap_ids(&s->streams, &n);
     for (size_t i = 0; i < n; i++)
         for (const struct ship_stream *t = idmap_get(&s->streams, ids[i]); t; t = t->next) {
-            out->files += t->pos.chain != 0;
-            out->unbased += t->pos.chain && !t->pos.based_ms;
+            out->files += t->chain != 0;
+            out->unbased += t->chain && !t->based_ms;
         }
     pthread_mutex_unlock(&s->lock);
     free(ids);
@@ -478,7 +486,7 @@ static int files_find(struct ship *s)
                 continue;
             if (!(t = ship_stream_get(s, mailbox, file, true)))
                 r = E_NOMEM;
-            else if (t->pos.chain)
+            else if (t->chain)
                 ship_dirty(s, t); /* a look: what a crash left in its -wal, or that it is another file */
             if (t)
                 ship_stream_put(s, t);

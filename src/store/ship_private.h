@@ -15,20 +15,22 @@ struct ship_stream {
     struct ship_stream *next;       /* of the same hash */
     struct ship_stream *dirty_next; /* ship->lock */
     pthread_mutex_t lock;           /* its -wal neither is read nor begins anew but by who holds this */
-    /* Changed under both locks, its own and the pack's. */
+    /* Changed under both locks, its own and the pack's. Who only wants to know how it is has neither: the loop does not
+     * wait for a pack that is being synced. */
+    _Atomic uint64_t chain;       /* 0: none */
+    _Atomic int64_t based_ms;     /* 0: the chain has no base */
+    _Atomic uint64_t bytes_since; /* frames since then */
     struct ship_pos {
-        uint64_t chain, seq, wal_seq; /* chain 0: none */
+        uint64_t seq, wal_seq;
         uint8_t mac[SHIP_MAC_BYTES];
         uint8_t salts[SHIP_SALT_BYTES], sum[SHIP_SUM_BYTES]; /* of the -wal, and behind `frames` of it */
         uint32_t frames;
         uint64_t inode;
-        int64_t based_ms; /* 0: the chain has no base */
-        uint64_t bytes_since;
     } pos;
     uint64_t pack; /* that its last segment is in */
     /* Its own lock. */
-    bool looked; /* at what a crash may have left, since the start */
-    bool gone;   /* the file was not there when it was looked for last */
+    bool looked;       /* at what a crash may have left, since the start */
+    _Atomic bool gone; /* the file was not there when it was looked for last */
     unsigned cuts;
     struct ship_mark last; /* commit of this -wal */
     /* ship->lock */
@@ -75,6 +77,8 @@ struct ship {
 struct ship_stream *ship_stream_get(struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN], uint64_t file,
                                     bool make);
 void ship_stream_put(struct ship *s, struct ship_stream *t); /* who got it */
+/* It is at the begin of this chain, 0: of none. Under both locks. */
+void ship_pos_begin(struct ship_stream *t, uint64_t chain, uint64_t inode);
 void ship_dirty(struct ship *s, struct ship_stream *t);
 void ship_dirty_locked(struct ship *s, struct ship_stream *t);
 void ship_stream_path(const struct ship_stream *t, const char *end, char out[FILES_PATH_MAX + 8]);

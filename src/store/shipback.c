@@ -199,7 +199,7 @@ static int base_slice(void *ctx, struct str slice)
 
     crypto_generichash_update(&m->hash, (const uint8_t *)slice.p, slice.n);
     m->at += slice.n;
-    return r < 0 ? r : m->b->stop && *m->b->stop ? E_CANCELED : 0;
+    return r < 0 ? r : target_stopped(m->b->stop) ? E_CANCELED : 0;
 }
 
 static int base_write(struct making *m, const struct ship_base *base)
@@ -293,7 +293,7 @@ static int segment_replay(struct making *m, const struct ship_piece *p, struct b
     m->frame += g.frames;
     memcpy(m->mac, p->e.mac, SHIP_MAC_BYTES);
     m->has_mac = true;
-    return r < 0 ? r : m->b->stop && *m->b->stop ? E_CANCELED : 0;
+    return r < 0 ? r : target_stopped(m->b->stop) ? E_CANCELED : 0;
 }
 
 static int replay(struct making *m, const struct plan *p)

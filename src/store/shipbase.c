@@ -49,7 +49,7 @@ static int copy(int from, int to, const bool *stop, struct ship_base *b)
         if (n > 0) {
             crypto_generichash_update(&state, slice, (size_t)n);
             b->bytes += (uint64_t)n;
-            r = stop && *stop ? E_CANCELED : write_all(to, slice, (size_t)n);
+            r = target_stopped(stop) ? E_CANCELED : write_all(to, slice, (size_t)n);
         }
     }
     crypto_generichash_final(&state, b->hash, HASH_BYTES);

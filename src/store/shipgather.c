@@ -86,7 +86,7 @@ static struct ship_mark *marks_take(struct ship *s, struct ship_stream *t, size_
 
 static void segment_begin(const struct ship_stream *t, enum ship_kind kind, struct ship_segment *g)
 {
-    *g = (struct ship_segment){ .kind = kind, .file = t->file, .chain = t->pos.chain, .seq = t->pos.seq };
+    *g = (struct ship_segment){ .kind = kind, .file = t->file, .chain = t->chain, .seq = t->pos.seq };
     memcpy(g->mailbox, t->mailbox, MAILBOX_ID_LEN);
     memcpy(g->before, t->pos.mac, SHIP_MAC_BYTES);
     rand_bytes(g->nonce, sizeof g->nonce);
@@ -147,7 +147,7 @@ static int frames_add_locked(struct ship *s, struct ship_stream *t, int wal, con
         return r;
     memcpy(t->pos.sum, p + n - SHIP_MAC_BYTES - FRAME_BYTES + FRAME_SUM_AT, SHIP_SUM_BYTES);
     t->pos.frames = to;
-    t->pos.bytes_since += n;
+    t->bytes_since += n;
     return 0;
 }
 
@@ -224,8 +224,8 @@ static int whole_add(struct ship *s, struct ship_stream *t, uint64_t bytes, bool
             g.first_ms = clock_wall_ms();
         g.last_ms = g.first_ms;
         if ((r = ship_pack_add(s, t, &g, p, n)) == 0) {
-            t->pos.based_ms = clock_wall_ms();
-            t->pos.bytes_since = 0;
+            t->based_ms = clock_wall_ms();
+            t->bytes_since = 0;
             t->pos.wal_seq = t->pos.seq;
         }
     }
@@ -252,7 +252,7 @@ static int end_add(struct ship *s, struct ship_stream *t)
 static void chain_drop(struct ship *s, struct ship_stream *t)
 {
     pthread_mutex_lock(&s->pack_lock);
-    t->pos = (struct ship_pos){ .chain = 0 };
+    ship_pos_begin(t, 0, 0);
     t->broken = false;
     pthread_mutex_unlock(&s->pack_lock);
 }
@@ -261,7 +261,7 @@ static void chain_broken(struct ship *s, struct ship_stream *t)
 {
     char hex[HEX_LEN + 1];
 
-    if (t->pos.chain) {
+    if (t->chain) {
         hex_encode(t->mailbox, MAILBOX_ID_LEN, hex);
         log_event(LOG_ALARM, "store.ship_gap", F_Z("mailbox", hex), F_U64("file", t->file));
         pthread_mutex_lock(&s->lock);
@@ -274,7 +274,7 @@ static void chain_broken(struct ship *s, struct ship_stream *t)
 static int chain_begin(struct ship *s, struct ship_stream *t, const struct stat *st, const struct ship_wal *w)
 {
     pthread_mutex_lock(&s->pack_lock);
-    t->pos = (struct ship_pos){ .chain = rand_u64() | 1, .inode = st->st_ino };
+    ship_pos_begin(t, rand_u64() | 1, st->st_ino);
     if (w) {
         memcpy(t->pos.salts, w->salts, SHIP_SALT_BYTES);
         memcpy(t->pos.sum, w->sum, SHIP_SUM_BYTES);
@@ -337,10 +337,10 @@ static void wal_look(struct ship *s, struct ship_stream *t)
 
     t->looked = true;
     wal_open(s, t, &w);
-    if (t->pos.chain)
+    if (t->chain)
         wal_follow(s, t, &w);
     if (w.good) {
-        n = t->pos.chain ? t->pos.frames : 0;
+        n = t->chain ? t->pos.frames : 0;
         memcpy(sum, n ? t->pos.sum : w.head.sum, sizeof sum);
         if (n &&
             (read_at(w.fd, frame, SHIP_FRAME_HEAD, SHIP_WAL_HEAD + (uint64_t)(n - 1) * FRAME_BYTES) < 0 ||
@@ -355,7 +355,7 @@ static void wal_look(struct ship *s, struct ship_stream *t)
                ship_wal_frame(&w.head, frame, sum))
             if (n++, ship_frame_pages(frame))
                 end = n;
-        if (end > (t->pos.chain ? t->pos.frames : 0))
+        if (end > (t->chain ? t->pos.frames : 0))
             mark(s, t, end, w.changed_ms);
     }
     fd_close(&w.fd);
@@ -369,7 +369,7 @@ static int gather_frames(struct ship *s, struct ship_stream *t, const struct wal
 
     if (n) {
         t->last = m[n - 1];
-    } else if (t->pos.chain &&
+    } else if (t->chain &&
                t->last.frame > t->pos.frames) { /* a chain that began in the middle of a -wal */
         again = t->last;
         if ((m = malloc(sizeof *m)) != NULL) {
@@ -396,19 +396,19 @@ static int gather(struct ship *s, struct ship_stream *t)
     if (fstatat(s->files->dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
         if (errno != ENOENT)
             return error_from_errno(errno);
-        if (t->pos.chain)
+        if (t->chain)
             r = end_add(s, t);
         chain_drop(s, t);
         t->gone = true;
         return r;
     }
     t->gone = false;
-    if (t->pos.chain && !t->pos.inode) {
+    if (t->chain && !t->pos.inode) {
         pthread_mutex_lock(&s->pack_lock);
         t->pos.inode = st.st_ino; /* begun shortly before a crash: the state does not know it */
         pthread_mutex_unlock(&s->pack_lock);
     }
-    if (t->pos.chain && t->pos.inode != st.st_ino) { /* another file has its name */
+    if (t->chain && t->pos.inode != st.st_ino) { /* another file has its name */
         if ((r = end_add(s, t)) < 0)
             return r;
         chain_drop(s, t);
@@ -416,11 +416,11 @@ static int gather(struct ship *s, struct ship_stream *t)
     if (!t->looked)
         wal_look(s, t);
     wal_open(s, t, &w);
-    if (t->pos.chain)
+    if (t->chain)
         wal_follow(s, t, &w);
     else if (st.st_size > 0)
         r = chain_begin(s, t, &st, w.good ? &w.head : NULL);
-    if (r == 0 && t->pos.chain)
+    if (r == 0 && t->chain)
         r = gather_frames(s, t, &w);
     fd_close(&w.fd);
     if (r < 0)
@@ -453,7 +453,7 @@ static void *watch_open(const char *path)
     pthread_mutex_lock(&t->lock);
     if (!t->looked)
         wal_look(s, t);
-    if (file && !t->pos.chain && !s->full && is_new(s, t) && gather(s, t) < 0)
+    if (file && !t->chain && !s->full && is_new(s, t) && gather(s, t) < 0)
         chain_drop(s, t); /* the next tick tries again */
     pthread_mutex_unlock(&t->lock);
     return t;
@@ -480,13 +480,13 @@ static void cut(struct ship *s, struct ship_stream *t)
     some = waits || t->last.frame ||
            t->pos.frames; /* else it is empty, and a copy that is being made stays good */
     pthread_mutex_unlock(&s->lock);
-    waits |= t->last.frame && t->pos.chain && t->last.frame > t->pos.frames;
+    waits |= t->last.frame && t->chain && t->last.frame > t->pos.frames;
     if (waits && s->full)
         chain_broken(s, t);
     else if (waits && gather(s, t) < 0)
         chain_drop(s, t);
     pthread_mutex_lock(&s->pack_lock);
-    if (t->pos.chain && t->pack == s->pack_seq && s->npack && ship_flush_locked(s) < 0)
+    if (t->chain && t->pack == s->pack_seq && s->npack && ship_flush_locked(s) < 0)
         t->broken = true;
     if (t->pos.frames) {
         t->pos.frames = 0;

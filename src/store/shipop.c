@@ -202,7 +202,7 @@ static void night_run(struct work_job *w UNUSED)
 static void night_done(struct work_job *w UNUSED)
 {
     tending = false;
-    sent_since = 0;
+    __atomic_store_n(&sent_since, 0, __ATOMIC_RELAXED);
     if (stopping)
         store_stop_when_idle();
 }
@@ -212,11 +212,12 @@ static bool night_due(void)
 {
     int64_t now = clock_wall_ms(), night = now - (now - NIGHT_HOUR * 3600000) % DAY_MS;
     int64_t was = ship_repacked_ms(ship);
+    uint64_t sent = __atomic_load_n(&sent_since, __ATOMIC_RELAXED);
     static int64_t tried_ms;
 
     if (tried_ms && clock_mono_ms() - tried_ms < 3600000)
         return false;
-    if ((was >= night || (was == 0 && !sent_since)) && sent_since < LOOSE_MAX)
+    if ((was >= night || (was == 0 && !sent)) && sent < LOOSE_MAX)
         return false;
     tried_ms = clock_mono_ms();
     return true;
@@ -275,7 +276,7 @@ int ships_start(void)
 
 void ships_stop(void)
 {
-    stopping = true;
+    __atomic_store_n(&stopping, true, __ATOMIC_RELAXED);
     timer_clear(&timer);
 }
 

@@ -129,7 +129,7 @@ static int folder_visit(void *ctx, const char *name, uint64_t bytes UNUSED)
     if (s.n != HEX_LEN + 4 || !str_ends(s, STR("-log")) ||
         !hex_decode(str_slice(s, 0, HEX_LEN), g->b.mailbox, MAILBOX_ID_LEN))
         return 0;
-    return g->b.stop && *g->b.stop ? E_CANCELED : mailbox_retain(g);
+    return target_stopped(g->b.stop) ? E_CANCELED : mailbox_retain(g);
 }
 
 int ship_retain(struct ship *s, struct target *t, int64_t since_ms, const bool *stop)

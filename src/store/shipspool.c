@@ -137,13 +137,13 @@ static void spool_append(struct ship *s, uint64_t log, uint64_t seq, uint64_t by
 }
 
 /* What was gathered is lost: each chain in it is broken. */
-static void pack_lost(struct ship *s, int r)
+static void pack_lost(struct ship *s, uint64_t waiting, int r)
 {
     for (size_t i = 0; i < s->npack; i++)
         s->pack_streams[i]->broken = true;
     if (!s->failing)
         log_event(LOG_ALARM, r == E_FULL ? "store.ship_spool_full" : "store.ship_spool_failed", F_ERR(r),
-                  F_U64("waiting_bytes", s->spool_waiting));
+                  F_U64("waiting_bytes", waiting));
     s->full = s->failing = true;
     ship_state_drop(s);
 }
@@ -178,7 +178,7 @@ int ship_flush_locked(struct ship *s)
     pthread_mutex_unlock(&s->lock);
     r = waiting + p.bytes > s->spool_max ? E_FULL : pack_write(s, head);
     if (r < 0) {
-        pack_lost(s, r);
+        pack_lost(s, waiting, r);
     } else {
         s->failing = false;
         memcpy(s->pack_before, p.mac, SHIP_MAC_BYTES);

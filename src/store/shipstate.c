@@ -24,30 +24,30 @@ static void entry_put(const struct ship_stream *t, uint8_t p[ENTRY_BYTES])
     memcpy(p, t->mailbox, MAILBOX_ID_LEN);
     le32_put(p + 12, t->pos.frames);
     le64_put(p + 16, t->file);
-    le64_put(p + 24, t->pos.chain);
+    le64_put(p + 24, t->chain);
     le64_put(p + 32, t->pos.seq);
     le64_put(p + 40, t->pos.wal_seq);
     memcpy(p + 48, t->pos.mac, SHIP_MAC_BYTES);
     memcpy(p + 64, t->pos.salts, SHIP_SALT_BYTES);
     memcpy(p + 72, t->pos.sum, SHIP_SUM_BYTES);
     le64_put(p + 80, t->pos.inode);
-    le64_put(p + 88, (uint64_t)t->pos.based_ms);
-    le64_put(p + 96, t->pos.bytes_since);
+    le64_put(p + 88, (uint64_t)t->based_ms);
+    le64_put(p + 96, t->bytes_since);
     le64_put(p + 104, (uint64_t)t->last_ms);
 }
 
 static void entry_get(const uint8_t p[ENTRY_BYTES], struct ship_stream *t)
 {
     t->pos.frames = le32_get(p + 12);
-    t->pos.chain = le64_get(p + 24);
+    t->chain = le64_get(p + 24);
     t->pos.seq = le64_get(p + 32);
     t->pos.wal_seq = le64_get(p + 40);
     memcpy(t->pos.mac, p + 48, SHIP_MAC_BYTES);
     memcpy(t->pos.salts, p + 64, SHIP_SALT_BYTES);
     memcpy(t->pos.sum, p + 72, SHIP_SUM_BYTES);
     t->pos.inode = le64_get(p + 80);
-    t->pos.based_ms = (int64_t)le64_get(p + 88);
-    t->pos.bytes_since = le64_get(p + 96);
+    t->based_ms = (int64_t)le64_get(p + 88);
+    t->bytes_since = le64_get(p + 96);
     t->last_ms = (int64_t)le64_get(p + 104);
 }
 
@@ -73,7 +73,7 @@ static int state_text(struct ship *s, struct buf *out)
     ids = idmap_ids(&s->streams, &n);
     for (size_t i = 0; i < n && r == 0; i++)
         for (const struct ship_stream *t = idmap_get(&s->streams, ids[i]); t && r == 0; t = t->next)
-            if (t->pos.chain && !t->broken) {
+            if (t->chain && !t->broken) {
                 entry_put(t, entry);
                 r = buf_append(out, entry, sizeof entry);
                 count++;
@@ -171,8 +171,8 @@ static int replay_segment(struct ship *s, int fd, const struct ship_entry *e)
         return E_NOMEM;
     ship_stream_put(s, t);
     if (g.seq == 0)
-        t->pos = (struct ship_pos){ .chain = g.chain };
-    if (t->pos.chain != g.chain || t->pos.seq != g.seq)
+        ship_pos_begin(t, g.chain, 0);
+    if (t->chain != g.chain || t->pos.seq != g.seq)
         return 0; /* of a chain that is over */
     if (g.kind == SHIP_FRAMES) {
         if (pread(fd, sum, sizeof sum, (off_t)(e->at + e->bytes - SHIP_MAC_BYTES - SHIP_PAGE - 8)) !=
@@ -181,16 +181,16 @@ static int replay_segment(struct ship *s, int fd, const struct ship_entry *e)
         if (g.first == 1)
             t->pos.wal_seq = g.seq;
         t->pos.frames = g.first + g.frames - 1;
-        t->pos.bytes_since += e->bytes;
+        t->bytes_since += e->bytes;
         memcpy(t->pos.salts, g.salts, SHIP_SALT_BYTES);
         memcpy(t->pos.sum, sum, SHIP_SUM_BYTES);
     } else if (g.kind == SHIP_WHOLE) {
-        t->pos.based_ms = g.first_ms ? g.first_ms : 1;
+        t->based_ms = g.first_ms ? g.first_ms : 1;
     }
     t->pos.seq++;
     memcpy(t->pos.mac, e->mac, SHIP_MAC_BYTES);
     if (g.kind == SHIP_END)
-        t->pos = (struct ship_pos){ .chain = 0 };
+        ship_pos_begin(t, 0, 0);
     return 0;
 }
 

@@ -14,6 +14,12 @@
 
 struct target; /* opaque */
 
+/* Somebody on another thread wants us to end. NULL: nobody will. */
+static inline bool target_stopped(const bool *stop)
+{
+    return stop && __atomic_load_n(stop, __ATOMIC_RELAXED);
+}
+
 /* A folder, made when it is not there (its parent must be). `path` starts at the descriptor `base`; `full` is the same
  * for SQLite. E_DENIED, E_NOTFOUND, E_IO. */
 MUST_CHECK int target_folder_open(int base, const char *path, const char *full, struct target **out);

@@ -96,7 +96,7 @@ static int folder_put(struct target *base, const char *name, const bool *stop)
 {
     char part[TARGET_NAME_MAX + 8];
 
-    if (stop && *stop)
+    if (target_stopped(stop))
         return E_CANCELED;
     part_of(name, part);
     return file_rename(folder_of(base)->fd, part, name);
@@ -130,7 +130,7 @@ static int copy(int from, int to, uint64_t bytes, const bool *stop)
             continue;
         r = n < 0           ? error_from_errno(errno)
             : n == 0        ? E_CORRUPT
-            : stop && *stop ? E_CANCELED
+            : target_stopped(stop) ? E_CANCELED
                             : write_all(to, str_of(slice, (size_t)n));
         at += n > 0 ? (uint64_t)n : 0;
     }
