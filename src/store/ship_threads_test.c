@@ -24,6 +24,15 @@ static struct ship *ship;
 static bool over;
 static int64_t rows[2];
 
+/* A failing CHECK belongs to the main thread: of others it ends the process. */
+#define MUST(expr)                                                             \
+    do {                                                                       \
+        if (!(expr)) {                                                         \
+            print_error("%s:%d: MUST(%s) fails\n", __FILE__, __LINE__, #expr); \
+            abort();                                                           \
+        }                                                                      \
+    } while (0)
+
 static int setup(void **state)
 {
     char path[128];
@@ -59,31 +68,25 @@ static struct db *mail_open(size_t i, enum files_kind kind)
 
     files_path(ids[i], kind, path);
     files_full(&files, path, full, sizeof full);
-    if (db_open(full, data_key, &o, &db) < 0 ||
-        db_run(db, "CREATE TABLE IF NOT EXISTS t (k INTEGER PRIMARY KEY, v BLOB)") < 0)
-        abort();
+    MUST(!(db_open(full, data_key, &o, &db) < 0 ||
+           db_run(db, "CREATE TABLE IF NOT EXISTS t (k INTEGER PRIMARY KEY, v BLOB)") < 0));
     return db;
 }
 
-/* A failing CHECK belongs to the main thread: these end the process. */
 static void *write_on(void *arg)
 {
     size_t i = arg == &rows[1];
     struct db *db = mail_open(i, FILES_MAILBOX);
 
     for (int k = 0; k < COMMITS; k++) {
-        if (db_run(db, "INSERT INTO t (v) VALUES (randomblob(20000))") < 0)
-            abort();
-        if (k % 15 == 7 && db_checkpoint(db, k % 2 ? DB_TRUNCATE : DB_PASSIVE, NULL) < 0)
-            abort();
+        MUST(!(db_run(db, "INSERT INTO t (v) VALUES (randomblob(20000))") < 0));
+        MUST(!(k % 15 == 7 && db_checkpoint(db, k % 2 ? DB_TRUNCATE : DB_PASSIVE, NULL) < 0));
         if (k % 40 == 39) {
-            if (db_close(&db) < 0)
-                abort();
+            MUST(!(db_close(&db) < 0));
             db = mail_open(i, FILES_MAILBOX);
         }
     }
-    if (db_get_i64(db, "SELECT count(*) FROM t", &rows[i]) < 0 || db_close(&db) < 0)
-        abort();
+    MUST(!(db_get_i64(db, "SELECT count(*) FROM t", &rows[i]) < 0 || db_close(&db) < 0));
     return NULL;
 }
 
@@ -96,8 +99,7 @@ static bool go_on(void)
 static void *tick_on(void *arg UNUSED)
 {
     do
-        if (ship_tick(ship) < 0)
-            abort();
+        MUST(!(ship_tick(ship) < 0));
     while (go_on());
     return NULL;
 }
@@ -117,11 +119,9 @@ static void *tend_on(void *arg UNUSED)
     uint64_t bytes;
 
     do {
-        if (ship_wants_base(ship, clock_wall_ms(), 20, which) &&
-            ship_base_take(ship, target, which, NULL, &bytes) < 0)
-            abort();
-        if (ship_repack(ship, target, NULL) < 0)
-            abort();
+        MUST(!(ship_wants_base(ship, clock_wall_ms(), 20, which) &&
+               ship_base_take(ship, target, which, NULL, &bytes) < 0));
+        MUST(!(ship_repack(ship, target, NULL) < 0));
     } while (go_on());
     return NULL;
 }
@@ -133,8 +133,7 @@ static void *look_on(void *arg UNUSED)
 
     do {
         ship_get_figures(ship, &f);
-        if (f.gaps || (ship_look(ship, ids[0], &at) < 0 && ship_settle(ship, ids[1]) < 0))
-            abort();
+        MUST(!(f.gaps || (ship_look(ship, ids[0], &at) < 0 && ship_settle(ship, ids[1]) < 0)));
     } while (go_on());
     return NULL;
 }

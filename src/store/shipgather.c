@@ -68,18 +68,27 @@ static void mark(struct ship *s, struct ship_stream *t, uint32_t frame, int64_t 
     pthread_mutex_unlock(&s->lock);
 }
 
-/* The caller frees. */
-static struct ship_mark *marks_take(struct ship *s, struct ship_stream *t, size_t *n_out)
-{
+/* What was committed so far, and in which -wal: in this order, as who commits while we look does not wait for us. He may
+ * have begun the -wal anew (nothing of the former one is missing then), and his frames are not those of a header that
+ * was read before. */
+struct found {
     struct ship_mark *m;
+    size_t n;
+};
+
+/* The caller frees. */
+static struct found marks_take(struct ship *s, struct ship_stream *t)
+{
+    struct found f;
 
     pthread_mutex_lock(&s->lock);
-    m = t->marks;
-    *n_out = t->nmarks;
+    f = (struct found){ t->marks, t->nmarks };
     t->marks = NULL;
     t->nmarks = t->marks_cap = 0;
     pthread_mutex_unlock(&s->lock);
-    return m;
+    if (f.n)
+        t->last = f.m[f.n - 1];
+    return f;
 }
 
 /* ---- segments ---------------------------------------------------------------------------------- */
@@ -196,7 +205,8 @@ static bool untouched(const struct ship *s, const struct ship_stream *t, bool ha
 /* All of the file as it is. The -wal is not cut meanwhile: what is torn or newer in here stands in its frames, which
  * follow, so that the copy is good from the last commit before `now` on; when nothing was moved into the file yet, from
  * the first one. */
-static int whole_add(struct ship *s, struct ship_stream *t, uint64_t bytes, bool has_wal)
+static int whole_add(struct ship *s, struct ship_stream *t, uint64_t bytes, bool has_wal,
+                     const struct found *f)
 {
     char path[FILES_PATH_MAX + 8];
     CLEANUP(fd_close) int fd = -1;
@@ -218,7 +228,7 @@ static int whole_add(struct ship *s, struct ship_stream *t, uint64_t bytes, bool
         r = s->full ? E_FULL : E_NOMEM;
     } else if ((r = read_at(fd, p + SHIP_SEGMENT_HEAD, (size_t)g.frames * SHIP_PAGE, 0)) == 0) {
         pthread_mutex_lock(&s->lock);
-        g.first_ms = untouched(s, t, has_wal) ? (t->nmarks ? t->marks[0].ms : t->last.ms) : 0;
+        g.first_ms = untouched(s, t, has_wal) ? (f->n ? f->m[0].ms : t->last.ms) : 0;
         pthread_mutex_unlock(&s->lock);
         if (!g.first_ms)
             g.first_ms = clock_wall_ms();
@@ -257,13 +267,13 @@ static void chain_drop(struct ship *s, struct ship_stream *t)
     pthread_mutex_unlock(&s->pack_lock);
 }
 
-static void chain_broken(struct ship *s, struct ship_stream *t)
+static void chain_broken(struct ship *s, struct ship_stream *t, int why)
 {
     char hex[HEX_LEN + 1];
 
     if (t->chain) {
         hex_encode(t->mailbox, MAILBOX_ID_LEN, hex);
-        log_event(LOG_ALARM, "store.ship_gap", F_Z("mailbox", hex), F_U64("file", t->file));
+        log_event(LOG_ALARM, "store.ship_gap", F_Z("mailbox", hex), F_U64("file", t->file), F_ERR(why));
         pthread_mutex_lock(&s->lock);
         s->figures.gaps++;
         pthread_mutex_unlock(&s->lock);
@@ -271,7 +281,8 @@ static void chain_broken(struct ship *s, struct ship_stream *t)
     chain_drop(s, t);
 }
 
-static int chain_begin(struct ship *s, struct ship_stream *t, const struct stat *st, const struct ship_wal *w)
+static int chain_begin(struct ship *s, struct ship_stream *t, const struct stat *st, const struct ship_wal *w,
+                       const struct found *f)
 {
     pthread_mutex_lock(&s->pack_lock);
     ship_pos_begin(t, rand_u64() | 1, st->st_ino);
@@ -280,7 +291,8 @@ static int chain_begin(struct ship *s, struct ship_stream *t, const struct stat 
         memcpy(t->pos.sum, w->sum, SHIP_SUM_BYTES);
     }
     pthread_mutex_unlock(&s->pack_lock);
-    return (uint64_t)st->st_size <= SHIP_INLINE_MAX ? whole_add(s, t, (uint64_t)st->st_size, w != NULL) : 0;
+    return (uint64_t)st->st_size <= SHIP_INLINE_MAX ? whole_add(s, t, (uint64_t)st->st_size, w != NULL, f)
+                                                    : 0;
 }
 
 /* ---- gathering: t->lock is held ---------------------------------------------------------------- */
@@ -346,7 +358,8 @@ static void wal_look(struct ship *s, struct ship_stream *t)
             (read_at(w.fd, frame, SHIP_FRAME_HEAD, SHIP_WAL_HEAD + (uint64_t)(n - 1) * FRAME_BYTES) < 0 ||
              memcmp(frame + FRAME_SUM_AT, sum, sizeof sum) != 0)) {
             chain_broken(
-                s, t); /* what was shipped is not there: the disk lost it, and other frames take its place */
+                s, t,
+                E_CORRUPT); /* what was shipped is not there: the disk lost it, and others take its place */
             n = 0;
             memcpy(sum, w.head.sum, sizeof sum);
         }
@@ -361,25 +374,34 @@ static void wal_look(struct ship *s, struct ship_stream *t)
     fd_close(&w.fd);
 }
 
-static int gather_frames(struct ship *s, struct ship_stream *t, const struct wal *w)
+static int gather_frames(struct ship *s, struct ship_stream *t, const struct wal *w, const struct found *f)
 {
-    size_t n = 0;
-    struct ship_mark *m = marks_take(s, t, &n), again;
+    struct ship_mark again = t->last;
+
+    if (!w->good)
+        return 0;
+    if (f->n)
+        return frames_add(s, t, w->fd, &w->head, f->m, f->n);
+    return again.frame > t->pos.frames /* a chain that began in the middle of a -wal */
+               ? frames_add(s, t, w->fd, &w->head, &again, 1)
+               : 0;
+}
+
+static int gather_wal(struct ship *s, struct ship_stream *t, const struct stat *st)
+{
+    struct found f = marks_take(s, t);
+    struct wal w;
     int r = 0;
 
-    if (n) {
-        t->last = m[n - 1];
-    } else if (t->chain &&
-               t->last.frame > t->pos.frames) { /* a chain that began in the middle of a -wal */
-        again = t->last;
-        if ((m = malloc(sizeof *m)) != NULL) {
-            *m = again;
-            n = 1;
-        }
-    }
-    if (n && w->good)
-        r = frames_add(s, t, w->fd, &w->head, m, n);
-    free(m);
+    wal_open(s, t, &w);
+    if (t->chain)
+        wal_follow(s, t, &w);
+    else if (st->st_size > 0)
+        r = chain_begin(s, t, st, w.good ? &w.head : NULL, &f);
+    if (r == 0 && t->chain)
+        r = gather_frames(s, t, &w, &f);
+    fd_close(&w.fd);
+    free(f.m);
     return r;
 }
 
@@ -387,11 +409,10 @@ static int gather(struct ship *s, struct ship_stream *t)
 {
     char path[FILES_PATH_MAX + 8];
     struct stat st;
-    struct wal w;
     int r = 0;
 
     if (t->broken)
-        chain_broken(s, t);
+        chain_broken(s, t, E_IO); /* told when it was */
     ship_stream_path(t, "", path);
     if (fstatat(s->files->dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
         if (errno != ENOENT)
@@ -415,16 +436,8 @@ static int gather(struct ship *s, struct ship_stream *t)
     }
     if (!t->looked)
         wal_look(s, t);
-    wal_open(s, t, &w);
-    if (t->chain)
-        wal_follow(s, t, &w);
-    else if (st.st_size > 0)
-        r = chain_begin(s, t, &st, w.good ? &w.head : NULL);
-    if (r == 0 && t->chain)
-        r = gather_frames(s, t, &w);
-    fd_close(&w.fd);
-    if (r < 0)
-        chain_broken(s, t);
+    if ((r = gather_wal(s, t, &st)) < 0)
+        chain_broken(s, t, r);
     return r;
 }
 
@@ -482,7 +495,7 @@ static void cut(struct ship *s, struct ship_stream *t)
     pthread_mutex_unlock(&s->lock);
     waits |= t->last.frame && t->chain && t->last.frame > t->pos.frames;
     if (waits && s->full)
-        chain_broken(s, t);
+        chain_broken(s, t, E_FULL);
     else if (waits && gather(s, t) < 0)
         chain_drop(s, t);
     pthread_mutex_lock(&s->pack_lock);

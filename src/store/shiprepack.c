@@ -323,7 +323,9 @@ static int each_pack(struct round *w)
             ship_pack_name(w->log, have, name);
             n = target_get(w->t, name, 0, PACK_MAX, &pack);
         }
-        r = n < 0 ? (int)n : target_stopped(w->stop) ? E_CANCELED : segment_put(w, &w->rows[i], buf_str(&pack));
+        r = n < 0                     ? (int)n
+            : target_stopped(w->stop) ? E_CANCELED
+                                      : segment_put(w, &w->rows[i], buf_str(&pack));
     }
     return r;
 }

@@ -128,10 +128,10 @@ static int copy(int from, int to, uint64_t bytes, const bool *stop)
 
         if (n < 0 && errno == EINTR)
             continue;
-        r = n < 0           ? error_from_errno(errno)
-            : n == 0        ? E_CORRUPT
+        r = n < 0                  ? error_from_errno(errno)
+            : n == 0               ? E_CORRUPT
             : target_stopped(stop) ? E_CANCELED
-                            : write_all(to, str_of(slice, (size_t)n));
+                                   : write_all(to, str_of(slice, (size_t)n));
         at += n > 0 ? (uint64_t)n : 0;
     }
     free(slice);
