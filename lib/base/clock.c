@@ -1,7 +1,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/str.h"
 #include <stdatomic.h>
-#include <stdio.h>
 #include <time.h>
 
 static atomic_bool fake;
@@ -70,11 +69,17 @@ void clock_civil_from_days(int64_t days, int64_t *year_out, unsigned *month_out,
     *year_out = yoe + era * 400 + (*month_out <= 2);
 }
 
+static void digits_put(char *out, int n, unsigned v)
+{
+    for (; n-- > 0; v /= 10)
+        out[n] = (char)('0' + v % 10);
+}
+
+/* Several for every message: printf takes 4 us for one. */
 void clock_iso(int64_t wall_ms, char out[CLOCK_ISO_LEN + 1])
 {
     int64_t days = wall_ms / 86400000, ms = wall_ms % 86400000, year;
     unsigned month, day;
-    char text[80];
 
     if (ms < 0) {
         ms += 86400000;
@@ -83,10 +88,14 @@ void clock_iso(int64_t wall_ms, char out[CLOCK_ISO_LEN + 1])
     clock_civil_from_days(days, &year, &month, &day);
     if (year < 0 || year > 9999)
         year = year < 0 ? 0 : 9999;
-    snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", (int)year, month, day,
-             (int)(ms / 3600000), (int)(ms / 60000 % 60), (int)(ms / 1000 % 60), (int)(ms % 1000));
-    memcpy(out, text, CLOCK_ISO_LEN);
-    out[CLOCK_ISO_LEN] = '\0';
+    memcpy(out, "yyyy-mm-ddThh:mm:ss.sssZ", CLOCK_ISO_LEN + 1);
+    digits_put(out, 4, (unsigned)year);
+    digits_put(out + 5, 2, month);
+    digits_put(out + 8, 2, day);
+    digits_put(out + 11, 2, (unsigned)(ms / 3600000));
+    digits_put(out + 14, 2, (unsigned)(ms / 60000 % 60));
+    digits_put(out + 17, 2, (unsigned)(ms / 1000 % 60));
+    digits_put(out + 20, 3, (unsigned)(ms % 1000));
 }
 
 bool clock_from_iso(const char *text, size_t n, int64_t *ms_out)

@@ -12,8 +12,21 @@
 #define CHUNK_BYTES_MAX KIB(256) /* of input */
 
 /* CHUNK_MAIL_1: zstd with data/dictionary/mail-1. CHUNK_LZ4: a block of LZ4. CHUNK_LIKE: zstd with other
- * bytes of the same email, folded, before it. */
-enum chunk_codec { CHUNK_RAW = 0, CHUNK_ZSTD = 1, CHUNK_MAIL_1 = 2, CHUNK_LZ4 = 3, CHUNK_LIKE = 4 };
+ * bytes of the same email, folded, before it. CHUNK_DELTA: what differs from those (delta.h). */
+enum chunk_codec {
+    CHUNK_RAW = 0,
+    CHUNK_ZSTD = 1,
+    CHUNK_MAIL_1 = 2,
+    CHUNK_LZ4 = 3,
+    CHUNK_LIKE = 4,
+    CHUNK_DELTA = 5
+};
+
+/* Is this one of those that chunk_decode_like undoes? */
+static inline bool chunk_is_like(int64_t codec)
+{
+    return codec == CHUNK_LIKE || codec == CHUNK_DELTA;
+}
 
 struct chunk {
     enum chunk_codec codec;
@@ -39,9 +52,9 @@ struct chunk_decoder {
 };
 MUST_CHECK int chunk_decode_with(struct chunk_decoder *k, int64_t codec, struct str data, size_t bytes,
                                  struct buf *out);
-/* A CHUNK_LIKE; `like` as it was when it was encoded. */
-MUST_CHECK int chunk_decode_like(struct chunk_decoder *k, struct str data, size_t bytes, struct str like,
-                                 struct buf *out);
+/* A CHUNK_LIKE or CHUNK_DELTA; `like` as it was when it was encoded. */
+MUST_CHECK int chunk_decode_like(struct chunk_decoder *k, int64_t codec, struct str data, size_t bytes,
+                                 struct str like, struct buf *out);
 void chunk_decoder_release(struct chunk_decoder *k);
 /* Once a mailbox is closed nothing of it may stay in memory: contexts that lie idle are freed (and with
  * lib/base/wipe_alloc.h wiped), those in use as soon as they are no longer. Any thread. */

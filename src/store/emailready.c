@@ -60,7 +60,7 @@ static int top_make(const struct email_in *e, struct email_ready *y, struct buf 
     if ((r = take(e->text, 0, (size_t)n, &lines)) < 0 ||
         (r = chunk_encode_like(buf_str(&lines), str_skip(buf_str(&top), e->structure.n), scratch, &c)) < 0)
         return r;
-    y->lines.like_bytes = c.codec == CHUNK_LIKE ? y->head_bytes : 0;
+    y->lines.like_bytes = chunk_is_like(c.codec) ? y->head_bytes : 0;
     return row_keep(&y->lines, &c, lines.n);
 }
 
@@ -113,7 +113,7 @@ static int words_make(const struct email_in *e, struct email_ready *y, struct bu
         (r = take(e->text, e->text_header_bytes, (size_t)words, &text)) < 0 ||
         (r = chunk_encode_like(buf_str(&text), buf_str(&like), scratch, &c)) < 0)
         return r;
-    y->words.like_bytes = c.codec == CHUNK_LIKE ? like.n : 0;
+    y->words.like_bytes = chunk_is_like(c.codec) ? like.n : 0;
     return row_keep(&y->words, &c, text.n);
 }
 

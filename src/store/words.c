@@ -62,11 +62,11 @@ int words_take(struct words *w, struct buf *out)
     int64_t codec = stmt_i64(w->st, 1);
     int r;
 
-    if (codec != CHUNK_LIKE)
+    if (!chunk_is_like(codec))
         return chunk_decode_with(&w->decoder, codec, stmt_str(w->st, 3), w->bytes, out);
     if ((r = like_read(w, stmt_u64(w->st, 4))) < 0)
         return r;
-    return chunk_decode_like(&w->decoder, stmt_str(w->st, 3), w->bytes, buf_str(&w->like), out);
+    return chunk_decode_like(&w->decoder, codec, stmt_str(w->st, 3), w->bytes, buf_str(&w->like), out);
 }
 
 void words_close(struct words *w)
