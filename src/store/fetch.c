@@ -215,23 +215,42 @@ static int email_of(struct mailbox *box, uint64_t folder_id, uint32_t uid, int64
     return 0;
 }
 
+/* Most letters: one record, decoded where it is sent from. */
+static int record_read(struct mailbox *box, struct fetch *f, int64_t email_id, size_t n, struct buf *out)
+{
+    size_t before = out->n;
+    int r = record_head(out, RECORD_BYTES, n);
+
+    if (r < 0 || (r = email_read(box, email_id, f->at, n, out)) < 0)
+        out->n = before;
+    return r;
+}
+
+static int records_read(struct mailbox *box, struct fetch *f, int64_t email_id, size_t n, struct buf *out)
+{
+    CLEANUP(buf_release) struct buf piece = { .max = CHUNK_BYTES_MAX };
+    int r = email_read(box, email_id, f->at, n, &piece);
+
+    for (size_t i = 0; i < n && r >= 0; i += RECORD_BYTES_MAX) {
+        size_t one = size_min(n - i, RECORD_BYTES_MAX);
+
+        if ((r = record_head(out, RECORD_BYTES, one)) >= 0)
+            r = buf_append(out, piece.p + i, one);
+    }
+    return r;
+}
+
 /* Records of the message under way, at least one. */
 static int bytes_put(struct mailbox *box, struct fetch *f, int64_t email_id, size_t room, struct buf *out)
 {
-    CLEANUP(buf_release) struct buf piece = { .max = CHUNK_BYTES_MAX };
     size_t want = room > out->n + RECORD_BYTES_MAX ? room - out->n : RECORD_BYTES_MAX, n;
     int r;
 
     n = f->left < want ? (size_t)f->left : want;
     n = size_min(n, CHUNK_BYTES_MAX);
-    if ((r = email_read(box, email_id, f->at, n, &piece)) < 0)
+    if ((r = n <= RECORD_BYTES_MAX ? record_read(box, f, email_id, n, out)
+                                   : records_read(box, f, email_id, n, out)) < 0)
         return r;
-    for (size_t i = 0; i < n; i += RECORD_BYTES_MAX) {
-        size_t one = size_min(n - i, RECORD_BYTES_MAX);
-
-        if ((r = record_head(out, RECORD_BYTES, one)) < 0 || (r = buf_append(out, piece.p + i, one)) < 0)
-            return r;
-    }
     f->at += n;
     f->left -= n;
     f->in_message = f->left > 0;
