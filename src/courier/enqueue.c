@@ -10,6 +10,7 @@
 
 #define PIECES_AT_ONCE 4u /* of QUEUE_CHUNK_BYTES */
 #define TEXT_MAX       4096u
+#define DAY_MS         INT64_C(86400000)
 
 struct enqueue {
     struct rpc_req *q; /* its arena holds the rest */
@@ -192,6 +193,14 @@ static int insert(struct queue *q, struct lane_job *j)
         if ((r = queue_operation(q, rpc_req_operation(e->q), e->name, &e->duplicates)) != 0) {
             e->repeated = e->done = r > 0;
             return r < 0 ? r : 0;
+        }
+        if (e->req->once.len == QUEUE_ONCE_BYTES) {
+            if ((r = queue_once(q, pb_str(e->req->once), e->req->once_days * DAY_MS)) < 0)
+                return r;
+            if ((e->repeated = e->done = r == 0)) {
+                e->duplicates = (uint32_t)e->req->n_targets;
+                return 0;
+            }
         }
         if ((r = queue_draft(q, several, &e->m.id)) < 0)
             return r;

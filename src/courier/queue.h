@@ -197,6 +197,11 @@ MUST_CHECK int queue_sent_find(struct queue *q, struct arena *a, uint64_t id, st
 MUST_CHECK int queue_bounce_webhook(struct queue *q, struct str domain, struct buf *url);
 MUST_CHECK int queue_bounce_webhook_set(struct queue *q, struct str domain, struct str url);
 
+/* ---- what is sent once in a while ---- */
+#define QUEUE_ONCE_BYTES 16u
+/* 1: noted, for so long; 0: it was before. */
+MUST_CHECK int queue_once(struct queue *q, struct str id, int64_t ms);
+
 /* ---- for people ---- */
 MUST_CHECK int queue_list(struct queue *q, struct arena *a, uint64_t after, struct str domain, size_t max,
                           struct queue_message **out, size_t *n_out);

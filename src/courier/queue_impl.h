@@ -57,6 +57,7 @@ MUST_CHECK int queue_target_read(struct stmt *st, struct arena *a, struct queue_
 #define TARGET_COLUMNS "id, kind, recipient, alias, orcpt, notify, state, attempts, code, due, answer, deaths"
 /* Forgets up to `rows` of them; *more is set when there may be more. */
 MUST_CHECK int queue_srs_care(struct queue *q, int64_t rows, bool *more);
+MUST_CHECK int queue_once_care(struct queue *q, int64_t rows, bool *more);
 MUST_CHECK int queue_sent_care(struct queue *q, int64_t rows, bool *more);
 MUST_CHECK int queue_suppressed_care(struct queue *q, int64_t rows, bool *more);
 /* Until the next try, with jitter. */

@@ -93,3 +93,35 @@ int queue_bounce_webhook_set(struct queue *q, struct str domain, struct str url)
     }
     return stmt_run(st);
 }
+
+/* ---- once in a while ---- */
+
+int queue_once(struct queue *q, struct str id, int64_t ms)
+{
+    static const char SQL[] = "INSERT INTO once (id, until) VALUES (?1, ?2) "
+                              "ON CONFLICT (id) DO UPDATE SET until = ?2 WHERE until <= ?3";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(q->db, SQL, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_blob(st, 1, id);
+    stmt_bind_i64(st, 2, queue_now(q) + ms);
+    stmt_bind_i64(st, 3, queue_now(q));
+    return (r = stmt_run(st)) < 0 ? r : db_changes(q->db) > 0;
+}
+
+int queue_once_care(struct queue *q, int64_t rows, bool *more)
+{
+    static const char SQL[] = "DELETE FROM once WHERE id IN (SELECT id FROM once WHERE until <= ?1 LIMIT ?2)";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(q->db, SQL, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_i64(st, 1, queue_now(q));
+    stmt_bind_i64(st, 2, rows);
+    if ((r = stmt_run(st)) == 0 && db_changes(q->db) >= rows)
+        *more = true;
+    return r;
+}

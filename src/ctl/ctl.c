@@ -48,6 +48,10 @@ static const struct command commands[] = {
       "Where mail to an address goes: its mailbox, other addresses (here or elsewhere), webhooks (https://...), in\n"
       "any mix. An address with other targets needs no password and no mailbox. A URL with #raw behind it gets the\n"
       "message's own bytes, too." },
+    { "alias vacation", cmd_alias_vacation,
+      "alias vacation set ADDRESS [--subject S] [--text T] [--from TIME] [--until TIME] | off|show ADDRESS [--json]",
+      "What who writes to an address is answered, once in four days (RFC 3834): T, or standard input. TIME: 2026-12-24, or\n"
+      "2026-12-24T18:00Z; UTC, the last day is included. The text stands in the directory, where the server can read it." },
     { "alias resolve", cmd_alias_resolve, "alias resolve ADDRESS [--sender ADDRESS] [--peer IP] [--json]",
       "Who would get mail to an address: tags, patterns, the catch-all and targets of targets followed. --sender\n"
       "(\"\" for a bounce) and --peer ask the allow and deny lists, too. Exit status 67 when nobody would." },

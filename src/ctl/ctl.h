@@ -119,6 +119,7 @@ int cmd_alias_remove(int argc, char **argv);
 int cmd_alias_password(int argc, char **argv);
 int cmd_alias_set(int argc, char **argv);
 int cmd_alias_target(int argc, char **argv);
+int cmd_alias_vacation(int argc, char **argv);
 int cmd_alias_resolve(int argc, char **argv);
 int cmd_domain_set(int argc, char **argv);
 int cmd_domain_pattern(int argc, char **argv);

@@ -172,6 +172,7 @@ static const struct rpc_op ops[] = {
     [DIRECTORY__OP__ACCESS_LIST] = { run_op, FROM(CTL), 0, NULL },
     [DIRECTORY__OP__DUMP] = { op_dump, FROM(CTL), RPC_DOWN, NULL },
     [DIRECTORY__OP__SPAM_SET] = { run_op, FROM(CTL), 0, NULL },
+    [DIRECTORY__OP__VACATION] = { run_op, FROM(CTL) | FROM(WEB), 0, NULL },
 };
 
 static void peer_change(struct rpc_peer *p, struct rpc_peer *from, struct rpc_peer *to)

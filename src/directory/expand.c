@@ -157,6 +157,10 @@ static int take_alias(struct walk *w, const struct step *s, const struct account
         w->e->result = EXPAND_NOT_READY;
         return 0;
     }
+    if (w->e->ntaken < EXPAND_MAX) {
+        w->e->taken[w->e->ntaken] = acc->alias_id;
+        w->e->taken_as[w->e->ntaken++] = acc->address;
+    }
     if (acc->mailbox_id.n && acc->to_mailbox && (r = add_box(w, acc)) < 0)
         return r;
     local = acc->address; /* its domain stands behind the last '@' */

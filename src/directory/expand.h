@@ -38,6 +38,9 @@ struct expansion {
     size_t nboxes;
     struct expand_forward *forwards;
     size_t nforwards;
+    uint64_t taken[EXPAND_MAX]; /* aliases that take it, in the order they were found */
+    struct str taken_as[EXPAND_MAX];
+    size_t ntaken;
     bool circular; /* somewhere an alias leads back to one it came from */
     bool fixed;    /* the same for every sender, until something is changed */
 };

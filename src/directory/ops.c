@@ -383,6 +383,8 @@ const struct directory_op *directory_op_of(uint32_t op)
                                          directory_run_access_list, false },
         [DIRECTORY__OP__SPAM_SET] = { "spam_set", &directory__spam_request__descriptor,
                                       directory_run_spam_set, true },
+        [DIRECTORY__OP__VACATION] = { "vacation", &directory__vacation_request__descriptor,
+                                      directory_run_vacation, true },
     };
 
     return op < ARRAY_LEN(ops) && ops[op].run ? &ops[op] : NULL;

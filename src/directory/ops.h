@@ -49,10 +49,14 @@ DIRECTORY_RUN(directory_run_pattern_list);
 DIRECTORY_RUN(directory_run_access_set);
 DIRECTORY_RUN(directory_run_access_list);
 DIRECTORY_RUN(directory_run_spam_set);
+DIRECTORY_RUN(directory_run_vacation);
 /* An alias as a message, with its targets. */
 MUST_CHECK int directory_alias(struct db *db, struct arena *a, const struct account *acc,
                                Directory__Alias **out);
 MUST_CHECK int directory_targets(struct db *db, struct arena *a, const struct account *acc,
                                  Directory__Alias *m);
 MUST_CHECK int directory_states(struct arena *a, const struct account *acc, ProtobufCBinaryData **out);
+/* 1 with what that alias answers, 0. */
+MUST_CHECK int directory_vacation(struct db *db, struct arena *a, uint64_t alias_id, struct str address,
+                                  Directory__Vacation **out);
 #endif

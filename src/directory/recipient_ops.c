@@ -105,6 +105,23 @@ static int put_forwards(struct arena *a, const struct expansion *e, Directory__R
     return 0;
 }
 
+#define VACATIONS_MAX 8u
+
+static int put_vacations(struct db *db, struct arena *a, const struct expansion *e,
+                         Directory__ResolveResponse *m)
+{
+    int r;
+
+    if (!(m->vacations = ARENA_ARRAY(a, VACATIONS_MAX, Directory__Vacation *)))
+        return E_NOMEM;
+    for (size_t i = 0; i < e->ntaken && m->n_vacations < VACATIONS_MAX; i++) {
+        if ((r = directory_vacation(db, a, e->taken[i], e->taken_as[i], &m->vacations[m->n_vacations])) < 0)
+            return r;
+        m->n_vacations += r > 0;
+    }
+    return 0;
+}
+
 static int expand(struct db *db, struct arena *a, const Directory__ResolveRequest *q, struct expansion *e)
 {
     struct access_peer peer;
@@ -142,7 +159,7 @@ int directory_run_deliver(struct db *db, struct arena *a, const void *request, s
     m->answer = e.answer;
     m->address = str_pb(e.address);
     if (e.result == EXPAND_OK && ((r = put_boxes(a, &e, m)) < 0 || (r = put_alias_spam(db, a, m)) < 0 ||
-                                  (r = put_forwards(a, &e, m)) < 0))
+                                  (r = put_forwards(a, &e, m)) < 0 || (r = put_vacations(db, a, &e, m)) < 0))
         return r;
     if (e.fixed && (e.result == EXPAND_OK || e.result == EXPAND_DISABLED))
         out->cache_as = resolve_cache_key(a, request);

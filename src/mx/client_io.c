@@ -235,6 +235,8 @@ static void part_delivered(struct mx_client *c, int status)
         c->part_status = status;
     if (--c->parts > 0)
         return;
+    if (c->part_status == 0)
+        mx_vacation_send(&c->s, role_link(c->mx->role, ROLE_COURIER));
     mx_session_delivered(&c->s, c->part_status, str_from(c->queue_id), c->duplicates);
     mx_client_go_on(c);
 }

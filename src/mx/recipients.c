@@ -39,6 +39,7 @@ static const struct smtp_reply *take_all(struct mx_session *s, const struct mx_r
     for (size_t i = 0; i < r->nforwards; i++)
         if (mx_message_forward(&s->m, &s->arena, &r->forwards[i]) < 0)
             return &no_later;
+    mx_vacation_take(s, r);
     return &say_ok;
 }
 

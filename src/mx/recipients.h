@@ -16,6 +16,14 @@ struct mx_resolved {
     size_t nboxes;
     const struct mx_forward *forwards;
     size_t nforwards;
+    const struct mx_vacation *vacations; /* who is away, or will be */
+    size_t nvacations;
+};
+
+/* What who writes to an alias is answered, within its time. */
+struct mx_vacation {
+    struct str alias, subject, text;
+    int64_t begins_ms, ends_ms, made_ms; /* 0: open */
 };
 
 /* Service's `take`: answers for mx_own(s)->resolved; false when there is none. */

@@ -81,6 +81,24 @@ static int forwards_of(struct arena *a, const Directory__ResolveResponse *m, str
     return 0;
 }
 
+static int vacations_of(struct arena *a, const Directory__ResolveResponse *m, struct mx_resolved *out)
+{
+    struct mx_vacation *v = ARENA_ARRAY(a, m->n_vacations + 1, struct mx_vacation);
+
+    if (!v)
+        return E_NOMEM;
+    for (size_t i = 0; i < m->n_vacations; i++)
+        v[i] = (struct mx_vacation){ .alias = pb_str(m->vacations[i]->alias),
+                                     .subject = pb_str(m->vacations[i]->subject),
+                                     .text = pb_str(m->vacations[i]->text),
+                                     .begins_ms = m->vacations[i]->begins_ms,
+                                     .ends_ms = m->vacations[i]->ends_ms,
+                                     .made_ms = m->vacations[i]->made_ms };
+    out->vacations = v;
+    out->nvacations = m->n_vacations;
+    return 0;
+}
+
 int mx_resolved_of(struct arena *a, const Directory__ResolveResponse *m, enum mx_found *found_out,
                    struct mx_resolved *out)
 {
@@ -94,7 +112,8 @@ int mx_resolved_of(struct arena *a, const Directory__ResolveResponse *m, enum mx
             v.outcome = results[i].outcome;
         }
     if (m->result == DIRECTORY__RESOLVE_RESPONSE__RESULT__OK &&
-        ((r = boxes_of(a, m, &v)) < 0 || (r = forwards_of(a, m, &v)) < 0 || v.nboxes + v.nforwards == 0))
+        ((r = boxes_of(a, m, &v)) < 0 || (r = forwards_of(a, m, &v)) < 0 ||
+         (r = vacations_of(a, m, &v)) < 0 || v.nboxes + v.nforwards == 0))
         return r < 0 ? r : E_BUG;
     *found_out = found;
     *out = v;

@@ -18,6 +18,7 @@ static void begin(struct mx_session *s)
 static void forget(struct mx_session *s)
 {
     mx_forward_forget(s);
+    mx_vacation_forget(s);
     mx_auth_free(s);
     mx_policy_forget(s);
     mx_spam_forget(s);
@@ -64,6 +65,7 @@ static int feed(struct mx_session *s, struct str in, struct str *out)
     int r;
 
     mx_forward_feed(s, in);
+    mx_vacation_feed(s, in);
     r = mx_auth_feed(s, in, &in);
     if (r == 0 && (r = mx_spam_feed(s, in, false, out)) == 0)
         mx_filter_feed(s, *out, false);

@@ -12,6 +12,7 @@
 #include "src/mx/policy.h"
 #include "src/mx/recipients.h"
 #include "src/mx/spam.h"
+#include "src/mx/vacation.h"
 
 /* Of one session; the owner's. */
 struct mx_own {
@@ -22,6 +23,7 @@ struct mx_own {
     const struct mx_resolved *resolved; /* what the directory said of the recipient; while it is told */
     struct mx_forwarding *forwarding;   /* of this message; NULL: nothing leaves */
     const uint8_t *delivery_key;        /* of 32 bytes; NULL: none, and no repeat is known for one */
+    struct mx_vacations *vacations;     /* of this message; NULL: nobody is away */
     struct mx_policy policy;
     struct mx_spam spam;
     struct mx_filter filter;

@@ -53,7 +53,8 @@ static enum mx_found found_of(const Directory__ResolveResponse *m)
 {
     switch ((int)m->result) {
     case DIRECTORY__RESOLVE_RESPONSE__RESULT__OK:
-        return m->n_more || m->n_forwards || !m->mailbox_id.len ? MX_NO_DOMAIN : MX_FOUND;
+        /* who answers automatically does so where mail comes in */
+        return m->n_more || m->n_forwards || m->n_vacations || !m->mailbox_id.len ? MX_NO_DOMAIN : MX_FOUND;
     case DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_DOMAIN: return MX_NO_DOMAIN;
     case DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_ALIAS:
     case DIRECTORY__RESOLVE_RESPONSE__RESULT__REFUSED: return MX_NO_ALIAS;

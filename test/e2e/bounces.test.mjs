@@ -181,3 +181,33 @@ test('#raw: the webhook gets the bytes, too', async () => {
   assert.ok(Buffer.from(e.json.raw, 'base64').toString().endsWith(body));
   assert.equal(e.json.raw_left_out, false);
 });
+
+test('who is away is answered for, once, and not to lists or machines', async () => {
+  await ctl('domain', 'dkim', 'example.test');
+  const cat = await service.alias('cat');
+  const letter = (id, extra = '', to = cat.address) => `From: Zoe <zoe@far.test>\r\nTo: ${to}\r\nSubject: question ${id}\r\nMessage-ID: <${id}@far.test>\r\n${extra}\r\nwords\r\n`;
+  const day = (n) => new Date(Date.now() + n * 86400000).toISOString().slice(0, 10);
+  const queued = async () => (await json('queue', 'list')).length;
+  await ctl('alias', 'vacation', 'set', cat.address, '--subject', 'Weg für länger', '--text', 'Bis März.', '--from', day(-1), '--until', day(1));
+  assert.equal((await json('alias', 'vacation', 'show', cat.address)).text, 'Bis März.');
+  for (const [id, extra, to, from] of [['l1', 'List-Id: <x.far.test>\r\n'], ['l2', 'Precedence: bulk\r\n'], ['l3', 'Auto-Submitted: auto-generated\r\n'], ['l4', '', 'list@far.test'], ['l5', '', undefined, '']])
+    assert.match(await rcpt(from ?? 'zoe@far.test', cat.address, letter(id, extra, to)), /^250/);
+  assert.match(await rcpt('zoe@far.test', cat.address, letter('q1', 'References: <q0@far.test>\r\n')), /^250/); // its mailbox is closed
+  const m = await arrived('zoe@far.test');
+  assert.equal(m.from, '');
+  for (const x of [/^Auto-Submitted: auto-replied/m, /^In-Reply-To: <q1@far\.test>\r$/m, /^References: <q0@far\.test>\r\n <q1@far\.test>\r$/m, /^Subject: =\?utf-8\?B\?/m, /^From: <cat@example\.test>\r$/m, /^DKIM-Signature: [^]*d=example\.test/m]) assert.match(m.raw, x);
+  assert.match(Buffer.from(m.raw.split('\r\n\r\n')[1], 'base64').toString(), /^Bis März\.\r\n$/);
+  assert.match(await rcpt('zoe@far.test', cat.address, letter('q2')), /^250/);
+  await service.kill('courier');
+  await until('it to be taken', 20000, async () => /^250/.test(await rcpt('bounce+tag@far.test', cat.address, letter('q3'))));
+  await send({ to: cat.address, subject: 'from next door' });
+  await mail(ann, 'Auto-Submitted: auto-replied', 'To: <bounce+');
+  await mail(cat, 'from next door');
+  await until('the queue to be empty', 10000, async () => (await queued()) === 0);
+  assert.equal(got.filter((x) => x.to.some((t) => t.endsWith('far.test'))).length, 0, 'zoe heard once');
+  await ctl('alias', 'vacation', 'set', cat.address, '--text', 'later', '--from', day(2));
+  assert.match(await rcpt('zoe@far.test', cat.address, letter('q4')), /^250/);
+  await ctl('alias', 'vacation', 'off', cat.address);
+  assert.equal((await json('alias', 'vacation', 'show', cat.address)).on, false);
+  assert.equal(await queued(), 0);
+});
