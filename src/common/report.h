@@ -21,4 +21,14 @@ struct note {
 MUST_CHECK int report_start(struct loop *l, struct rpc_link *monitor, const char *service);
 /* Loop's thread. Before report_start, or where nobody listens: dropped. */
 void report_note(const struct note *n);
+
+/* What DMARC said of one message, for the report its domain asks for (RFC 9990); texts are borrowed for the call. */
+struct report_dmarc {
+    int64_t begins_s, seconds; /* the period it counts for */
+    struct str domain, record, ip, header_from, envelope_from, reason, spf_domain, spf_scope, spf_result,
+        signatures;
+    uint32_t disposition; /* enum aggregate_disposition */
+    bool dkim, spf;
+};
+void report_dmarc(const struct report_dmarc *d);
 #endif

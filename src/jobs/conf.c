@@ -1,4 +1,5 @@
 #include "src/jobs/conf.h"
+#include "src/common/server_conf.h"
 
 #define WHEN(k, field, dflt, text)                                                                \
     {                                                                                             \
@@ -32,4 +33,14 @@ const struct conf_item jobs_conf_items[JOBS_CONF_ITEMS] = {
     WHEN("certificate", certificate, "daily at 06:00",
          "When to look how long the certificate is still good."),
     WHEN("server_key", server_key, "monthly at 1 06:10", "When to look how old the server key is."),
+    WHEN("dmarc_reports", dmarc, "daily at 00:40", "When to send DMARC reports (mx.dmarc_reports)."),
+    { .key = "mx.dmarc_reports",
+      .type = CONF_BOOL,
+      .off = offsetof(struct jobs_conf, dmarc_reports),
+      .help = MX_DMARC_REPORTS_HELP },
+    { .key = "mx.dmarc_report_from",
+      .type = CONF_STR,
+      .off = offsetof(struct jobs_conf, dmarc_report_from),
+      .max = 254,
+      .help = MX_DMARC_REPORT_FROM_HELP },
 };

@@ -5,9 +5,11 @@
 
 struct jobs_conf {
     const char *operator, * backups, *backup_keys, *retention, *checks, *orphans, *dns, *certificate,
-        *server_key;
+        *server_key, *dmarc;
+    bool dmarc_reports; /* the mx's rows, too */
+    const char *dmarc_report_from;
 };
 
-#define JOBS_CONF_ITEMS 9
+#define JOBS_CONF_ITEMS 12
 extern const struct conf_item jobs_conf_items[JOBS_CONF_ITEMS];
 #endif

@@ -24,6 +24,7 @@ static const struct job_row rows[] = {
     { "dns", "MX, SPF and DMARC of our domains", AT(dns), job_dns, 0 },
     { "certificate", "how long it is still good", AT(certificate), job_certificate, 0 },
     { "server-key", "how old it is", AT(server_key), job_server_key, 0 },
+    { "dmarc-reports", "reports to domains whose mail came in", AT(dmarc), job_dmarc, 0 },
 };
 
 static struct {
@@ -325,6 +326,7 @@ static int jobs_init(struct role *r)
 {
     jobs.role = r;
     key_jobs_init(r);
+    dmarc_jobs_init();
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct job *j = &jobs.v[i];
         int e;
@@ -354,7 +356,7 @@ const struct role_def jobs_role = {
     .conf = &jobs_conf,
     .conf_bytes = sizeof jobs_conf,
     .service = &service,
-    .asks = FROM(STORE) | FROM(DIRECTORY) | FROM(RESOLVER),
+    .asks = FROM(STORE) | FROM(DIRECTORY) | FROM(RESOLVER) | FROM(MONITOR) | FROM(COURIER),
     .optional = true,
     .init = jobs_init,
     .start = jobs_start,

@@ -45,8 +45,10 @@ void job_maintain(struct job *j); /* row->arg: store's Maintain */
 void job_dns(struct job *j);
 void job_certificate(struct job *j);
 void job_server_key(struct job *j);
+void job_dmarc(struct job *j);
 /* Before the sandbox. */
 void key_jobs_init(struct role *r);
+void dmarc_jobs_init(void);
 
 /* notice.c: mail to the operator, in the background; the log says when it fails. */
 void notice_send(const struct job *j);

@@ -11,6 +11,7 @@
 #include "proto/store.pb-c.h"
 #include "src/common/role.h"
 #include "src/monitor/conf.h"
+#include "src/monitor/dmarc.h"
 #include "src/monitor/journal.h"
 #include "src/monitor/metrics.h"
 #include "src/monitor/scrape.h"
@@ -98,8 +99,15 @@ static int add_notes(struct job *j)
 {
     const Monitor__ReportRequest *m = j->request;
 
+    uint64_t dropped = 0;
+    int r = m->n_notes && conf.keep_ms ? journal_add(monitor.db, m->notes, m->n_notes) : 0;
+
     j->answer = &empty.base;
-    return journal_add(monitor.db, m->notes, m->n_notes);
+    if (r == 0 && m->n_dmarc)
+        r = dmarc_add(monitor.db, m->dmarc, m->n_dmarc, &dropped);
+    if (dropped)
+        log_event(LOG_WARN, "monitor.dmarc_dropped", F_U64("n", dropped));
+    return r;
 }
 
 static int op_report(struct rpc_req *q, struct str body)
@@ -117,7 +125,7 @@ static int op_report(struct rpc_req *q, struct str body)
     if (m->dropped)
         log_event(LOG_WARN, "monitor.notes_dropped", F_Z("role", role_name(rpc_peer_role(p))),
                   F_U64("n", m->dropped));
-    if (m->n_notes > 0 && conf.keep_ms > 0)
+    if ((m->n_notes > 0 && conf.keep_ms > 0) || m->n_dmarc > 0)
         return submit(q, m, add_notes);
     rpc_reply(q, 0, &empty.base, NULL);
     return 0;
@@ -143,6 +151,49 @@ static int op_query(struct rpc_req *q, struct str body)
     return m ? submit(q, m, run_query) : E_SYNTAX;
 }
 
+/* ---- DMARC ---- */
+
+static int run_dmarc_list(struct job *j)
+{
+    Monitor__DmarcListResponse *m = ARENA_NEW(rpc_req_arena(j->q), Monitor__DmarcListResponse);
+
+    if (!m)
+        return E_NOMEM;
+    monitor__dmarc_list_response__init(m);
+    j->answer = &m->base;
+    return dmarc_list(monitor.db, rpc_req_arena(j->q), clock_wall_ms() / 1000, m);
+}
+
+static int run_dmarc_rows(struct job *j)
+{
+    Monitor__DmarcRowsResponse *m = ARENA_NEW(rpc_req_arena(j->q), Monitor__DmarcRowsResponse);
+
+    if (!m)
+        return E_NOMEM;
+    monitor__dmarc_rows_response__init(m);
+    j->answer = &m->base;
+    return dmarc_rows(monitor.db, rpc_req_arena(j->q), j->request, m);
+}
+
+static int run_dmarc_done(struct job *j)
+{
+    j->answer = &empty.base;
+    return dmarc_done(monitor.db, j->request);
+}
+
+static int op_dmarc_list(struct rpc_req *q, struct str body UNUSED)
+{
+    return submit(q, NULL, run_dmarc_list);
+}
+
+static int op_dmarc_rows(struct rpc_req *q, struct str body)
+{
+    Monitor__DmarcRowsRequest *m = RPC_UNPACK(rpc_req_arena(q), body, monitor__dmarc_rows_request);
+
+    return m ? submit(q, m, rpc_req_op(q) == MONITOR__OP__DMARC_DONE ? run_dmarc_done : run_dmarc_rows)
+             : E_SYNTAX;
+}
+
 /* ---- STATUS ---- */
 
 static int run_status(struct job *j)
@@ -164,10 +215,13 @@ static int op_status(struct rpc_req *q, struct str body UNUSED)
     return submit(q, NULL, run_status);
 }
 
-#define REPORTERS FROM(MX) | FROM(SUBMISSION) | FROM(IMAP) | FROM(POP3) | FROM(COURIER)
+#define REPORTERS FROM(MX) | FROM(SUBMISSION) | FROM(IMAP) | FROM(POP3) | FROM(COURIER) | FROM(JOBS)
 static const struct rpc_op ops[] = {
     [MONITOR__OP__STATUS] = { .run = op_status, .from = FROM(CTL) },
     [MONITOR__OP__REPORT] = { .run = op_report, .from = REPORTERS },
+    [MONITOR__OP__DMARC_LIST] = { .run = op_dmarc_list, .from = FROM(JOBS) },
+    [MONITOR__OP__DMARC_ROWS] = { .run = op_dmarc_rows, .from = FROM(JOBS) },
+    [MONITOR__OP__DMARC_DONE] = { .run = op_dmarc_rows, .from = FROM(JOBS) },
     [MONITOR__OP__QUERY] = { .run = op_query, .from = FROM(CTL) | FROM(WEB) },
 };
 static const struct rpc_service service = { .name = "monitor", .ops = ops, .nops = ARRAY_LEN(ops) };
@@ -179,7 +233,7 @@ static struct job expiry;
 static int run_expire(struct job *j)
 {
     j->more = journal_expire(monitor.db, clock_wall_ms() - (int64_t)conf.keep_ms, conf.entries_max);
-    return j->more < 0 ? (int)j->more : 0;
+    return j->more < 0 ? (int)j->more : dmarc_expire(monitor.db, clock_wall_ms() / 1000);
 }
 
 static void expire_done(struct work_job *w UNUSED)

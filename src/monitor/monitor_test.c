@@ -1,3 +1,4 @@
+#include "src/monitor/dmarc.h"
 #include "src/monitor/journal.h"
 #include "src/monitor/metrics.h"
 #include "src/monitor/scrape.h"
@@ -178,9 +179,62 @@ static void test_metrics_text(void **state UNUSED)
     CHECK(strstr(out.p, "letterlock_message_seconds_sum{role=\"mx\",instance=\"1\"} 0.001500\n"));
 }
 
+/* Alike is counted together; a period that is not over is nobody's; a domain has a bounded number of rows. */
+static void test_dmarc(void **state UNUSED)
+{
+    struct db *db = open_here();
+    CLEANUP(arena_release) struct arena a = { .max = MIB(16) };
+    Monitor__DmarcRow m = MONITOR__DMARC_ROW__INIT, *list[] = { &m, &m };
+    Monitor__DmarcListResponse periods = MONITOR__DMARC_LIST_RESPONSE__INIT;
+    Monitor__DmarcRowsRequest q = MONITOR__DMARC_ROWS_REQUEST__INIT;
+    Monitor__DmarcRowsResponse rows = MONITOR__DMARC_ROWS_RESPONSE__INIT;
+    uint64_t dropped = 0, all = 0;
+    char ip[20];
+
+    m.begins_s = 1000;
+    m.seconds = 100;
+    m.domain = q.domain = str_pb(STR("example.org"));
+    m.ip = str_pb(STR("192.0.2.1"));
+    m.reason = str_pb(STR("odd\xff\x01"));
+    m.count = 2;
+    m.dkim = true;
+    CHECK(dmarc_add(db, list, 2, &dropped) == 0 && dropped == 0);
+    CHECK(dmarc_list(db, &a, 1099, &periods) == 0 && periods.n_periods == 0);
+    CHECK(dmarc_list(db, &a, 1100, &periods) == 0 && periods.n_periods == 1);
+    CHECK(periods.periods[0]->rows == 1 && periods.periods[0]->begins_s == 1000);
+    q.begins_s = 1000;
+    q.seconds = 100;
+    CHECK(dmarc_rows(db, &a, &q, &rows) == 0 && rows.n_rows == 1 && !rows.more);
+    CHECK(rows.rows[0]->count == 4 && rows.rows[0]->dkim && !rows.rows[0]->spf);
+    CHECK(str_eq_z(pb_str(rows.rows[0]->reason), "odd??"));
+    for (unsigned i = 0; i < DMARC_ROWS_MAX + 5; i++) {
+        snprintf(ip, sizeof ip, "10.0.%u.%u", i / 250, i % 250);
+        m.ip = str_pb(str_from(ip));
+        CHECK(dmarc_add(db, list, 1, &dropped) == 0);
+        all += dropped;
+    }
+    CHECK(all == 6);
+    for (all = 0, rows.more = true; rows.more; q.after = rows.rows[rows.n_rows - 1]->id) {
+        monitor__dmarc_rows_response__init(&rows);
+        CHECK(dmarc_rows(db, &a, &q, &rows) == 0 && rows.n_rows > 0);
+        all += rows.n_rows;
+    }
+    CHECK(all == DMARC_ROWS_MAX);
+    m.seconds = 0;
+    CHECK(dmarc_add(db, list, 1, &dropped) == 0 && dropped == 1);
+    CHECK(dmarc_done(db, &q) == 0 && dmarc_rows(db, &a, &q, &rows) == 0);
+    monitor__dmarc_list_response__init(&periods);
+    CHECK(dmarc_list(db, &a, 5000, &periods) == 0 && periods.n_periods == 0);
+    m.seconds = 100;
+    CHECK(dmarc_add(db, list, 1, &dropped) == 0 && dmarc_expire(db, 1000 + DMARC_KEEP_S + 1) == 0);
+    CHECK(dmarc_list(db, &a, 5000, &periods) == 0 && periods.n_periods == 0);
+    close_here(db);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_person_and_time),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_dmarc),
+                                        cmocka_unit_test(test_person_and_time),
                                         cmocka_unit_test(test_text_is_presentable),
                                         cmocka_unit_test(test_old_entries_go),
                                         cmocka_unit_test(test_request_heads),

@@ -94,6 +94,17 @@ const struct conf_item mx_conf_items[MX_CONF_ITEMS] = {
       .def = 1,
       .help =
           "Refuse (550) what the domain in From wants refused (DMARC, p=reject), but for mail of lists and forwarders." },
+    { .key = "mx.dmarc_reports",
+      .type = CONF_BOOL,
+      .off = offsetof(struct mx_conf, dmarc_reports),
+      .help = MX_DMARC_REPORTS_HELP },
+    { .key = "mx.dmarc_report_from",
+      .type = CONF_STR,
+      .off = offsetof(struct mx_conf, dmarc_report_from),
+      .max = 254,
+      .help = MX_DMARC_REPORT_FROM_HELP },
+    ROW("mx.dmarc_report_interval", dmarc_interval_ms, 1000, UINT64_C(86400000), UINT64_C(86400000), "ms",
+        "What a report is about: such a stretch of time, counted from midnight UTC. RFC 9990 expects a day."),
     ROW("mx.auth_timeout", smtp.check_timeout_ms, 100, MINUTES(4), 8000, "ms",
         "Time for what is not known about the sender after the last byte; then it is a temporary error, and the "
         "message is taken."),

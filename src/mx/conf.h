@@ -15,7 +15,9 @@ struct mx_conf {
     bool reverse_name;
     uint64_t lookup_timeout_ms;
     struct netset proxy_from;
-    bool auth_checks, dmarc_reject;
+    bool auth_checks, dmarc_reject, dmarc_reports;
+    const char *dmarc_report_from;
+    uint64_t dmarc_interval_ms;
     struct netset auth_exempt;
     uint64_t max_header_bytes, max_fields;
     const char *lmtp_socket; /* the supervisor's */
@@ -46,7 +48,7 @@ enum { MX_SENDER_CHECK_OFF, MX_SENDER_CHECK_NOTE, MX_SENDER_CHECK_KNOWN, MX_SEND
 
 enum { MX_CLAMAV_REJECT, MX_CLAMAV_JUNK, MX_CLAMAV_NOTE };
 
-#define MX_CONF_ITEMS      62
+#define MX_CONF_ITEMS      65
 #define MX_SPAM_FIELDS_MAX KIB(4) /* of what is put before a message for each recipient */
 extern const struct conf_item mx_conf_items[MX_CONF_ITEMS];
 #endif

@@ -1,4 +1,5 @@
 #include "src/mx/bounce.h"
+#include "src/mx/dmarc_note.h"
 #include "src/mx/service.h"
 #include "src/mx/verdict.h"
 
@@ -33,7 +34,7 @@ static int offer(const struct mx_session *s, struct buf *text)
     return r == 0 && mx_own(s)->become ? buf_putz(text, "\n" SMTP_XCLIENT_OFFER) : r;
 }
 
-static const struct smtp_reply *verdict(struct mx_session *s, const char **why_out)
+static const struct smtp_reply *judge(struct mx_session *s, const char **why_out)
 {
     const struct smtp_reply *no;
 
@@ -51,6 +52,14 @@ static const struct smtp_reply *verdict(struct mx_session *s, const char **why_o
     mx_filter_mark(s);
     *why_out = "loop";
     return mx_forward_verdict(s);
+}
+
+static const struct smtp_reply *verdict(struct mx_session *s, const char **why_out)
+{
+    const struct smtp_reply *no = judge(s, why_out);
+
+    mx_dmarc_note(s, no && strcmp(*why_out, "dmarc") == 0);
+    return no;
 }
 
 static bool rcpt(struct mx_session *s, const struct smtp_command *c)

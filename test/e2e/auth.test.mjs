@@ -6,6 +6,7 @@ import net from 'node:net';
 import { generateKeyPairSync } from 'node:crypto';
 import nodemailer from 'nodemailer';
 import { DnsServer } from '../lib/dns.mjs';
+import { gunzipSync } from 'node:zlib';
 import { Lines, Service, Smtp, until } from '../lib/service.mjs';
 
 const BALANCER = '127.0.0.2', GOOD = '192.0.2.77', BAD = '198.51.100.66';
@@ -13,21 +14,47 @@ const { privateKey, publicKey } = generateKeyPairSync('rsa', {
   modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'der' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
 });
 const zone = {
-  'good.example': { TXT: `v=spf1 ip4:${GOOD} -all`, A: GOOD },
+  'good.example': { TXT: `v=spf1 ip4:${GOOD} -all`, A: GOOD, MX: [[10, 'sink.example']] },
   'key._domainkey.good.example': { TXT: `v=DKIM1; k=rsa; p=${publicKey.toString('base64')}` },
-  '_dmarc.good.example': { TXT: 'v=DMARC1; p=reject; aspf=s' },
+  '_dmarc.good.example': { TXT: 'v=DMARC1; p=reject; aspf=s; rua=mailto:rua@good.example!10m,mailto:tiny@good.example!100,mailto:a%2Bb@third.example, mailto:no@refuses.example,https://x.example/' },
+  'good.example._report._dmarc.third.example': { TXT: 'v=DMARC1' },
+  'third.example': { MX: [[10, 'sink.example']] },
+  'sink.example': { A: '127.0.0.1' },
   'other.example': { TXT: 'v=spf1 +all' },
 };
-let dns, service;
+let dns, service, sink;
+const reports = []; // { to, from, raw }
+// A server that takes every mail.
+function take(s) {
+  let text = '', m = {}, data = false;
+  s.on('error', () => {});
+  s.write('220 sink.example ESMTP\r\n');
+  s.on('data', (d) => {
+    text += d.toString('latin1');
+    for (let at; (at = text.indexOf(data ? '\r\n.\r\n' : '\r\n')) >= 0;) {
+      const line = text.slice(0, at), verb = line.split(/[ :]/)[0].toUpperCase();
+      text = text.slice(at + (data ? 5 : 2));
+      if (data) { reports.push({ ...m, raw: line.replace(/^\.\./gm, '.') }); data = false; s.write('250 2.0.0 taken\r\n'); continue; }
+      if (verb === 'MAIL') m = { from: /<(.*?)>/.exec(line)[1] };
+      if (verb === 'RCPT') m.to = /<(.*?)>/.exec(line)[1];
+      data = verb === 'DATA';
+      s.write(verb === 'EHLO' ? '250-sink.example\r\n250 8BITMIME\r\n' : data ? '354 go on\r\n' : '250 ok\r\n');
+    }
+  });
+}
 before(async () => {
+  sink = net.createServer(take);
+  await new Promise((r) => sink.listen(0, '127.0.0.1', r));
   dns = await DnsServer.start({ zone });
   service = await Service.start({ env: {
     LETTERLOCK_MX_PROXY_FROM: BALANCER, LETTERLOCK_RESOLVER_UPSTREAMS: dns.upstream, LETTERLOCK_RESOLVER_CA_FILE: dns.ca,
     LETTERLOCK_RESOLVER_CACHE_MEMORY: '0', LETTERLOCK_RESOLVER_PATIENCE: '300ms', LETTERLOCK_MX_AUTH_TIMEOUT: '1500ms',  LETTERLOCK_MX_SENDER_CHECK: 'off', LETTERLOCK_MX_HELO_CHECK: 'off', LETTERLOCK_MX_GREET_DELAY: '0ms',
+    LETTERLOCK_MX_DMARC_REPORTS: 'yes', LETTERLOCK_MX_DMARC_REPORT_FROM: 'dmarc@example.test', LETTERLOCK_MX_DMARC_REPORT_INTERVAL: '1s',
+    LETTERLOCK_RELAY_SMTP_PORT: String(sink.address().port), LETTERLOCK_RELAY_PRIVATE_NETWORKS: 'yes',
   } });
   await until('the resolver', 10000, async () => (await service.status()).roles.find((r) => r.name === 'resolver' && r.state === 'ready'));
 });
-after(async () => { await service?.stop(); await dns?.stop(); });
+after(async () => { await service?.stop(); await dns?.stop(); sink?.close(); });
 
 async function client(ip) {
   const s = await new Promise((resolve, reject) => {
@@ -102,6 +129,48 @@ test('results in our name are taken out', async () => {
 test('our own machine is not checked', async () => {
   const { header } = await deliver(null, 'x@other.example', await letter());
   assert.doesNotMatch(header, /Authentication-Results|Received-SPF/);
+});
+
+// Counts of all reports that came so far, by address and what was done.
+function counted(to) {
+  const sum = {};
+  for (const m of reports.filter((x) => x.to === to)) {
+    const gz = Buffer.from(/filename="[^"]+"\r\n\r\n([\s\S]+?)\r\n--/.exec(m.raw)[1], 'base64');
+    m.xml = gunzipSync(gz).toString();
+    for (const [, row] of m.xml.matchAll(/<record>([\s\S]+?)<\/record>/g)) {
+      const of = (tag) => new RegExp(`<${tag}>([^<]*)</${tag}>`).exec(row)?.[1];
+      const key = [of('source_ip'), of('disposition'), of('type')].filter(Boolean).join(' ');
+      sum[key] = (sum[key] ?? 0) + Number(of('count'));
+    }
+  }
+  return sum;
+}
+
+test('the domain hears of it: reports, to whom its record names and who agrees', async () => {
+  await service.ctl(['domain', 'dkim', 'example.test']);
+  assert.equal((await deliver(GOOD, 'ann@good.example', await letter({ signed: true }))).reply.code, 250); // whatever ran before
+  await until('the journal', 15000, async () => {
+    const j = JSON.parse((await service.ctl(['jobs', 'run', 'dmarc-reports', '--json'], { ok: false })).stdout);
+    assert.equal(j.bad, false, j.result);
+    return Object.values(counted('rua@good.example')).reduce((a, b) => a + b, 0) >= 7;
+  });
+  const sum = { [`${GOOD} pass`]: 2, [`${BAD} pass`]: 1, [`${BAD} reject`]: 2, [`${BAD} none mailing_list`]: 2 };
+  assert.deepEqual(counted('rua@good.example'), sum);
+  await until('the third', 10000, () => reports.filter((m) => m.to === 'a+b@third.example').length === reports.filter((m) => m.to === 'rua@good.example').length);
+  assert.deepEqual(counted('a+b@third.example'), sum);
+  assert.deepEqual([...new Set(reports.map((m) => m.to))].sort(), ['a+b@third.example', 'rua@good.example']);
+  assert.ok(dns.asked('good.example._report._dmarc.refuses.example') > 0);
+  const [m] = reports, head = m.raw.slice(0, m.raw.indexOf('\r\n\r\n')).replace(/\r\n[ \t]/g, ' ');
+  assert.equal(m.from, '');
+  assert.match(head, /^DKIM-Signature: .*\bd=example\.test;/m);
+  assert.match(head, /^From: <dmarc@example\.test>$/m);
+  assert.match(head, /^Subject: Report Domain: good\.example Submitter: (\S+) Report-ID: <\d+\.1\.[0-9a-f]{24}>$/m);
+  assert.match(m.raw, /^Content-Type: application\/gzip; name="[^"]+!good\.example!(\d+)!\1!\d+\.1\.[0-9a-f]{24}\.xml\.gz"\r$/m);
+  assert.match(m.xml, /<domain>good\.example<\/domain>\n<p>reject<\/p>\n<sp>reject<\/sp>\n<adkim>r<\/adkim>\n<aspf>s<\/aspf>/);
+  assert.match(m.xml, /<dkim>\n<domain>good\.example<\/domain>\n<selector>key<\/selector>\n<result>pass<\/result>\n<\/dkim>/);
+  const again = reports.length;
+  assert.match((await service.ctl(['jobs', 'run', 'dmarc-reports'])).stdout, /\b0 reports sent/);
+  assert.equal(reports.length, again);
 });
 
 test('without a name server mail is taken, soon', async () => {

@@ -1,0 +1,389 @@
+/* src/jobs/dmarc_jobs.c: reports to the domains whose mail came in and whose DMARC record asks for them (RFC 9990). What is to
+ * be said the monitor has; whether somebody else may be told the resolver knows; the courier sends. One report after the
+ * other. What cannot be done now is tried the next time, for a week; a report has the same name then, so that none goes twice. */
+#include "lib/mailauth/aggregate.h"
+#include "proto/monitor.pb-c.h"
+#include "src/common/report_mail.h"
+#include "src/common/resolve.h"
+#include "src/jobs/jobs.h"
+#include <sodium.h>
+
+#define ASK_MS      60000
+#define WAIT_MS     15000
+#define ADDRESS_MAX 254u
+#define ID_BYTES    12u
+#define ROUNDS_MAX  100u /* of a list that was full */
+
+struct target {
+    char address[ADDRESS_MAX + 1];
+    uint64_t bytes_max;
+};
+
+static struct {
+    struct job *job;
+    struct psl *psl; /* NULL: only the very same domain is asked about nothing */
+    struct arena list_arena;
+    Monitor__DmarcListResponse *list;
+    size_t at, done; /* done: of this list, for good */
+    unsigned rounds;
+    /* the one at hand */
+    Monitor__DmarcPeriod *period;
+    struct aggregate_report report;
+    struct dmarc_record policy;
+    char id[64];
+    struct buf xml;
+    struct target targets[DMARC_URIS_MAX];
+    size_t ntargets, target;
+    bool later; /* something of it must be tried again */
+    unsigned sent, refused, too_large, failed, nobody;
+} dmarc;
+
+static void next_period(void);
+static void next_target(void);
+
+static void end(int status)
+{
+    struct job *j = dmarc.job;
+    struct buf text = { .max = KIB(1) };
+    int r = buf_printf(
+        &text,
+        "%u reports sent, %u to who did not agree to get them, %u too large for who wants them, %u not "
+        "possible now, %u domains without a usable address",
+        dmarc.sent, dmarc.refused, dmarc.too_large, dmarc.failed, dmarc.nobody);
+
+    dmarc.job = NULL;
+    buf_release(&dmarc.xml);
+    arena_release(&dmarc.list_arena);
+    dmarc.list = NULL;
+    job_ended(j, status < 0 ? status : r, false, status < 0 ? STR_NONE : buf_str(&text));
+    buf_release(&text);
+}
+
+static int ask_monitor(uint32_t op, const ProtobufCMessage *body, void (*done)(void *, int, struct str))
+{
+    struct rpc_ask ask = { .op = op, .body = body, .deadline_ms = ASK_MS, .done = done };
+
+    return rpc_link_ask(role_link(the_role(), ROLE_MONITOR), &ask) ? 0 : E_NOMEM;
+}
+
+/* ---- one report ---- */
+
+static void forgotten(void *ctx UNUSED, int status, struct str body UNUSED)
+{
+    if (status < 0)
+        log_event(LOG_WARN, "jobs.dmarc_not_forgotten",
+                  F_ERR(status)); /* its name is the same the next time */
+    dmarc.done += status == 0;
+    next_period();
+}
+
+static void period_over(void)
+{
+    Monitor__DmarcRowsRequest q = MONITOR__DMARC_ROWS_REQUEST__INIT;
+
+    buf_release(&dmarc.xml);
+    if (dmarc.later) {
+        next_period();
+        return;
+    }
+    q.begins_s = dmarc.period->begins_s;
+    q.seconds = dmarc.period->seconds;
+    q.domain = dmarc.period->domain;
+    if (ask_monitor(MONITOR__OP__DMARC_DONE, &q.base, forgotten) < 0)
+        end(E_NOMEM);
+}
+
+static void sent(void *ctx UNUSED, int status)
+{
+    dmarc.sent += status == 0;
+    if (status < 0) {
+        log_event(LOG_WARN, "jobs.dmarc_not_sent", F_ERR(status));
+        dmarc.failed++;
+        dmarc.later |= error_is_transient(status);
+    }
+    dmarc.target++;
+    next_target();
+}
+
+static int make_mail(const struct target *t, struct report_mail *m, struct buf *subject, struct buf *name,
+                     struct buf *text)
+{
+    struct str host = role_hostname(the_role());
+    int r;
+
+    *m = (struct report_mail){ .from = str_from(jobs_conf.dmarc_report_from),
+                               .to = str_from(t->address),
+                               .id = str_from(dmarc.id),
+                               .hostname = host,
+                               .content_type = "application/gzip",
+                               .body = buf_str(&dmarc.xml) };
+    if ((r = aggregate_subject(&dmarc.report, host, subject)) < 0 ||
+        (r = aggregate_file_name(&dmarc.report, host, name)) < 0 ||
+        (r = buf_printf(text,
+                        "This is a DMARC aggregate report (RFC 9990) for %.*s, made by a program at %.*s.\r\n"
+                        "The record _dmarc.%.*s asks for it.\r\n",
+                        STR_ARG(dmarc.report.domain), STR_ARG(host), STR_ARG(dmarc.report.domain))) < 0)
+        return r;
+    m->subject = buf_str(subject);
+    m->file_name = buf_str(name);
+    m->text = buf_str(text);
+    return 0;
+}
+
+/* Begun: sent() follows. Else what it was. */
+static int send_one(const struct target *t)
+{
+    CLEANUP(buf_release)
+    struct buf subject = { .max = AGGREGATE_NAME_MAX }, name = { .max = AGGREGATE_NAME_MAX },
+               text = { .max = KIB(2) }, message = { .max = REPORT_MAIL_MAX };
+    struct report_mail m;
+    int r = make_mail(t, &m, &subject, &name, &text);
+
+    if (r < 0 || (r = report_mail_format(&m, clock_wall_ms(), &message)) < 0)
+        return r;
+    if (message.n > t->bytes_max)
+        return E_TOO_BIG;
+    return report_mail_send(role_link(the_role(), ROLE_COURIER), &m, &message, sent, NULL);
+}
+
+static void send_or_skip(void)
+{
+    int r = send_one(&dmarc.targets[dmarc.target]);
+
+    if (r == 0)
+        return;
+    dmarc.too_large += r == E_TOO_BIG;
+    dmarc.failed += r != E_TOO_BIG;
+    dmarc.target++;
+    next_target();
+}
+
+/* Somebody else's mailbox: does he say that he wants them (RFC 9990 4)? */
+static void verified(void *ctx UNUSED, const struct dns_answer *a)
+{
+    bool agrees = false;
+
+    for (size_t i = 0; i < a->n; i++) {
+        struct dmarc_record r;
+
+        agrees |= a->records[i].type == DNS_TXT && dmarc_record_parse(a->records[i].txt, &r);
+    }
+    if (agrees) {
+        send_or_skip();
+        return;
+    }
+    if (dns_status_is_temporary(a->status)) {
+        dmarc.failed++;
+        dmarc.later = true;
+    } else {
+        dmarc.refused++;
+    }
+    dmarc.target++;
+    next_target();
+}
+
+static void next_target(void)
+{
+    CLEANUP(buf_release) struct buf name = { .max = KIB(1) };
+    struct dns_question q = { .type = DNS_TXT };
+    struct str host;
+
+    if (dmarc.target == dmarc.ntargets) {
+        period_over();
+        return;
+    }
+    host = str_from(strrchr(dmarc.targets[dmarc.target].address, '@') + 1);
+    if (aggregate_internal(dmarc.psl, dmarc.report.domain, host)) {
+        send_or_skip();
+        return;
+    }
+    if (aggregate_verification(dmarc.report.domain, host, &name) < 0) {
+        dmarc.refused++;
+        dmarc.target++;
+        next_target();
+        return;
+    }
+    q.name = buf_str(&name);
+    if (!resolve_ask(role_link(the_role(), ROLE_RESOLVER), &q, WAIT_MS, verified, NULL))
+        end(E_NOMEM);
+}
+
+/* Whom the record names, each once. */
+static void take_targets(void)
+{
+    dmarc.ntargets = dmarc.target = 0;
+    for (size_t i = 0; i < dmarc.policy.nrua; i++) {
+        CLEANUP(buf_release) struct buf address = { .max = ADDRESS_MAX };
+        struct target *t = &dmarc.targets[dmarc.ntargets];
+        bool again = false;
+
+        if (!aggregate_uri(dmarc.policy.rua[i], &address, &t->bytes_max))
+            continue;
+        snprintf(t->address, sizeof t->address, "%.*s", STR_ARG(buf_str(&address)));
+        for (size_t k = 0; k < dmarc.ntargets; k++)
+            again |= str_ieq(buf_str(&address), str_from(dmarc.targets[k].address));
+        /* our own reports are not reported about, but they may be about us: not to who sends them */
+        if (!again && !str_ieq(buf_str(&address), str_from(jobs_conf.dmarc_report_from)))
+            dmarc.ntargets++;
+    }
+    dmarc.nobody += dmarc.ntargets == 0;
+}
+
+/* ---- its rows ---- */
+
+static void ask_rows(uint64_t after);
+
+static int put_rows(const Monitor__DmarcRowsResponse *m)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < m->n_rows && r == 0; i++) {
+        const Monitor__DmarcRow *x = m->rows[i];
+        const struct aggregate_row row = { .ip = pb_str(x->ip),
+                                           .header_from = pb_str(x->header_from),
+                                           .envelope_from = pb_str(x->envelope_from),
+                                           .count = x->count,
+                                           .disposition = (enum aggregate_disposition)x->disposition,
+                                           .dkim = x->dkim,
+                                           .spf = x->spf,
+                                           .reason = pb_str(x->reason),
+                                           .spf_domain = pb_str(x->spf_domain),
+                                           .spf_scope = pb_str(x->spf_scope),
+                                           .spf_result = pb_str(x->spf_result),
+                                           .signatures = pb_str(x->signatures) };
+
+        r = aggregate_row_put(&row, &dmarc.xml);
+    }
+    return r;
+}
+
+static void got_rows(void *ctx UNUSED, int status, struct str body)
+{
+    CLEANUP(arena_release) struct arena a = { .max = MIB(4) };
+    Monitor__DmarcRowsResponse *m = status == 0 ? RPC_UNPACK(&a, body, monitor__dmarc_rows_response) : NULL;
+
+    if (status == 0 && !m)
+        status = E_NOMEM;
+    if (status == 0)
+        status = put_rows(m);
+    if (status == 0 && m->more && m->n_rows)
+        ask_rows(m->rows[m->n_rows - 1]->id);
+    else if (status == 0 && (status = aggregate_end(&dmarc.xml)) == 0)
+        next_target();
+    if (status < 0)
+        end(status);
+}
+
+static void ask_rows(uint64_t after)
+{
+    Monitor__DmarcRowsRequest q = MONITOR__DMARC_ROWS_REQUEST__INIT;
+
+    q.begins_s = dmarc.period->begins_s;
+    q.seconds = dmarc.period->seconds;
+    q.domain = dmarc.period->domain;
+    q.after = after;
+    if (ask_monitor(MONITOR__OP__DMARC_ROWS, &q.base, got_rows) < 0)
+        end(E_NOMEM);
+}
+
+/* Of what is reported and who reports, and of nothing else: a report that is made again has the same. */
+static void make_id(void)
+{
+    crypto_generichash_state h;
+    uint8_t hash[ID_BYTES];
+    char hex[2 * ID_BYTES + 1];
+    struct str host = role_hostname(the_role());
+
+    crypto_generichash_init(&h, NULL, 0, sizeof hash);
+    crypto_generichash_update(&h, (const uint8_t *)host.p, host.n);
+    crypto_generichash_update(&h, (const uint8_t *)"\0", 1);
+    crypto_generichash_update(&h, dmarc.period->domain.data, dmarc.period->domain.len);
+    crypto_generichash_final(&h, hash, sizeof hash);
+    sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
+    snprintf(dmarc.id, sizeof dmarc.id, "%lld.%lld.%s", (long long)dmarc.period->begins_s,
+             (long long)dmarc.period->seconds, hex);
+}
+
+static void ask_list(void);
+
+static void next_period(void)
+{
+    struct str from = str_from(jobs_conf.dmarc_report_from);
+    Monitor__DmarcPeriod *p;
+
+    if (dmarc.at == dmarc.list->n_periods) {
+        if (dmarc.done == 0 || ++dmarc.rounds == ROUNDS_MAX)
+            end(0);
+        else
+            ask_list(); /* there may be more than an answer holds */
+        return;
+    }
+    p = dmarc.period = dmarc.list->periods[dmarc.at++];
+    dmarc.later = false;
+    dmarc.ntargets = dmarc.target = 0;
+    buf_release(&dmarc.xml);
+    dmarc.xml = (struct buf){ .max = AGGREGATE_XML_MAX };
+    if (!dmarc_record_parse(pb_str(p->record), &dmarc.policy)) {
+        period_over(); /* it was cut: a record that long is nobody's */
+        return;
+    }
+    make_id();
+    dmarc.report = (struct aggregate_report){ .org = role_hostname(the_role()),
+                                              .email = from,
+                                              .id = str_from(dmarc.id),
+                                              .begin_s = p->begins_s,
+                                              .end_s = p->begins_s + p->seconds - 1,
+                                              .domain = pb_str(p->domain),
+                                              .policy = &dmarc.policy };
+    take_targets();
+    if (dmarc.ntargets == 0)
+        period_over();
+    else if (aggregate_begin(&dmarc.report, &dmarc.xml) < 0)
+        end(E_NOMEM);
+    else
+        ask_rows(0);
+}
+
+static void listed(void *ctx UNUSED, int status, struct str body)
+{
+    if (status == 0 && !(dmarc.list = RPC_UNPACK(&dmarc.list_arena, body, monitor__dmarc_list_response)))
+        status = E_NOMEM;
+    if (status < 0)
+        end(status);
+    else
+        next_period();
+}
+
+static void ask_list(void)
+{
+    Monitor__DmarcListRequest q = MONITOR__DMARC_LIST_REQUEST__INIT;
+
+    dmarc.at = dmarc.done = 0;
+    arena_release(&dmarc.list_arena);
+    dmarc.list_arena.max = MIB(4);
+    if (ask_monitor(MONITOR__OP__DMARC_LIST, &q.base, listed) < 0)
+        end(E_NOMEM);
+}
+
+void dmarc_jobs_init(void)
+{
+    if (jobs_conf.dmarc_reports && psl_open(NULL, &dmarc.psl) < 0)
+        log_event(LOG_WARN, "jobs.no_suffix_list");
+}
+
+void job_dmarc(struct job *j)
+{
+    struct str from = str_from(jobs_conf.dmarc_report_from);
+
+    if (!jobs_conf.dmarc_reports) {
+        job_ended(j, 0, false, STR("off (mx.dmarc_reports)"));
+        return;
+    }
+    if (str_rchr(from, '@') < 1) {
+        job_ended(j, 0, true, STR("mx.dmarc_report_from names no address that reports could come from"));
+        return;
+    }
+    dmarc.job = j;
+    dmarc.rounds = dmarc.sent = dmarc.refused = dmarc.too_large = dmarc.failed = dmarc.nobody = 0;
+    ask_list();
+}
