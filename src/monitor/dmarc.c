@@ -5,17 +5,15 @@
 
 #define KEY_LEN    16u
 #define DOMAIN_MAX 253u
-#define RECORD_MAX 2048u
-#define FIELD_MAX  320u
-#define SIGNS_MAX  2048u
+#define TEXT_MAX   2048u
 #define COUNT_MAX  (INT64_C(1) << 40)
-/* Columns of text, in the order of the statements; the bound of each. */
+/* Columns of text, in the order of the statements. */
 #define TEXTS(X)                                                                                             \
-    X(4, domain, DOMAIN_MAX)                                                                                 \
-    X(5, record, RECORD_MAX)                                                                                 \
-    X(6, ip, FIELD_MAX) X(7, header_from, FIELD_MAX) X(8, envelope_from, FIELD_MAX) X(12, reason, FIELD_MAX) \
-        X(13, spf_domain, FIELD_MAX) X(14, spf_scope, FIELD_MAX) X(15, spf_result, FIELD_MAX)                \
-            X(16, signatures, SIGNS_MAX)
+    X(4, domain)                                                                                             \
+    X(5, record)                                                                                             \
+    X(6, ip)                                                                                                 \
+    X(7, header_from) X(8, envelope_from) X(12, reason) X(13, spf_domain) X(14, spf_scope) X(15, spf_result) \
+        X(16, signatures)
 
 /* ASCII, so that it is text whoever said it; cut at max. */
 static struct str ascii(struct arena *a, ProtobufCBinaryData b, size_t max)
@@ -39,7 +37,7 @@ static void key_of(const Monitor__DmarcRow *m, uint8_t out[KEY_LEN])
 
     crypto_generichash_init(&h, NULL, 0, KEY_LEN);
     crypto_generichash_update(&h, (const uint8_t *)numbers, sizeof numbers);
-#define X(col, field, max)                                      \
+#define X(col, field)                                           \
     crypto_generichash_update(&h, m->field.data, m->field.len); \
     crypto_generichash_update(&h, (const uint8_t *)"\0", 1);
     TEXTS(X)
@@ -104,13 +102,13 @@ static int insert(struct db *db, struct arena *a, const Monitor__DmarcRow *m, co
     stmt_bind_blob(st, 1, str_of(key, KEY_LEN));
     stmt_bind_i64(st, 2, m->begins_s);
     stmt_bind_i64(st, 3, m->seconds);
-#define X(col, field, max)                           \
-    {                                                \
-        struct str text = ascii(a, m->field, (max)); \
-                                                     \
-        if (!text.p)                                 \
-            return E_NOMEM;                          \
-        stmt_bind_str(st, col, text);                \
+#define X(col, field)                                   \
+    {                                                   \
+        struct str text = ascii(a, m->field, TEXT_MAX); \
+                                                        \
+        if (!text.p)                                    \
+            return E_NOMEM;                             \
+        stmt_bind_str(st, col, text);                   \
     }
     TEXTS(X)
 #undef X
@@ -187,7 +185,7 @@ static int row_of(struct arena *a, struct stmt *st, Monitor__DmarcRow **out)
     if (!m)
         return E_NOMEM;
     monitor__dmarc_row__init(m);
-#define X(col, field, max)                              \
+#define X(col, field)                                   \
     m->field = str_pb(arena_dup(a, stmt_str(st, col))); \
     if (stmt_str(st, col).n && !m->field.data)          \
         return E_NOMEM;
