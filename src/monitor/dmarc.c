@@ -8,12 +8,9 @@
 #define TEXT_MAX   2048u
 #define COUNT_MAX  (INT64_C(1) << 40)
 /* Columns of text, in the order of the statements. */
-#define TEXTS(X)                                                                                             \
-    X(4, domain)                                                                                             \
-    X(5, record)                                                                                             \
-    X(6, ip)                                                                                                 \
-    X(7, header_from) X(8, envelope_from) X(12, reason) X(13, spf_domain) X(14, spf_scope) X(15, spf_result) \
-        X(16, signatures)
+#define ABOUT(X) X(4, domain) X(5, record) X(6, ip) X(7, header_from) X(8, envelope_from)
+#define FOUND(X) X(12, reason) X(13, spf_domain) X(14, spf_scope) X(15, spf_result) X(16, signatures)
+#define TEXTS(X) ABOUT(X) FOUND(X)
 
 /* ASCII, so that it is text whoever said it; cut at max. */
 static struct str ascii(struct arena *a, ProtobufCBinaryData b, size_t max)
