@@ -67,7 +67,8 @@ struct port_reader_ops {
 struct port_reader {
     const struct port_reader_ops *ops;
     uint64_t bytes, bytes_all; /* read so far, of so many; 0: not known */
-    char what[400];            /* which file, and where in it */
+    bool cut;       /* the message under way broke off: it comes again. Whoever reads sets it back */
+    char what[400]; /* which file, and where in it */
 };
 /* PORT_SQLITE is not read (E_UNSUPPORTED). E_AUTH: another password. A single mbox file has one folder, `folder`. */
 MUST_CHECK int port_reader_open(enum port_format f, const char *path, struct str password, struct str folder,

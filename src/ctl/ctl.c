@@ -137,6 +137,13 @@ static const struct command commands[] = {
       "Bring in what export writes, or other programs: an mbox file (to --folder, else the file's name says)\n"
       "or a folder of them, a Maildir, a zip of .eml files. What is there already is not brought in again.\n"
       "The password is asked for on the terminal or read as a line of standard input." },
+    { "import imap", cmd_import_imap,
+      "import imap ADDRESS --host NAME --user NAME [--port N] [--starttls] [--ca FILE] [--password-file FILE]\n"
+      "                  [--folder NAME] [--under NAME] [--json]",
+      "Bring in what a mailbox on another server has: all folders (or one), dates, flags, keywords. Said again it brings in\n"
+      "what is new there since, and nothing twice. Always under TLS (port 993, or 143 with --starttls), with a\n"
+      "certificate that the system, or FILE, vouches for. Two passwords are asked for on the terminal, or are lines of\n"
+      "standard input: this mailbox's, then the other server's (unless --password-file has it)." },
     { "domain limit", cmd_domain_limit, "domain limit DOMAIN SIZE|none",
       "What all mailboxes of a domain may hold together: 10G, 512M." },
     { "alias limit", cmd_alias_limit, "alias limit ADDRESS SIZE|none",

@@ -58,6 +58,8 @@ struct service; /* a way to store and directory, running or started for this com
 int service_open(const struct args *a, struct service **out);
 void service_close(struct service **s);
 const struct config *service_config(const struct service *s);
+/* It was started for this command alone: a store and a directory, and no resolver. */
+bool service_is_own(const struct service *s);
 /* Ask and wait. 0 with *out (may be NULL) unpacked into the service's arena; or a negative E_*. */
 int service_ask(struct service *s, enum role_id role, uint32_t op, const ProtobufCMessage *body,
                 const ProtobufCMessageDescriptor *d, void *out);
@@ -133,6 +135,7 @@ int cmd_mailbox_backup(int argc, char **argv);
 int cmd_mailbox_export(int argc, char **argv);
 int cmd_mailbox_convert(int argc, char **argv);
 int cmd_mailbox_import(int argc, char **argv);
+int cmd_import_imap(int argc, char **argv);
 int cmd_mailbox_restore(int argc, char **argv);
 int cmd_mailbox_backups(int argc, char **argv);
 int cmd_dns(int argc, char **argv);

@@ -360,6 +360,14 @@ static int group_flush(struct import *x)
     return r < 0 ? r : group_landed(x);
 }
 
+int import_flush(struct import *x)
+{
+    int r = x->entered ? group_flush(x) : 0;
+
+    x->entered = false;
+    return r;
+}
+
 /* ---- messages ---- */
 
 /* `m` is borrowed from the reader, which goes on while its bytes are read. */
@@ -371,8 +379,10 @@ static int message_import(struct import *x, const struct port_message *m)
 
     if ((r = waiting_fill(x, w, m)) < 0)
         return r;
-    x->number = m->number;
-    if ((r = mail_stage_begin(&x->mail, source, x, &w->staging)) < 0)
+    r = mail_stage_begin(&x->mail, source, x, &w->staging);
+    if (r == 0 || (its_own(r) && !x->r->cut))
+        x->number = m->number;
+    if (r < 0)
         return r;
     g->n++;
     while (g->n - g->answered > STAGING_MAX)
@@ -415,7 +425,10 @@ static int all(struct import *x)
 
     while (r == 0 && (n = x->r->ops->next(x->r, &m)) != 0) {
         r = n < 0 ? n : one(x, &m);
-        if (its_own(r)) {
+        if (r < 0 && x->r->cut) {
+            x->r->cut = false;
+            r = 0;
+        } else if (its_own(r)) {
             import_skip(x, x->r->what, r);
             r = 0;
         }

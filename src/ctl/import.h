@@ -38,6 +38,8 @@ struct import {
 };
 /* mail is open and r is there. E_QUOTA and others: so far it is in. */
 MUST_CHECK int import_all(struct import *x);
+/* What was read so far goes in, and is told to the hooks: for a reader that begins another folder. */
+MUST_CHECK int import_flush(struct import *x);
 /* Said on standard error: one that was not brought in, and why. */
 void import_skip(struct import *x, const char *what, int e);
 int import_say(const struct import *x, const char *input, int e); /* sysexits code */

@@ -36,6 +36,11 @@ const struct config *service_config(const struct service *s)
     return &s->config;
 }
 
+bool service_is_own(const struct service *s)
+{
+    return s->started > 0;
+}
+
 /* Through the folder's descriptor: sun_path is short. */
 static int connect_run(const struct config *c, const char *name, int *fd_out)
 {

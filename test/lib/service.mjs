@@ -276,8 +276,8 @@ export class Service {
     if (r.code !== 250) throw new Error(r.text);
     return r;
   }
-  async imap(alias, { login = true } = {}) {
-    const c = new Imap(await dial(this.ports.imaps, { secure: true }));
+  async imap(alias, { login = true, port = this.ports.imaps } = {}) {
+    const c = new Imap(await dial(port, { secure: true }));
     c.greeting = await c.io.line();
     if (login) await c.cmd(`LOGIN "${alias.address}" "${alias.password}"`);
     return c;
