@@ -216,28 +216,43 @@ int mailbox_begin(struct mailbox *box)
     return txn_begin(&box->txn, box->db);
 }
 
+/* The same moment for all that is as old: what was noted before counts no more, whether it is there or not. */
+static void iso_before(int64_t keep_ms, char out[CLOCK_ISO_LEN + 1])
+{
+    clock_iso(clock_wall_ms() - keep_ms, out);
+}
+
+/* Ids are as good as random, so what is old lies everywhere: an index by time would be a page more in every
+ * commit. A slice of them is looked through each minute in which something is written, which one the time says. */
 static int prune(struct mailbox *box)
 {
     static const struct {
         const char *sql;
         int64_t keep_ms;
+        unsigned slices; /* a power of two, at most 256 */
     } old[] = {
-        { "DELETE FROM operation WHERE at < ?1", MAILBOX_OPERATION_MS },
-        { "DELETE FROM delivery WHERE at < ?1", MAILBOX_DELIVERY_MS },
+        { "DELETE FROM operation WHERE id >= ?1 AND id < ?2 AND at < ?3", MAILBOX_OPERATION_MS, 8 },
+        { "DELETE FROM delivery WHERE id >= ?1 AND id < ?2 AND at < ?3", MAILBOX_DELIVERY_MS, 64 },
     };
-    int64_t now = clock_mono_ms();
+    int64_t now = clock_mono_ms(), minute = clock_wall_ms() / 60000;
     int r = 0;
 
     if (box->pruned_ms && now - box->pruned_ms < 60000)
         return 0;
     for (size_t i = 0; i < ARRAY_LEN(old) && r >= 0; i++) {
         CLEANUP(stmt_release) struct stmt *st = NULL;
+        unsigned each = 256 / old[i].slices, first = (unsigned)minute % old[i].slices * each;
+        uint8_t from = (uint8_t)first, to[MAILBOX_DELIVERY_ID_LEN + 1]; /* longer than any id */
         char before[CLOCK_ISO_LEN + 1];
 
-        clock_iso(clock_wall_ms() - old[i].keep_ms, before);
+        memset(to, 0xff, sizeof to);
+        to[0] = (uint8_t)(first + each - 1);
+        iso_before(old[i].keep_ms, before);
         if ((r = stmt_get(box->db, old[i].sql, &st)) < 0)
             break;
-        stmt_bind_str(st, 1, str_of(before, CLOCK_ISO_LEN));
+        stmt_bind_blob(st, 1, str_of(&from, 1));
+        stmt_bind_blob(st, 2, str_of(to, sizeof to));
+        stmt_bind_str(st, 3, str_of(before, CLOCK_ISO_LEN));
         r = stmt_run(st);
     }
     box->pruned_ms = now ? now : 1;
@@ -392,11 +407,14 @@ int recent_flush(struct mailbox *box)
 int mailbox_operation_find(struct mailbox *box, struct str id, uint32_t op, struct buf *result)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, "SELECT op, result FROM operation WHERE id = ?1", &st);
+    char since[CLOCK_ISO_LEN + 1];
+    int r = stmt_get(box->db, "SELECT op, result FROM operation WHERE id = ?1 AND at >= ?2", &st);
 
     if (r < 0)
         return r;
+    iso_before(MAILBOX_OPERATION_MS, since);
     stmt_bind_blob(st, 1, id);
+    stmt_bind_str(st, 2, str_of(since, CLOCK_ISO_LEN));
     if ((r = stmt_step(st)) <= 0)
         return r;
     if (stmt_u64(st, 0) != op)
@@ -408,7 +426,7 @@ int mailbox_operation_note(struct mailbox *box, struct str id, uint32_t op, stru
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
     char now[CLOCK_ISO_LEN + 1];
-    int r = stmt_get(box->db, "INSERT INTO operation VALUES (?1, ?2, ?3, ?4)", &st);
+    int r = stmt_get(box->db, "INSERT OR REPLACE INTO operation VALUES (?1, ?2, ?3, ?4)", &st);
 
     if (r < 0)
         return r;
@@ -423,11 +441,14 @@ int mailbox_operation_note(struct mailbox *box, struct str id, uint32_t op, stru
 int mailbox_delivery_find(struct mailbox *box, struct str id)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, "SELECT 1 FROM delivery WHERE id = ?1", &st);
+    char since[CLOCK_ISO_LEN + 1];
+    int r = stmt_get(box->db, "SELECT 1 FROM delivery WHERE id = ?1 AND at >= ?2", &st);
 
     if (r < 0)
         return r;
+    iso_before(MAILBOX_DELIVERY_MS, since);
     stmt_bind_blob(st, 1, id);
+    stmt_bind_str(st, 2, str_of(since, CLOCK_ISO_LEN));
     return stmt_step(st);
 }
 
@@ -435,7 +456,7 @@ int mailbox_delivery_note(struct mailbox *box, struct str id)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
     char now[CLOCK_ISO_LEN + 1];
-    int r = stmt_get(box->db, "INSERT INTO delivery VALUES (?1, ?2)", &st);
+    int r = stmt_get(box->db, "INSERT OR REPLACE INTO delivery VALUES (?1, ?2)", &st);
 
     if (r < 0)
         return r;

@@ -21,19 +21,20 @@
 #include "src/store/happening.h"
 #include "src/store/uidset.h"
 
-#define MAILBOX_ID_LEN          12u
-#define MAILBOX_NAME_MAX        1000u /* bytes of a folder's name */
-#define MAILBOX_FOLDERS_MAX     10000u
-#define MAILBOX_LEVELS_MAX      32u
-#define MAILBOX_KEYWORDS_MAX    1000u  /* different ones in a mailbox */
-#define MAILBOX_VANISHED_MAX    10000u /* rows of the change log of a folder */
-#define METADATA_NAME_MAX       255u
-#define METADATA_VALUE_MAX      KIB(64) /* RFC 5464 4.1: at least 1024 bytes, at least 10 entries */
-#define METADATA_ENTRIES_MAX    100u    /* of one folder, and of the server */
-#define METADATA_ALL_MAX        10000u  /* of a mailbox */
-#define METADATA_BYTES_MAX      MIB(4)  /* names and values; fits one answer */
-#define MAILBOX_SYNC_ROWS_MAX   5000u
-#define MAILBOX_STRUCTURE_MAX   MIB(1)
+#define MAILBOX_ID_LEN        12u
+#define MAILBOX_NAME_MAX      1000u /* bytes of a folder's name */
+#define MAILBOX_FOLDERS_MAX   10000u
+#define MAILBOX_LEVELS_MAX    32u
+#define MAILBOX_KEYWORDS_MAX  1000u  /* different ones in a mailbox */
+#define MAILBOX_VANISHED_MAX  10000u /* rows of the change log of a folder */
+#define METADATA_NAME_MAX     255u
+#define METADATA_VALUE_MAX    KIB(64) /* RFC 5464 4.1: at least 1024 bytes, at least 10 entries */
+#define METADATA_ENTRIES_MAX  100u    /* of one folder, and of the server */
+#define METADATA_ALL_MAX      10000u  /* of a mailbox */
+#define METADATA_BYTES_MAX    MIB(4)  /* names and values; fits one answer */
+#define MAILBOX_SYNC_ROWS_MAX 5000u
+#define MAILBOX_STRUCTURE_MAX MIB(1)
+/* What was noted counts so long; it goes, in minutes that write something, up to 8 and 64 of them later. */
 #define MAILBOX_OPERATION_MS    (60 * 60 * 1000)
 #define MAILBOX_DELIVERY_MS     (7 * 24 * 60 * 60 * (int64_t)1000)
 #define MAILBOX_DELIVERY_ID_LEN 32u

@@ -568,6 +568,14 @@ static void test_search(void **state)
                   T(OR, K(KEYWORD, 0, "todo", 0), K(ALL, 0, 0, 0)))) == 12);
 }
 
+static int64_t noted(const char *sql)
+{
+    int64_t n = -1;
+
+    CHECK(db_get_i64(mailbox_db(box), sql, &n) == 0);
+    return n;
+}
+
 static void test_once(void **state)
 {
     CLEANUP(buf_release) struct buf result = { .max = KIB(1) };
@@ -587,6 +595,19 @@ static void test_once(void **state)
     clock_fake_advance(MAILBOX_DELIVERY_MS);
     CHECK(mailbox_begin(box) == 0 && mailbox_commit(box) == 0);
     CHECK(mailbox_delivery_find(box, str_of(id, 32)) == 0);
+    CHECK(mailbox_begin(box) == 0);
+    for (int i = 0; i < 256; i++) {
+        memset(id, i, sizeof id);
+        CHECK(mailbox_operation_note(box, str_of(id, 16), 20, STR("")) == 0);
+        CHECK(mailbox_delivery_note(box, str_of(id, 32)) == 0);
+    }
+    CHECK(mailbox_commit(box) == 0 && noted("SELECT count(*) FROM delivery") >= 256);
+    clock_fake_advance(MAILBOX_DELIVERY_MS);
+    for (int i = 0; i < 64; i++) {
+        clock_fake_advance(60000);
+        CHECK(mailbox_begin(box) == 0 && mailbox_commit(box) == 0);
+    }
+    CHECK(noted("SELECT count(*) FROM operation") == 0 && noted("SELECT count(*) FROM delivery") == 0);
 }
 
 static void test_steps(void **state)
