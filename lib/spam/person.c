@@ -89,9 +89,10 @@ static void read_field(const uint8_t key[SPAM_KEY_BYTES], struct str name, struc
     } else if (str_eq_z(name, "x-spam-score") && !out->scanned) {
         out->scanned = points_parse(value, &out->points);
     } else if (str_eq_z(name, "x-spam-status")) {
-        out->proved |= has_test(value, "dmarc_pass");
         out->forged |= has_test(value, "dmarc_fail") || has_test(value, "spf_fail") ||
                        has_test(value, "from_homograph") || has_test(value, "from_lookalike");
+    } else if (str_eq_z(name, "x-virus-status")) {
+        out->infected |= str_starts(value, STR("infected"));
     }
 }
 
@@ -197,6 +198,7 @@ enum person_verdict person_verdict(double p, const struct person_letter *l, bool
     if (!to_junk)
         return p >= PERSON_JUNK ? PERSON_SAYS_JUNK : PERSON_SAYS_NOTHING;
     /* What the server did not weigh, or weighed too heavy, is not for words to bring back. */
-    return p <= PERSON_HAM && l->scanned && l->points < PERSON_FIRM && !l->forged ? PERSON_SAYS_HAM
-                                                                                  : PERSON_SAYS_NOTHING;
+    return p <= PERSON_HAM && l->scanned && l->points < PERSON_FIRM && !l->forged && !l->infected
+               ? PERSON_SAYS_HAM
+               : PERSON_SAYS_NOTHING;
 }

@@ -28,7 +28,8 @@ struct person_letter {
     int64_t sender;              /* hash of the address in From; 0: none */
     uint8_t id[PERSON_ID_BYTES]; /* the same for the same letter, wherever it came from */
     bool scanned;                /* the server's scanner had it, and gave `points` (hundredths) */
-    bool proved, forged;         /* the domain in From, by what it found */
+    bool forged;                 /* it found that the domain in From is borrowed */
+    bool infected;               /* a virus scanner found something */
     int points;
 };
 

@@ -83,9 +83,11 @@ static void test_said(void **state)
                                       "", "");
 
     (void)state;
-    CHECK(l.scanned && l.points == -50 && l.proved && l.forged);
+    CHECK(l.scanned && l.points == -50 && l.forged && !l.infected);
+    CHECK(read_one(key, "x-virus-status: infected (eicar)\n", "", "").infected);
+    CHECK(!read_one(key, "x-virus-status: clean\n", "", "").infected);
     l = read_one(key, "subject: tests=dmarc_fail\nx-spam-score: lots\n", "", "");
-    CHECK(!l.scanned && !l.forged && !l.proved);
+    CHECK(!l.scanned && !l.forged && !l.infected);
 }
 
 /* Whatever stands in a text, memory is bounded. */
@@ -107,6 +109,7 @@ static void test_verdicts(void **state)
 {
     static const struct person_sender stranger = { 0 }, friend = { .written = true }, often = { .ham = 5 };
     struct person_letter plain = { .scanned = true, .points = 700 }, forged = { .forged = true },
+                         ill = { .scanned = true, .infected = true },
                          firm = { .scanned = true, .points = 1500 }, unseen = { 0 };
 
     (void)state;
@@ -116,6 +119,7 @@ static void test_verdicts(void **state)
     CHECK(person_verdict(0.0001, &plain, true) == PERSON_SAYS_HAM);
     CHECK(person_verdict(0.0001, &firm, true) == PERSON_SAYS_NOTHING);
     CHECK(person_verdict(0.0001, &forged, true) == PERSON_SAYS_NOTHING);
+    CHECK(person_verdict(0.0001, &ill, true) == PERSON_SAYS_NOTHING);
     CHECK(person_verdict(0.0001, &unseen, true) == PERSON_SAYS_NOTHING);
     CHECK(person_weigh(0.9999, &plain, &stranger) == 0.9999);
     CHECK(person_weigh(0.9999, &plain, &friend) < 0.95 && person_weigh(0.9999, &plain, &often) < 0.998);
