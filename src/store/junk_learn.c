@@ -192,30 +192,38 @@ int junk_learn(struct mailbox *box, const struct person_letter *l, enum junk_cla
 
 /* ---- room ---------------------------------------------------------------------------------------------- */
 
-/* What one letter had says least. When that is not enough, all counts are halved, the letters' too. */
+static int run_both(struct mailbox *box, const char *const sql[2])
+{
+    int r = db_run(box->db, sql[0]);
+
+    return r < 0 ? r : db_run(box->db, sql[1]);
+}
+
+static int rows_count(struct mailbox *box, struct model *m)
+{
+    int r = db_get_i64(box->db, "SELECT count(*) FROM junk_token", &m->tokens);
+
+    return r < 0 ? r : db_get_i64(box->db, "SELECT count(*) FROM junk_sender", &m->senders);
+}
+
+/* What one letter had says least. When that is not enough, all counts are halved, the letters' too: then there is
+ * more of it the next time. */
 static int make_room(struct mailbox *box, struct model *m)
 {
     static const char *const rare[] = { "DELETE FROM junk_token WHERE junk + ham <= 1",
                                         "DELETE FROM junk_sender WHERE written = 0 AND junk + ham <= 1" };
     static const char *const halve[] = { "UPDATE junk_token SET junk = junk / 2, ham = ham / 2",
                                          "UPDATE junk_sender SET junk = junk / 2, ham = ham / 2" };
-    bool over = m->tokens > (int64_t)JUNK_TOKENS_MAX || m->senders > (int64_t)JUNK_SENDERS_MAX;
-    int r = 0;
+    int r;
 
-    for (unsigned round = 0; over && round < 2; round++) {
-        for (size_t i = 0; i < 2; i++)
-            if ((round && (r = db_run(box->db, halve[i])) < 0) || (r = db_run(box->db, rare[i])) < 0)
-                return r;
-        if (round) {
-            m->junk /= 2;
-            m->ham /= 2;
-        }
-        if ((r = db_get_i64(box->db, "SELECT count(*) FROM junk_token", &m->tokens)) < 0 ||
-            (r = db_get_i64(box->db, "SELECT count(*) FROM junk_sender", &m->senders)) < 0)
-            return r;
-        over = m->tokens > (int64_t)JUNK_TOKENS_MAX / 4 * 3;
-    }
-    return r;
+    if (m->tokens <= (int64_t)JUNK_TOKENS_MAX && m->senders <= (int64_t)JUNK_SENDERS_MAX)
+        return 0;
+    if ((r = run_both(box, rare)) < 0 || (r = rows_count(box, m)) < 0 ||
+        m->tokens <= (int64_t)JUNK_TOKENS_MAX / 4 * 3)
+        return r;
+    m->junk /= 2;
+    m->ham /= 2;
+    return run_both(box, halve);
 }
 
 /* ---- a batch --------------------------------------------------------------------------------------------- */
@@ -313,6 +321,8 @@ static int written_to(struct batch *b)
     size_t n = person_recipients(b->model.key, buf_str(&b->part[0]), to);
     int r = 0;
 
+    if (b->model.senders >= (int64_t)JUNK_SENDERS_MAX * 2)
+        return 0; /* whoever writes to so many knows none of them */
     for (size_t i = 0; i < n && r >= 0; i++)
         for (int k = 0; k < 2 && r >= 0; k++) {
             CLEANUP(stmt_release) struct stmt *st = NULL;

@@ -336,12 +336,35 @@ static void test_written(void **state)
     sound();
 }
 
+/* Too many words: those of one letter go first, then all count half. */
+static void test_room(void **state)
+{
+    static const char many[] =
+        "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) "
+        "INSERT INTO junk_token SELECT (1 << 41) + i, 2 + 4 * (i >= 199000), 1 FROM n";
+    static const char rare[] =
+        "INSERT INTO junk_token SELECT token + 1000000, 1, 0 FROM junk_token LIMIT 500";
+
+    (void)state;
+    CHECK(db_run(mailbox_db(box), many) == 0 && db_run(mailbox_db(box), rare) == 0);
+    CHECK(db_run(mailbox_db(box), "UPDATE junk_model SET junk = 500, ham = 300, "
+                                  "tokens = (SELECT count(*) FROM junk_token)") == 0);
+    append("Junk", "one prize", "<1@x>");
+    CHECK(learn() == 1 && JUNK == 250 && HAM == 150 && number("SELECT max(junk) FROM junk_token") == 3);
+    CHECK(number("SELECT count(*) FROM junk_token") == 200001);
+    append("Junk", "two prizes", "<2@x>");
+    CHECK(learn() == 1 && JUNK == 251 && HAM == 150);
+    CHECK(number("SELECT count(*) FROM junk_token") == 1001 &&
+          number("SELECT max(junk) FROM junk_token") == 3);
+    sound();
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_moves), T(test_once),   T(test_marks),   T(test_answered),
-        T(test_gone),  T(test_judged), T(test_written),
+        T(test_gone),  T(test_judged), T(test_written), T(test_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
