@@ -105,6 +105,13 @@ MUST_CHECK int courier_settle_reports(struct queue *q, const struct queue_claim 
 MUST_CHECK int courier_settle_expired(struct queue *q, const struct queue_message *m,
                                       const struct queue_target *t, size_t n);
 
+/* What courier_settle_expired and its transaction did: on the loop, when it was committed (or not: nothing is told). */
+void courier_settle_told(bool committed);
+
+/* ---- rewrite.c ---- */
+/* On the lane: what was refused for DMARC and the like goes once more under a From of ours: o[i].again. */
+MUST_CHECK int courier_rewrite(struct queue *q, const struct queue_claim *c, struct queue_outcome *o);
+
 /* ---- suppressed.c ---- */
 /* Does that say that there is nobody? */
 bool courier_is_hard(uint32_t code, struct str enhanced, struct str text);

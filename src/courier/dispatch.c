@@ -476,6 +476,7 @@ static void due_done(struct lane_job *j UNUSED, int status)
         else
             flight_begin(dp.got[i]);
     }
+    courier_settle_told(status == 0);
     if (status == 0)
         count(&dp.counts);
     dp.counts = (struct queue_counts){ 0 };

@@ -123,6 +123,7 @@ struct queue_outcome {
     struct str enhanced, text, peer; /* peer: "mx.example.org [192.0.2.1]" */
     bool relayed;                    /* delivered, and the peer reports by itself */
     bool suppressed;                 /* failed, and was not tried */
+    bool again;                      /* failed, and goes once more in another message: nobody is told */
     bool died;                       /* deferred or untried: whoever delivered it ended over it */
     int64_t retry_ms;                /* deferred: not before so long; 0: not said */
 };

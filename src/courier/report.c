@@ -468,7 +468,7 @@ int courier_report_done(struct queue *q, const struct queue_claim *c, const stru
     for (size_t i = 0; i < c->n; i++) {
         const struct entry e = { &c->targets[i], o[i].code, o[i].enhanced, o[i].text, o[i].peer };
 
-        if (o[i].result == QUEUE_FAILED && asked(e.t, SMTP_NOTIFY_FAILURE))
+        if (o[i].result == QUEUE_FAILED && !o[i].again && asked(e.t, SMTP_NOTIFY_FAILURE))
             failed.v[failed.n++] = e;
         else if (o[i].result == QUEUE_DELIVERED && !o[i].relayed && asked(e.t, SMTP_NOTIFY_SUCCESS))
             relayed.v[relayed.n++] = e; /* who knows DSN tells by himself (RFC 3461 5.2.2) */

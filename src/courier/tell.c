@@ -3,9 +3,19 @@
 #include "src/common/report.h"
 #include "src/courier/courier.h"
 
-static const char *const events[] = {
-    [QUEUE_DELIVERED] = "sent", [QUEUE_DEFERRED] = "deferred", [QUEUE_FAILED] = "failed"
-};
+static const char *event_of(const struct queue_claim *c, const struct queue_outcome *o)
+{
+    static const char *const sent[] = { [QUEUE_DELIVERED] = "sent",
+                                        [QUEUE_DEFERRED] = "deferred",
+                                        [QUEUE_FAILED] = "failed" },
+                             *const forwards[] = { [QUEUE_DELIVERED] = "forwarded",
+                                                   [QUEUE_DEFERRED] = "forward-deferred",
+                                                   [QUEUE_FAILED] = "forward-failed" };
+
+    if (o->again)
+        return "forward-rewritten";
+    return (c->m.origin == COURIER__ORIGIN__FORWARDED ? forwards : sent)[o->result];
+}
 
 static void tell_one(const struct queue_claim *c, const struct queue_target *t, const struct queue_outcome *o)
 {
@@ -13,7 +23,7 @@ static void tell_one(const struct queue_claim *c, const struct queue_target *t, 
     char id[2 * QUEUE_NAME_BYTES + 1] = "";
     struct note n = { .person = t->alias.n ? t->alias : c->m.submitter,
                       .other = t->to,
-                      .event = str_from(events[o->result]),
+                      .event = str_from(event_of(c, o)),
                       .client = c->domain,
                       .bytes = c->m.bytes };
 

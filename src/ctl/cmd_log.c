@@ -77,7 +77,13 @@ static void print_text(const Monitor__Note *n)
     putchar('\n');
 }
 
-static int query(struct service *s, Monitor__QueryRequest *q, bool json)
+/* What left for elsewhere, as the courier tells of it. */
+static bool is_forward(const Monitor__Note *n)
+{
+    return str_eq_z(pb_str(n->service), "courier") && str_starts(pb_str(n->event), STR("forward"));
+}
+
+static int query(struct service *s, Monitor__QueryRequest *q, bool forwards, bool json)
 {
     Monitor__QueryResponse *m = NULL;
     unsigned long long n = 0;
@@ -88,8 +94,12 @@ static int query(struct service *s, Monitor__QueryRequest *q, bool json)
                         &m);
         if (r < 0)
             return ctl_fail(ctl_exit_code(r), "%s", error_text(r));
-        for (size_t i = 0; i < m->n_notes; i++, n++)
+        for (size_t i = 0; i < m->n_notes; i++) {
+            if (forwards && !is_forward(m->notes[i]))
+                continue;
             (json ? print_json : print_text)(m->notes[i]);
+            n++;
+        }
         q->after = m->last;
         bool more = m->more;
         service_forget(s);
@@ -108,7 +118,9 @@ int cmd_log(int argc, char **argv)
     CLEANUP(service_close) struct service *s = NULL;
     Monitor__QueryRequest q = MONITOR__QUERY_REQUEST__INIT;
     const char *day = NULL;
-    const struct option opts[] = { { .name = "--day", .text = &day } };
+    bool forwards = false;
+    const struct option opts[] = { { .name = "--day", .text = &day },
+                                   { .name = "--forwards", .flag = &forwards } };
     struct args a = { .nwords = 0 };
     int r;
 
@@ -124,5 +136,5 @@ int cmd_log(int argc, char **argv)
     if ((r = service_open(&a, &s)) != 0)
         return r;
     service_patience(s, ANSWER_MS);
-    return query(s, &q, a.json);
+    return query(s, &q, forwards, a.json);
 }

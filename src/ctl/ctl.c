@@ -171,9 +171,9 @@ static const struct command commands[] = {
       "What the service finds out about a name: A AAAA MX TXT PTR CNAME NS SRV TLSA CAA. Asks the running service,\n"
       "so the answer may come from its cache. PTR takes an address, too. Exit status 68 when there is none, 75 when\n"
       "nobody could say." },
-    { "log", cmd_log, "log ADDRESS [--day YYYY-MM-DD] [--json]",
+    { "log", cmd_log, "log ADDRESS [--day YYYY-MM-DD] [--forwards] [--json]",
       "What was decided about this address's mail, in the last days (monitor.keep), or on one day, UTC: when, from whom and\n"
-      "which host, what was found out, what we said." },
+      "which host, what was found out, what we said. --forwards: only what left from it to its targets, and what failed." },
     { "queue list", cmd_queue_list, "queue list [--domain DOMAIN] [--json]",
       "Messages that wait to be sent: their names, who they are from, where to, and what the other side last said." },
     { "queue show", cmd_queue_show, "queue show NAME [--json]",

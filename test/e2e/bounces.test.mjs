@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import http from 'node:http';
 import net from 'node:net';
+import mailauth from 'mailauth';
 import nodemailer from 'nodemailer';
 import { DnsServer } from '../lib/dns.mjs';
 import { Service, until } from '../lib/service.mjs';
@@ -28,7 +29,8 @@ function session(s) {
       const verb = line.split(/[ :]/)[0].toUpperCase();
       if (verb === 'MAIL') m = { from: /<(.*?)>/.exec(line)[1], to: [] };
       const to = verb === 'RCPT' && /<(.*?)>/.exec(line)[1];
-      if (to && refuse[to]) { s.write(`${refuse[to]}\r\n`); continue; }
+      const no = to && refuse[to];
+      if (no) { s.write(`${no}\r\n`); continue; }
       if (to) m.to.push(to);
       data = verb === 'DATA';
       s.write(verb === 'EHLO' ? '250-peer.test\r\n250 8BITMIME\r\n' : data ? '354 go on\r\n' : verb === 'QUIT' ? '221 bye\r\n' : '250 ok\r\n');
@@ -69,6 +71,7 @@ before(async () => {
   } });
   await until('the roles', 10000, async () => (await service.status()).roles.every((r) => r.state === 'ready'));
   ann = await service.alias('ann');
+  await ctl('domain', 'dkim', 'example.test');
   key = (await ctl('domain', 'webhook-key', 'example.test')).stdout.trim();
 });
 after(async () => { await service?.stop(); await dns?.stop(); peer?.close(); hook?.close(); if (process.env.SHOW_LOG) console.log(service.log); });
@@ -183,7 +186,6 @@ test('#raw: the webhook gets the bytes, too', async () => {
 });
 
 test('who is away is answered for, once, and not to lists or machines', async () => {
-  await ctl('domain', 'dkim', 'example.test');
   const cat = await service.alias('cat');
   const letter = (id, extra = '', to = cat.address) => `From: Zoe <zoe@far.test>\r\nTo: ${to}\r\nSubject: question ${id}\r\nMessage-ID: <${id}@far.test>\r\n${extra}\r\nwords\r\n`;
   const day = (n) => new Date(Date.now() + n * 86400000).toISOString().slice(0, 10);
@@ -210,4 +212,37 @@ test('who is away is answered for, once, and not to lists or machines', async ()
   await ctl('alias', 'vacation', 'off', cat.address);
   assert.equal((await json('alias', 'vacation', 'show', cat.address)).on, false);
   assert.equal(await queued(), 0);
+});
+
+test('what is refused for DMARC goes once more under a From of ours; the person sees it', async () => {
+  await ctl('alias', 'add', 'out@example.test');
+  await ctl('alias', 'target', 'add', 'out@example.test', 'strict@far.test');
+  await ctl('alias', 'target', 'add', 'out@example.test', 'never@far.test');
+  refuse['never@far.test'] = '550 5.7.26 rejected by DMARC policy of one.test';
+  let n = 0;
+  Object.defineProperty(refuse, 'strict@far.test', { configurable: true, get: () => (n++ ? undefined : '550-5.7.1 not accepted due to\r\n550 5.7.1 the DMARC policy of one.test') });
+  const big = 'x'.repeat(70) + '\r\n';
+  assert.match(await rcpt('zoe@one.test', 'out@example.test', `From: Zoe Z <zoe@one.test>\r\nTo: out@example.test\r\nSubject: strict\r\nMessage-ID: <s@one.test>\r\n\r\n${big.repeat(9000)}`), /^250/);
+  const m = await arrived('strict@far.test');
+  const [head, ...body] = m.raw.split('\r\n\r\n');
+  assert.equal(head.match(/^From:/mg).length, 1);
+  assert.match(head, /^From: "Zoe Z via example\.test"\r\n <SRS0=[^>]*=one\.test=zoe@example\.test>\r$/m);
+  assert.match(head, /^Reply-To: Zoe Z <zoe@one\.test>\r$/m);
+  assert.match(head, /^X-Original-From: Zoe Z <zoe@one\.test>\r$/m);
+  assert.match(head, /^Subject: strict\r$/m);
+  assert.match(head, /^DKIM-Signature: [^]*d=example\.test/m);
+  assert.doesNotMatch(head, /^ARC-/m);
+  assert.equal(body.join('\r\n\r\n'), big.repeat(9000).slice(0, -2));
+  const { dkim } = await mailauth.authenticate(Buffer.from(`${m.raw}\r\n`), { resolver: async (name) => {
+    const found = (await json('domain', 'dkim', 'example.test')).find((k) => name.startsWith(k.selector));
+    if (!found) throw Object.assign(new Error('none'), { code: 'ENOTFOUND' });
+    return [[found.record]];
+  } });
+  const ours = dkim.results.filter((x) => x.signingDomain === 'example.test');
+  assert.ok(ours.length > 0 && ours.every((x) => x.status.result === 'pass'), JSON.stringify(dkim.results.map((x) => x.status)));
+  const log = async () => (await ctl('log', 'out@example.test', '--forwards', '--json')).stdout.trim().split('\n').filter(Boolean).map((x) => JSON.parse(x));
+  const seen = await until('the log to tell all', 15000, async () => { const l = await log(); return l.some((x) => x.event === 'forward-failed') && l.some((x) => x.event === 'forwarded') && l; });
+  const of = (to) => seen.filter((x) => x.other === to).map((x) => x.event);
+  assert.deepEqual(of('strict@far.test'), ['forward-rewritten', 'forwarded']);
+  assert.deepEqual(of('never@far.test'), ['forward-rewritten', 'forward-failed']);
 });
