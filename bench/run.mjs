@@ -7,6 +7,7 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir } from 'node:os';
 import path from 'node:path';
 import { mx } from './mx_bench.mjs';
+import { queue } from './queue_bench.mjs';
 import { Imap, Service, build, corpus, dial, root, sample, sleep, until } from '../test/lib/service.mjs';
 
 const quick = process.argv.includes('--quick');
@@ -664,6 +665,7 @@ const benches = {
   },
 };
 
+benches.queue = () => queue({ row, tool, median, rounds, seconds, quick });
 benches.mx = () => mx({ row, tool, median, rounds, seconds, quick });
 
 const wanted = names.length ? names : Object.keys(benches);

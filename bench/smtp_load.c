@@ -2,16 +2,19 @@
  *
  * Durable deliveries per second: `connections` threads send messages of `bytes` over SMTP as fast as they
  * are acknowledged, recipients in turn.
- *   smtp_load [-p CLIENT] [-l FILE] PORT CONNECTIONS SECONDS BYTES RECIPIENT...
+ *   smtp_load [-p CLIENT] [-l FILE] [-t LOGIN] [-f SENDER] PORT CONNECTIONS SECONDS BYTES RECIPIENT...
  *     -p  comes from 127.0.0.2 and says by the PROXY protocol that the client is CLIENT (an IPv4 address)
  *     -l  sends the letters of FILE in turns, each under a Message-ID of its own: "LENGTH\n" and as many bytes
  *         as go over the wire, without the last dot, one after another
+ *     -t  TLS from the first byte; then AUTH PLAIN with LOGIN (base64), unless it is "-"
+ *     -f  who sends, in the envelope and in From
  * Prints one JSON line: rate, latencies in microseconds. */
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,6 +26,7 @@ struct client {
     pthread_t thread;
     unsigned index;
     int fd;
+    SSL *tls;
     char in[4096];
     size_t n;
     uint64_t sent, failed;
@@ -33,19 +37,20 @@ static struct {
     unsigned clients, seconds, nrcpt;
     size_t bytes;
     char **rcpt;
-    const char *proxy;
+    const char *proxy, *login, *sender;
+    SSL_CTX *tls;
     struct str letters[LETTERS_MAX];
     size_t nletters;
     int64_t end_us;
     uint32_t *samples;
     size_t nsamples;
     pthread_mutex_t lock;
-} load = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} load = { .lock = PTHREAD_MUTEX_INITIALIZER, .sender = "bench@example.net" };
 
 static bool put(struct client *c, struct str s)
 {
     while (s.n) {
-        ssize_t w = send(c->fd, s.p, s.n, MSG_NOSIGNAL);
+        ssize_t w = c->tls ? SSL_write(c->tls, s.p, (int)s.n) : send(c->fd, s.p, s.n, MSG_NOSIGNAL);
 
         if (w <= 0)
             return false;
@@ -71,12 +76,37 @@ static int reply(struct client *c)
                 return code;
             continue;
         }
-        ssize_t got = recv(c->fd, c->in + c->n, sizeof c->in - c->n, 0);
+        ssize_t got = c->tls ? SSL_read(c->tls, c->in + c->n, (int)(sizeof c->in - c->n))
+                             : recv(c->fd, c->in + c->n, sizeof c->in - c->n, 0);
 
         if (got <= 0)
             return 0;
         c->n += (size_t)got;
     }
+}
+
+static void hang_up(struct client *c)
+{
+    if (c->tls)
+        SSL_free(c->tls);
+    c->tls = NULL;
+    close(c->fd);
+}
+
+static bool secure(struct client *c)
+{
+    return !load.tls ||
+           ((c->tls = SSL_new(load.tls)) && SSL_set_fd(c->tls, c->fd) == 1 && SSL_connect(c->tls) == 1);
+}
+
+static bool login(struct client *c)
+{
+    char line[512];
+
+    if (!load.login || load.login[0] == '-')
+        return true;
+    snprintf(line, sizeof line, "AUTH PLAIN %s\r\n", load.login);
+    return put(c, str_from(line)) && reply(c) == 235;
 }
 
 static bool hello(struct client *c)
@@ -95,8 +125,8 @@ static bool hello(struct client *c)
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (load.proxy && bind(c->fd, (struct sockaddr *)&from, sizeof from) < 0)
         return false;
-    return connect(c->fd, (struct sockaddr *)&sa, sizeof sa) == 0 && put(c, str_from(proxy)) &&
-           reply(c) == 220 && put(c, STR("EHLO bench.example.net\r\n")) && reply(c) == 250;
+    return connect(c->fd, (struct sockaddr *)&sa, sizeof sa) == 0 && put(c, str_from(proxy)) && secure(c) &&
+           reply(c) == 220 && put(c, STR("EHLO bench.example.net\r\n")) && reply(c) == 250 && login(c);
 }
 
 static void body(struct buf *b, unsigned client, uint64_t i)
@@ -115,9 +145,10 @@ static void body(struct buf *b, unsigned client, uint64_t i)
         return;
     }
     if (buf_printf(b,
-                   "From: Bench <bench@example.net>\r\nTo: reader@example.test\r\nSubject: bench %u %llu\r\n"
+                   "From: Bench <%s>\r\nTo: reader@example.test\r\nSubject: bench %u %llu\r\n"
                    "Message-ID: <%u.%llu.%d@example.net>\r\nDate: Tue, 3 Nov 2026 09:08:07 +0100\r\n\r\n",
-                   client, (unsigned long long)i, client, (unsigned long long)i, (int)getpid()) < 0)
+                   load.sender, client, (unsigned long long)i, client, (unsigned long long)i,
+                   (int)getpid()) < 0)
         abort();
     while (b->n < load.bytes) {
         for (int k = 0; k < 8; k++) {
@@ -135,7 +166,7 @@ static void body(struct buf *b, unsigned client, uint64_t i)
 static bool transaction(struct client *c, struct buf *b, struct buf *head)
 {
     buf_clear(head);
-    if (buf_printf(head, "MAIL FROM:<bench@example.net>\r\nRCPT TO:<%s>\r\nDATA\r\n",
+    if (buf_printf(head, "MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\nDATA\r\n", load.sender,
                    load.rcpt[(c->index + c->sent * load.clients) % load.nrcpt]) < 0)
         abort();
     return put(c, buf_str(head)) && reply(c) == 250 && reply(c) == 250 && reply(c) == 354 &&
@@ -158,7 +189,7 @@ static void *client_run(void *arg)
         began = clock_mono_us();
         if (!transaction(c, &b, &head)) {
             c->failed++;
-            close(c->fd);
+            hang_up(c);
             if (!hello(c))
                 break;
             continue;
@@ -169,7 +200,7 @@ static void *client_run(void *arg)
             load.samples[load.nsamples++] = (uint32_t)(clock_mono_us() - began);
         pthread_mutex_unlock(&load.lock);
     }
-    close(c->fd);
+    hang_up(c);
     buf_release(&b);
     buf_release(&head);
     return NULL;
@@ -219,6 +250,11 @@ int main(int argc, char **argv)
     for (; argc > 2 && argv[1][0] == '-'; argc -= 2, argv += 2) {
         if (argv[1][1] == 'p') {
             load.proxy = argv[2];
+        } else if (argv[1][1] == 't') {
+            load.login = argv[2];
+            load.tls = SSL_CTX_new(TLS_client_method());
+        } else if (argv[1][1] == 'f') {
+            load.sender = argv[2];
         } else if (argv[1][1] != 'l' || !letters_read(argv[2])) {
             fprintf(stderr, "smtp_load: %s %s: no letters\n", argv[1], argv[2]);
             return 64;
@@ -226,8 +262,9 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < 4; i++)
         if (argc < 6 || !str_to_u32(str_from(argv[i + 1]), &v[i])) {
-            fprintf(stderr,
-                    "usage: smtp_load [-p CLIENT] [-l FILE] PORT CONNECTIONS SECONDS BYTES RECIPIENT...\n");
+            fprintf(
+                stderr,
+                "usage: smtp_load [-p CLIENT] [-l FILE] [-t LOGIN] [-f SENDER] PORT CONNECTIONS SECONDS BYTES RECIPIENT...\n");
             return 64;
         }
     load.port = (uint16_t)v[0];
