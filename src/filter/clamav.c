@@ -36,8 +36,10 @@ static int answer(struct str in, bool closed, struct scanner_said *out)
     ptrdiff_t nul = str_chr(in, '\0');
     struct str line = str_trim(nul < 0 ? in : str_slice(in, 0, (size_t)nul));
 
+    if (nul > (ptrdiff_t)KIB(4) || (nul < 0 && in.n > KIB(4)))
+        return E_SYNTAX;
     if (nul < 0 && !closed)
-        return in.n > KIB(4) ? E_SYNTAX : 0;
+        return 0;
     if (str_find(line, STR("size limit exceeded")) >= 0)
         return E_LIMIT;
     if (!str_starts(line, STR("stream: ")))

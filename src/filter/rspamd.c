@@ -64,6 +64,8 @@ static int head_parse(struct str in, struct head *out)
 
     if (at < 0)
         return in.n > HEAD_MAX ? E_SYNTAX : 0;
+    if ((size_t)at > HEAD_MAX)
+        return E_SYNTAX;
     *out = (struct head){ .bytes = (size_t)at + 4 };
     rest = str_slice(in, 0, (size_t)at);
     str_cut(rest, '\n', &line, &rest);
@@ -98,7 +100,7 @@ static int unchunk(struct str in, struct buf *out)
 
         if (line < 0)
             return in.n > 64 ? E_SYNTAX : 0;
-        if (line == 0 || hex_digit(in.p[0]) < 0)
+        if (line == 0 || line > 64 || hex_digit(in.p[0]) < 0)
             return E_SYNTAX;
         for (ptrdiff_t k = 0; k < line && hex_digit(in.p[k]) >= 0; k++)
             if ((n = n * 16 + (size_t)hex_digit(in.p[k])) > SCANNER_ANSWER_MAX)
