@@ -454,6 +454,40 @@ static void test_suppressed(void **state UNUSED)
     queue_close(&q);
 }
 
+/* Once in four days, and what was sent is known for two weeks. */
+static void test_once(void **state UNUSED)
+{
+    struct queue_sent s = { .id = 7,
+                            .tag = { 1 },
+                            .sender = STR("a@b"),
+                            .submitter = STR("a@b"),
+                            .recipients = STR("12345678") },
+                      found;
+    struct arena a = { .max = KIB(64) };
+    struct queue *q = fresh();
+    bool more = true;
+
+    CHECK(queue_begin(q) == 0);
+    CHECK(queue_once(q, STR("0123456789abcdef"), 4 * 1440 * MINUTE) == 1);
+    CHECK(queue_once(q, STR("0123456789abcdef"), 4 * 1440 * MINUTE) == 0);
+    CHECK(queue_sent_add(q, &s) == 0);
+    CHECK(queue_commit(q) == 0);
+    clock_fake_advance(4 * 1440 * MINUTE - 1);
+    CHECK(queue_begin(q) == 0);
+    CHECK(queue_once(q, STR("0123456789abcdef"), MINUTE) == 0);
+    clock_fake_advance(1);
+    CHECK(queue_once(q, STR("0123456789abcdef"), MINUTE) == 1);
+    CHECK(queue_care(q, &more) == 0 && !more);
+    CHECK(queue_sent_find(q, &a, 7, &found) == 1 && found.tag[0] == 1 && str_eq_z(found.sender, "a@b"));
+    clock_fake_advance(12 * 1440 * MINUTE);
+    CHECK(queue_care(q, &more) == 0 && !more);
+    CHECK(queue_sent_find(q, &a, 7, &found) == 0);
+    CHECK(queue_once(q, STR("0123456789abcdef"), MINUTE) == 1);
+    CHECK(queue_commit(q) == 0);
+    arena_release(&a);
+    queue_close(&q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,7 +497,7 @@ int main(void)
         cmocka_unit_test(test_fair),         cmocka_unit_test(test_gives_up),
         cmocka_unit_test(test_next_life),    cmocka_unit_test(test_people),
         cmocka_unit_test(test_srs),          cmocka_unit_test(test_suppressed),
-        cmocka_unit_test(test_deaths),
+        cmocka_unit_test(test_once),         cmocka_unit_test(test_deaths),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,9 +106,8 @@ static int header_read(struct queue *q, struct again *g)
 
 static int header_write(struct queue *q, struct again *g)
 {
-    static const struct str from[] = { STR("From") },
-                            arc[] = { STR("ARC-Seal"), STR("ARC-Message-Signature"),
-                                      STR("ARC-Authentication-Results") };
+    static const struct str from[] = { STR("From") }, arc[] = { STR("ARC-Seal"), STR("ARC-Message-Signature"),
+                                                                STR("ARC-Authentication-Results") };
     struct str value = mime_header_find(g->header, STR("From")), address;
     const struct mime_address *was = value.p ? mime_address_parse(&g->arena, value) : NULL;
     int r;

@@ -5,12 +5,11 @@
 
 static const char *event_of(const struct queue_claim *c, const struct queue_outcome *o)
 {
-    static const char *const sent[] = { [QUEUE_DELIVERED] = "sent",
-                                        [QUEUE_DEFERRED] = "deferred",
-                                        [QUEUE_FAILED] = "failed" },
-                             *const forwards[] = { [QUEUE_DELIVERED] = "forwarded",
-                                                   [QUEUE_DEFERRED] = "forward-deferred",
-                                                   [QUEUE_FAILED] = "forward-failed" };
+    static const char *const
+        sent[] = { [QUEUE_DELIVERED] = "sent", [QUEUE_DEFERRED] = "deferred", [QUEUE_FAILED] = "failed" },
+        *const forwards[] = { [QUEUE_DELIVERED] = "forwarded",
+                              [QUEUE_DEFERRED] = "forward-deferred",
+                              [QUEUE_FAILED] = "forward-failed" };
 
     if (o->again)
         return "forward-rewritten";
