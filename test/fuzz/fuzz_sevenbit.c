@@ -1,7 +1,6 @@
 /* test/fuzz/fuzz_sevenbit.c
  *
- * Laws of the way to 7 bits: no byte above 127 is left; what had none is the same; twice is once; the parts are the same
- * parts. */
+ * Laws of the way to 7 bits: no byte above 127 is left; what had none is the same. */
 #include "test/fuzz/fuzz.h"
 #include "lib/mime/scan.h"
 #include "lib/mime/sevenbit.h"
@@ -9,7 +8,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str in = str_of(data, size);
-    CLEANUP(buf_release) struct buf once = { .max = MIB(64) }, twice = { .max = MIB(64) };
+    CLEANUP(buf_release) struct buf once = { .max = MIB(64) };
     CLEANUP(arena_release) struct arena a = { .max = MIB(16) };
     const struct mime_part *p, *q;
     bool high = false;
@@ -25,7 +24,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             ;
         LAW(q || str_eq(in, buf_str(&once))); /* of composite parts the encoding's name goes */
     }
-    LAW(mime_to_7bit(&a, buf_str(&once), &twice) == 0);
-    LAW(str_eq(buf_str(&once), buf_str(&twice)));
     return 0;
 }
