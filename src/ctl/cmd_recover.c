@@ -1,5 +1,5 @@
-/* src/ctl/cmd_recover.c: `recover`: mailboxes whose files are not here, back from their newest backups. Nobody's password is
- * needed; theirs open what comes back. */
+/* src/ctl/cmd_recover.c: `recover`: mailboxes whose files are not here, back to the last commit that was shipped, or from their
+ * newest backups. Nobody's password is needed; theirs open what comes back. */
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "proto/directory.pb-c.h"
@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <sysexits.h>
 
+#define LAST_MS     (INT64_MAX / 2)   /* whatever clocks said */
 #define PATIENCE_MS INT64_C(86400000) /* a very large mailbox takes an hour */
 
 struct recovering {
@@ -16,19 +17,20 @@ struct recovering {
     size_t back, here, without, failed;
 };
 
-static void told(struct recovering *t, const Directory__Alias *a, const char *what, const Store__Backup *b)
+/* as_of_ms 0: of nothing. */
+static void told(struct recovering *t, const Directory__Alias *a, const char *what, int64_t as_of_ms)
 {
     char iso[CLOCK_ISO_LEN + 1] = "";
     int n = (int)a->address.len;
     const char *address = (const char *)a->address.data;
 
-    if (b)
-        clock_iso(b->taken_ms, iso);
+    if (as_of_ms)
+        clock_iso(as_of_ms, iso);
     if (t->list)
         json_array_append_new(t->list, json_pack("{s:s%, s:s, s:s?}", "address", address, (size_t)n, "result",
-                                                 what, "taken", b ? iso : NULL));
+                                                 what, "taken", as_of_ms ? iso : NULL));
     else
-        printf("%.*s: %s%s%s\n", n, address, what, b ? ", as of " : "", iso);
+        printf("%.*s: %s%s%s\n", n, address, what, as_of_ms ? ", as of " : "", iso);
     fflush(stdout);
 }
 
@@ -44,12 +46,39 @@ static int restore_newest(struct recovering *t, const Directory__Alias *a, const
     return service_ask(t->s, ROLE_STORE, STORE__OP__MAILBOX_RESTORE, &k.base, NULL, NULL);
 }
 
+/* All that was shipped of it, when that is newer than its newest backup. */
+static int restore_last(struct recovering *t, const Directory__Alias *a, int64_t newer_than_ms,
+                        int64_t *ms_out)
+{
+    Store__MailboxRestoreRequest k = STORE__MAILBOX_RESTORE_REQUEST__INIT;
+    Store__MailboxRestoreResponse *m = NULL;
+    int r;
+
+    k.mailbox_id = a->mailbox_id;
+    k.n_key_states = a->n_key_states;
+    k.key_states = a->key_states;
+    k.at_ms = LAST_MS;
+    k.not_before_ms = newer_than_ms;
+    k.mode = STORE__MAILBOX_RESTORE_REQUEST__MODE__PLACE;
+    r = service_ask(t->s, ROLE_STORE, STORE__OP__MAILBOX_RESTORE, &k.base,
+                    &store__mailbox_restore_response__descriptor, &m);
+    *ms_out = r == 0 ? m->reached_ms : 0;
+    return r;
+}
+
+static void is_back(struct recovering *t, const Directory__Alias *a, int64_t as_of_ms)
+{
+    t->back++;
+    told(t, a, "is back", as_of_ms);
+}
+
 /* The newest one that is whole; an older one is better than none. */
 static void recover_one(struct recovering *t, const Directory__Alias *a)
 {
     Store__BackupListRequest k = STORE__BACKUP_LIST_REQUEST__INIT;
     Store__BackupListResponse *m = NULL;
-    int r;
+    int64_t ms;
+    int r, l;
 
     k.mailbox_id = a->mailbox_id;
     r = service_ask(t->s, ROLE_STORE, STORE__OP__BACKUP_LIST, &k.base,
@@ -58,21 +87,28 @@ static void recover_one(struct recovering *t, const Directory__Alias *a)
         t->here++;
         return;
     }
-    if (r == 0 && m->n_backups == 0) {
-        t->without++;
-        told(t, a, "there is no backup", NULL);
+    l = r < 0 ? r : restore_last(t, a, m->n_backups ? m->backups[0]->taken_ms : 1, &ms);
+    if (l == 0) {
+        is_back(t, a, ms);
         return;
     }
+    if (r == 0 && m->n_backups == 0 && (l == E_NOTFOUND || l == E_GONE)) {
+        t->without++;
+        told(t, a, "there is no backup", 0);
+        return;
+    }
+    if (l != E_NOTFOUND && l != E_GONE && r == 0)
+        fprintf(stderr, "%.*s: what was shipped since its last backup cannot be had: %s\n",
+                (int)a->address.len, (const char *)a->address.data, error_text(l));
     if (r == 0)
         r = E_CORRUPT;
     for (size_t i = 0; m && i < m->n_backups && r == E_CORRUPT; i++)
         if ((r = restore_newest(t, a, m->backups[i])) == 0) {
-            t->back++;
-            told(t, a, "is back", m->backups[i]);
+            is_back(t, a, m->backups[i]->taken_ms);
             return;
         }
     t->failed++;
-    told(t, a, error_text(r), NULL);
+    told(t, a, error_text(r), 0);
 }
 
 static int recover_all(struct recovering *t)

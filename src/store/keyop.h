@@ -58,6 +58,7 @@ struct keyop {
         struct restore_note note;
         bool has_password, keys_lost, fetched; /* fetched: it lies beside, and has no place yet */
         int64_t at_ms, reached_ms;             /* to a moment; 0: to a backup */
+        int64_t not_before_ms;                 /* else to none */
         uint64_t temps[SHIP_TEMPS_MAX];        /* temporary mailboxes of then */
         size_t ntemps;
         int given; /* backupget.c: its file, for whoever asked for a moment */

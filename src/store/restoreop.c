@@ -226,8 +226,18 @@ static int fetch_at(struct keyop *k)
     struct ship_back b;
     int r = keys_take(k), known = r;
 
-    if (r < 0 || (r = ship_restore_to(k->actor->id, k->restore.at_ms, &b)) < 0)
+    if (r < 0)
         return r;
+    r = ship_restore_to(k->actor->id, k->restore.at_ms, &b);
+    if (r == E_GONE && k->restore.not_before_ms &&
+        b.before_ms > 0) /* before the gap is better than a backup */
+        r = ship_restore_to(k->actor->id, b.before_ms, &b);
+    if (r < 0)
+        return r;
+    if (b.reached_ms < k->restore.not_before_ms) {
+        ship_back_drop(&store.files, k->actor->id);
+        return E_GONE;
+    }
     k->restore.fetched = true;
     k->restore.reached_ms = b.reached_ms;
     k->restore.ntemps = b.ntemps;
@@ -388,6 +398,7 @@ int op_mailbox_restore(struct rpc_req *q, struct str body)
         memcpy(k->restore.note.backup, m->backup_id.data, BACKUP_ID_LEN);
     else if (m->mode == STORE__MAILBOX_RESTORE_REQUEST__MODE__PLACE)
         k->restore.at_ms = m->at_ms;
+    k->restore.not_before_ms = m->not_before_ms;
     k->states = m->key_states;
     k->nstates = m->n_key_states;
     k->patient = true;

@@ -140,6 +140,19 @@ static bool in_gap(struct ship_back *b, const struct ship_kept *k, const struct 
     return gap;
 }
 
+/* Behind this piece of the chain one is missing: did it hold a commit of by then? It is not said; what is before the
+ * end of the piece is there. */
+static bool hole_matters(const struct ship_back *b, const struct plan *p, size_t i)
+{
+    return i <= p->from || p->chain.p[i - 1].e.last_ms <= b->at_ms;
+}
+
+/* All that was gathered of the chain is there. */
+static bool at_end(const struct ship_back *b, const struct chain *c, uint64_t next)
+{
+    return c->file || c->end_ms || b->live_chain != c->chain || next >= b->live_seq;
+}
+
 /* Up to the last segment in which a commit ends by then; none may be missing before. */
 static int plan_make(struct ship_back *b, const struct ship_kept *k, struct plan *p)
 {
@@ -154,8 +167,10 @@ static int plan_make(struct ship_back *b, const struct ship_kept *k, struct plan
         if (e->kind == SHIP_FRAMES && e->first_ms && e->first_ms <= b->at_ms)
             p->n = i - p->from + 1;
         if (e->seq != want)
-            return p->n == i - p->from + 1 || (e->first_ms && e->first_ms <= b->at_ms) ? E_CORRUPT : 0;
+            return p->n == i - p->from + 1 || hole_matters(b, p, i) ? E_CORRUPT : 0;
     }
+    if (!at_end(b, c, want) && hole_matters(b, p, c->n))
+        return E_CORRUPT;
     return in_gap(b, k, p) ? E_GONE : 0;
 }
 
@@ -322,6 +337,8 @@ static int file_make(struct ship_back *b, const struct ship_kept *k, const struc
     fd_close(&m.fd);
     if (r == 0)
         r = file_sync_folder_of(b->files->dir, path);
+    if (!m.reached_ms)
+        m.reached_ms = p->valid_ms; /* nothing was committed since the copy was made */
     if (m.reached_ms > b->reached_ms)
         b->reached_ms = m.reached_ms;
     return r;
@@ -390,8 +407,14 @@ static int temps_make(struct ship_back *b, const struct ship_kept *k)
 int ship_back(struct ship_back *b)
 {
     struct ship_kept k;
+    struct ship_at at;
     int r = E_NOTFOUND;
 
+    b->live_chain = 0;
+    if (b->ship && ship_look(b->ship, b->mailbox, &at) == 0 && ship_settle(b->ship, b->mailbox) == 0) {
+        b->live_chain = at.chain; /* as far as it was, it is in the spool by now, or in the target */
+        b->live_seq = at.seq;
+    }
     for (int tries = 0; tries < 3 && r == E_NOTFOUND; tries++) { /* what we just saw may have been repacked */
         b->ntemps = 0;
         b->reached_ms = 0;

@@ -20,6 +20,8 @@ struct ship_back {
     int64_t at_ms;
     const bool *stop; /* may be NULL */
     bool own;         /* ship_kept_read: the mailbox's own packs alone */
+    /* Its own: where the live file's chain was when it began */
+    uint64_t live_chain, live_seq;
     /* What came of it */
     int64_t reached_ms;             /* the commit that it is as of; 0: as the base was */
     int64_t before_ms, after_ms;    /* E_GONE: the moments next to it that could be had; 0: none */

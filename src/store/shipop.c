@@ -5,6 +5,9 @@
 #include "src/store/shipbase.h"
 #include "src/store/shipop.h"
 #include "src/store/store.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #define TICK_MS    1000
 #define THREADS    3u
@@ -13,6 +16,7 @@
 #define DAY_MS     INT64_C(86400000)
 #define NIGHT_HOUR 3 /* UTC: packs are sorted out at the first round after it */
 #define LOOSE_MAX  20000u
+#define MAKING_S   60
 
 static struct ship *ship;
 static struct work_pool *pool;
@@ -65,12 +69,25 @@ static void tick_done(struct work_job *w UNUSED)
 
 /* ---- to the target ----------------------------------------------------------------------------- */
 
-/* Before a whole file is in the target, what opens it is. */
+/* A mailbox is made before its `.keys`. */
+static bool being_made(const uint8_t mailbox[MAILBOX_ID_LEN])
+{
+    char path[FILES_PATH_MAX];
+    struct stat st;
+
+    files_path(mailbox, FILES_MAILBOX, path);
+    return fstatat(store.files.dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           time(NULL) - st.st_ctime < MAKING_S;
+}
+
+/* Before a whole file is in the target, what opens it is. E_BUSY: soon. */
 static int keys_first(void *ctx UNUSED, const uint8_t mailbox[MAILBOX_ID_LEN])
 {
     int r = backup_keys_put_first(store.backups, &store.files, mailbox);
 
-    return r == E_NOTFOUND ? 0 : r < 0 ? r : 0; /* a mailbox that is gone already */
+    if (r == E_NOTFOUND) /* one that is gone already, or that was never whole */
+        return being_made(mailbox) ? E_BUSY : 0;
+    return r < 0 ? r : 0;
 }
 
 static void send_run(struct work_job *w UNUSED)
@@ -79,11 +96,11 @@ static void send_run(struct work_job *w UNUSED)
 
     while ((r = ship_send(ship, store.backups, keys_first, NULL, &stopping)) == 1)
         __atomic_add_fetch(&sent_since, 1, __ATOMIC_RELAXED);
-    if (r < 0 && r != E_CANCELED) {
+    if (r < 0 && r != E_CANCELED && r != E_BUSY) {
         __atomic_add_fetch(&failures, 1, __ATOMIC_RELAXED);
         log_event(LOG_WARN, "store.ship_not_sent", F_ERR(r));
     }
-    __atomic_store_n(&send_after_ms, r < 0 ? clock_mono_ms() + AGAIN_MS : 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&send_after_ms, r < 0 && r != E_BUSY ? clock_mono_ms() + AGAIN_MS : 0, __ATOMIC_RELAXED);
 }
 
 static void send_done(struct work_job *w UNUSED)

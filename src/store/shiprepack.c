@@ -147,6 +147,7 @@ struct round {
     size_t n;
     uint64_t bytes;
     struct head head; /* after the last pack of it */
+    uint64_t done;    /* packs before this are sorted out, and that is synced */
 };
 
 static int row_take(void *ctx, const struct ship_pack *p, const struct ship_entry *e)
@@ -268,7 +269,7 @@ static int own_end(struct round *w, const uint8_t mailbox[MAILBOX_ID_LEN])
         return error_from_errno(errno);
     r = target_put_file(w->t, name, fd, (uint64_t)st.st_size, w->stop);
     file_ops()->unlinkat(ship_files(w->s)->dir, path);
-    return r;
+    return r == E_CORRUPT ? E_IO : r; /* the storage did not keep it: no pack of ours is damaged */
 }
 
 static int each_mailbox(struct round *w, bool end)
@@ -386,16 +387,18 @@ static int round_do(struct round *w)
     if ((r = scratch_clear(w->s)) < 0 || (r = each_mailbox(w, false)) < 0 || (r = each_pack(w)) < 0 ||
         (r = each_mailbox(w, true)) < 0)
         return r;
-    return head_put(w->s, w->log, &w->head);
+    if ((r = head_put(w->s, w->log, &w->head)) == 0)
+        w->done = w->head.seq;
+    return r;
 }
 
-/* What is before the head was sorted out, and goes. */
+/* What was sorted out goes. */
 static int packs_drop(struct round *w, const struct numbers *l)
 {
     char name[TARGET_NAME_MAX];
     int r = 0;
 
-    for (size_t i = 0; i < l->n && r == 0 && l->v[i] < w->head.seq; i++) {
+    for (size_t i = 0; i < l->n && r == 0 && l->v[i] < w->done; i++) {
         ship_pack_name(w->log, l->v[i], name);
         if ((r = target_delete(w->t, name)) == E_NOTFOUND)
             r = 0;
@@ -413,6 +416,7 @@ static int log_repack(struct ship *s, struct target *t, uint64_t log, const bool
 
     if (r == 0)
         r = head_get(s, log, &w.head);
+    w.done = w.head.seq;
     if (r == 0 && !(w.rows = calloc(BATCH_ENTRIES + SHIP_PACK_SEGMENTS, sizeof *w.rows)))
         r = E_NOMEM;
     while (r == 0 && at < l.n && l.v[at] < w.head.seq) /* sorted out before, and not removed yet */

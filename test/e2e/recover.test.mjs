@@ -5,7 +5,7 @@ import { mkdtemp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Service, sample } from '../lib/service.mjs';
+import { Service, sample, sleep, until } from '../lib/service.mjs';
 import { S3Fake, storageEnv } from '../lib/s3fake.mjs';
 
 const EX_DATAERR = 65, EX_CANTCREAT = 73, EX_NOPERM = 77;
@@ -17,8 +17,9 @@ after(() => rm(base, { recursive: true, force: true }));
 async function letters(s, a) {
   const c = await s.imap(a);
   await c.cmd('SELECT INBOX');
-  await c.cmd('FETCH 1:* (FLAGS BODY.PEEK[])');
-  const all = c.literals.map((l) => l.toString('latin1')).sort();
+  const lines = (await c.cmd('FETCH 1:* (FLAGS BODY.PEEK[])')).filter((l) => / FETCH \(/.test(l));
+  const flags = (l) => /FLAGS \(([^)]*)\)/.exec(l)[1].split(' ').filter((f) => f !== '\\Recent').sort().join(' ');
+  const all = c.literals.map((l, i) => `${flags(lines[i])}\n${l.toString('latin1')}`).sort();
   await c.logout();
   return all;
 }
@@ -35,6 +36,24 @@ async function fill(s, n) {
   }
   return all;
 }
+// After the last backup: more mail, flags, mail that waits sealed, one who was never backed up; all of it shipped.
+async function since(s, people, lonely) {
+  for (const [i, a] of [people[0], lonely].entries()) {
+    const c = await s.imap(a);
+    await c.cmd('SELECT INBOX');
+    for (let k = 0; k < 3; k++) await s.deliver(a.address, sample(100 + 10 * i + k, 2000));
+    await c.cmd('NOOP');
+    await c.cmd('STORE 1 +FLAGS (\\Flagged)');
+    await c.logout();
+    a.letters = await letters(s, a);
+  }
+  await until('all to be closed', 10000, async () => (await s.status()).store.open_mailboxes === 0);
+  await s.deliver(people[1].address, sample(200, 4000));
+  people[1].waits = true;
+  await until('all to be shipped', 20000, async () => { const { ship } = (await s.status()).store; return ship.packs > 2 && ship.waiting_packs === 0; });
+  await sleep(1100);
+  await until('the last second too', 20000, async () => (await s.status()).store.ship.waiting_packs === 0);
+}
 // Everything of the machine goes; ports and settings of the environment are the next one's.
 async function lose(s) {
   await s.stop();
@@ -47,12 +66,13 @@ for (const kind of ['a folder', 'S3']) {
     const kept = path.join(base, `kept-${fake ? 's3' : 'folder'}`), file = path.join(base, `service-${fake ? 's3' : 'folder'}`);
     const credentials = path.join(base, 'credentials');
     if (fake) await writeFile(credentials, fake.credentials(), { mode: 0o600 });
-    const env = fake ? storageEnv(fake, credentials) : { LETTERLOCK_STORE_BACKUP_DIR: kept };
+    const env = fake ? storageEnv(fake, credentials, { LETTERLOCK_STORE_SHIP: 'yes' }) : { LETTERLOCK_STORE_BACKUP_DIR: kept };
     const s = await Service.start({ env });
     let again;
     try {
       const people = await fill(s, 3), lonely = await s.alias(); // who was never backed up
       await s.ctl(['backup', file], { input: passphrase });
+      if (fake) await since(s, people, lonely);
       assert.equal((await stat(file)).mode & 0o777, 0o600);
       const bytes = await readFile(file);
       for (const secret of [await readFile(path.join(s.dir, 'server.key')), 'example.test', 'PRIVATE KEY', 'SQLite format']) assert.ok(!bytes.includes(secret));
@@ -75,12 +95,15 @@ for (const kind of ['a folder', 'S3']) {
 
       const from = fake ? [] : ['--from', kept];
       const told = JSON.parse((await again.ctl(['recover', ...from, '--json'])).stdout);
-      assert.deepEqual(told.map((t) => [t.address, t.result]).sort(), [...people.map((p) => [p.address, 'is back']), [lonely.address, 'there is no backup']].sort());
+      assert.deepEqual(told.map((t) => [t.address, t.result]).sort(), [...people.map((p) => [p.address, 'is back']), [lonely.address, fake ? 'is back' : 'there is no backup']].sort());
       await again.serve();
-      for (const p of people) assert.deepEqual(await letters(again, p), p.letters);
-      assert.deepEqual(JSON.parse((await again.ctl(['recover', '--json'])).stdout).map((t) => t.address), [lonely.address], 'what is here stays as it is');
+      for (const p of [...people, ...(fake ? [lonely] : [])]) await until('all of it', 5000, async () => {
+        const now = await letters(again, p);
+        return now.length === p.letters.length + (p.waits ? 1 : 0) && p.letters.every((l) => now.includes(l));
+      });
+      assert.deepEqual(JSON.parse((await again.ctl(['recover', '--json'])).stdout).map((t) => t.address), fake ? [] : [lonely.address], 'what is here stays as it is');
       await again.deliver(people[0].address, sample(99));
-      assert.equal((await letters(again, people[0])).length, 4);
+      assert.equal((await letters(again, people[0])).length, people[0].letters.length + 1);
       assert.deepEqual(readdirSync(path.join(dir, 'data', 'restores')), [], 'nothing to confirm, where nothing was');
     } finally {
       await again?.stop();

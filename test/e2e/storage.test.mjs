@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import { Service, sample, until, freePort } from '../lib/service.mjs';
+import { Service, sample, sleep, until, freePort } from '../lib/service.mjs';
 import { S3Fake, storageEnv } from '../lib/s3fake.mjs';
 import { DnsServer } from '../lib/dns.mjs';
 import { execFileSync } from 'node:child_process';
@@ -156,6 +156,103 @@ test('storage that is slow, or away: mail and reading go on; a revoked password 
   await slow;
 });
 
+// ---- shipping ----
+const shipped = async (s) => (await s.status()).store.ship;
+const quiet = (s) => until('all to be there', 20000, async () => { const f = await shipped(s); return f.packs > 0 && f.waiting_packs === 0; });
+const at = (s, a, ms) => s.ctl(['mailbox', 'restore', a.address, '--at', new Date(ms).toISOString()], { ok: false });
+const settle = (s, a, how) => s.ctl(['mailbox', 'restore', a.address, how, '--yes']);
+async function moment(s, a, ...letters) {
+  await give(s, a, ...letters);
+  const n = await uids(s, a);
+  await sleep(5);
+  return { ms: Date.now(), n, done: await sleep(1100) };
+}
+
+test('shipped: every moment is there; what is missing, exchanged or changed is refused; removed in every version', async () => {
+  const far = await S3Fake.start();
+  const s = await serve(far, 'ships', { LETTERLOCK_STORE_SHIP: 'yes' });
+  try {
+    const a = await s.alias(), id = await idOf(s, a), moments = [];
+    for (let i = 0; i < 4; i++) moments.push(await moment(s, a, sample(i + 1, 20000)));
+    await quiet(s);
+    assert.ok(far.names().includes(`mail/${id}/keys`), 'what opens it');
+    for (const m of [moments[1], moments[3]]) {
+      assert.equal((await at(s, a, m.ms)).code, 0);
+      assert.equal(await uids(s, a), m.n);
+      await settle(s, a, '--undo');
+    }
+    await quiet(s);
+    await s.stop({ keep: true }); // what is in the target goes from the spool
+    s.exit = undefined;
+    await s.serve();
+    await until('the spool to be empty', 10000, () => !readdirSync(path.join(s.dir, 'data', 'ship')).some((f) => f.endsWith('.pack')));
+    const packs = far.names().filter((n) => n.endsWith('.pack')).sort(), last = moments[3];
+    const refused = async (why) => {
+      assert.equal((await at(s, a, last.ms)).code, 65, why);
+      assert.equal(await uids(s, a), last.n, 'nothing was changed');
+    };
+    const with_ = async (key, body, why) => {
+      const was = far.keys.get(key);
+      far.keys.set(key, [{ id: 'v0', body }]);
+      await refused(why);
+      far.keys.set(key, was);
+    };
+    const needed = []; // of the chain that led there
+    for (const k of packs) {
+      const was = far.keys.get(k);
+      far.keys.delete(k); // a gap
+      const { code } = await at(s, a, last.ms);
+      far.keys.set(k, was);
+      if (code === 0) await settle(s, a, '--undo'); else needed.push(k);
+      assert.ok(code === 0 || code === 65);
+      if (needed.length === 3) break;
+    }
+    assert.equal(needed.length, 3);
+    const [, one, two] = needed, changed = Buffer.from(far.body(one));
+    changed[changed.length - 3000] ^= 4;
+    await with_(one, far.body(two), 'another one in its place');
+    await with_(one, changed, 'a bit');
+    await with_(one, far.body(one).subarray(0, far.body(one).length - 3000), 'its end is missing');
+    const [x, y] = [far.keys.get(one), far.keys.get(two)];
+    far.keys.set(one, y).set(two, x);
+    assert.equal((await at(s, a, last.ms)).code, 0, 'two that were exchanged say themselves which they are');
+    assert.equal(await uids(s, a), last.n);
+    far.keys.set(one, x).set(two, y);
+    await settle(s, a, '--confirm');
+    far.put(`mail/${id}-log/old.base`, Buffer.from('x'));
+    far.put(`mail/${id}-log/old.base`, Buffer.from('y'));
+    const { purged } = JSON.parse((await s.ctl(['alias', 'remove', a.address, '--yes', '--json'])).stdout);
+    assert.deepEqual([...far.keys.keys()].filter((k) => k.includes(id)), []);
+    assert.ok(purged.some((p) => p.name.startsWith(`${id}-log/old.base version`)));
+    assert.ok(readdirSync(path.join(s.dir, 'data', 'ship', 'purged')).includes(id), 'shared packs: with the night');
+  } finally { await s.stop(); await far.stop(); }
+});
+
+test('shipped to storage that fails, lies, is slow or away: mail is accepted, the spool is bounded, and then all is there', async () => {
+  const far = await S3Fake.start();
+  const s = await serve(far, 'fails', { LETTERLOCK_STORE_SHIP: 'yes', LETTERLOCK_STORE_SHIP_SPOOL: '16MiB' });
+  try {
+    const a = await s.alias();
+    await moment(s, a, sample(1, 5000));
+    let n = 0;
+    far.answer = (r) => (r.method === 'PUT' && ++n % 2 ? [{ status: 503, code: 'SlowDown' }, { forget: true }, { truncate: true }, { wait: 300 }][(n >> 1) % 4] : {});
+    for (let i = 2; i < 5; i++) await moment(s, a, sample(i, 5000));
+    await quiet(s);
+    far.answer = () => ({ drop: true });
+    for (let i = 0; i < 3; i++) await give(s, a, Buffer.concat([sample(50 + i), Buffer.from(randomBytes(1 << 20).toString('base64').replace(/.{76}/g, '$&\r\n')), Buffer.from('\r\n')]));
+    assert.ok((await shipped(s)).waiting_bytes > 1 << 20);
+    assert.ok((await shipped(s)).waiting_bytes <= 16 << 20);
+    far.answer = null;
+    await until('the spool to be empty', 60000, async () => { const f = await shipped(s); return !f.full && f.waiting_packs === 0; });
+    const after = await moment(s, a, sample(60));
+    await quiet(s);
+    assert.equal(after.n, 8, 'every letter was taken');
+    const back = await at(s, a, after.ms);
+    assert.equal(back.code, 0, back.stderr);
+    assert.equal(await uids(s, a), after.n);
+  } finally { await s.stop(); await far.stop(); }
+});
+
 test('no versions there (as R2), and no service running', async () => {
   const plain = await S3Fake.start({ versioned: false, versionsKnown: false });
   const s = await serve(plain, 'plain');
@@ -174,15 +271,20 @@ test('s3rver: a server of somebody else', async () => {
   const dir = await mkdtemp(path.join(tmpdir(), 'letterlock-s3rver-')), port = await freePort();
   const other = new S3rver({ port, address: '127.0.0.1', silent: true, directory: dir, configureBuckets: [{ name: 'backups' }] });
   await other.run();
-  const s = await serve({ endpoint: `http://127.0.0.1:${port}`, credentials: () => 'aws_access_key_id = S3RVER\naws_secret_access_key = S3RVER\n' }, 'other');
+  const s = await serve({ endpoint: `http://127.0.0.1:${port}`, credentials: () => 'aws_access_key_id = S3RVER\naws_secret_access_key = S3RVER\n' }, 'other', { LETTERLOCK_STORE_SHIP: 'yes' });
   try {
     const a = await box(s, 2, 6 << 20);
     const b = JSON.parse((await backup(s, a)).stdout);
     assert.deepEqual((await json(s, ['mailbox', 'backups', a.address])).map((x) => x.id), [b.id]);
     await give(s, a, sample(9));
     assert.equal(await uids(s, a), 4);
+    const then = Date.now();
     await s.ctl(['mailbox', 'restore', a.address, '--backup', b.id]);
     assert.equal(await uids(s, a), 3);
+    await settle(s, a, '--confirm');
+    await quiet(s);
+    assert.equal((await at(s, a, then)).code, 0);
+    assert.equal(await uids(s, a), 4);
     await s.ctl(['alias', 'remove', a.address, '--yes']);
     assert.deepEqual(readdirSync(path.join(dir, 'backups'), { recursive: true }).filter((f) => f.includes('sqlite')), []);
   } finally { await s.stop(); await other.close(); await rm(dir, { recursive: true, force: true }); }
