@@ -149,7 +149,7 @@ int dmarc_list(struct db *db, struct arena *a, int64_t now_s, Monitor__DmarcList
 {
     static const char SQL[] =
         "SELECT domain, begins, seconds, count(*), record, max(id) FROM dmarc"
-        " WHERE begins + seconds <= ?1 GROUP BY domain, begins, seconds ORDER BY begins LIMIT ?2";
+        " WHERE begins + seconds + min(seconds, 600) <= ?1 GROUP BY domain, begins, seconds ORDER BY begins LIMIT ?2";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(db, SQL, &st);
 

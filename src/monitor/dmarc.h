@@ -16,7 +16,8 @@
 
 /* In one transaction. *dropped_out: rows for which there was no room. */
 MUST_CHECK int dmarc_add(struct db *db, Monitor__DmarcRow *const *rows, size_t n, uint64_t *dropped_out);
-/* Answers in the arena. */
+/* Answers in the arena. A period is over when those who count have had time to say so: its own length, ten minutes at
+ * most. */
 MUST_CHECK int dmarc_list(struct db *db, struct arena *a, int64_t now_s, Monitor__DmarcListResponse *out);
 MUST_CHECK int dmarc_rows(struct db *db, struct arena *a, const Monitor__DmarcRowsRequest *q,
                           Monitor__DmarcRowsResponse *out);

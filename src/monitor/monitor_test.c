@@ -199,8 +199,8 @@ static void test_dmarc(void **state UNUSED)
     m.count = 2;
     m.dkim = true;
     CHECK(dmarc_add(db, list, 2, &dropped) == 0 && dropped == 0);
-    CHECK(dmarc_list(db, &a, 1099, &periods) == 0 && periods.n_periods == 0);
-    CHECK(dmarc_list(db, &a, 1100, &periods) == 0 && periods.n_periods == 1);
+    CHECK(dmarc_list(db, &a, 1199, &periods) == 0 && periods.n_periods == 0);
+    CHECK(dmarc_list(db, &a, 1200, &periods) == 0 && periods.n_periods == 1);
     CHECK(periods.periods[0]->rows == 1 && periods.periods[0]->begins_s == 1000);
     q.begins_s = 1000;
     q.seconds = 100;
