@@ -214,6 +214,33 @@ const imapLoads = (names, connections, people, prepare, mode, length) => inTurn(
 });
 
 const benches = {
+  // A local mbox into an empty mailbox: IMPORT_MESSAGES of them, 4 KB each. Memory is that of the command and of the store at
+  // their largest, after a tenth and at the end: flat means that it did not grow with what came.
+  async import() {
+    const n = Number(process.env.IMPORT_MESSAGES ?? (quick ? 5000 : 20000));
+    const service = await Service.start({ env: { LETTERLOCK_STORE_BACKUP_INTERVAL: '0' } });
+    const a = await service.alias(), dir = await mkdtemp(path.join(tmpdir(), 'import-')), file = path.join(dir, 'All.mbox');
+    for (let i = 0; i < n; i += 1000) // a mail of its own each: no two of one Message-ID
+      await writeFile(file, Array.from({ length: Math.min(1000, n - i) }, (_, k) => `From x@example.net Mon Nov  2 10:11:12 2026\n${sample(i + k, 4000).toString('latin1').replaceAll('\r\n', '\n').replace(/^From /gm, '>From ')}\n\n`).join(''), { flag: 'a' });
+    const child = execFile(path.join(build, 'letterlock'), ['mailbox', 'import', a.address, '--format', 'mbox', '--input', file, '--json', '--config', path.join(service.dir, 'letterlock.conf')], () => {});
+    let out = '', early = 0, late = 0, store = 0;
+    const began = Date.now(), ended = new Promise((r) => { child.on('exit', r); });
+    child.stdout.on('data', (d) => { out += d; });
+    child.stdin.end(`${a.password}\n`);
+    const poll = setInterval(async () => {
+      const kb = Number(/^VmRSS:\s+(\d+)/m.exec(await readFile(`/proc/${child.pid}/status`, 'latin1').catch(() => ''))?.[1] ?? 0);
+      if (Date.now() - began < 2000) early = Math.max(early, kb);
+      late = Math.max(late, kb);
+      store = Math.max(store, await memory(service, 'Pss', ['store']).catch(() => 0));
+    }, 250);
+    await ended;
+    clearInterval(poll);
+    const r = JSON.parse(out);
+    row(`import of ${r.messages} messages from an mbox`, `${(r.messages * 1000 / r.took_ms).toFixed(0)} a second`, 'at least 1000', r.messages === n && r.messages * 1000 / r.took_ms >= 1000);
+    row('memory of the command, in its first two seconds and at most', `${(early / 1024).toFixed(1)} and ${(late / 1024).toFixed(1)} MiB (the store: ${(store / 1048576).toFixed(0)} MiB)`, 'flat', late <= early * 1.5 + 8192);
+    await service.stop();
+    await rm(dir, { recursive: true, force: true });
+  },
   async deliveries() {
     for (const boxes of [1, 100]) {
       for (const open of boxes === 1 ? [false, true] : [false]) {

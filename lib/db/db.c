@@ -501,10 +501,26 @@ static int set_up_portable(struct db *db, struct str passphrase)
     return (r = db_exec_literal(db, cache_pragma(2048))) < 0 ? r : db_exec_literal(db, pragmas);
 }
 
-int db_create_portable(const char *path, struct str passphrase, struct db **db_out)
+static int open_portable(const char *path, struct str passphrase, struct db **db_out)
 {
     static const struct db_options opt = { 0 };
-    struct db *db = NULL;
+    struct db *db = db_new(path, &opt);
+    int r;
+
+    if (!db)
+        return E_NOMEM;
+    if ((r = open_connection(db, &opt)) < 0 || (r = set_up_portable(db, passphrase)) < 0 ||
+        (r = file_sync_folder_of(AT_FDCWD, path)) < 0 ||
+        (r = db_exec_literal(db, "SELECT count(*) FROM sqlite_schema")) < 0) {
+        db_free(db);
+        return r;
+    }
+    *db_out = db;
+    return 0;
+}
+
+int db_create_portable(const char *path, struct str passphrase, struct db **db_out)
+{
     int r, fd;
 
     if ((r = db_passphrase_check(passphrase)) < 0 || (r = db_init()) < 0)
@@ -513,16 +529,18 @@ int db_create_portable(const char *path, struct str passphrase, struct db **db_o
     if (fd < 0)
         return error_from_errno(errno);
     fd_close(&fd);
-    if (!(db = db_new(path, &opt)))
-        return E_NOMEM;
-    if ((r = open_connection(db, &opt)) < 0 || (r = set_up_portable(db, passphrase)) < 0 ||
-        (r = file_sync_folder_of(AT_FDCWD, path)) < 0) {
-        db_free(db);
+    if ((r = open_portable(path, passphrase, db_out)) < 0)
         file_ops()->unlinkat(AT_FDCWD, path);
-        return r;
-    }
-    *db_out = db;
-    return 0;
+    return r;
+}
+
+int db_open_portable(const char *path, struct str passphrase, struct db **db_out)
+{
+    int r;
+
+    return (r = db_passphrase_check(passphrase)) < 0 || (r = db_init()) < 0
+               ? r
+               : open_portable(path, passphrase, db_out);
 }
 
 int db_open_memory(struct db **db_out)

@@ -47,7 +47,7 @@ static struct maildir_writer *writer_of(struct port_writer *w)
     return CONTAINER_OF(w, struct maildir_writer, base);
 }
 
-static int folder_end(struct maildir_writer *w)
+static int folder_sync(struct maildir_writer *w)
 {
     CLEANUP(buf_release) struct buf text = { .max = KIB(16) };
     int r = 0;
@@ -56,8 +56,13 @@ static int folder_end(struct maildir_writer *w)
         r = buf_printf(&text, "%zu %.*s\n", i, STR_ARG(w->keywords.v[i]));
     if (r == 0 && text.n)
         r = file_replace(w->folder, KEYWORDS_FILE, buf_str(&text));
-    if (r == 0 && w->folder >= 0)
-        r = file_sync_folder_of(w->folder, "cur/x");
+    return r == 0 && w->folder >= 0 ? file_sync_folder_of(w->folder, "cur/x") : r;
+}
+
+static int folder_end(struct maildir_writer *w)
+{
+    int r = folder_sync(w);
+
     fd_close(&w->folder);
     w->keywords.n = 0;
     arena_reset(&w->keywords.arena);
@@ -77,7 +82,7 @@ static int folders_make(struct maildir_writer *w, bool root)
     return r;
 }
 
-static int maildir_folder(struct port_writer *base, struct str name)
+static int folder_open(struct port_writer *base, struct str name, bool again)
 {
     CLEANUP(buf_release) struct buf path = { .max = KIB(4) };
     struct maildir_writer *w = writer_of(base);
@@ -87,11 +92,60 @@ static int maildir_folder(struct port_writer *base, struct str name)
     if (r < 0 || (r = buf_putc(&path, '.')) < 0 || (!root && (r = tree_path(name, '.', &path)) < 0) ||
         !buf_z(&path))
         return r < 0 ? r : E_LIMIT;
-    if (!root && mkdirat(w->root, buf_z(&path), 0700) < 0)
+    if (!root && mkdirat(w->root, buf_z(&path), 0700) < 0 && !(again && errno == EEXIST))
         return error_from_errno(errno);
     w->folder = openat(w->root, buf_z(&path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     snprintf(base->what, sizeof base->what, "%s", buf_z(&path));
     return w->folder < 0 ? error_from_errno(errno) : folders_make(w, root);
+}
+
+static int maildir_folder(struct port_writer *base, struct str name)
+{
+    return folder_open(base, name, false);
+}
+
+/* What came behind `number`, and what was being written. Names are our own. */
+static int behind_remove(struct maildir_writer *w, const char *sub, uint64_t number)
+{
+    int fd = openat(w->folder, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *e;
+
+    if (!d) {
+        fd_close(&fd);
+        return E_IO;
+    }
+    while (r == 0 && (e = readdir(d)) != NULL) {
+        struct str s = str_from(e->d_name);
+        ptrdiff_t p = str_find(s, STR("P")), dot = str_find(s, STR(".letterlock"));
+        uint64_t n = UINT64_MAX;
+
+        if (dot < 0 || (p >= 0 && p < dot && !str_to_u64(str_slice(s, (size_t)p + 1, (size_t)dot), &n)))
+            continue;
+        if (n > number && unlinkat(dirfd(d), e->d_name, 0) < 0)
+            r = error_from_errno(errno);
+    }
+    closedir(d);
+    return r;
+}
+
+static int keywords_load(int folder, struct keywords *k);
+
+static int maildir_resume(struct port_writer *base, struct str name, int64_t position UNUSED, uint64_t number)
+{
+    struct maildir_writer *w = writer_of(base);
+    int r;
+
+    if ((r = folder_open(base, name, true)) < 0 || (r = keywords_load(w->folder, &w->keywords)) < 0)
+        return r;
+    for (w->keywords.n = 0; w->keywords.n < LETTERS && w->keywords.v[w->keywords.n].n; w->keywords.n++)
+        ;
+    return (r = behind_remove(w, "tmp", 0)) < 0 ? r : behind_remove(w, "cur", number);
+}
+
+static int64_t maildir_mark(struct port_writer *base)
+{
+    return folder_sync(writer_of(base));
 }
 
 /* Those beyond 26 of a folder have no letter; the caller says which formats keep what. */
@@ -199,10 +253,11 @@ static void maildir_free(struct port_writer *base)
     free(w);
 }
 
-int port_maildir_writer(const char *path, struct port_writer **out)
+int port_maildir_writer(const char *path, bool again, struct port_writer **out)
 {
-    static const struct port_writer_ops ops = { maildir_folder, maildir_begin,  maildir_data, maildir_end,
-                                                maildir_cancel, maildir_finish, maildir_free };
+    static const struct port_writer_ops ops = { maildir_folder, maildir_begin,  maildir_data,
+                                                maildir_end,    maildir_cancel, maildir_finish,
+                                                maildir_free,   maildir_mark,   maildir_resume };
     struct maildir_writer *w = calloc(1, sizeof *w);
     int r;
 
@@ -212,7 +267,7 @@ int port_maildir_writer(const char *path, struct port_writer **out)
     w->root = w->folder = w->fd = -1;
     w->out.max = 2 * OUT_MAX;
     w->keywords.arena.max = KIB(64);
-    if ((r = tree_new(path, &w->root)) < 0) {
+    if ((r = tree_open(path, again, &w->root)) < 0) {
         maildir_free(&w->base);
         return r;
     }
@@ -239,23 +294,28 @@ static struct maildir_reader *reader_of(struct port_reader *r)
 }
 
 /* "0 name": the letter a. */
-static int keywords_read(struct maildir_reader *m)
+static int keywords_load(int folder, struct keywords *k)
 {
     CLEANUP(buf_release) struct buf text = { .max = KIB(64) };
     struct str s, line, number, name;
     uint32_t i;
-    int r = file_read(m->folder, KEYWORDS_FILE, &text);
+    int r = file_read(folder, KEYWORDS_FILE, &text);
 
-    arena_reset(&m->keywords.arena);
-    memset(m->keywords.v, 0, sizeof m->keywords.v);
+    arena_reset(&k->arena);
+    memset(k->v, 0, sizeof k->v);
     if (r < 0)
         return r == E_NOTFOUND ? 0 : r;
     for (s = buf_str(&text); s.n;) {
         str_cut(s, '\n', &line, &s);
         if (str_cut(line, ' ', &number, &name) && str_to_u32(number, &i) && i < LETTERS)
-            m->keywords.v[i] = arena_dup(&m->keywords.arena, str_trim(name));
+            k->v[i] = arena_dup(&k->arena, str_trim(name));
     }
     return 0;
+}
+
+static int keywords_read(struct maildir_reader *m)
+{
+    return keywords_load(m->folder, &m->keywords);
 }
 
 static int files_list(struct maildir_reader *m, const char *sub)

@@ -44,7 +44,7 @@ static int file_end(struct mbox_writer *w)
     return r;
 }
 
-static int mbox_folder(struct port_writer *base, struct str name)
+static int folder_open(struct port_writer *base, struct str name, int flags)
 {
     CLEANUP(buf_release) struct buf path = { .max = KIB(4) };
     struct mbox_writer *w = writer_of(base);
@@ -54,9 +54,38 @@ static int mbox_folder(struct port_writer *base, struct str name)
         return r;
     if (!buf_z(&path) || (r = tree_parents(w->root, buf_z(&path))) < 0)
         return r < 0 ? r : E_LIMIT;
-    w->fd = openat(w->root, buf_z(&path), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    w->fd = openat(w->root, buf_z(&path), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
     snprintf(base->what, sizeof base->what, "%s", buf_z(&path));
     return w->fd < 0 ? error_from_errno(errno) : 0;
+}
+
+static int mbox_folder(struct port_writer *base, struct str name)
+{
+    return folder_open(base, name, O_EXCL);
+}
+
+static int mbox_resume(struct port_writer *base, struct str name, int64_t position, uint64_t number UNUSED)
+{
+    struct mbox_writer *w = writer_of(base);
+    struct stat st;
+    int r = folder_open(base, name, 0);
+
+    if (r < 0)
+        return r;
+    if (fstat(w->fd, &st) < 0 || st.st_size < position)
+        return E_CORRUPT; /* it was changed since */
+    return ftruncate(w->fd, position) < 0 || lseek(w->fd, position, SEEK_SET) < 0 ? error_from_errno(errno)
+                                                                                  : 0;
+}
+
+static int64_t mbox_mark(struct port_writer *base)
+{
+    struct mbox_writer *w = writer_of(base);
+    int r = out_flush(w);
+
+    if (r < 0 || fdatasync(w->fd) < 0)
+        return r < 0 ? r : error_from_errno(errno);
+    return (int64_t)lseek(w->fd, 0, SEEK_CUR);
 }
 
 static int mbox_begin(struct port_writer *base, const struct port_message *m)
@@ -108,10 +137,10 @@ static void mbox_free(struct port_writer *base)
     free(w);
 }
 
-int port_mbox_writer(const char *path, struct port_writer **out)
+int port_mbox_writer(const char *path, bool again, struct port_writer **out)
 {
-    static const struct port_writer_ops ops = { mbox_folder, mbox_begin,  mbox_data, mbox_end,
-                                                mbox_cancel, mbox_finish, mbox_free };
+    static const struct port_writer_ops ops = { mbox_folder, mbox_begin, mbox_data, mbox_end,   mbox_cancel,
+                                                mbox_finish, mbox_free,  mbox_mark, mbox_resume };
     struct mbox_writer *w = calloc(1, sizeof *w);
     int r;
 
@@ -120,7 +149,7 @@ int port_mbox_writer(const char *path, struct port_writer **out)
     w->base.ops = &ops;
     w->fd = w->root = -1;
     w->out.max = OUT_MAX * 2;
-    if ((r = tree_new(path, &w->root)) < 0) {
+    if ((r = tree_open(path, again, &w->root)) < 0) {
         mbox_free(&w->base);
         return r;
     }

@@ -88,31 +88,36 @@ static const char *const folders[] = { "INBOX", "Work", "Work/Sub.dotted", "Ärg
 
 static char at[64];
 
-static void write_all(enum port_format f, const char *path)
+static void write_one(struct port_writer *w, size_t k, size_t i)
 {
     struct str keywords[] = { STR("$Forwarded"), STR("blue") };
+    struct port_message m = { .number = i + 1,
+                              .flags = (uint32_t)(k * 7 + i) & 31u,
+                              .keywords = keywords,
+                              .nkeywords = i % 3,
+                              .date_ms = DATE + (int64_t)i * 1000,
+                              .bytes = strlen(bodies[i]) };
+
+    CHECK(w->ops->begin(w, &m) == 0);
+    for (size_t b = 0; b < m.bytes; b += 5)
+        CHECK(w->ops->data(w, str_slice(str_from(bodies[i]), b, b + 5)) == 0);
+    CHECK(w->ops->end(w) == 0);
+}
+
+static void write_all(enum port_format f, const char *path)
+{
     struct port_writer *w = NULL;
 
-    CHECK(port_writer_open(f, path, STR("a password"), &w) == 0);
+    CHECK(port_writer_open(f, path, STR("a password"), false, &w) == 0);
     for (size_t k = 0; k < ARRAY_LEN(folders); k++) {
         CHECK(w->ops->folder(w, str_from(folders[k])) == 0);
-        for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
-            struct port_message m = { .number = i + 1,
-                                      .flags = (uint32_t)(k * 7 + i) & 31u,
-                                      .keywords = keywords,
-                                      .nkeywords = i % 3,
-                                      .date_ms = DATE + (int64_t)i * 1000,
-                                      .bytes = strlen(bodies[i]) };
-
-            CHECK(w->ops->begin(w, &m) == 0);
-            for (size_t b = 0; b < m.bytes; b += 5)
-                CHECK(w->ops->data(w, str_slice(str_from(bodies[i]), b, b + 5)) == 0);
-            CHECK(w->ops->end(w) == 0);
-        }
+        for (size_t i = 0; i < ARRAY_LEN(bodies); i++)
+            write_one(w, k, i);
     }
     CHECK(w->ops->finish(w) == 0);
     port_writer_free(&w);
-    CHECK(port_writer_open(f, path, STR("a password"), &w) == E_EXISTS); /* never over something else */
+    CHECK(port_writer_open(f, path, STR("a password"), false, &w) ==
+          E_EXISTS); /* never over something else */
 }
 
 static size_t folder_number(struct str name)
@@ -185,7 +190,8 @@ static void test_cancel(void **state UNUSED)
         struct port_reader *r = NULL;
 
         snprintf(path, sizeof path, "%s/cancelled-%zu", at, i);
-        CHECK(port_writer_open(formats[i], path, STR_NONE, &w) == 0 && w->ops->folder(w, STR("INBOX")) == 0);
+        CHECK(port_writer_open(formats[i], path, STR_NONE, false, &w) == 0 &&
+              w->ops->folder(w, STR("INBOX")) == 0);
         CHECK(w->ops->begin(w, &m) == 0 && w->ops->data(w, STR("half of a mess")) == 0 &&
               w->ops->cancel(w) == 0);
         m.number = 2;
@@ -195,6 +201,47 @@ static void test_cancel(void **state UNUSED)
         CHECK(port_reader_open(formats[i], path, STR_NONE, STR_NONE, &r) == 0);
         CHECK(r->ops->next(r, &got) == 1 && r->ops->next(r, &got) == 0);
         port_reader_free(&r);
+    }
+}
+
+/* Broken off in the second folder, a message after the last mark, and in the middle of one more. */
+static void test_resume(void **state UNUSED)
+{
+    static const enum port_format formats[] = { PORT_MBOX, PORT_MAILDIR, PORT_SQLITE };
+    struct port_message half = { .number = 4, .date_ms = DATE, .bytes = 1000 };
+    char path[128];
+
+    for (size_t f = 0; f < ARRAY_LEN(formats); f++) {
+        struct port_writer *w = NULL;
+        int64_t position;
+
+        snprintf(path, sizeof path, "%s/resumed-%zu", at, f);
+        CHECK(port_writer_open(formats[f], path, STR("a password"), false, &w) == 0);
+        CHECK(w->ops->folder(w, str_from(folders[0])) == 0);
+        for (size_t i = 0; i < ARRAY_LEN(bodies); i++)
+            write_one(w, 0, i);
+        CHECK(w->ops->folder(w, str_from(folders[1])) == 0);
+        write_one(w, 1, 0);
+        write_one(w, 1, 1);
+        position = w->ops->mark(w);
+        CHECK(position >= 0);
+        write_one(w, 1, 2);
+        CHECK(w->ops->begin(w, &half) == 0 && w->ops->data(w, STR("half of a mess")) == 0);
+        port_writer_free(&w);
+        CHECK(port_writer_open(formats[f], path, STR("a password"), true, &w) == 0);
+        CHECK(w->ops->resume(w, str_from(folders[1]), position, 2) == 0);
+        for (size_t i = 2; i < ARRAY_LEN(bodies); i++)
+            write_one(w, 1, i);
+        CHECK(w->ops->resume(w, str_from(folders[2]), 0, 0) == 0); /* it was not there yet */
+        for (size_t k = 2; k < ARRAY_LEN(folders); k++) {
+            CHECK(k == 2 || w->ops->folder(w, str_from(folders[k])) == 0);
+            for (size_t i = 0; i < ARRAY_LEN(bodies); i++)
+                write_one(w, k, i);
+        }
+        CHECK(w->ops->finish(w) == 0);
+        port_writer_free(&w);
+        if (formats[f] != PORT_SQLITE)
+            read_all(formats[f], path, 64);
     }
 }
 
@@ -215,10 +262,8 @@ static int teardown(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mbox_encode),
-        cmocka_unit_test(test_from_line),
-        cmocka_unit_test(test_round),
-        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_mbox_encode), cmocka_unit_test(test_from_line), cmocka_unit_test(test_round),
+        cmocka_unit_test(test_cancel),      cmocka_unit_test(test_resume),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

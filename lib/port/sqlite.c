@@ -70,6 +70,34 @@ static int sqlite_folder(struct port_writer *base, struct str name)
     return r;
 }
 
+/* What came behind the last commit that was marked is there as well, or not: it goes. */
+static int sqlite_resume(struct port_writer *base, struct str name, int64_t position UNUSED, uint64_t number)
+{
+    struct sqlite_writer *w = writer_of(base);
+    CLEANUP(stmt_release) struct stmt *st = NULL, *gone = NULL;
+    int r = stmt_get(w->db, "SELECT id FROM folder WHERE name = ?1", &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_str(st, 1, name);
+    if ((r = stmt_step(st)) <= 0)
+        return r < 0 ? r : number ? E_CORRUPT : sqlite_folder(base, name);
+    w->folder = stmt_i64(st, 0);
+    if ((r = stmt_get(w->db, "DELETE FROM message WHERE folder_id = ?1 AND uid > ?2", &gone)) < 0)
+        return r;
+    stmt_bind_i64(gone, 1, w->folder);
+    stmt_bind_u64(gone, 2, number);
+    return stmt_run(gone);
+}
+
+static int64_t sqlite_mark(struct port_writer *base)
+{
+    struct sqlite_writer *w = writer_of(base);
+    int r = batch_end(w);
+
+    return r < 0 ? r : batch_begin(w);
+}
+
 static int flags_text(const struct port_message *m, struct buf *flags, struct buf *keywords)
 {
     static const struct {
@@ -199,20 +227,41 @@ static int tables_make(struct sqlite_writer *w)
         (r = db_run(w->db, schema_folder)) < 0 || (r = db_run(w->db, schema_message)) < 0 ||
         (r = about_put(w, "program", "letterlock")) < 0 || (r = about_put(w, "version", "1")) < 0)
         return r;
-    return about_put(w, "written", now);
+    if ((r = about_put(w, "written", now)) < 0 || (r = batch_end(w)) < 0)
+        return r;
+    return batch_begin(w); /* what resumes finds the tables */
 }
 
-int port_sqlite_writer(const char *path, struct str password, struct port_writer **out)
+/* One that was begun: maybe before it had a table. */
+static int begun(struct sqlite_writer *w, const char *path, struct str password)
 {
-    static const struct port_writer_ops ops = { sqlite_folder, sqlite_begin,  sqlite_data, sqlite_end,
-                                                sqlite_cancel, sqlite_finish, sqlite_free };
+    int64_t tables = 0;
+    int r = db_open_portable(path, password, &w->db);
+
+    if (r == E_NOTFOUND)
+        r = db_create_portable(path, password, &w->db);
+    if (r < 0 ||
+        (r = db_get_i64(w->db, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'", &tables)) < 0)
+        return r;
+    return tables ? batch_begin(w) : tables_make(w);
+}
+
+int port_sqlite_writer(const char *path, struct str password, bool again, struct port_writer **out)
+{
+    static const struct port_writer_ops ops = { sqlite_folder, sqlite_begin,  sqlite_data,
+                                                sqlite_end,    sqlite_cancel, sqlite_finish,
+                                                sqlite_free,   sqlite_mark,   sqlite_resume };
     struct sqlite_writer *w = calloc(1, sizeof *w);
     int r;
 
     if (!w)
         return E_NOMEM;
     w->base.ops = &ops;
-    if ((r = db_create_portable(path, password, &w->db)) < 0 || (r = tables_make(w)) < 0) {
+    if (again)
+        r = begun(w, path, password);
+    else if ((r = db_create_portable(path, password, &w->db)) == 0)
+        r = tables_make(w);
+    if (r < 0) {
         sqlite_free(&w->base);
         return r;
     }

@@ -69,6 +69,20 @@ int tree_new(const char *path, int *fd_out)
     return r;
 }
 
+int tree_open(const char *path, bool again, int *fd_out)
+{
+    int fd;
+
+    if (!again)
+        return tree_new(path, fd_out);
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return error_from_errno(errno);
+    if ((fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        return errno == ENOTDIR ? E_EXISTS : error_from_errno(errno);
+    *fd_out = fd;
+    return 0;
+}
+
 int tree_parents(int root, const char *path)
 {
     char part[PATH_MAX_HERE];

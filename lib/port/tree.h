@@ -10,6 +10,8 @@ MUST_CHECK int tree_path(struct str name, char sep, struct buf *out);
 MUST_CHECK int tree_name(struct str path, char sep, struct buf *out); /* E_SYNTAX */
 /* A new, or empty, folder, opened. E_EXISTS. */
 MUST_CHECK int tree_new(const char *path, int *fd_out);
+/* The same, or one that has something in it. */
+MUST_CHECK int tree_open(const char *path, bool again, int *fd_out);
 /* The folders above `path`, made where they are not there. */
 MUST_CHECK int tree_parents(int root, const char *path);
 

@@ -3,6 +3,7 @@
 #include "lib/base/errors.h"
 #include "src/common/mailfile.h"
 #include "src/ctl/export.h"
+#include <sodium.h>
 #include <sysexits.h>
 
 #define PATIENCE_MS INT64_C(604800000) /* of one folder */
@@ -50,8 +51,9 @@ static int go(struct request *q, const struct export_source *from)
     int r;
 
     q->x.from = from;
-    if ((r = port_writer_open(q->format, q->output, buf_str(&q->password), &q->x.w)) < 0 ||
-        (r = export_all(&q->x)) < 0)
+    q->x.output = q->output;
+    q->x.format = q->format;
+    if ((r = export_open(&q->x, buf_str(&q->password))) < 0 || (r = export_all(&q->x)) < 0)
         return export_say(&q->x, q->a.words[0], q->output, r);
     export_report(&q->x, q->a.words[0], q->output, q->a.json);
     return EX_OK;
@@ -93,6 +95,7 @@ int cmd_mailbox_export(int argc, char **argv)
                    ? ctl_fail(EX_NOPERM, "that password does not open the mailbox of %s", q.a.words[0])
                    : ctl_fail(ctl_exit_code(r), "%s: %s", q.a.words[0], error_text(r));
     service_patience(q.s, PATIENCE_MS);
+    memcpy(q.x.whose, q.alias->mailbox_id.data, size_min(q.alias->mailbox_id.len, sizeof q.x.whose));
     return go(&q, &from);
 }
 
@@ -156,5 +159,7 @@ int cmd_mailbox_convert(int argc, char **argv)
     q.keys = q.keys ? q.keys : buf_z(&q.text);
     if ((r = mailfile_open(q.a.words[0], q.keys, buf_str(&q.password), buf_z(&scratch), &q.file)) < 0)
         return file_say(&q, q.keys, r);
+    crypto_generichash(q.x.whose, sizeof q.x.whose, (const uint8_t *)q.a.words[0], strlen(q.a.words[0]), NULL,
+                       0);
     return go(&q, &from);
 }

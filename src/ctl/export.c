@@ -1,10 +1,13 @@
 #include "src/ctl/export.h"
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
+#include "src/ctl/export_state.h"
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#define BAR_MS 200
+#define BAR_MS  200
+#define MARK_MS 2000
 
 static void bar(struct export *x, bool last)
 {
@@ -20,14 +23,86 @@ static void bar(struct export *x, bool last)
             (unsigned long long)(x->bytes >> 20), last ? "\n" : "");
 }
 
+/* ---- how far it is ---- */
+
+/* What is there is on the disk, and then it is written down that it is. */
+static int mark(struct export *x, struct export_state_folder *f)
+{
+    int64_t position;
+
+    x->marked_ms = clock_mono_ms();
+    if (!x->w->ops->mark)
+        return 0;
+    if ((position = x->w->ops->mark(x->w)) < 0)
+        return (int)position;
+    f->position = position;
+    f->uid = x->uid;
+    return export_state_write(x->state);
+}
+
+/* Something that is not ours to write over. */
+static bool taken(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && !(S_ISDIR(st.st_mode) && rmdir(path) == 0);
+}
+
+/* It is written down that this is begun before there is anything of it. */
+int export_open(struct export *x, struct str password)
+{
+    int r = export_state_read(x->output, x->format, x->whose, &x->state);
+    bool first = r == E_NOTFOUND;
+
+    x->marked_ms = clock_mono_ms();
+    if (r < 0 && !first)
+        return r;
+    if (x->format == PORT_EML) /* whole or nothing */
+        return port_writer_open(x->format, x->output, password, false, &x->w);
+    if (first && taken(x->output))
+        return E_EXISTS;
+    if (first && (r = export_state_write(x->state)) < 0)
+        return r;
+    if ((r = port_writer_open(x->format, x->output, password, true, &x->w)) < 0 && first)
+        export_state_free(&x->state, true);
+    return r;
+}
+
+/* The folder begins, or goes on where it was. */
+static int folder_begin(struct export *x, const Store__Folder *f)
+{
+    struct export_state_folder *s = export_state_find(x->state, f->id);
+    bool again = s != NULL;
+    int r;
+
+    x->uid = 0;
+    if (again && s->uidvalidity != f->uidvalidity)
+        return E_STALE;
+    if (!s && !(s = export_state_add(x->state, f->id, f->uidvalidity, pb_str(f->name))))
+        return E_LIMIT;
+    if (!again && x->w->ops->mark && (r = export_state_write(x->state)) < 0)
+        return r;
+    x->uid = s->uid;
+    x->messages += s->messages;
+    x->bytes += s->bytes;
+    return again ? x->w->ops->resume(x->w, s->name, s->position, s->uid) : x->w->ops->folder(x->w, s->name);
+}
+
 /* ---- messages ---- */
 
 static int message_end(struct export *x)
 {
+    struct export_state_folder *f = export_state_find(x->state, x->folder->id);
+    int r = x->w->ops->end(x->w);
+
     x->in_message = false;
     x->messages++;
     bar(x, false);
-    return x->w->ops->end(x->w);
+    if (r < 0 || !f)
+        return r;
+    f->messages++;
+    f->bytes += x->size;
+    return clock_mono_ms() - x->marked_ms < MARK_MS ? 0 : mark(x, f);
 }
 
 static int on_row(void *ctx, const Store__Row *row)
@@ -52,7 +127,7 @@ static int on_row(void *ctx, const Store__Row *row)
     if (r < 0)
         return r;
     x->uid = row->uid;
-    x->left = row->bytes;
+    x->left = x->size = row->bytes;
     x->in_message = true;
     return x->left ? 0 : message_end(x);
 }
@@ -75,12 +150,12 @@ static int on_data(void *ctx, struct str bytes)
 static int folder_export(struct export *x, const Store__Folder *f)
 {
     const struct mail_fetch fetch = { on_row, on_data, x };
-    int r = x->w->ops->folder(x->w, pb_str(f->name));
+    int r = folder_begin(x, f);
 
     if (r < 0)
         return r;
     x->folders++;
-    x->uid = 0;
+    x->folder = f;
     while ((r = x->from->fetch(x->from->ctx, f, x->uid, &fetch)) == E_GONE) {
         x->gone++;
         if (!x->in_message)
@@ -89,7 +164,9 @@ static int folder_export(struct export *x, const Store__Folder *f)
         if ((r = x->w->ops->cancel(x->w)) < 0)
             return r;
     }
-    return r == 0 && x->in_message ? E_CORRUPT : r;
+    if (r < 0 || x->in_message)
+        return r < 0 ? r : E_CORRUPT;
+    return mark(x, export_state_find(x->state, f->id));
 }
 
 int export_all(struct export *x)
@@ -104,12 +181,15 @@ int export_all(struct export *x)
             r = folder_export(x, m->folders[i]);
     if (r == 0 && (r = x->w->ops->finish(x->w)) == 0)
         bar(x, true);
+    if (r == 0)
+        export_state_free(&x->state, true);
     return r;
 }
 
 void export_release(struct export *x)
 {
     port_writer_free(&x->w);
+    export_state_free(&x->state, false);
 }
 
 int export_say(const struct export *x, const char *whose, const char *output, int e)
@@ -117,6 +197,12 @@ int export_say(const struct export *x, const char *whose, const char *output, in
     const char *what = x->w && x->w->what[0] ? x->w->what : output;
 
     switch (e) {
+    case E_STALE:
+        return ctl_fail(
+            EX_CANTCREAT,
+            "%s.resume says that something else was begun there, or the mailbox has new numbers since: remove "
+            "both, and begin anew",
+            output);
     case E_EXISTS: return ctl_fail(EX_CANTCREAT, "%s: something is there already", output);
     case E_SYNTAX:
         return ctl_fail(EX_DATAERR,

@@ -17,13 +17,22 @@ struct export
 {
     const struct export_source *from;
     struct port_writer *w; /* freed by release */
+    const char *output;
+    uint8_t whose[32]; /* of which mailbox: what was begun of another is not resumed */
+    enum port_format format;
+    struct export_state *state;  /* export_state.h */
+    const Store__Folder *folder; /* under way */
+    int64_t marked_ms;
     uint64_t messages, bytes, folders, gone /* removed while they were read */, all;
     /* of the folder and the message under way */
     uint32_t uid;
-    uint64_t left;
+    uint64_t left, size;
     bool in_message;
     int64_t bar_ms;
 };
+/* Opens the writer; where the same was begun before and not finished, it goes on. E_STALE: what was begun is of another
+ * mailbox, format, or one whose UIDs are new ones. */
+MUST_CHECK int export_open(struct export *x, struct str password);
 /* E_* of the source and of the writer; a bar on standard error when that is a terminal. */
 MUST_CHECK int export_all(struct export *x);
 void export_release(struct export *x);

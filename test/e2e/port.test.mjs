@@ -1,7 +1,7 @@
 // Export and import: what goes out comes back the same, once; and other programs read it.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat, writeFile, mkdir } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -151,4 +151,33 @@ test('convert: a downloaded backup, its keys and the password give what export g
   assert.equal(convert(['--format', 'mbox', '--output', path.join(there, 'm')]).code, 0);
   await writeFile(backup, Buffer.concat([before.subarray(0, 5000), Buffer.alloc(4096), before.subarray(9096)]));
   assert.equal(convert(['--output', path.join(there, 'bad.sqlite')]).code, 65);
+});
+
+test('an export that was killed goes on where it was, and ends as one that was not', async () => {
+  const b = await service.alias(), c = await service.imap(b);
+  for (const f of ['INBOX', 'Sent', 'Drafts']) for (let i = 0; i < 25; i++) await c.cmd([`APPEND ${f} (\\Seen k${i % 7}) "02-Nov-2024 10:11:12 +0000" `, sample(i, 20000)]);
+  await c.logout();
+  const list = (d) => readdirSync(d, { recursive: true, withFileTypes: true }).filter((f) => f.isFile()).map((f) => path.join(f.parentPath ?? f.path, f.name).slice(d.length)).sort();
+  for (const format of ['mbox', 'Maildir', 'sqlite']) {
+    const whole = await exportTo(b, format, `whole-${format}`), out = path.join(dir, `killed-${format}`);
+    let cut = 0;
+    for (let round = 0; ; round++) {
+      const child = spawn(path.join(build, 'letterlock'), ['mailbox', 'export', b.address, '--format', format, '--output', out, '--config', path.join(service.dir, 'letterlock.conf')], { stdio: ['pipe', 'ignore', 'ignore'] });
+      child.stdin.end(`${b.password}\n`);
+      const t = setTimeout(() => child.kill('SIGKILL'), 15 + 9 * round);
+      const code = await new Promise((r) => { child.on('exit', r); });
+      clearTimeout(t);
+      if (code === 0) break;
+      assert.equal(code, null, 'killed, and nothing else');
+      cut++;
+      assert.ok(round < 200);
+    }
+    await assert.rejects(stat(`${out}.resume`));
+    if (format === 'sqlite') {
+      assert.equal(await rows(out, b.password), await rows(whole, b.password));
+    } else {
+      assert.deepEqual(list(out), list(whole), `${format} after ${cut}`);
+      for (const f of list(out)) assert.deepEqual(await readFile(out + f), await readFile(whole + f), f);
+    }
+  }
 });
