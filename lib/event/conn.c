@@ -11,6 +11,7 @@
 #include "lib/event/conn_private.h"
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
+#include "lib/tls/peer.h"
 #include "lib/tls/tls.h"
 #include <assert.h>
 #include <errno.h>
@@ -165,6 +166,7 @@ static void handshake(struct conn *c)
         kick(c);
         return;
     }
+    c->tls_why = ERR_reason_error_string(ERR_peek_last_error());
     outcome = ssl_outcome(c, r);
     if (outcome != 0)
         die(c, E_CLOSED);
@@ -581,6 +583,31 @@ int conn_start_tls_client(struct conn *c, struct tls_ctx *tls, const char *host,
     ERR_clear_error();
     event_active(c->wr, EV_WRITE, 0); /* we speak first */
     return r;
+}
+
+int conn_start_tls_peer(struct conn *c, struct tls_ctx *tls, const struct tls_peer *peer,
+                        struct ssl_session_st *resume)
+{
+    int r = start_tls(c, tls);
+
+    if (r < 0 || (r = tls_peer_set(c->ssl, peer)) < 0)
+        return r;
+    SSL_set_connect_state(c->ssl);
+    if (resume)
+        SSL_set_session(c->ssl, resume);
+    ERR_clear_error();
+    event_active(c->wr, EV_WRITE, 0); /* we speak first */
+    return 0;
+}
+
+int conn_tls_verdict(const struct conn *c, const struct tls_peer *peer, const char **why_out)
+{
+    return (int)tls_peer_verdict(c->ssl, peer, why_out);
+}
+
+const char *conn_tls_why(const struct conn *c)
+{
+    return c->tls_why ? c->tls_why : "";
 }
 
 struct ssl_session_st *conn_tls_session(struct conn *c)

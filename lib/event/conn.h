@@ -48,6 +48,15 @@ MUST_CHECK int conn_start_tls(struct conn *c, struct tls_ctx *tls);
 struct ssl_session_st;
 MUST_CHECK int conn_start_tls_client(struct conn *c, struct tls_ctx *tls, const char *host,
                                      struct ssl_session_st *resume);
+/* The same, for whom `peer` says (lib/tls/peer.h; borrowed until on_secure or on_close): look at conn_tls_verdict in on_secure. E_SYNTAX,
+ * E_NOMEM: nothing goes out; abort it. */
+struct tls_peer;
+MUST_CHECK int conn_start_tls_peer(struct conn *c, struct tls_ctx *tls, const struct tls_peer *peer,
+                                   struct ssl_session_st *resume);
+/* enum tls_verdict; *why_out is static. */
+int conn_tls_verdict(const struct conn *c, const struct tls_peer *peer, const char **why_out);
+/* Why the handshake failed, for people: static, "" when nobody knows. Good in on_close, too. */
+const char *conn_tls_why(const struct conn *c);
 /* What to resume with later: the caller's, to be freed (SSL_SESSION_free); NULL when there is nothing. Late in
  * the connection: servers send it when they like. */
 struct ssl_session_st *conn_tls_session(struct conn *c);

@@ -16,6 +16,7 @@ struct conn {
     void *ctx;
     struct conn_limits lim;
     SSL *ssl;
+    const char *tls_why; /* the handshake failed: OpenSSL's words, static */
     enum tls_state tls;
     struct buf in, out;
     struct deflate_layer *z; /* NULL: nothing is compressed */

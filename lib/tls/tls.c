@@ -101,14 +101,21 @@ int tls_ctx_new_client(struct tls_ctx **out)
     return 0;
 }
 
-int tls_ctx_verify(struct tls_ctx *c, const char *ca_file)
+int tls_ctx_trust(struct tls_ctx *c, const char *ca_file)
 {
     int ok =
         ca_file[0] ? SSL_CTX_load_verify_file(c->ssl, ca_file) : SSL_CTX_set_default_verify_paths(c->ssl);
 
     ERR_clear_error();
-    if (ok != 1)
-        return E_NOTFOUND;
+    return ok == 1 ? 0 : E_NOTFOUND;
+}
+
+int tls_ctx_verify(struct tls_ctx *c, const char *ca_file)
+{
+    int r = tls_ctx_trust(c, ca_file);
+
+    if (r < 0)
+        return r;
     SSL_CTX_set_verify(c->ssl, SSL_VERIFY_PEER, NULL);
     c->names = true;
     return 0;

@@ -19,6 +19,8 @@ MUST_CHECK int tls_ctx_new_client(struct tls_ctx **out);
 /* From now on only who is vouched for, under the name or address that was dialled: by the certificates of ca_file (PEM),
  * or, "", by whom the system trusts. E_NOTFOUND: they cannot be read. Blocks on disk. */
 MUST_CHECK int tls_ctx_verify(struct tls_ctx *c, const char *ca_file);
+/* The same authorities, but whoever answers is taken: who wants to know looks at the verdict (lib/tls/peer.h). */
+MUST_CHECK int tls_ctx_trust(struct tls_ctx *c, const char *ca_file);
 bool tls_ctx_verifies(const struct tls_ctx *c);
 /* A self-signed ECDSA P-256 certificate for `names` (first is the CN; DNS names or IP addresses),
  * valid `days`. PEM is appended to both buffers. */

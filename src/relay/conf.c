@@ -23,7 +23,17 @@ const struct conf_item relay_conf_items[RELAY_CONF_ITEMS] = {
     { "relay.reuse", CONF_U64, AT(reuse_max), 1, 10000, 100, .unit = "messages",
       .help = "Over one connection." },
     { "relay.tls", CONF_ENUM, AT(tls), .sdef = "auto", .choices = "auto|never",
-      .help = "auto: wherever the other side offers it." },
+      .help =
+          "auto: wherever the other side offers it, and as its policies (DANE, MTA-STS) ask. never: not at all." },
+    { "relay.dane", CONF_BOOL, AT(dane), .def = 1,
+      .help =
+          "Hold to what a domain's signed TLSA records say of its mail servers (RFC 7672), where the resolver vouches for the signatures." },
+    { "relay.mta_sts", CONF_BOOL, AT(mta_sts), .def = 1,
+      .help = "Hold to the policies that domains publish for mail to them (RFC 8461)." },
+    { "relay.mta_sts_port", CONF_U64, AT(sts_port), 1, 65535, 443, .unit = "port",
+      .help = "Where policies are fetched. Anything but 443 is for rehearsals." },
+    { "relay.mta_sts_timeout", CONF_U64, AT(sts_timeout_ms), 1000, 60000, 30000, .unit = "ms",
+      .help = "Until a policy has to be there. RFC 8461 3.3 suggests a minute." },
     { "relay.patience", CONF_U64, AT(time_percent), 1, 1000, 100, .unit = "percent",
       .help =
           "Of the time limits of RFC 5321 4.5.3.2 (five minutes for a command, ten behind the last dot)." },
@@ -33,5 +43,5 @@ const struct conf_item relay_conf_items[RELAY_CONF_ITEMS] = {
       .help = "Until a webhook has to have answered." },
     { "relay.ca_file", CONF_PATH, AT(ca_file), .sdef = "",
       .help =
-          "Certificates of those who may vouch for webhooks and the smarthost, PEM. Empty: the system's." },
+          "Certificates of those who may vouch for webhooks, the smarthost, and what MTA-STS is about, PEM. Empty: the system's." },
 };

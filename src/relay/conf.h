@@ -5,15 +5,16 @@
 
 struct relay_conf {
     const char *smarthost, *webhook_ports, *ca_file;
-    uint64_t smtp_port, connections_max, idle_ms, reuse_max, time_percent, webhook_ms;
+    uint64_t smtp_port, connections_max, idle_ms, reuse_max, time_percent, webhook_ms, sts_port,
+        sts_timeout_ms;
     struct conf_addrs mx_listen;
-    bool private_networks;
+    bool private_networks, mta_sts, dane;
     uint32_t tls;
 };
 
 enum relay_tls { RELAY_TLS_AUTO, RELAY_TLS_NEVER };
 
-#define RELAY_CONF_ITEMS 12
+#define RELAY_CONF_ITEMS 16
 extern const struct conf_item relay_conf_items[RELAY_CONF_ITEMS];
 extern struct relay_conf relay_conf;
 #endif

@@ -13,7 +13,9 @@
 #define RUNNING_MAX 4096u
 #define BODY_MAX    (RPC_WINDOW + 2 * RPC_DATA_MAX)
 
-enum step { AT_ROUTE, AT_ADDRS, AT_DIAL, AT_SESSION, AT_ENVELOPE, AT_BODY, AT_DOT, AT_END };
+#define NOTES_MAX 32u
+
+enum step { AT_ROUTE, AT_ADDRS, AT_TLSA, AT_DIAL, AT_SESSION, AT_ENVELOPE, AT_BODY, AT_DOT, AT_END };
 
 struct delivery {
     struct rpc_req *q;
@@ -22,6 +24,13 @@ struct delivery {
     const struct route *route;
     size_t host;
     struct lookup *lookup;
+    struct relay_sts_wait *sts;
+    struct dane_find *dane;
+    struct safety safety;
+    struct need need;  /* of the host that is tried */
+    Relay__Sts *newer; /* a policy for the courier */
+    Relay__TlsNote *notes[NOTES_MAX];
+    size_t nnotes;
     struct dial *dial;
     struct dial_addr addrs[DIAL_ADDRS_MAX];
     size_t naddrs, addr;
@@ -33,6 +42,8 @@ struct delivery {
     struct buf body; /* came, and has not been sent */
     uint64_t sent;
     bool body_end, clear, cancelled, trouble, uncertain, needs_7bit; /* clear: TLS failed with this host */
+    bool unfit;                                          /* no host can do what REQUIRETLS asks for */
+    const char *sts_error;                               /* the policy could not be had */
     unsigned code; /* why the last host did not do, for when none does */
     const char *enhanced;
     char text[SMTP_ANSWER_TEXT_MAX + 80], peer[330], tls[80];
@@ -74,6 +85,8 @@ static void delivery_free(struct delivery *d)
         d->next->at = d->at;
     buf_release(&d->body);
     relay_lookup_cancel(&d->lookup);
+    relay_sts_cancel(&d->sts);
+    relay_dane_cancel(&d->dane);
     dial_cancel(&d->dial);
     relay.deliveries--;
 }
@@ -91,6 +104,9 @@ static void finish(struct delivery *d)
     m.tls = str_pb(str_from(d->tls));
     m.trouble = d->trouble;
     m.uncertain = d->uncertain;
+    m.notes = d->notes;
+    m.n_notes = d->nnotes;
+    m.sts = d->newer;
     rpc_req_on_data(q, NULL, NULL);
     rpc_req_on_cancel(q, NULL, NULL);
     rpc_req_on_room(q, NULL, NULL);
@@ -113,10 +129,11 @@ static void give_up(struct delivery *d, Relay__Outcome__Kind kind, unsigned code
 
 static const char *why_text(int why)
 {
-    return why == E_TIMEOUT  ? "no answer in time"
-           : why == E_SYNTAX ? "it does not speak SMTP"
-           : why == E_LIMIT  ? "it says too much"
-                             : "the connection was cut off";
+    return why == E_AUTH      ? "it is not who it has to be"
+           : why == E_TIMEOUT ? "no answer in time"
+           : why == E_SYNTAX  ? "it does not speak SMTP"
+           : why == E_LIMIT   ? "it says too much"
+                              : "the connection was cut off";
 }
 
 /* ---- hosts ---- */
@@ -124,13 +141,15 @@ static const char *why_text(int why)
 /* Nobody took it: what the last one said, or why there was none. */
 static void no_host(struct delivery *d)
 {
-    d->trouble = true;
-    give_up(d, RELAY__OUTCOME__KIND__DEFERRED, d->code, d->enhanced ? d->enhanced : "4.4.1",
+    d->trouble = !d->unfit;
+    give_up(d, d->unfit ? RELAY__OUTCOME__KIND__FAILED : RELAY__OUTCOME__KIND__DEFERRED, d->code,
+            d->enhanced ? d->enhanced : "4.4.1",
             d->text[0] ? d->text : "no mail server of the domain could be reached");
 }
 
 static void reason(struct delivery *d, unsigned code, const char *enhanced, const char *text)
 {
+    d->unfit = false;
     d->code = code;
     d->enhanced = enhanced;
     snprintf(d->text, sizeof d->text, "%s", text);
@@ -154,7 +173,7 @@ static void dialled(void *ctx, int fd, size_t which)
     d->addrs[0] = to; /* in the clear: the same one again */
     d->naddrs = 1;
     d->step = AT_SESSION;
-    if (!(d->s = relay_session_new(fd, h, &to, tls, d)))
+    if (!(d->s = relay_session_new(fd, h, &to, tls, &d->need, d)))
         give_up(d, RELAY__OUTCOME__KIND__DEFERRED, 0, "4.3.0", "out of memory");
 }
 
@@ -168,47 +187,171 @@ static void dial(struct delivery *d)
         give_up(d, RELAY__OUTCOME__KIND__DEFERRED, 0, "4.3.0", "out of memory");
 }
 
-static void addrs_came(void *ctx, const struct dial_addr *addrs, size_t n, bool temporary, bool refused)
+static const struct route_host *host_of(const struct delivery *d)
+{
+    return &d->route->hosts[d->host];
+}
+
+/* ---- what TLS reports are made of ---- */
+
+/* result NULL: it went well. Without memory there is one note less. */
+static void note(struct delivery *d, const struct session *s, const char *result, const char *why)
+{
+    struct arena *a = rpc_req_arena(d->q);
+    Relay__TlsNote *n = d->nnotes < NOTES_MAX ? ARENA_NEW(a, Relay__TlsNote) : NULL;
+    char peer[64] = "", own[64] = "";
+
+    if (!n || host_of(d)->own || relay_conf.smarthost[0] || relay_conf.tls == RELAY_TLS_NEVER)
+        return;
+    relay__tls_note__init(n);
+    if (s)
+        relay_session_ends(s, peer, own, sizeof peer);
+    n->policy = d->need.policy;
+    n->result = str_pb(arena_dup(a, str_from(result)));
+    n->mx = str_pb(host_of(d)->name);
+    n->ip = str_pb(arena_dup(a, str_from(peer)));
+    n->from_ip = str_pb(arena_dup(a, str_from(own)));
+    n->reason = str_pb(arena_dup(a, str_from(why)));
+    n->policy_text = str_pb(d->need.policy_text);
+    d->notes[d->nnotes++] = n;
+}
+
+/* A connection is made: what became of its TLS. */
+static void note_session(struct delivery *d)
+{
+    const char *why, *result = relay_session_tls_result(d->s, &why);
+
+    if (d->clear || !relay_session_is_new(d->s))
+        return;
+    if (!relay_session_is_tls(d->s))
+        note(d, d->s, "starttls-not-supported", "");
+    else if (d->need.policy == RELAY__TLS_NOTE__POLICY__TLSA && d->need.peer.need != TLS_DANE)
+        note(d, d->s, "tlsa-invalid", "no record that mail can use");
+    else if (d->sts_error && d->need.policy == RELAY__TLS_NOTE__POLICY__NONE) {
+        d->need.policy = RELAY__TLS_NOTE__POLICY__STS;
+        note(d, d->s, d->sts_error, "");
+    } else
+        note(d, d->s, d->need.result ? d->need.result : result, d->need.result ? d->need.why : why);
+}
+
+/* ---- hosts, and what they have to keep ---- */
+
+/* "MTA-STS: …": who asks stands first. */
+static void reason_tls(struct delivery *d, const char *enhanced, const char *why, const char *more)
+{
+    static const char *const who[] = { "TLS", "MTA-STS", "DANE" };
+    char text[300];
+
+    snprintf(text, sizeof text, "%s: %s%s%s", who[d->need.policy], why, *more ? ": " : "", more);
+    reason(d, 0, enhanced, text);
+}
+
+static void skip_host(struct delivery *d)
+{
+    d->host++;
+    next_host(d);
+}
+
+/* What this host has to keep is known: true, or it is passed over. */
+static bool host_may(struct delivery *d, const struct dane *dane)
+{
+    bool may = relay_need_of(rpc_req_arena(d->q), &d->safety, d->route, host_of(d), dane,
+                             pb_str(d->m->domain), &d->need);
+
+    if (may)
+        return true;
+    if (d->need.result)
+        note(d, NULL, d->need.result, d->need.why);
+    reason_tls(d, d->need.result || !d->need.why ? "4.7.5" : "5.7.30",
+               d->need.why ? d->need.why : "out of memory", "");
+    d->unfit = d->safety.requiretls && !d->need.result && d->need.why;
+    return false;
+}
+
+static bool reuse(struct delivery *d)
+{
+    if (!(d->s = relay_session_reuse(host_of(d), &d->need, d)))
+        return false;
+    d->step = AT_SESSION;
+    return true;
+}
+
+static void tlsa_came(void *ctx, const struct dane *dane)
 {
     struct delivery *d = ctx;
 
+    d->dane = NULL;
+    if (dane->state == DANE_TROUBLE) {
+        d->need = (struct need){ .policy = RELAY__TLS_NOTE__POLICY__TLSA };
+        note(d, NULL, "dnssec-invalid", "its TLSA records cannot be looked up");
+        reason_tls(d, "4.7.5", "the mail server's TLSA records cannot be looked up now", "");
+        skip_host(d);
+    } else if (!host_may(d, dane)) {
+        skip_host(d);
+    } else if (!reuse(d)) {
+        dial(d);
+    }
+}
+
+/* Signed records are looked for where all that leads there is authenticated (RFC 7672 2.2). */
+static bool may_have_tlsa(const struct delivery *d)
+{
+    return d->safety.counts && relay_conf.dane && d->route->secure && !host_of(d)->own &&
+           !host_of(d)->literal;
+}
+
+static void addrs_came(void *ctx, const struct route_addrs *r)
+{
+    struct arena *a = rpc_req_arena(((struct delivery *)ctx)->q);
+    struct delivery *d = ctx;
+
     d->lookup = NULL;
-    if (n == 0) {
-        reason(d, 0, temporary ? "4.4.3" : "5.4.4",
-               temporary ? "a mail server's address cannot be looked up now"
-               : refused ? "the mail server's address is a private one"
-                         : "the mail server has no address");
-        d->host++;
-        next_host(d);
+    if (r->n == 0) {
+        reason(d, 0, r->temporary ? "4.4.3" : "5.4.4",
+               r->temporary ? "a mail server's address cannot be looked up now"
+               : r->refused ? "the mail server's address is a private one"
+                            : "the mail server has no address");
+        skip_host(d);
         return;
     }
-    memcpy(d->addrs, addrs, n * sizeof *addrs);
-    d->naddrs = n;
-    dial(d);
+    memcpy(d->addrs, r->v, r->n * sizeof *r->v);
+    d->naddrs = r->n;
+    if (!may_have_tlsa(d)) {
+        dial(d);
+    } else if (r->secure) {
+        d->step = AT_TLSA;
+        if (!(d->dane = relay_dane_find(a, host_of(d)->name, r->led_to, host_of(d)->port, tlsa_came, d)))
+            give_up(d, RELAY__OUTCOME__KIND__DEFERRED, 0, "4.3.0", "out of memory");
+    } else if (!host_may(d, NULL)) {
+        skip_host(d);
+    } else if (!reuse(d)) {
+        dial(d);
+    }
 }
 
 static void next_host(struct delivery *d)
 {
     d->clear = false;
+    for (; d->host < d->route->n; d->host++)
+        if (may_have_tlsa(d) || host_may(d, NULL))
+            break;
     if (d->host >= d->route->n) {
         no_host(d);
         return;
     }
-    if ((d->s = relay_session_reuse(&d->route->hosts[d->host], d->m->requiretls, d))) {
-        d->step = AT_SESSION;
+    if (!may_have_tlsa(d) && reuse(d))
         return;
-    }
     d->step = AT_ADDRS;
-    if (!(d->lookup = relay_route_addrs(rpc_req_arena(d->q), &d->route->hosts[d->host], addrs_came, d)))
+    if (!(d->lookup = relay_route_addrs(rpc_req_arena(d->q), host_of(d), addrs_came, d)))
         give_up(d, RELAY__OUTCOME__KIND__DEFERRED, 0, "4.3.0", "out of memory");
 }
 
-static void route_came(void *ctx, const struct route *r)
+static void begin(struct delivery *d)
 {
-    struct delivery *d = ctx;
+    const struct route *r = d->route;
 
-    d->lookup = NULL;
-    d->route = r;
+    if (!r || d->sts)
+        return; /* the other one is still to come */
     if (r->n > 0) {
         next_host(d);
         return;
@@ -218,24 +361,58 @@ static void route_came(void *ctx, const struct route *r)
             r->why);
 }
 
-void relay_delivery_session_failed(struct delivery *d, const struct smtp_answer *a, int why, bool tls)
+static void route_came(void *ctx, const struct route *r)
 {
-    char text[80];
+    struct delivery *d = ctx;
 
+    d->lookup = NULL;
+    d->route = r;
+    begin(d);
+}
+
+static void sts_came(void *ctx, const struct relay_sts *s)
+{
+    struct delivery *d = ctx;
+    struct arena *a = rpc_req_arena(d->q);
+    struct str text = s->fetched_ms ? arena_dup(a, s->text) : STR_NONE;
+
+    d->sts = NULL;
+    d->safety.sts_applies = s->applies && text.p && sts_policy_parse(text, &d->safety.sts) == 0;
+    d->sts_error = s->known ? NULL : s->error;
+    if (text.p && s->fetched_ms > (d->m->sts ? d->m->sts->fetched_ms : 0) &&
+        (d->newer = ARENA_NEW(a, Relay__Sts))) {
+        relay__sts__init(d->newer);
+        d->newer->id = str_pb(arena_dup(a, s->id));
+        d->newer->text = str_pb(text);
+        d->newer->fetched_ms = s->fetched_ms;
+    }
+    begin(d);
+}
+
+static bool tls_failure_is_no(const struct delivery *d)
+{
+    return d->need.strict || d->m->requiretls || host_of(d)->tls || relay_conf.smarthost[0];
+}
+
+void relay_delivery_session_failed(struct delivery *d, const struct session *s,
+                                   const struct session_failure *f)
+{
     d->s = NULL;
-    if (tls && !d->m->requiretls && !d->route->hosts[d->host].tls && !relay_conf.smarthost[0]) {
+    if (f->result)
+        note(d, s, f->result, f->text);
+    if (f->tls && !tls_failure_is_no(d)) {
         d->clear = true; /* RFC 7435: opportunistic. Once more, without */
         dial(d);
         return;
     }
-    if (a)
-        reason(d, a->code, "4.3.0", a->text);
-    else {
-        snprintf(text, sizeof text, "%s%s", tls ? "TLS failed: " : "", why_text(why));
-        reason(d, 0, tls ? "4.7.5" : "4.4.2", text);
-    }
-    d->host++;
-    next_host(d);
+    if (f->answer)
+        reason(d, f->answer->code, "4.3.0", f->answer->text);
+    else if (f->tls)
+        reason_tls(d, "4.7.5", f->why == E_AUTH ? f->result : "TLS failed",
+                   *f->text ? f->text : why_text(f->why));
+    else
+        reason(d, 0, "4.4.2", why_text(f->why));
+    skip_host(d);
 }
 
 /* ---- the envelope ---- */
@@ -367,6 +544,14 @@ void relay_delivery_session_up(struct delivery *d)
     snprintf(d->peer, sizeof d->peer, "%s", relay_session_peer(d->s));
     relay_session_tls_text(d->s, d->tls, sizeof d->tls);
     d->offer = o->has;
+    note_session(d);
+    if (d->need.strict && !d->m->requiretls && !relay_session_is_tls(d->s)) {
+        reason_tls(d, "4.7.5", "the mail server offers no TLS, which has to be", "");
+        relay_session_release(d->s, true);
+        d->s = NULL;
+        skip_host(d);
+        return;
+    }
     if ((d->m->requiretls && (!relay_session_is_tls(d->s) || !(o->has & SMTP_OFFER_REQUIRETLS))) ||
         (relay_conf.smarthost[0] && relay_conf.tls != RELAY_TLS_NEVER && !relay_session_is_tls(d->s))) {
         reason(d, 0, "5.7.30",
@@ -612,8 +797,13 @@ int relay_op_send(struct rpc_req *q, struct str body)
     d->q = q;
     d->m = m;
     d->body.max = BODY_MAX;
+    d->safety.requiretls = m->requiretls; /* which counts for more than "TLS-Required: No" (RFC 8689 4.1) */
+    d->safety.counts = !relay_conf.smarthost[0] && relay_conf.tls != RELAY_TLS_NEVER &&
+                       m->domain.data[0] != '[' && (m->requiretls || !m->tls_optional);
     if (outcomes_new(d) < 0 || !(d->lookup = relay_route_find(a, pb_str(m->domain), route_came, d)))
         return E_NOMEM;
+    if (d->safety.counts && relay_conf.mta_sts)
+        d->sts = relay_sts_find(pb_str(m->domain), m->sts, sts_came, d);
     d->next = running;
     d->at = &running;
     if (running)

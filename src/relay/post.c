@@ -3,7 +3,7 @@
 #include "lib/base/log.h"
 #include "lib/http/http.h"
 #include "src/relay/relay.h"
-#include <arpa/inet.h>
+#include <netinet/in.h>
 
 #define BODY_MAX    MIB(160)
 #define POSTS_MAX   256u
@@ -165,40 +165,25 @@ static void post_out(struct post *p)
         end(p, DEFERRED, "4.3.0", "out of memory", false);
 }
 
-static int put_address(struct buf *b, const struct dial_addr *a)
-{
-    char text[INET6_ADDRSTRLEN] = "";
-    const void *bytes = a->sa.ss_family == AF_INET
-                            ? (const void *)&((const struct sockaddr_in *)(const void *)&a->sa)->sin_addr
-                            : (const void *)&((const struct sockaddr_in6 *)(const void *)&a->sa)->sin6_addr;
-
-    if (!inet_ntop(a->sa.ss_family, bytes, text, sizeof text))
-        return E_SYNTAX;
-    return buf_printf(b, a->sa.ss_family == AF_INET ? "%s" : "[%s]", text);
-}
-
-static void addrs_came(void *ctx, const struct dial_addr *addrs, size_t n, bool temporary, bool refused)
+static void addrs_came(void *ctx, const struct route_addrs *at)
 {
     CLEANUP(buf_release) struct buf b = { .max = KIB(4) };
     struct post *p = ctx;
     int r;
 
     p->lookup = NULL;
-    if (n == 0) {
-        end(p, temporary || !refused ? DEFERRED : FAILED,
-            temporary ? "4.4.3"
-            : refused ? "5.7.1"
-                      : "4.4.4",
-            temporary ? "the webhook's address cannot be looked up now"
-            : refused ? "the webhook's address is a private one"
-                      : "the webhook's host has no address",
-            temporary || !refused);
+    if (at->n == 0) {
+        end(p, at->temporary || !at->refused ? DEFERRED : FAILED,
+            at->temporary ? "4.4.3"
+            : at->refused ? "5.7.1"
+                          : "4.4.4",
+            at->temporary ? "the webhook's address cannot be looked up now"
+            : at->refused ? "the webhook's address is a private one"
+                          : "the webhook's host has no address",
+            at->temporary || !at->refused);
         return;
     }
-    r = buf_printf(&b, "+%.*s:%u:", STR_ARG(p->host.name), p->host.port);
-    for (size_t i = 0; i < n && r == 0; i++)
-        if ((i == 0 || (r = buf_putc(&b, ',')) == 0))
-            r = put_address(&b, &addrs[i]);
+    r = relay_resolve_text(&b, p->host.name, p->host.port, at);
     if (r == 0 && !p->host.literal && !(p->resolve = arena_dupz(rpc_req_arena(p->q), buf_str(&b))))
         r = E_NOMEM;
     if (r < 0)
@@ -352,6 +337,11 @@ int relay_op_post(struct rpc_req *q, struct str body)
     if (!port_allowed(p->host.port))
         end(p, FAILED, "5.7.1", "the webhook's port is not among relay.webhook_ports", false);
     return 0;
+}
+
+struct http_client *relay_http(void)
+{
+    return client;
 }
 
 void relay_post_open(void)

@@ -149,6 +149,7 @@ static const struct rpc_op ops[] = {
     [RELAY__OP__STATUS] = { .run = op_status, .from = FROM(COURIER) },
     [RELAY__OP__SEND] = { .run = relay_op_send, .from = FROM(COURIER), .flags = RPC_UP },
     [RELAY__OP__COLLECT] = { .run = op_collect, .from = FROM(COURIER) },
+    [RELAY__OP__REFRESH] = { .run = relay_op_refresh, .from = FROM(COURIER) },
     [RELAY__OP__POST] = { .run = relay_op_post, .from = FROM(COURIER), .flags = RPC_UP },
     [RELAY__OP__NOTED] = { .run = op_noted, .from = FROM(COURIER) },
 };
@@ -185,6 +186,18 @@ static void relay_stop(struct role *r)
         timer_set(&ending, LOOK_MS);
 }
 
+/* Whoever answers is taken at first; who looks at the verdict decides. */
+static int policies_open(void)
+{
+    int e;
+
+    if ((e = tls_peer_enable(tls_ctx_ssl(relay.tls))) < 0 || (e = tls_ctx_new_client(&relay.tls_pkix)) < 0)
+        return e;
+    if (relay_conf.mta_sts && (e = tls_ctx_trust(relay.tls_pkix, relay_conf.ca_file)) < 0)
+        log_event(LOG_WARN, "relay.no_authorities", F_Z("key", "relay.ca_file"), F_ERR(e));
+    return 0;
+}
+
 static int relay_init(struct role *r)
 {
     struct rlimit l;
@@ -202,7 +215,7 @@ static int relay_init(struct role *r)
         return e;
     if (relay_conf.smarthost[0] && (e = tls_ctx_verify(relay.tls_verified, relay_conf.ca_file)) < 0)
         log_event(LOG_ERROR, "relay.no_authorities", F_Z("key", "relay.ca_file"), F_ERR(e));
-    return e;
+    return e < 0 ? e : policies_open();
 }
 
 /* The port of other servers, of our own MX, that of the smarthost, and those of webhooks. */
@@ -217,6 +230,8 @@ static size_t relay_dials(struct role *r UNUSED, uint16_t *ports, size_t max)
         ports[n++] = (uint16_t)relay_conf.smtp_port;
     if (n < max && relay_own_port())
         ports[n++] = relay_own_port();
+    if (relay_conf.mta_sts && n < max)
+        ports[n++] = (uint16_t)relay_conf.sts_port;
     if (text.n && n < max) {
         if (colon >= 0 && !str_to_u32(str_skip(text, (size_t)colon + 1), &port))
             port = 587;

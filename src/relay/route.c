@@ -17,7 +17,8 @@ struct lookup {
     void *ctx;
     struct route *out;
     struct dial_addr v6[DIAL_ADDRS_MAX], v4[DIAL_ADDRS_MAX];
-    size_t n6, n4;
+    size_t n6, n4, insecure;
+    struct str led_to;
     bool temporary, refused, mx_asked;
 };
 
@@ -160,6 +161,7 @@ static void mx_came(void *ctx, const struct dns_answer *a)
     struct lookup *l = ctx;
 
     l->q[0] = NULL;
+    l->out->secure = a->ad;
     if (dns_status_is_temporary(a->status))
         route_no(l, false, "4.4.3", "the domain's mail servers cannot be looked up now");
     else if (dns_is_null_mx(a))
@@ -274,7 +276,9 @@ static void addrs_end(struct lookup *l)
     struct dial_addr list[DIAL_ADDRS_MAX];
     addrs_fn *done = l->addrs;
     void *ctx = l->ctx;
-    bool temporary = l->temporary, refused = l->refused;
+    struct route_addrs r = {
+        .v = list, .temporary = l->temporary, .refused = l->refused, .led_to = l->led_to
+    };
     size_t n = 0;
 
     for (size_t i = 0; n < DIAL_ADDRS_MAX && (i < l->n6 || i < l->n4);
@@ -284,14 +288,19 @@ static void addrs_end(struct lookup *l)
         if (i < l->n4 && n < DIAL_ADDRS_MAX)
             list[n++] = l->v4[i];
     }
+    r.n = n;
+    r.secure = n > 0 && l->insecure == 0;
     lookup_free(l);
-    done(ctx, list, n, temporary, refused);
+    done(ctx, &r);
 }
 
 static void addr_came(struct lookup *l, size_t which, const struct dns_answer *a)
 {
     l->q[which] = NULL;
     l->temporary |= dns_status_is_temporary(a->status);
+    l->insecure += a->n > 0 && !a->ad;
+    if (a->n > 0 && a->ad && !l->led_to.n)
+        l->led_to = arena_dup(l->arena, a->name);
     for (size_t i = 0; i < a->n; i++) {
         const struct dns_record *r = &a->records[i];
 
@@ -352,4 +361,26 @@ struct lookup *relay_route_addrs(struct arena *a, const struct route_host *h, ad
         timer_set(&l->later, 0);
     }
     return l;
+}
+
+static int put_address(struct buf *b, const struct dial_addr *a)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    const void *bytes = a->sa.ss_family == AF_INET
+                            ? (const void *)&((const struct sockaddr_in *)(const void *)&a->sa)->sin_addr
+                            : (const void *)&((const struct sockaddr_in6 *)(const void *)&a->sa)->sin6_addr;
+
+    if (!inet_ntop(a->sa.ss_family, bytes, text, sizeof text))
+        return E_SYNTAX;
+    return buf_printf(b, a->sa.ss_family == AF_INET ? "%s" : "[%s]", text);
+}
+
+int relay_resolve_text(struct buf *b, struct str host, uint16_t port, const struct route_addrs *r)
+{
+    int e = buf_printf(b, "+%.*s:%u:", STR_ARG(host), (unsigned)port);
+
+    for (size_t i = 0; i < r->n && e == 0; i++)
+        if (i == 0 || (e = buf_putc(b, ',')) == 0)
+            e = put_address(b, &r->v[i]);
+    return e;
 }

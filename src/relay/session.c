@@ -46,7 +46,10 @@ struct session {
     enum state state;
     struct smtp_offer offer;
     struct timer limit, up;
-    bool verify; /* the certificate */
+    bool verify;              /* the certificate */
+    struct need need;         /* its parts are good until TLS is up */
+    const char *result, *why; /* of TLS: RFC 8460 4.3, and words; NULL: all is well */
+    bool proven;              /* what `need` asks to be */
     char host[256], peer[330];
     uint16_t port;
     bool want_tls, implicit, esmtp, failed, cr,
@@ -63,6 +66,7 @@ static struct session *idle;
 /* TLS sessions by host: a small table, whoever comes later takes the place. */
 static struct {
     char host[256];
+    uint64_t tag; /* what was proven when it began: it says so for those that are resumed */
     SSL_SESSION *s;
 } kept[TLS_KEPT];
 
@@ -82,16 +86,21 @@ static void tls_keep(struct session *s)
 
     if (!t)
         return;
+    if (s->need.tag && !s->proven) {
+        SSL_SESSION_free(t);
+        return;
+    }
     SSL_SESSION_free(kept[i].s);
+    kept[i].tag = s->need.tag;
     kept[i].s = t;
     memcpy(kept[i].host, s->host, sizeof s->host);
 }
 
-static SSL_SESSION *tls_kept(const char *host)
+static SSL_SESSION *tls_kept(const char *host, uint64_t tag)
 {
     size_t i = kept_slot(host);
 
-    return kept[i].s && strcasecmp(kept[i].host, host) == 0 ? kept[i].s : NULL;
+    return kept[i].s && kept[i].tag == tag && strcasecmp(kept[i].host, host) == 0 ? kept[i].s : NULL;
 }
 
 /* ---- states ---- */
@@ -137,18 +146,25 @@ static void quit(struct session *s)
     say(s, "QUIT\r\n");
 }
 
-static void fail(struct session *s, const struct smtp_answer *a, int why, bool tls)
+static void fail(struct session *s, const struct session_failure *f)
 {
     struct delivery *d = s->d;
 
     s->failed = true;
     s->d = NULL;
-    if (a)
+    if (f->answer)
         quit(s);
     else
-        conn_abort(s->conn, why);
+        conn_abort(s->conn, f->why);
     if (d)
-        relay_delivery_session_failed(d, a, why, tls);
+        relay_delivery_session_failed(d, s, f);
+}
+
+static void refused(struct session *s, const struct smtp_answer *a)
+{
+    struct session_failure f = { .answer = a, .text = "" };
+
+    fail(s, &f);
 }
 
 static void hello(struct session *s, bool ehlo)
@@ -169,9 +185,12 @@ static void ready(struct session *s)
 
 static void tls_begin(struct session *s)
 {
+    struct tls_ctx *as = s->need.peer.need == TLS_PKIX ? relay.tls_pkix : relay.tls;
+    SSL_SESSION *before = tls_kept(s->host, s->need.tag);
+
     enter(s, S_TLS);
-    if (conn_start_tls_client(s->conn, s->verify ? relay.tls_verified : relay.tls, s->host,
-                              tls_kept(s->host)) < 0)
+    if (s->verify ? conn_start_tls_client(s->conn, relay.tls_verified, s->host, before) < 0
+                  : conn_start_tls_peer(s->conn, as, &s->need.peer, before) < 0)
         conn_abort(s->conn, E_CLOSED);
 }
 
@@ -285,7 +304,7 @@ static void take(struct session *s, const struct smtp_answer *a)
         if (a->code == 220)
             hello(s, true);
         else
-            fail(s, a, 0, false);
+            refused(s, a);
         return;
     case S_EHLO:
         if (good)
@@ -293,13 +312,13 @@ static void take(struct session *s, const struct smtp_answer *a)
         else if (a->code >= 500 && a->code != 554 && !conn_is_tls(s->conn))
             hello(s, false); /* RFC 5321 3.2: an old server */
         else
-            fail(s, a, 0, false);
+            refused(s, a);
         return;
     case S_HELO:
         if (good)
             ready(s);
         else
-            fail(s, a, 0, false);
+            refused(s, a);
         return;
     case S_STARTTLS:
         if (good)
@@ -326,7 +345,7 @@ static void take(struct session *s, const struct smtp_answer *a)
         return;
     case S_IDLE: /* 421: it hangs up */
         if (s->d)
-            fail(s, a, 0, false);
+            refused(s, a);
         else
             quit(s);
         return;
@@ -353,12 +372,35 @@ static void on_drain(void *ctx)
         relay_delivery_room(s->d);
 }
 
+/* Is it who it has to be? Where that is only wished for (a policy that is being tested) mail goes all the same. */
+static bool look_at_peer(struct session *s)
+{
+    struct session_failure f = { .tls = true, .why = E_AUTH };
+    enum tls_verdict v;
+    const char *why;
+
+    if (s->need.peer.need == TLS_ANYBODY)
+        return true;
+    v = (enum tls_verdict)conn_tls_verdict(s->conn, &s->need.peer, &why);
+    s->proven = v == TLS_FINE;
+    if (s->proven)
+        return true;
+    f.result = s->result = relay_verdict_result(v, s->need.peer.need);
+    f.text = s->why = why;
+    if (!s->need.strict)
+        return true;
+    fail(s, &f);
+    return false;
+}
+
 static void on_secure(void *ctx)
 {
     struct session *s = ctx;
 
     relay.with_tls++;
     relay.resumed += conn_tls_resumed(s->conn);
+    if (!look_at_peer(s))
+        return;
     if (s->implicit && !s->esmtp)
         enter(s, S_GREETING);
     else
@@ -372,17 +414,21 @@ static void on_close(void *ctx, int why)
     enum state was = s->state;
     bool reused = s->messages > (was == S_IDLE ? 0 : 1);
 
+    struct session_failure f = { .why = why < 0 ? why : E_CLOSED,
+                                 .tls = was == S_TLS,
+                                 .result = was == S_TLS ? "validation-failure" : NULL,
+                                 .text = conn_tls_why(s->conn) };
+
     idle_out(s);
     timer_release(&s->limit);
     timer_release(&s->up);
     relay.connections--;
+    s->d = NULL;
+    if (d && was <= S_TLS)
+        relay_delivery_session_failed(d, s, &f);
+    else if (d)
+        relay_delivery_session_lost(d, f.why, reused);
     free(s);
-    if (!d)
-        return;
-    if (was <= S_TLS)
-        relay_delivery_session_failed(d, NULL, why < 0 ? why : E_CLOSED, was == S_TLS);
-    else
-        relay_delivery_session_lost(d, why < 0 ? why : E_CLOSED, reused);
 }
 
 static void on_limit(struct timer *t)
@@ -406,7 +452,7 @@ static void on_up(struct timer *t)
 /* ---- life ---- */
 
 struct session *relay_session_new(int fd, const struct route_host *h, const struct dial_addr *addr, bool tls,
-                                  struct delivery *d)
+                                  const struct need *need, struct delivery *d)
 {
     static const struct conn_ops ops = {
         .on_data = on_data, .on_drain = on_drain, .on_secure = on_secure, .on_close = on_close
@@ -424,7 +470,10 @@ struct session *relay_session_new(int fd, const struct route_host *h, const stru
     s->want_tls = tls;
     s->implicit = h->tls;
     s->verify = h->verify;
+    s->need = *need;
     snprintf(s->host, sizeof s->host, "%.*s", STR_ARG(h->name));
+    if (!s->need.peer.names[0] && !h->literal)
+        s->need.peer.names[0] = s->host;
     peer_text((const struct sockaddr *)(const void *)&addr->sa, ip);
     snprintf(s->peer, sizeof s->peer, "%s [%s]", s->host, ip);
     if (timer_init(&s->limit, role_loop(relay.role), on_limit) < 0 ||
@@ -444,11 +493,48 @@ struct session *relay_session_new(int fd, const struct route_host *h, const stru
     return s;
 }
 
-struct session *relay_session_reuse(const struct route_host *h, bool need_tls, struct delivery *d)
+/* Who asks for nothing takes any; who asks takes one that was asked the same. */
+static bool serves(const struct session *s, const struct need *need)
+{
+    if (need->tag && s->need.tag != need->tag)
+        return false;
+    return !need->strict || (conn_is_tls(s->conn) && (!need->tag || s->proven));
+}
+
+bool relay_session_is_new(const struct session *s)
+{
+    return s->messages == 0;
+}
+
+const char *relay_session_tls_result(const struct session *s, const char **why_out)
+{
+    *why_out = s->why ? s->why : "";
+    return s->result;
+}
+
+void relay_session_ends(const struct session *s, char *peer, char *own, size_t n)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+    char text[PEER_TEXT_MAX];
+
+    snprintf(peer, n, "%s", "");
+    snprintf(own, n, "%s", "");
+    if (getpeername(conn_fd(s->conn), (struct sockaddr *)(void *)&sa, &len) == 0) {
+        peer_text((const struct sockaddr *)(const void *)&sa, text);
+        snprintf(peer, n, "%s", text);
+    }
+    len = sizeof sa;
+    if (getsockname(conn_fd(s->conn), (struct sockaddr *)(void *)&sa, &len) == 0) {
+        peer_text((const struct sockaddr *)(const void *)&sa, text);
+        snprintf(own, n, "%s", text);
+    }
+}
+
+struct session *relay_session_reuse(const struct route_host *h, const struct need *need, struct delivery *d)
 {
     for (struct session *s = idle; s; s = s->next)
-        if (s->port == h->port && str_ieq(str_from(s->host), h->name) &&
-            (!need_tls || conn_is_tls(s->conn))) {
+        if (s->port == h->port && str_ieq(str_from(s->host), h->name) && serves(s, need)) {
             idle_out(s);
             timer_clear(&s->limit);
             s->d = d;
