@@ -125,6 +125,8 @@ static const struct rpc_op ops[] = {
     [COURIER__OP__BOUNCE_WEBHOOK] = { .run = courier_op_bounce_webhook, .from = FROM(CTL) },
     [COURIER__OP__SUPPRESSED_LIST] = { .run = courier_op_suppressed, .from = FROM(CTL) | FROM(WEB) },
     [COURIER__OP__SUPPRESSED_SET] = { .run = courier_op_suppressed, .from = FROM(CTL) },
+    [COURIER__OP__TLS_REPORT] = { .run = courier_op_tls_report, .from = FROM(JOBS) },
+    [COURIER__OP__TLS_REPORTED] = { .run = courier_op_tls_reported, .from = FROM(JOBS) },
     [COURIER__OP__QUEUE_LIST] = { .run = courier_op_list, .from = FROM(CTL) },
     [COURIER__OP__QUEUE_SHOW] = { .run = courier_op_show, .from = FROM(CTL) },
     [COURIER__OP__QUEUE_CHANGE] = { .run = courier_op_change, .from = FROM(CTL) },
@@ -172,7 +174,7 @@ static int courier_init(struct role *r)
         return e;
     if (!(courier.pool = work_pool_new("courier", WORKERS, WORK_MAX, 0)))
         return E_NOMEM;
-    if ((e = lane_open(r)) < 0 || (e = courier_dispatch_open(r)) < 0)
+    if ((e = lane_open(r)) < 0 || (e = courier_dispatch_open(r)) < 0 || (e = courier_tls_open(r)) < 0)
         return e;
     return loop_attach_pool(role_loop(r), courier.pool);
 }

@@ -167,6 +167,13 @@ int courier_op_bounce_webhook(struct rpc_req *q, struct str body);
 /* enqueue.c: "https://host:port" of a URL, in the arena. E_SYNTAX, E_NOMEM. */
 MUST_CHECK int courier_url_dest(struct arena *a, struct str url, struct str *dest_out);
 
+/* ---- tls.c ---- */
+/* On the lane: what the relay learnt on the way; m may be NULL. */
+MUST_CHECK int courier_tls_learn(struct queue *q, struct str domain, const Relay__SendResponse *m);
+MUST_CHECK int courier_tls_open(struct role *r);
+int courier_op_tls_report(struct rpc_req *q, struct str body);
+int courier_op_tls_reported(struct rpc_req *q, struct str body);
+
 /* ---- people.c ---- */
 int courier_op_list(struct rpc_req *q, struct str body);
 int courier_op_show(struct rpc_req *q, struct str body);

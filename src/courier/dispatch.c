@@ -32,6 +32,8 @@ struct flight {
     bool seven;         /* in 7 bits */
     struct arena arena; /* of the answer */
     struct queue_outcome *o;
+    const Relay__SendResponse *said; /* what the relay learnt on the way, too; NULL */
+    struct queue_sts sts;            /* what is known of the domain's policy; fetched_ms 0: nothing */
     bool trouble, uncertain;
     int status;
     struct queue_counts counts;
@@ -100,8 +102,11 @@ static int flight_note(struct queue *q, struct lane_job *j)
 {
     struct flight *f = CONTAINER_OF(j, struct flight, job);
 
+    int r;
+
     f->counts = (struct queue_counts){ 0 };
-    return courier_settle(q, &f->c, f->o, f->trouble, &f->counts);
+    r = courier_settle(q, &f->c, f->o, f->trouble, &f->counts);
+    return r < 0 ? r : courier_tls_learn(q, f->c.domain, f->said);
 }
 
 /* The one line that says so: nothing more happens to it until somebody looks. */
@@ -162,6 +167,7 @@ static int take_outcomes(struct flight *f, const Relay__SendResponse *m)
                                           .relayed = x->relayed,
                                           .retry_ms = (int64_t)x->retry_after_s * 1000 };
     }
+    f->said = m;
     f->trouble = m->trouble;
     f->uncertain = m->uncertain;
     return 0;
@@ -263,6 +269,7 @@ static void webhook_answer(void *ctx, const Relay__SendResponse *m, int status, 
         f->uncertain = f->dot || status == E_TIMEOUT;
         all_outcomes(f, QUEUE_DEFERRED, f->uncertain ? "the peer's answer was lost" : why);
     }
+    f->said = NULL;                            /* it goes, and a webhook has nothing to tell of TLS */
     for (size_t i = 0; m && i < f->c.n; i++) { /* they go with the answer */
         f->o[i].enhanced = arena_dup(&f->arena, f->o[i].enhanced);
         f->o[i].text = arena_dup(&f->arena, f->o[i].text);
@@ -337,6 +344,7 @@ static int ask_relay(struct flight *f)
 {
     struct queue_claim *c = &f->c;
     Relay__SendRequest m = RELAY__SEND_REQUEST__INIT;
+    Relay__Sts sts = RELAY__STS__INIT;
     struct rpc_ask ask = { .op = RELAY__OP__SEND,
                            .body = &m.base,
                            .deadline_ms = SEND_MS,
@@ -369,6 +377,13 @@ static int ask_relay(struct flight *f)
     m.deliver_by_s = c->m.deliver_by_ms ? (c->m.deliver_by_ms - queue_now(courier.queue)) / 1000 : 0;
     m.deliver_by_notify = c->m.by_notify;
     m.priority = c->m.priority;
+    m.tls_optional = c->m.tls_optional;
+    if (f->sts.fetched_ms) {
+        sts.id = str_pb(f->sts.id);
+        sts.text = str_pb(f->sts.text);
+        sts.fetched_ms = f->sts.fetched_ms;
+        m.sts = &sts;
+    }
     return (f->call = rpc_link_ask(role_link(courier.role, ROLE_RELAY), &ask)) ? 0 : E_NOMEM;
 }
 
@@ -450,7 +465,9 @@ static int due(struct queue *q, struct lane_job *j UNUSED)
             return r;
         f->tagged = r > 0;
         next = 0;
-        r = 0;
+        r = f->c.kind == COURIER__TARGET__KIND__ADDRESS ? queue_sts_find(q, &f->c.arena, f->c.domain, &f->sts)
+                                                        : 0;
+        r = r < 0 ? r : 0;
     }
     dp.next = next < dp.next ? next : dp.next;
     return r;
@@ -559,6 +576,8 @@ static int recover_known(struct queue *q, struct recovery *v, const Relay__Colle
         r = take_outcomes(&f, known->outcome);
     if (r == 0)
         r = courier_settle(q, &f.c, f.o, f.trouble, &counts);
+    if (r == 0)
+        r = courier_tls_learn(q, f.c.domain, f.said);
     v->found += r == 0;
     arena_release(&f.c.arena);
     return r == E_NOTFOUND ? 0 : r; /* it was noted before */

@@ -7,6 +7,7 @@
 #include "lib/base/log.h"
 #include "lib/mailauth/arc.h"
 #include "lib/smtp/path.h"
+#include "src/courier/tls_required.h"
 
 #define PIECES_AT_ONCE 4u /* of QUEUE_CHUNK_BYTES */
 #define TEXT_MAX       4096u
@@ -281,6 +282,7 @@ static int look(struct enqueue *e, struct str piece, bool *cr)
 static int read_all(struct enqueue *e, struct mailauth_message *msg)
 {
     uint64_t at = 0, size = spool_size(e->stage->spool);
+    struct tls_required tls = { .n = 0 };
     struct str piece;
     bool cr = false;
     int r;
@@ -288,10 +290,12 @@ static int read_all(struct enqueue *e, struct mailauth_message *msg)
     while (at < size) {
         if ((r = spool_at(e->stage->spool, at, &piece)) < 0 || (r = look(e, piece, &cr)) < 0)
             return r;
+        tls_required_feed(&tls, piece);
         if (msg)
             mailauth_message_feed(msg, piece);
         at += piece.n;
     }
+    e->m.tls_optional = tls_required_no(&tls);
     return cr ? E_BARE_CR : 0;
 }
 

@@ -222,11 +222,10 @@ int queue_care(struct queue *q, bool *more_out)
         return r;
     if ((r = queue_srs_care(q, CARE_ROWS, more_out)) < 0)
         return r;
-    if ((r = queue_once_care(q, CARE_ROWS, more_out)) < 0)
+    if ((r = queue_once_care(q, CARE_ROWS, more_out)) < 0 || (r = queue_sent_care(q, CARE_ROWS, more_out)) < 0 ||
+        (r = queue_suppressed_care(q, CARE_ROWS, more_out)) < 0)
         return r;
-    if ((r = queue_sent_care(q, CARE_ROWS, more_out)) < 0)
-        return r;
-    return queue_suppressed_care(q, CARE_ROWS, more_out);
+    return queue_tls_care(q, CARE_ROWS, more_out);
 }
 
 void queue_tidy(struct queue *q, bool idle)
@@ -405,8 +404,8 @@ static int message_insert(struct queue *q, const struct queue_message *m, struct
 {
     static const char SQL[] =
         "INSERT INTO message (id, tag, created, event, expires, sender, origin, submitter, signer, smtputf8, eightbit, "
-        "requiretls, ret, envid, deliver_by, by_notify, priority, facts, prepend, bytes, targets) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
+        "requiretls, ret, envid, deliver_by, by_notify, priority, facts, prepend, bytes, targets, tls_optional) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(q->db, SQL, &st);
 
@@ -433,6 +432,7 @@ static int message_insert(struct queue *q, const struct queue_message *m, struct
     stmt_bind_blob(st, 19, m->prepend);
     stmt_bind_u64(st, 20, m->bytes);
     stmt_bind_u64(st, 21, m->targets);
+    stmt_bind_i64(st, 22, m->tls_optional);
     return stmt_run(st);
 }
 

@@ -58,7 +58,7 @@ struct queue_message {
     struct str name; /* 16 bytes, out */
     struct str sender, submitter, signer, envid, facts, prepend;
     uint32_t origin, ret;
-    bool smtputf8, eightbit, requiretls, by_notify, told_delay;
+    bool smtputf8, eightbit, requiretls, by_notify, told_delay, tls_optional;
     bool always; /* in: taken even where the queue is full */
     int64_t created_ms, expires_ms, deliver_by_ms, hold_until_ms;
     int32_t priority;
@@ -202,6 +202,33 @@ MUST_CHECK int queue_bounce_webhook_set(struct queue *q, struct str domain, stru
 #define QUEUE_ONCE_BYTES 16u
 /* 1: noted, for so long; 0: it was before. */
 MUST_CHECK int queue_once(struct queue *q, struct str id, int64_t ms);
+
+/* ---- TLS with other servers ---- */
+struct queue_sts { /* a policy of MTA-STS; times by the wall clock */
+    struct str domain, id, text;
+    int64_t fetched_ms, expires_ms;
+};
+/* 1 with *out in the arena, and it is used today; 0. */
+MUST_CHECK int queue_sts_find(struct queue *q, struct arena *a, struct str domain, struct queue_sts *out);
+/* Unless there is a newer one. */
+MUST_CHECK int queue_sts_keep(struct queue *q, const struct queue_sts *s);
+/* One that was fetched after out->fetched_ms and before that, is good and was used since that day: 1, 0. */
+MUST_CHECK int queue_sts_oldest(struct queue *q, struct arena *a, int64_t before_ms, int64_t used_since_day,
+                                struct queue_sts *out);
+struct queue_tls {   /* how sessions of a day went (RFC 8460) */
+    int64_t day;     /* since the epoch; out */
+    uint32_t policy; /* of relay.TlsNote */
+    struct str result, mx, ip, from_ip, reason, policy_text;
+    uint64_t sessions; /* out */
+};
+/* One more, today. */
+MUST_CHECK int queue_tls_count(struct queue *q, struct str domain, const struct queue_tls *t);
+/* The day and domain behind *day, *domain, of days before that: 1, 0. */
+MUST_CHECK int queue_tls_next(struct queue *q, struct arena *a, int64_t before_day, int64_t *day,
+                              struct str *domain);
+MUST_CHECK int queue_tls_rows(struct queue *q, struct arena *a, int64_t day, struct str domain,
+                              struct queue_tls **out, size_t *n_out);
+MUST_CHECK int queue_tls_forget(struct queue *q, int64_t day, struct str domain);
 
 /* ---- for people ---- */
 MUST_CHECK int queue_list(struct queue *q, struct arena *a, uint64_t after, struct str domain, size_t max,

@@ -170,6 +170,7 @@ int queue_message_read(struct stmt *st, struct arena *a, struct queue_message *m
         .bytes = stmt_u64(st, 18),
         .targets = stmt_u64(st, 19),
         .told_delay = stmt_i64(st, 20) != 0,
+        .tls_optional = stmt_i64(st, 21) != 0,
     };
     return bad || !m->name.p ? E_NOMEM : 0;
 }
@@ -651,8 +652,8 @@ int queue_event(struct queue *q, struct arena *a, struct queue_message *m, struc
     *next_out = INT64_MAX;
     if ((r = stmt_get(q->db, SQL, &st)) < 0 || (r = stmt_step(st)) <= 0)
         return r;
-    if (stmt_i64(st, 21) > now) {
-        *next_out = stmt_i64(st, 21);
+    if (stmt_i64(st, 22) > now) {
+        *next_out = stmt_i64(st, 22);
         return 0;
     }
     if ((r = queue_message_read(st, a, m)) < 0)
