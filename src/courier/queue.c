@@ -222,7 +222,8 @@ int queue_care(struct queue *q, bool *more_out)
         return r;
     if ((r = queue_srs_care(q, CARE_ROWS, more_out)) < 0)
         return r;
-    if ((r = queue_once_care(q, CARE_ROWS, more_out)) < 0 || (r = queue_sent_care(q, CARE_ROWS, more_out)) < 0 ||
+    if ((r = queue_once_care(q, CARE_ROWS, more_out)) < 0 ||
+        (r = queue_sent_care(q, CARE_ROWS, more_out)) < 0 ||
         (r = queue_suppressed_care(q, CARE_ROWS, more_out)) < 0)
         return r;
     return queue_tls_care(q, CARE_ROWS, more_out);

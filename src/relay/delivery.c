@@ -42,9 +42,9 @@ struct delivery {
     struct buf body; /* came, and has not been sent */
     uint64_t sent;
     bool body_end, clear, cancelled, trouble, uncertain, needs_7bit; /* clear: TLS failed with this host */
-    bool unfit;                                          /* no host can do what REQUIRETLS asks for */
-    const char *sts_error;                               /* the policy could not be had */
-    unsigned code; /* why the last host did not do, for when none does */
+    bool unfit;            /* no host can do what REQUIRETLS asks for */
+    const char *sts_error; /* the policy could not be had */
+    unsigned code;         /* why the last host did not do, for when none does */
     const char *enhanced;
     char text[SMTP_ANSWER_TEXT_MAX + 80], peer[330], tls[80];
     struct delivery *next, **at;
