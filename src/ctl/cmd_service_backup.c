@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define PATIENCE_MS INT64_C(3600000)
-#define SMALL_MAX   MIB(1)
+#define SMALL_MAX   MIB(16) /* spam.model has 4 */
 #define MARKER      "letterlock.conf.restoring"
 
 /* What it is made of. `in_data`: below the data folder. */
@@ -29,6 +29,7 @@ static const struct piece {
     { .name = "tls_key", .path = offsetof(struct server_conf, tls_key) },
     { .name = "storage_credentials", .path = offsetof(struct server_conf, storage_credentials) },
     { .name = "server-key.carried", .in_data = "server-key.carried" },
+    { .name = "spam.model", .in_data = "spam.model" },
     { .name = "directory.sqlite",
       .in_data = "directory.sqlite",
       .role = ROLE_DIRECTORY,

@@ -126,5 +126,11 @@ test('a service that does not run, and one whose addresses change meanwhile', as
     await two.ctl(['restore-service', file, '--dir', dir], { input: passphrase });
     assert.equal(JSON.parse((await two.ctl(['alias', 'list', '--json'])).stdout).length, 10);
     assert.deepEqual(readdirSync(path.join(dir, 'data')).filter((f) => f.endsWith('.dump')), []);
+    // A file of the service's own that is new is either in the backup or here, with a reason: the lock; the journal and the
+    // schedule of this machine; numbers against a roll-back of files that are not here either.
+    const left = new Set(['lock', 'journal.sqlite', 'jobs.state', 'notes.sqlite']);
+    const own = (d) => readdirSync(path.join(d, 'data'), { withFileTypes: true }).filter((e) => e.isFile()).map((e) => e.name);
+    assert.deepEqual(own(s.dir).filter((f) => !/-(wal|shm)$/.test(f) && !left.has(f) && !own(dir).includes(f)), []);
+    assert.deepEqual(await readFile(path.join(dir, 'data', 'spam.model')), await readFile(path.join(s.dir, 'data', 'spam.model')));
   } finally { await s.stop(); }
 });
