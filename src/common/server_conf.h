@@ -35,6 +35,9 @@
 #define FILTER_RSPAMD_HELP                                                                                         \
     "Where rspamd's normal worker listens: 127.0.0.1:11333, or the path of a socket. Its score is a named reason " \
     "among ours (mx.rspamd_weight; mx.spam must be on). When it is down or slow, mail comes in. Empty: none."
+#define RELAY_TLS_REPORTS_HELP                                                                                    \
+    "Count how TLS with other servers went, and send each domain whose record asks for it (_smtp._tls) a report " \
+    "of it once a day (RFC 8460; jobs.tls_reports). Needs relay.tls_report_from."
 #define MX_DMARC_REPORTS_HELP                                                                                        \
     "Count what DMARC says of mail that comes in, and send each domain whose record asks for it (rua=) a report of " \
     "it once a day (RFC 9990; jobs.dmarc_reports). Needs mx.dmarc_report_from."

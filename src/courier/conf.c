@@ -1,4 +1,5 @@
 #include "src/courier/conf.h"
+#include "src/common/server_conf.h"
 
 #define AT(f) offsetof(struct courier_conf, f)
 #define HOUR  UINT64_C(3600000)
@@ -51,4 +52,5 @@ const struct conf_item courier_conf_items[COURIER_CONF_ITEMS] = {
           "What people here send leaves under bounce+TOKEN@ their domain, so that a report about it finds its message. Off: under their own address." },
     { "courier.webhook_http", CONF_BOOL, AT(webhook_http), 0, 1, false,
       .help = "Allow http:// in \"domain bounce-webhook\": what is posted there is in the clear." },
+    { "relay.tls_reports", CONF_BOOL, AT(tls_reports), .help = RELAY_TLS_REPORTS_HELP },
 };

@@ -9,9 +9,10 @@ struct courier_conf {
     uint64_t message_bytes, staging_bytes, queue_bytes, attempts_max, per_destination, recipients_max;
     uint64_t retry_first_ms, retry_max_ms, give_up_ms, delay_ms, clock_ahead_ms;
     uint64_t dkim_rsa_bits, dkim_spread_ms, report_whole_bytes, webhook_bytes, suppress_ms;
+    bool tls_reports;
 };
 
-#define COURIER_CONF_ITEMS 19
+#define COURIER_CONF_ITEMS 20
 extern const struct conf_item courier_conf_items[COURIER_CONF_ITEMS];
 extern struct courier_conf courier_conf;
 #endif

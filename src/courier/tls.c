@@ -33,7 +33,7 @@ int courier_tls_learn(struct queue *q, struct str domain, const Relay__SendRespo
 {
     int r = m && m->sts ? keep(q, domain, m->sts) : 0;
 
-    for (size_t i = 0; m && i < m->n_notes && r == 0; i++) {
+    for (size_t i = 0; m && courier_conf.tls_reports && i < m->n_notes && r == 0; i++) {
         const Relay__TlsNote *n = m->notes[i];
         struct queue_tls t = { .policy = (uint32_t)n->policy,
                                .result = cut(n->result, TEXT_MAX),

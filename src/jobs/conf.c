@@ -43,4 +43,16 @@ const struct conf_item jobs_conf_items[JOBS_CONF_ITEMS] = {
       .off = offsetof(struct jobs_conf, dmarc_report_from),
       .max = 254,
       .help = MX_DMARC_REPORT_FROM_HELP },
+    WHEN("tls_reports", tls, "daily at 00:50", "When to send TLS reports (relay.tls_reports)."),
+    { .key = "relay.tls_reports",
+      .type = CONF_BOOL,
+      .off = offsetof(struct jobs_conf, tls_reports),
+      .help = RELAY_TLS_REPORTS_HELP },
+    { .key = "relay.tls_report_from",
+      .type = CONF_STR,
+      .off = offsetof(struct jobs_conf, tls_report_from),
+      .max = 254,
+      .help =
+          "The address that TLS reports come from, in a domain of ours that has DKIM keys (letterlock dkim): others drop "
+          "reports that are not signed." },
 };

@@ -25,6 +25,7 @@ static const struct job_row rows[] = {
     { "certificate", "how long it is still good", AT(certificate), job_certificate, 0 },
     { "server-key", "how old it is", AT(server_key), job_server_key, 0 },
     { "dmarc-reports", "reports to domains whose mail came in", AT(dmarc), job_dmarc, 0 },
+    { "tls-reports", "reports to domains that our mail went to", AT(tls), job_tls, 0 },
 };
 
 static struct {

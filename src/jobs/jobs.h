@@ -46,6 +46,7 @@ void job_dns(struct job *j);
 void job_certificate(struct job *j);
 void job_server_key(struct job *j);
 void job_dmarc(struct job *j);
+void job_tls(struct job *j);
 /* Before the sandbox. */
 void key_jobs_init(struct role *r);
 void dmarc_jobs_init(void);

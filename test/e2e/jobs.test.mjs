@@ -18,13 +18,13 @@ after(() => service.stop());
 
 test('the schedule is there, with times to come', async () => {
   const all = await list();
-  assert.deepEqual(all.map((j) => j.name), ['backups', 'backup-keys', 'retention', 'checks', 'orphans', 'dns', 'certificate', 'server-key', 'dmarc-reports']);
+  assert.deepEqual(all.map((j) => j.name), ['backups', 'backup-keys', 'retention', 'checks', 'orphans', 'dns', 'certificate', 'server-key', 'dmarc-reports', 'tls-reports']);
   for (const j of all) assert.ok(Date.parse(j.next) > Date.now() - 1000, `${j.name}: ${j.next}`);
   assert.match((await service.ctl(['jobs'])).stdout, /^orphans .*daily at 04:20$/m);
 });
 
 test('now: each of them, and what came of it stays known when everybody dies', async () => {
-  for (const name of ['backups', 'backup-keys', 'retention', 'checks', 'orphans', 'certificate', 'server-key', 'dmarc-reports']) {
+  for (const name of ['backups', 'backup-keys', 'retention', 'checks', 'orphans', 'certificate', 'server-key', 'dmarc-reports', 'tls-reports']) {
     const j = JSON.parse((await service.ctl(['jobs', 'run', name, '--json'])).stdout);
     assert.deepEqual([j.name, j.failed, j.bad, j.running], [name, false, false, false]);
     assert.ok(j.result && Math.abs(Date.parse(j.last) - Date.now()) < 60000);

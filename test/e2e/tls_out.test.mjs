@@ -9,8 +9,9 @@ import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
 import tls from 'node:tls';
+import { gunzipSync } from 'node:zlib';
 import { DnsServer } from '../lib/dns.mjs';
-import { Service, sample, until } from '../lib/service.mjs';
+import { Lines, Service, Smtp, sample, until } from '../lib/service.mjs';
 
 const dir = mkdtempSync('/tmp/letterlock-tls-out-');
 const at = (f) => path.join(dir, f);
@@ -92,6 +93,7 @@ before(async () => {
   service = await Service.start({ env: {
     LETTERLOCK_RESOLVER_UPSTREAMS: dns.upstream, LETTERLOCK_RESOLVER_CA_FILE: dns.ca, LETTERLOCK_RELAY_SMTP_PORT: String(peer.port), LETTERLOCK_RELAY_MTA_STS_PORT: String(web.address().port),
     LETTERLOCK_RELAY_PRIVATE_NETWORKS: 'yes', LETTERLOCK_RELAY_CA_FILE: at('ca.pem'), LETTERLOCK_SERVER_HOSTNAME: 'mail.example.test', LETTERLOCK_COURIER_RETRY_FIRST: '1s', LETTERLOCK_RELAY_IDLE: '0',
+    LETTERLOCK_RELAY_TLS_REPORTS: 'yes', LETTERLOCK_RELAY_TLS_REPORT_FROM: 'tls@example.test',
   } });
   await start();
 });
@@ -206,4 +208,64 @@ test('DANE: unusable records ask for TLS of whoever; what is not signed counts a
   await gone(await add('b@dane5.test'));
   assert.deepEqual(peer.got.map((m) => m.secure), [false, false]);
   await anew();
+});
+
+test('REQUIRETLS: only where somebody vouches for the host, its certificate is good, and it goes on with it', async () => {
+  zone['plain.test'] = { MX: [[10, 'mx.peer.test']] };
+  const targets = { sts: 'b@sts.test', plain: 'b@plain.test' };
+  for (const [who, to] of Object.entries(targets)) {
+    await service.ctl(['alias', 'add', `${who}@example.test`]);
+    await service.ctl(['alias', 'target', 'add', `${who}@example.test`, to]);
+  }
+  const raw = net.connect({ port: service.ports.mx, host: '127.0.0.1' });
+  const clear = new Smtp(new Lines(raw));
+  await clear.reply();
+  await clear.cmd('EHLO a.example');
+  assert.equal((await clear.cmd('STARTTLS')).code, 220);
+  raw.removeAllListeners('data');
+  const secure = await new Promise((resolve, reject) => { const s = tls.connect({ socket: raw, rejectUnauthorized: false }, () => resolve(s)); s.once('error', reject); });
+  const c = new Smtp(new Lines(secure));
+  await c.cmd('EHLO a.example');
+  const send = async (who) => {
+    for (const line of ['MAIL FROM:<> REQUIRETLS', `RCPT TO:<${who}@example.test>`]) assert.equal((await c.cmd(line)).code, 250);
+    assert.equal((await c.cmd('DATA')).code, 354);
+    assert.equal((await c.cmd(`Subject: ${who}\r\nTLS-Required: No\r\n\r\nx\r\n.`)).code, 250);
+  };
+  const left = () => until('an empty queue', 10000, async () => JSON.parse((await service.ctl(['queue', 'list', '--json'])).stdout).length === 0);
+  peer.requiretls = true;
+  await send('sts');
+  await left();
+  assert.deepEqual(peer.got.map((m) => [m.secure, /REQUIRETLS/.test(m.mail)]), [[true, true]]);
+  await send('plain'); // nobody vouches for its server
+  peer.requiretls = false;
+  await left();
+  await send('sts'); // which would not go on with it
+  await left();
+  assert.equal(peer.got.length, 1);
+  c.end();
+  await anew();
+});
+
+test('a day later each domain that asks for it hears how TLS went (RFC 8460)', async () => {
+  zone['_smtp._tls.testing.test'] = { TXT: 'v=TLSRPTv1; rua=mailto:reports@peer.test' };
+  zone['peer.test'] = { MX: [[10, 'mx.peer.test']] };
+  await service.stop({ keep: true });
+  service.exit = undefined;
+  service.env.LETTERLOCK_COURIER_CLOCK_AHEAD = '25h';
+  await service.serve();
+  await start();
+  assert.match((await service.ctl(['jobs', 'run', 'tls-reports'])).stdout, /1 reports sent, 0 not possible now/);
+  const { mail, data } = await until('the report', 10000, () => peer.got[0]);
+  assert.match(mail, /FROM:<>/);
+  for (const field of [/^From: .*tls@example\.test/m, /^TLS-Report-Domain: testing\.test\r/m, /^TLS-Report-Submitter: mail\.example\.test\r/m, /report-type="?tlsrpt/, /application\/tlsrpt\+gzip/]) assert.match(data, field);
+  const part = /Content-Type: application\/tlsrpt\+gzip[^]*?\r\n\r\n([A-Za-z0-9+/=\r\n]+)/.exec(data)[1];
+  const report = JSON.parse(gunzipSync(Buffer.from(part, 'base64')).toString());
+  const [sts] = report.policies;
+  assert.equal(sts.policy['policy-type'], 'sts');
+  assert.deepEqual(sts.policy['mx-host'], ['mx.peer.test']);
+  assert.equal(sts.policy['policy-domain'], 'testing.test');
+  assert.deepEqual(sts.summary, { 'total-successful-session-count': 0, 'total-failure-session-count': 2 });
+  assert.deepEqual(sts['failure-details'].map((f) => [f['result-type'], f['receiving-mx-hostname'], f['failed-session-count']]).sort(),
+    [['certificate-not-trusted', 'mx.peer.test', 1], ['starttls-not-supported', 'mx.peer.test', 1]]);
+  assert.match((await service.ctl(['jobs', 'run', 'tls-reports'])).stdout, /^[^]*0 reports sent/);
 });

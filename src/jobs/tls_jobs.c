@@ -1,0 +1,268 @@
+/* src/jobs/tls_jobs.c: reports to the domains that our mail went to and whose record asks for them (RFC 8460): how TLS went, a
+ * day in each. What is to be said the courier has, and it sends them, too. One report after the other; what cannot be done now
+ * is tried the next time, for a week, under the same name. */
+#include "lib/mailauth/aggregate.h"
+#include "lib/smtp/sts.h"
+#include "proto/courier.pb-c.h"
+#include "src/common/report_mail.h"
+#include "src/common/resolve.h"
+#include "src/jobs/jobs.h"
+#include "src/jobs/tls_report.h"
+#include <sodium.h>
+
+#define ASK_MS      60000
+#define WAIT_MS     15000
+#define TARGETS_MAX 10u
+#define ADDRESS_MAX 254u
+#define ID_BYTES    12u
+#define ANSWER_MAX  MIB(4)
+
+static struct {
+    struct job *job;
+    /* the one at hand */
+    struct arena arena;
+    Courier__TlsReportResponse *now;
+    struct buf domain; /* of the one before, to go on from */
+    int64_t day;
+    char id[64], targets[TARGETS_MAX][ADDRESS_MAX + 1];
+    size_t ntargets, target;
+    bool later;
+    unsigned sent, failed, unwanted;
+} tls;
+
+static void next_domain(void);
+static void next_target(void);
+
+static void end(int status)
+{
+    struct job *j = tls.job;
+    struct buf text = { .max = KIB(1) };
+    int r = buf_printf(&text, "%u reports sent, %u not possible now, %u domains want none", tls.sent,
+                       tls.failed, tls.unwanted);
+
+    tls.job = NULL;
+    arena_release(&tls.arena);
+    buf_release(&tls.domain);
+    job_ended(j, status < 0 ? status : r, false, status < 0 ? STR_NONE : buf_str(&text));
+    buf_release(&text);
+}
+
+static int ask_courier(uint32_t op, void (*done)(void *, int, struct str))
+{
+    Courier__TlsReportRequest q = COURIER__TLS_REPORT_REQUEST__INIT;
+    struct rpc_ask ask = { .op = op, .body = &q.base, .deadline_ms = ASK_MS, .done = done };
+
+    q.after_day = tls.day;
+    q.after_domain = str_pb(buf_str(&tls.domain));
+    return rpc_link_ask(role_link(the_role(), ROLE_COURIER), &ask) ? 0 : E_NOMEM;
+}
+
+static void forgotten(void *ctx UNUSED, int status, struct str body UNUSED)
+{
+    if (status < 0)
+        log_event(LOG_WARN, "jobs.tls_not_forgotten", F_ERR(status)); /* its name is the same the next time */
+    next_domain();
+}
+
+static void domain_over(void)
+{
+    if (tls.later)
+        next_domain();
+    else if (ask_courier(COURIER__OP__TLS_REPORTED, forgotten) < 0)
+        end(E_NOMEM);
+}
+
+/* ---- one report ---- */
+
+static void sent(void *ctx UNUSED, int status)
+{
+    tls.sent += status == 0;
+    if (status < 0) {
+        log_event(LOG_WARN, "jobs.tls_not_sent", F_ERR(status));
+        tls.failed++;
+        tls.later |= error_is_transient(status);
+    }
+    tls.target++;
+    next_target();
+}
+
+static int write_json(const struct tls_report *base, struct buf *out)
+{
+    struct tls_report r = *base;
+    struct tls_report_count *v = ARENA_ARRAY(&tls.arena, tls.now->n_counts + 1, struct tls_report_count);
+
+    if (!v)
+        return E_NOMEM;
+    for (size_t i = 0; i < tls.now->n_counts; i++) {
+        const Courier__TlsCount *c = tls.now->counts[i];
+
+        if (c->policy < TLS_REPORT_POLICIES)
+            v[r.n++] = (struct tls_report_count){ .policy = (enum tls_report_policy)c->policy,
+                                                  .result = pb_str(c->result),
+                                                  .mx = pb_str(c->mx),
+                                                  .ip = pb_str(c->ip),
+                                                  .from_ip = pb_str(c->from_ip),
+                                                  .reason = pb_str(c->reason),
+                                                  .policy_text = pb_str(c->policy_text),
+                                                  .sessions = c->sessions };
+    }
+    r.v = v;
+    return tls_report_write(&r, out);
+}
+
+/* Begun: sent() follows. */
+static int send_one(const char *to)
+{
+    CLEANUP(buf_release)
+    struct buf json = { .max = TLS_REPORT_MAX }, name = { .max = KIB(1) }, subject = { .max = KIB(1) },
+               text = { .max = KIB(2) }, fields = { .max = KIB(2) }, message = { .max = REPORT_MAIL_MAX };
+    struct str host = role_hostname(the_role()), domain = buf_str(&tls.domain);
+    struct tls_report t = { .org = host,
+                            .contact = str_from(jobs_conf.tls_report_from),
+                            .id = str_from(tls.id),
+                            .domain = domain,
+                            .day = tls.day };
+    struct report_mail m = { .from = t.contact,
+                             .to = str_from(to),
+                             .id = t.id,
+                             .hostname = host,
+                             .report_type = "tlsrpt",
+                             .content_type = "application/tlsrpt+gzip" };
+    int r;
+
+    if ((r = write_json(&t, &json)) < 0 || (r = tls_report_file_name(&t, &name)) < 0 ||
+        (r = buf_printf(&subject, "Report Domain: %.*s Submitter: %.*s Report-ID: <%s@%.*s>", STR_ARG(domain),
+                        STR_ARG(host), tls.id, STR_ARG(host))) < 0 ||
+        (r = buf_printf(&text,
+                        "This is a TLS report (RFC 8460) for %.*s, made by a program at %.*s.\r\n"
+                        "The record _smtp._tls.%.*s asks for it.\r\n",
+                        STR_ARG(domain), STR_ARG(host), STR_ARG(domain))) < 0 ||
+        /* what it tells of may be what keeps it from arriving (RFC 8460 5.3, RFC 8689 3) */
+        (r = buf_printf(&fields,
+                        "TLS-Report-Domain: %.*s\r\nTLS-Report-Submitter: %.*s\r\nTLS-Required: No\r\n",
+                        STR_ARG(domain), STR_ARG(host))) < 0)
+        return r;
+    m.subject = buf_str(&subject);
+    m.fields = buf_str(&fields);
+    m.text = buf_str(&text);
+    m.file_name = buf_str(&name);
+    m.body = buf_str(&json);
+    if ((r = report_mail_format(&m, clock_wall_ms(), &message)) < 0)
+        return r;
+    return report_mail_send(role_link(the_role(), ROLE_COURIER), &m, &message, sent, NULL);
+}
+
+static void next_target(void)
+{
+    for (; tls.target < tls.ntargets; tls.target++) {
+        if (send_one(tls.targets[tls.target]) == 0)
+            return;
+        tls.failed++;
+    }
+    domain_over();
+}
+
+/* ---- who wants one ---- */
+
+static void take_record(struct str txt)
+{
+    struct str uri;
+    size_t at = 0;
+
+    while (tls.ntargets < TARGETS_MAX && tlsrpt_record_next(txt, &at, &uri) == 1) {
+        CLEANUP(buf_release) struct buf address = { .max = ADDRESS_MAX };
+        uint64_t bytes_max;
+
+        if (str_istarts(uri, STR("mailto:")) && aggregate_uri(uri, &address, &bytes_max) &&
+            address.n <= ADDRESS_MAX)
+            snprintf(tls.targets[tls.ntargets++], ADDRESS_MAX + 1, "%.*s", STR_ARG(buf_str(&address)));
+    }
+}
+
+/* Of several records none counts (RFC 8460 3). */
+static void record_came(void *ctx UNUSED, const struct dns_answer *a)
+{
+    struct str one = STR_NONE, uri;
+    size_t n = 0, at;
+
+    for (size_t i = 0; i < a->n; i++) {
+        at = 0;
+        if (a->records[i].type == DNS_TXT && tlsrpt_record_next(a->records[i].txt, &at, &uri) != E_NOTFOUND) {
+            one = a->records[i].txt;
+            n++;
+        }
+    }
+    if (n == 1)
+        take_record(one);
+    if (dns_status_is_temporary(a->status)) {
+        tls.later = true;
+        tls.failed++;
+    } else {
+        tls.unwanted += tls.ntargets == 0;
+    }
+    next_target();
+}
+
+/* Of what is reported and who reports, and of nothing else: a report that is made again has the same. */
+static void make_id(void)
+{
+    crypto_generichash_state h;
+    uint8_t hash[ID_BYTES];
+    char hex[2 * ID_BYTES + 1];
+    struct str host = role_hostname(the_role());
+
+    crypto_generichash_init(&h, NULL, 0, sizeof hash);
+    crypto_generichash_update(&h, (const uint8_t *)"tls", 4);
+    crypto_generichash_update(&h, (const uint8_t *)host.p, host.n);
+    crypto_generichash_update(&h, (const uint8_t *)"\0", 1);
+    crypto_generichash_update(&h, (const uint8_t *)tls.domain.p, tls.domain.n);
+    crypto_generichash_final(&h, hash, sizeof hash);
+    sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
+    snprintf(tls.id, sizeof tls.id, "%lld.%s", (long long)tls.day, hex);
+}
+
+static void got_domain(void *ctx UNUSED, int status, struct str body)
+{
+    struct dns_question q = { .type = DNS_TXT };
+    char name[300];
+
+    tls.now = status == 0 ? RPC_UNPACK(&tls.arena, body, courier__tls_report_response) : NULL;
+    buf_clear(&tls.domain);
+    if (!tls.now || !tls.now->found || buf_puts(&tls.domain, pb_str(tls.now->domain)) < 0) {
+        end(status < 0 ? status : tls.now && !tls.now->found ? 0 : E_NOMEM);
+        return;
+    }
+    tls.day = tls.now->day;
+    tls.ntargets = tls.target = 0;
+    tls.later = false;
+    make_id();
+    snprintf(name, sizeof name, "_smtp._tls.%.*s", STR_ARG(buf_str(&tls.domain)));
+    q.name = str_from(name);
+    if (!resolve_ask(role_link(the_role(), ROLE_RESOLVER), &q, WAIT_MS, record_came, NULL))
+        end(E_NOMEM);
+}
+
+static void next_domain(void)
+{
+    arena_release(&tls.arena);
+    tls.arena.max = ANSWER_MAX;
+    if (ask_courier(COURIER__OP__TLS_REPORT, got_domain) < 0)
+        end(E_NOMEM);
+}
+
+void job_tls(struct job *j)
+{
+    if (!jobs_conf.tls_reports) {
+        job_ended(j, 0, false, STR("off (relay.tls_reports)"));
+        return;
+    }
+    if (str_rchr(str_from(jobs_conf.tls_report_from), '@') < 1) {
+        job_ended(j, 0, true, STR("relay.tls_report_from names no address that reports could come from"));
+        return;
+    }
+    tls.job = j;
+    tls.day = 0;
+    tls.domain = (struct buf){ .max = 256 };
+    tls.sent = tls.failed = tls.unwanted = 0;
+    next_domain();
+}
