@@ -85,7 +85,7 @@ static int teardown(void **state UNUSED)
 static int meet(struct tls_ctx *as, const struct tls_peer *peer)
 {
     SSL *c = SSL_new(tls_ctx_ssl(as)), *s = SSL_new(tls_ctx_ssl(server));
-    BIO *there, *here;
+    BIO *there = NULL, *here = NULL;
     const char *why;
     int verdict = -1;
 
