@@ -8,11 +8,11 @@ static int put_text(struct buf *out, struct str s)
     for (size_t i = 0; i < s.n && r == 0; i++) {
         char c = s.p[i];
 
-        r = c == '&'               ? buf_putz(out, "&amp;")
-            : c == '<'             ? buf_putz(out, "&lt;")
-            : c == '>'             ? buf_putz(out, "&gt;")
-            : c < ' ' || c == 0x7f ? buf_putc(out, '?') /* and what is no ASCII */
-                                   : buf_putc(out, c);
+        r = c == '&'                               ? buf_putz(out, "&amp;")
+            : c == '<'                             ? buf_putz(out, "&lt;")
+            : c == '>'                             ? buf_putz(out, "&gt;")
+            : (uint8_t)c < ' ' || (uint8_t)c > 126 ? buf_putc(out, '?')
+                                                   : buf_putc(out, c);
     }
     return r;
 }
@@ -123,8 +123,13 @@ int aggregate_end(struct buf *out)
 
 int aggregate_file_name(const struct aggregate_report *r, struct str receiver, struct buf *out)
 {
-    return buf_printf(out, "%.*s!%.*s!%lld!%lld!%.*s.xml.gz", STR_ARG(receiver), STR_ARG(r->domain),
-                      (long long)r->begin_s, (long long)r->end_s, STR_ARG(r->id));
+    int e = buf_printf(out, "%.*s!%.*s!%lld!%lld!", STR_ARG(receiver), STR_ARG(r->domain),
+                       (long long)r->begin_s, (long long)r->end_s);
+
+    for (size_t i = 0; i < r->id.n && e == 0; i++)
+        if (ascii_alpha(r->id.p[i]) || ascii_digit(r->id.p[i])) /* unique-id = 1*(ALPHA / DIGIT) */
+            e = buf_putc(out, r->id.p[i]);
+    return e < 0 ? e : buf_putz(out, ".xml.gz");
 }
 
 int aggregate_subject(const struct aggregate_report *r, struct str receiver, struct buf *out)
@@ -179,10 +184,32 @@ bool aggregate_uri(struct str uri, struct buf *out, uint64_t *bytes_max_out)
             c = (char)(hi * 16 + lo);
             i += 2;
         }
-        if (c <= ' ' || c == 0x7f || buf_putc(out, c) < 0) /* what is no ASCII, too */
+        if ((uint8_t)c <= ' ' || (uint8_t)c > 126 || buf_putc(out, c) < 0)
             return false;
     }
     return str_rchr(buf_str(out), '@') > 0 && str_chr(buf_str(out), ',') < 0;
+}
+
+bool aggregate_agrees(struct str record, struct str host, struct buf *out, uint64_t *bytes_max_out)
+{
+    struct dmarc_record r;
+    bool found = false;
+
+    if (!dmarc_record_parse(record, &r))
+        return false;
+    for (size_t i = 0; i < r.nrua; i++) {
+        CLEANUP(buf_release) struct buf address = { .max = out->max };
+        uint64_t max;
+
+        if (!aggregate_uri(r.rua[i], &address, &max))
+            continue;
+        if (!str_ieq(str_skip(buf_str(&address), (size_t)str_rchr(buf_str(&address), '@') + 1), host))
+            return false;
+        if (!found && buf_puts(out, buf_str(&address)) == 0)
+            *bytes_max_out = max;
+        found = true;
+    }
+    return found || r.nrua == 0;
 }
 
 bool aggregate_internal(const struct psl *psl, struct str domain, struct str host)

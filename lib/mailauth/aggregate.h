@@ -37,7 +37,7 @@ MUST_CHECK int aggregate_begin(const struct aggregate_report *r, struct buf *out
 MUST_CHECK int aggregate_row_put(const struct aggregate_row *row, struct buf *out);
 MUST_CHECK int aggregate_end(struct buf *out);
 
-/* "receiver!example.org!1700000000!1700086399!id.xml.gz" (RFC 9990 3.3.1) */
+/* "receiver!example.org!1700000000!1700086399!id.xml.gz" (RFC 9990 3.3.1); of the id its letters and digits */
 MUST_CHECK int aggregate_file_name(const struct aggregate_report *r, struct str receiver, struct buf *out);
 /* "Report Domain: example.org Submitter: receiver Report-ID: <id>" (RFC 9990 3.3.2) */
 MUST_CHECK int aggregate_subject(const struct aggregate_report *r, struct str receiver, struct buf *out);
@@ -49,6 +49,10 @@ bool aggregate_uri(struct str uri, struct buf *out, uint64_t *bytes_max_out);
 /* May reports about `domain` go to a mailbox at `host` without asking there (RFC 9990 4: one organizational domain)? psl may
  * be NULL. */
 bool aggregate_internal(const struct psl *psl, struct str domain, struct str host);
+/* `record` is one that stands at that name: may reports go to mailboxes at `host`? True: they may; when it names one there
+ * itself, to that: it is in `out`, else `out` is left empty. False: it is no record of DMARC, or names somebody at
+ * another host, or nobody who could be written to: neither he nor who asked gets any (RFC 7489 7.1, RFC 9990 4). */
+bool aggregate_agrees(struct str record, struct str host, struct buf *out, uint64_t *bytes_max_out);
 /* "example.org._report._dmarc.third.example", whose TXT record must be one of DMARC. E_LIMIT: no such name. */
 MUST_CHECK int aggregate_verification(struct str domain, struct str host, struct buf *out);
 #endif

@@ -170,7 +170,7 @@ static void test_names(void **state UNUSED)
     };
 
     CHECK(aggregate_file_name(&rep, STR("mx.example.test"), &out) == 0);
-    CHECK(str_eq_z(buf_str(&out), "mx.example.test!example.org!1!2!1.abc.xml.gz"));
+    CHECK(str_eq_z(buf_str(&out), "mx.example.test!example.org!1!2!1abc.xml.gz"));
     buf_clear(&out);
     CHECK(aggregate_subject(&rep, STR("mx.example.test"), &out) == 0);
     CHECK(
@@ -210,6 +210,34 @@ static void test_uris(void **state UNUSED)
     }
 }
 
+static void test_agrees(void **state UNUSED)
+{
+    static const struct {
+        const char *record, *address; /* NULL: no; "": who asked */
+        uint64_t max;
+    } rows[] = {
+        { "v=DMARC1", "", 7 },
+        { "v=DMARC1;", "", 7 },
+        { "v=DMARC1; rua=mailto:in@Third.example!1k", "in@Third.example", 1024 },
+        { "v=DMARC1; rua=mailto:in@third.example, mailto:b@third.example", "in@third.example", UINT64_MAX },
+        { "v=DMARC1; rua=mailto:x@victim.example", NULL, 7 },
+        { "v=DMARC1; rua=mailto:in@third.example,mailto:x@victim.example", NULL, 7 },
+        { "v=DMARC1; rua=https://third.example/", NULL, 7 },
+        { "v=spf1 -all", NULL, 7 },
+        { "", NULL, 7 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(buf_release) struct buf out = { .max = 254 };
+        uint64_t max = 7;
+        bool agrees = aggregate_agrees(str_from(rows[i].record), STR("third.example"), &out, &max);
+
+        check_case = rows[i].record;
+        CHECK(agrees == (rows[i].address != NULL));
+        CHECK(!agrees || (str_eq_z(buf_str(&out), rows[i].address) && max == rows[i].max));
+    }
+}
+
 static void test_internal(void **state UNUSED)
 {
     struct psl *psl = NULL;
@@ -226,10 +254,8 @@ static void test_internal(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_xml),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_uris),
-        cmocka_unit_test(test_internal),
+        cmocka_unit_test(test_xml),    cmocka_unit_test(test_names),    cmocka_unit_test(test_uris),
+        cmocka_unit_test(test_agrees), cmocka_unit_test(test_internal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

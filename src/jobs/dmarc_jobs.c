@@ -13,6 +13,7 @@
 #define ADDRESS_MAX 254u
 #define ID_BYTES    12u
 #define ROUNDS_MAX  100u /* of a list that was full */
+#define NO_DNS_MAX  10u  /* then nobody is asked any more: other jobs wait for this one */
 
 struct target {
     char address[ADDRESS_MAX + 1];
@@ -24,8 +25,9 @@ static struct {
     struct psl *psl; /* NULL: only the very same domain is asked about nothing */
     struct arena list_arena;
     Monitor__DmarcListResponse *list;
-    size_t at, done; /* done: of this list, for good */
-    unsigned rounds;
+    size_t at, done;  /* done: of this list, for good */
+    uint64_t waiting; /* what must be tried again: the list begins behind them */
+    unsigned rounds, no_dns;
     /* the one at hand */
     Monitor__DmarcPeriod *period;
     struct aggregate_report report;
@@ -158,26 +160,39 @@ static void send_or_skip(void)
     next_target();
 }
 
-/* Somebody else's mailbox: does he say that he wants them (RFC 9990 4)? */
+static void not_now(void)
+{
+    dmarc.failed++;
+    dmarc.later = true;
+    dmarc.target++;
+    next_target();
+}
+
+/* Somebody else's mailbox: does he say that he wants them (RFC 9990 4), and where? */
 static void verified(void *ctx UNUSED, const struct dns_answer *a)
 {
+    CLEANUP(buf_release) struct buf address = { .max = ADDRESS_MAX };
+    struct target *t = &dmarc.targets[dmarc.target];
+    struct str host = str_from(strrchr(t->address, '@') + 1);
     bool agrees = false;
 
-    for (size_t i = 0; i < a->n; i++) {
-        struct dmarc_record r;
-
-        agrees |= a->records[i].type == DNS_TXT && dmarc_record_parse(a->records[i].txt, &r);
+    for (size_t i = 0; i < a->n && !agrees; i++) {
+        buf_clear(&address);
+        agrees = a->records[i].type == DNS_TXT &&
+                 aggregate_agrees(a->records[i].txt, host, &address, &t->bytes_max);
     }
-    if (agrees) {
+    if (!agrees && dns_status_is_temporary(a->status)) {
+        dmarc.no_dns++;
+        not_now();
+        return;
+    }
+    if (agrees && !str_ieq(buf_str(&address), str_from(jobs_conf.dmarc_report_from))) {
+        if (address.n)
+            snprintf(t->address, sizeof t->address, "%.*s", STR_ARG(buf_str(&address)));
         send_or_skip();
         return;
     }
-    if (dns_status_is_temporary(a->status)) {
-        dmarc.failed++;
-        dmarc.later = true;
-    } else {
-        dmarc.refused++;
-    }
+    dmarc.refused++;
     dmarc.target++;
     next_target();
 }
@@ -201,6 +216,10 @@ static void next_target(void)
         dmarc.refused++;
         dmarc.target++;
         next_target();
+        return;
+    }
+    if (dmarc.no_dns >= NO_DNS_MAX) {
+        not_now();
         return;
     }
     q.name = buf_str(&name);
@@ -312,7 +331,8 @@ static void next_period(void)
     Monitor__DmarcPeriod *p;
 
     if (dmarc.at == dmarc.list->n_periods) {
-        if (dmarc.done == 0 || ++dmarc.rounds == ROUNDS_MAX)
+        dmarc.waiting += dmarc.list->n_periods - dmarc.done;
+        if (dmarc.list->n_periods == 0 || ++dmarc.rounds == ROUNDS_MAX)
             end(0);
         else
             ask_list(); /* there may be more than an answer holds */
@@ -358,6 +378,7 @@ static void ask_list(void)
 {
     Monitor__DmarcListRequest q = MONITOR__DMARC_LIST_REQUEST__INIT;
 
+    q.skip = dmarc.waiting;
     dmarc.at = dmarc.done = 0;
     arena_release(&dmarc.list_arena);
     dmarc.list_arena.max = MIB(4);
@@ -384,6 +405,8 @@ void job_dmarc(struct job *j)
         return;
     }
     dmarc.job = j;
-    dmarc.rounds = dmarc.sent = dmarc.refused = dmarc.too_large = dmarc.failed = dmarc.nobody = 0;
+    dmarc.waiting = 0;
+    dmarc.rounds = dmarc.no_dns = dmarc.sent = dmarc.refused = dmarc.too_large = dmarc.failed = dmarc.nobody =
+        0;
     ask_list();
 }

@@ -145,11 +145,12 @@ int dmarc_add(struct db *db, Monitor__DmarcRow *const *rows, size_t n, uint64_t 
     return 0;
 }
 
-int dmarc_list(struct db *db, struct arena *a, int64_t now_s, Monitor__DmarcListResponse *out)
+int dmarc_list(struct db *db, struct arena *a, int64_t now_s, const Monitor__DmarcListRequest *q,
+               Monitor__DmarcListResponse *out)
 {
-    static const char SQL[] =
-        "SELECT domain, begins, seconds, count(*), record, max(id) FROM dmarc"
-        " WHERE begins + seconds + min(seconds, 600) <= ?1 GROUP BY domain, begins, seconds ORDER BY begins LIMIT ?2";
+    static const char SQL[] = "SELECT domain, begins, seconds, count(*), record, max(id) FROM dmarc"
+                              " WHERE begins + seconds + min(seconds, 600) <= ?1 GROUP BY domain, begins, seconds"
+                              " ORDER BY begins, domain, seconds LIMIT ?2 OFFSET ?3";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(db, SQL, &st);
 
@@ -159,6 +160,7 @@ int dmarc_list(struct db *db, struct arena *a, int64_t now_s, Monitor__DmarcList
         return E_NOMEM;
     stmt_bind_i64(st, 1, now_s);
     stmt_bind_i64(st, 2, DMARC_PERIODS_MAX);
+    stmt_bind_u64(st, 3, q->skip);
     while ((r = stmt_step(st)) > 0) {
         Monitor__DmarcPeriod *p = ARENA_NEW(a, Monitor__DmarcPeriod);
 

@@ -18,7 +18,8 @@
 MUST_CHECK int dmarc_add(struct db *db, Monitor__DmarcRow *const *rows, size_t n, uint64_t *dropped_out);
 /* Answers in the arena. A period is over when those who count have had time to say so: its own length, ten minutes at
  * most. */
-MUST_CHECK int dmarc_list(struct db *db, struct arena *a, int64_t now_s, Monitor__DmarcListResponse *out);
+MUST_CHECK int dmarc_list(struct db *db, struct arena *a, int64_t now_s, const Monitor__DmarcListRequest *q,
+                          Monitor__DmarcListResponse *out);
 MUST_CHECK int dmarc_rows(struct db *db, struct arena *a, const Monitor__DmarcRowsRequest *q,
                           Monitor__DmarcRowsResponse *out);
 MUST_CHECK int dmarc_done(struct db *db, const Monitor__DmarcRowsRequest *q);

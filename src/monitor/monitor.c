@@ -161,7 +161,7 @@ static int run_dmarc_list(struct job *j)
         return E_NOMEM;
     monitor__dmarc_list_response__init(m);
     j->answer = &m->base;
-    return dmarc_list(monitor.db, rpc_req_arena(j->q), clock_wall_ms() / 1000, m);
+    return dmarc_list(monitor.db, rpc_req_arena(j->q), clock_wall_ms() / 1000, j->request, m);
 }
 
 static int run_dmarc_rows(struct job *j)
@@ -181,9 +181,11 @@ static int run_dmarc_done(struct job *j)
     return dmarc_done(monitor.db, j->request);
 }
 
-static int op_dmarc_list(struct rpc_req *q, struct str body UNUSED)
+static int op_dmarc_list(struct rpc_req *q, struct str body)
 {
-    return submit(q, NULL, run_dmarc_list);
+    Monitor__DmarcListRequest *m = RPC_UNPACK(rpc_req_arena(q), body, monitor__dmarc_list_request);
+
+    return m ? submit(q, m, run_dmarc_list) : E_SYNTAX;
 }
 
 static int op_dmarc_rows(struct rpc_req *q, struct str body)
