@@ -11,12 +11,23 @@ static struct str domain_of(struct str address)
     return at < 0 ? STR("") : str_skip(address, (size_t)at + 1);
 }
 
+/* An alias leads to a mailbox of another name. */
+static bool is_written(const struct smtp_path *path, struct str address)
+{
+    CLEANUP(buf_release) struct buf text = { .max = KIB(1) };
+
+    return path->domain.n && smtp_path_print(path, &text) == 0 && str_ieq(buf_str(&text), address);
+}
+
 static bool is_about_us(const struct mx_session *s, struct str from)
 {
     if (str_ieq(domain_of(from), str_from(mx_own(s)->auth->check.from_domain)))
         return true;
     for (const struct mx_recipient *r = s->m.recipients; r; r = r->next)
-        if (str_ieq(r->mailbox.address, from))
+        if (str_ieq(r->mailbox.address, from) || is_written(&r->path, from))
+            return true;
+    for (const struct mx_forward *f = s->m.forwards; f; f = f->next)
+        if (str_ieq(f->alias, from))
             return true;
     return false;
 }

@@ -16,7 +16,11 @@ const { privateKey, publicKey } = generateKeyPairSync('rsa', {
 const zone = {
   'good.example': { TXT: `v=spf1 ip4:${GOOD} -all`, A: GOOD, MX: [[10, 'sink.example']] },
   'key._domainkey.good.example': { TXT: `v=DKIM1; k=rsa; p=${publicKey.toString('base64')}` },
-  '_dmarc.good.example': { TXT: 'v=DMARC1; p=reject; aspf=s; rua=mailto:rua@good.example!10m,mailto:tiny@good.example!100,mailto:a%2Bb@third.example, mailto:no@refuses.example,https://x.example/' },
+  '_dmarc.good.example': { TXT: 'v=DMARC1; p=reject; aspf=s; rua=mailto:rua@good.example!10m,mailto:tiny@good.example!100,mailto:a%2Bb@third.example, mailto:no@refuses.example,https://x.example/,mailto:old@moves.example,mailto:y@steals.example' },
+  'good.example._report._dmarc.moves.example': { TXT: 'v=DMARC1; rua=mailto:new@moves.example' },
+  'moves.example': { A: '127.0.0.1' },
+  'good.example._report._dmarc.steals.example': { TXT: 'v=DMARC1; rua=mailto:y@steals.example,mailto:x@good.example' },
+  'steals.example': { A: '127.0.0.1' },
   'good.example._report._dmarc.third.example': { TXT: 'v=DMARC1' },
   'third.example': { MX: [[10, 'sink.example']] },
   'sink.example': { A: '127.0.0.1' },
@@ -149,6 +153,12 @@ function counted(to) {
 test('the domain hears of it: reports, to whom its record names and who agrees', async () => {
   await service.ctl(['domain', 'dkim', 'example.test']);
   assert.equal((await deliver(GOOD, 'ann@good.example', await letter({ signed: true }))).reply.code, 250); // whatever ran before
+  // What comes to where reports come from is not reported about, wherever that alias leads.
+  await service.ctl(['alias', 'add', 'dmarc@example.test']);
+  await service.ctl(['alias', 'target', 'add', 'dmarc@example.test', (await service.alias()).address]);
+  const report = await client(GOOD);
+  assert.equal((await report.send('ann@good.example', 'dmarc@example.test', await letter({ signed: true }))).code, 250);
+  report.end();
   await until('the journal', 15000, async () => {
     const j = JSON.parse((await service.ctl(['jobs', 'run', 'dmarc-reports', '--json'], { ok: false })).stdout);
     assert.equal(j.bad, false, j.result);
@@ -156,16 +166,16 @@ test('the domain hears of it: reports, to whom its record names and who agrees',
   });
   const sum = { [`${GOOD} pass`]: 3, [`${BAD} pass`]: 1, [`${BAD} reject`]: 2, [`${BAD} none mailing_list`]: 2 };
   assert.deepEqual(counted('rua@good.example'), sum);
-  await until('the third', 10000, () => reports.filter((m) => m.to === 'a+b@third.example').length === reports.filter((m) => m.to === 'rua@good.example').length);
+  for (const other of ['a+b@third.example', 'new@moves.example']) await until(other, 10000, () => reports.filter((m) => m.to === other).length === reports.filter((m) => m.to === 'rua@good.example').length);
   assert.deepEqual(counted('a+b@third.example'), sum);
-  assert.deepEqual([...new Set(reports.map((m) => m.to))].sort(), ['a+b@third.example', 'rua@good.example']);
+  assert.deepEqual([...new Set(reports.map((m) => m.to))].sort(), ['a+b@third.example', 'new@moves.example', 'rua@good.example']);
   assert.ok(dns.asked('good.example._report._dmarc.refuses.example') > 0);
   const [m] = reports, head = m.raw.slice(0, m.raw.indexOf('\r\n\r\n')).replace(/\r\n[ \t]/g, ' ');
   assert.equal(m.from, '');
   assert.match(head, /^DKIM-Signature: .*\bd=example\.test;/m);
   assert.match(head, /^From: <dmarc@example\.test>$/m);
   assert.match(head, /^Subject: Report Domain: good\.example Submitter: (\S+) Report-ID: <\d+\.1\.[0-9a-f]{24}>$/m);
-  assert.match(m.raw, /^Content-Type: application\/gzip; name="[^"]+!good\.example!(\d+)!\1!\d+\.1\.[0-9a-f]{24}\.xml\.gz"\r$/m);
+  assert.match(m.raw, /^Content-Type: application\/gzip; name="[^"]+!good\.example!(\d+)!\1!\d+[0-9a-f]{24}\.xml\.gz"\r$/m);
   assert.match(m.xml, /<domain>good\.example<\/domain>\n<p>reject<\/p>\n<sp>reject<\/sp>\n<adkim>r<\/adkim>\n<aspf>s<\/aspf>/);
   assert.match(m.xml, /<dkim>\n<domain>good\.example<\/domain>\n<selector>key<\/selector>\n<result>pass<\/result>\n<\/dkim>/);
   const again = reports.length;
@@ -173,7 +183,9 @@ test('the domain hears of it: reports, to whom its record names and who agrees',
   assert.equal(reports.length, again);
 });
 
-test('without a name server mail is taken, soon', async () => {
+test('without a name server mail is taken, soon, and nobody is answered for who is away', async () => {
+  const away = await service.alias(), c = await client(BAD);
+  await service.ctl(['alias', 'vacation', 'set', away.address, '--text', 'away']);
   await dns.down();
   const began = Date.now();
   const { reply, header } = await deliver(BAD, 'x@other.example', await letter());
@@ -181,5 +193,9 @@ test('without a name server mail is taken, soon', async () => {
   assert.match(header, /spf=temperror/);
   assert.match(header, /dmarc=temperror/);
   assert.ok(Date.now() - began < 6000, `${Date.now() - began} ms`);
+  assert.equal((await c.send('x@other.example', away.address, `From: x@other.example\r\nTo: ${away.address}\r\nSubject: x\r\nMessage-ID: <away@other.example>\r\n\r\nx\r\n`)).code, 250);
+  c.end();
+  await new Promise((r) => setTimeout(r, 300)); // what would be queued is queued by then
+  assert.deepEqual(JSON.parse((await service.ctl(['queue', 'list', '--json'])).stdout || '[]').filter((x) => JSON.stringify(x).includes('x@other.example')), []);
   await dns.up();
 });
