@@ -32,11 +32,14 @@ static char *body_of(const struct courier_bounce *b, struct str domain)
     return text;
 }
 
-/* Once for a message and a recipient, however often it is told. */
-static void delivery_id(const struct courier_bounce *b, uint8_t out[HASH_BYTES])
+/* Once for a message and a recipient, however often it is told and however he is written. */
+static void delivery_id(struct arena *a, const struct courier_bounce *b, uint8_t out[HASH_BYTES])
 {
-    kdf2(out, role_subkey(courier.role, SUBKEY_SRS), "letterlock bounce event v1", str_from(b->message),
-         b->recipient);
+    struct str who;
+
+    if (courier_address_key(a, b->recipient, &who) < 0)
+        who = b->recipient;
+    kdf2(out, role_subkey(courier.role, SUBKEY_SRS), "letterlock bounce event v1", str_from(b->message), who);
 }
 
 static int put(struct queue *q, const struct courier_bounce *b, struct str url, struct str text)
@@ -48,7 +51,7 @@ static int put(struct queue *q, const struct courier_bounce *b, struct str url, 
     uint32_t duplicates;
     int r;
 
-    delivery_id(b, id);
+    delivery_id(&a, b, id);
     t.delivery_id = str_of(id, sizeof id);
     if ((r = courier_url_dest(&a, url, &t.dest)) < 0 || (r = queue_draft(q, false, &m.id)) < 0 ||
         (r = queue_put(q, m.id, 0, text)) < 0)
