@@ -234,6 +234,8 @@ static int step_run(struct walk *w, const struct step *s)
             return r;
         return w->e->result == EXPAND_OK ? lead_to(w, s, 0, &made, s->addr.text, d.name) : 0;
     }
+    if (s->depth == 0)
+        w->e->named = r == 0 && acc.alias_id;
     if (r == E_NOTFOUND && d.catch_all)
         r = alias_by_id(w->db, w->a, (uint64_t)d.catch_all, &acc);
     if (r == E_NOTFOUND) {

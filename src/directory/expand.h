@@ -41,6 +41,8 @@ struct expansion {
     uint64_t taken[EXPAND_MAX]; /* aliases that take it, in the order they were found */
     struct str taken_as[EXPAND_MAX];
     size_t ntaken;
+    bool
+        named; /* the first of them is the address as written, or that without its tag; no pattern or catch-all led there */
     bool circular; /* somewhere an alias leads back to one it came from */
     bool fixed;    /* the same for every sender, until something is changed */
 };

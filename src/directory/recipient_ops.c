@@ -117,7 +117,8 @@ static int put_vacations(struct db *db, struct arena *a, const struct expansion 
     for (size_t i = 0; i < e->ntaken && m->n_vacations < VACATIONS_MAX; i++) {
         if ((r = directory_vacation(db, a, e->taken[i], e->taken_as[i], &m->vacations[m->n_vacations])) < 0)
             return r;
-        m->n_vacations += r > 0;
+        if (r > 0)
+            m->vacations[m->n_vacations++]->direct = i == 0 && e->named;
     }
     return 0;
 }

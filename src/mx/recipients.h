@@ -24,6 +24,7 @@ struct mx_resolved {
 struct mx_vacation {
     struct str alias, subject, text;
     int64_t begins_ms, ends_ms, made_ms; /* 0: open */
+    bool direct;                         /* it was written to, not what leads to it */
 };
 
 /* Service's `take`: answers for mx_own(s)->resolved; false when there is none. */

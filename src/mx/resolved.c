@@ -93,7 +93,8 @@ static int vacations_of(struct arena *a, const Directory__ResolveResponse *m, st
                                      .text = pb_str(m->vacations[i]->text),
                                      .begins_ms = m->vacations[i]->begins_ms,
                                      .ends_ms = m->vacations[i]->ends_ms,
-                                     .made_ms = m->vacations[i]->made_ms };
+                                     .made_ms = m->vacations[i]->made_ms,
+                                     .direct = m->vacations[i]->direct };
     out->vacations = v;
     out->nvacations = m->n_vacations;
     return 0;

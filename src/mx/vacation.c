@@ -20,7 +20,7 @@ struct mx_vacations {
     struct away list[AWAY_MAX];
     size_t n;
     struct buf header;
-    bool header_over;
+    bool header_over, header_whole;
 };
 
 void mx_vacation_forget(struct mx_session *s)
@@ -54,12 +54,12 @@ static struct mx_vacations *vacations_of(struct mx_session *s)
     return w;
 }
 
-static bool known(const struct mx_vacations *w, struct str alias)
+static struct away *known(struct mx_vacations *w, struct str alias)
 {
     for (size_t i = 0; i < w->n; i++)
         if (str_eq(w->list[i].v.alias, alias))
-            return true;
-    return false;
+            return &w->list[i];
+    return NULL;
 }
 
 void mx_vacation_take(struct mx_session *s, const struct mx_resolved *r)
@@ -73,7 +73,13 @@ void mx_vacation_take(struct mx_session *s, const struct mx_resolved *r)
         const struct mx_vacation *v = &r->vacations[i];
         struct away *one;
 
-        if (!is_time(v) || !(w = vacations_of(s)) || w->n == AWAY_MAX || known(w, v->alias))
+        if (!is_time(v) || !(w = vacations_of(s)))
+            continue;
+        if ((one = known(w, v->alias)) && v->direct && !one->v.direct) {
+            one->recipient = arena_dup(&w->arena, buf_str(&path));
+            one->v.direct = one->recipient.p != NULL;
+        }
+        if (one || w->n == AWAY_MAX)
             continue;
         one = &w->list[w->n];
         *one = (struct away){ .v = *v, .recipient = arena_dup(&w->arena, buf_str(&path)) };
@@ -98,6 +104,7 @@ void mx_vacation_feed(struct mx_session *s, struct str in)
     if (buf_puts(&w->header, in) < 0)
         w->header_over = true;
     end = str_find(str_skip(buf_str(&w->header), from), STR("\r\n\r\n"));
+    w->header_whole = end >= 0;
     w->header_over = w->header_over || end >= 0 || w->header.n == w->header.max;
 }
 
@@ -111,9 +118,14 @@ static const char *distrusted(const struct mx_session *s)
     for (const struct mx_recipient *r = s->m.recipients; r; r = r->next)
         if (r->junk)
             return "spam";
-    if (a && a->check.done && (a->check.spf.code == SPF_FAIL || a->check.dmarc.code == DMARC_FAIL))
+    if (!a) /* nobody asks: the operator says so */
+        return NULL;
+    if (a->check.done && (a->check.spf.code == SPF_FAIL || a->check.dmarc.code == DMARC_FAIL))
         return "forged";
-    return NULL;
+    return a->check.done && a->check.spf.code != SPF_TEMPERROR &&
+                   (a->check.spf.code == SPF_PASS || a->check.dmarc.code != DMARC_TEMPERROR)
+               ? NULL
+               : "not checked";
 }
 
 static struct str domain_of(struct str address)
@@ -174,9 +186,10 @@ bool mx_vacation_next(struct mx_session *s, size_t *at, struct mx_vacation_reply
         const struct away *w = &all->list[(*at)++];
         const struct str own[] = { w->v.alias, w->recipient };
 
-        if (!(why = distrusted(s)))
+        /* Whom an alias leads to is not told to who wrote to the alias: he is answered for by name only. */
+        if (!(why = all->header_whole ? distrusted(s) : "header too long"))
             why = vacation_refused(&all->arena, buf_str(&all->header), s->m.sender_address, own,
-                                   ARRAY_LEN(own));
+                                   w->v.direct ? 2 : 1);
         if (why)
             log_event(LOG_DEBUG, "mx.vacation_none", F_Z("id", s->m.id), F_Z("why", why));
         else if (reply_make(s, all, w, out))
