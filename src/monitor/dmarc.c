@@ -148,9 +148,10 @@ int dmarc_add(struct db *db, Monitor__DmarcRow *const *rows, size_t n, uint64_t 
 int dmarc_list(struct db *db, struct arena *a, int64_t now_s, const Monitor__DmarcListRequest *q,
                Monitor__DmarcListResponse *out)
 {
-    static const char SQL[] = "SELECT domain, begins, seconds, count(*), record, max(id) FROM dmarc"
-                              " WHERE begins + seconds + min(seconds, 600) <= ?1 GROUP BY domain, begins, seconds"
-                              " ORDER BY begins, domain, seconds LIMIT ?2 OFFSET ?3";
+    static const char SQL[] =
+        "SELECT domain, begins, seconds, count(*), record, max(id) FROM dmarc"
+        " WHERE begins + seconds + min(seconds, 600) <= ?1 GROUP BY domain, begins, seconds"
+        " ORDER BY begins, domain, seconds LIMIT ?2 OFFSET ?3";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(db, SQL, &st);
 
