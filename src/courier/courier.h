@@ -204,6 +204,20 @@ MUST_CHECK int courier_dispatch_open(struct role *r);
 void courier_dispatch_wake(void);
 bool courier_dispatch_busy(void);
 void courier_dispatch_stop(void);
+/* All that the relay, or a former one, was asked by our books is known: from now on it is asked again. */
+void courier_dispatch_up(void);
+/* Are the books of our former life settled? On the lane, too: it turns true while no recovery runs there. */
+bool courier_dispatch_recovered(void);
+/* In a while it is looked once more whether the relay can be asked. */
+void courier_dispatch_later(void);
+/* What it said of n targets, borrowed. E_CORRUPT. */
+MUST_CHECK int courier_outcomes(const Relay__SendResponse *m, struct queue_outcome *o, size_t n);
+/* The one line that says so: nothing more happens to these targets until somebody looks. 0: nothing. */
+void courier_set_aside(uint64_t targets, uint64_t message);
+
+/* ---- recovery.c ---- */
+/* A relay is there: ends with courier_dispatch_up, or _later when it could not be. */
+void courier_recover(void);
 
 /* ---- tell.c: on the loop ---- */
 /* How it went, to the journal of the person it concerns. */

@@ -1,9 +1,8 @@
 /* src/courier/dispatch.c: from the queue to the relay, and back.
  *
  * A flight is one claim on its way. It holds the envelope and at most one piece of the body. What comes of it
- * is noted in the queue, synced, before the relay may forget it, so that a courier that is killed finds it again: the
- * first thing it asks a relay is how those attempts went that its books say are under way. Those that nobody knows
- * of go once more; whether they may have arrived already is known too: not when the relay is still the same. */
+ * is noted in the queue, synced, before the relay may forget it, so that a courier that is killed finds it again
+ * (recovery.c). */
 #include "src/courier/courier.h"
 #include "lib/base/clock.h"
 #include "lib/base/idmap.h"
@@ -109,8 +108,7 @@ static int flight_note(struct queue *q, struct lane_job *j)
     return r < 0 ? r : courier_tls_learn(q, f->c.domain, f->said);
 }
 
-/* The one line that says so: nothing more happens to it until somebody looks. */
-static void set_aside(uint64_t targets, uint64_t message)
+void courier_set_aside(uint64_t targets, uint64_t message)
 {
     if (targets)
         log_event(LOG_ERROR, "courier.set_aside", F_U64("targets", targets), F_U64("message", message),
@@ -129,7 +127,7 @@ static void flight_noted(struct lane_job *j, int status)
         count(&f->counts);
         courier_tell(&f->c, f->o);
         noted(f->c.attempt);
-        set_aside(f->counts.aside, f->c.m.id);
+        courier_set_aside(f->counts.aside, f->c.m.id);
         if (f->uncertain)
             courier.uncertain += f->c.n;
         log_event(LOG_INFO, "courier.attempt", F_U64("message", f->c.m.id), F_U64("targets", f->c.n),
@@ -152,21 +150,30 @@ static enum queue_result result_of(Relay__Outcome__Kind k)
                                                  : QUEUE_FAILED;
 }
 
-static int take_outcomes(struct flight *f, const Relay__SendResponse *m)
+int courier_outcomes(const Relay__SendResponse *m, struct queue_outcome *o, size_t n)
 {
-    if (m->n_outcomes != f->c.n)
+    if (m->n_outcomes != n)
         return E_CORRUPT;
-    for (size_t i = 0; i < f->c.n; i++) {
+    for (size_t i = 0; i < n; i++) {
         const Relay__Outcome *x = m->outcomes[i];
 
-        f->o[i] = (struct queue_outcome){ .result = result_of(x->kind),
-                                          .code = x->code,
-                                          .enhanced = pb_str(x->enhanced),
-                                          .text = pb_str(x->text),
-                                          .peer = pb_str(m->peer),
-                                          .relayed = x->relayed,
-                                          .retry_ms = (int64_t)x->retry_after_s * 1000 };
+        o[i] = (struct queue_outcome){ .result = result_of(x->kind),
+                                       .code = x->code,
+                                       .enhanced = pb_str(x->enhanced),
+                                       .text = pb_str(x->text),
+                                       .peer = pb_str(m->peer),
+                                       .relayed = x->relayed,
+                                       .retry_ms = (int64_t)x->retry_after_s * 1000 };
     }
+    return 0;
+}
+
+static int take_outcomes(struct flight *f, const Relay__SendResponse *m)
+{
+    int r = courier_outcomes(m, f->o, f->c.n);
+
+    if (r < 0)
+        return r;
     f->said = m;
     f->trouble = m->trouble;
     f->uncertain = m->uncertain;
@@ -544,187 +551,28 @@ static void on_timer(struct timer *t UNUSED)
 
 /* ---- the relay comes up ---- */
 
-/* What it knows comes in pages. Only when all of them are noted is what the books have under way beyond that unknown. */
-struct recovery {
-    struct lane_job job;
-    struct arena arena; /* of the answer */
-    Relay__CollectResponse *m;
-    uint64_t found, back, uncertain, after;
-    struct queue_counts counts;
-    bool wait, same;
-};
-
-static void collect(struct recovery *v);
-
-static bool is_running(const struct recovery *v, uint64_t attempt)
+bool courier_dispatch_recovered(void)
 {
-    for (size_t i = 0; i < v->m->n_running; i++)
-        if (v->m->running[i] == attempt)
-            return true;
-    return false;
+    return dp.recovered;
 }
 
-static int recover_known(struct queue *q, struct recovery *v, const Relay__Collected *known)
+void courier_dispatch_up(void)
 {
-    struct flight f = { .c = { .arena = { .max = MIB(4) } } };
-    struct queue_counts counts = { 0 };
-    int r = queue_claim_again(q, known->attempt, &f.c);
-
-    if (r == 0 && !(f.o = ARENA_ARRAY(&f.c.arena, f.c.n, struct queue_outcome)))
-        r = E_NOMEM;
-    if (r == 0)
-        r = take_outcomes(&f, known->outcome);
-    if (r == 0)
-        r = courier_settle(q, &f.c, f.o, f.trouble, &counts);
-    if (r == 0)
-        r = courier_tls_learn(q, f.c.domain, f.said);
-    v->found += r == 0;
-    arena_release(&f.c.arena);
-    return r == E_NOTFOUND ? 0 : r; /* it was noted before */
-}
-
-/* Nobody knows how they went: whether they may have arrived depends on whether it is the same relay. */
-static int recover_unknown(struct queue *q, struct recovery *v)
-{
-    uint64_t attempts[256], after = 0;
-    size_t n = 0;
-    int r;
-
-    do {
-        if ((r = queue_under_way(q, after, attempts, ARRAY_LEN(attempts), &n)) < 0)
-            return r;
-        for (size_t i = 0; i < n; i++) {
-            after = attempts[i];
-            if (is_running(v, after))
-                v->wait = true;
-            else if ((r = queue_give_back(q, after, v->same ? &v->back : &v->uncertain, &v->counts)) < 0)
-                return r;
-        }
-    } while (n == ARRAY_LEN(attempts));
-    return 0;
-}
-
-static int recover(struct queue *q, struct lane_job *j)
-{
-    struct recovery *v = CONTAINER_OF(j, struct recovery, job);
-    uint8_t boot[16];
-    int r;
-
-    if ((r = queue_relay(q, boot)) < 0)
-        return r;
-    v->same = v->m->boot.len == 16 && memcmp(boot, v->m->boot.data, 16) == 0;
-    for (size_t i = 0; i < v->m->n_finished && !dp.recovered && r == 0; i++)
-        r = recover_known(q, v, v->m->finished[i]);
-    if (r < 0 || v->m->more)
-        return r;
-    if (!dp.recovered && ((r = recover_unknown(q, v)) < 0 || v->wait))
-        return r; /* the boot stays as it is until all are known */
-    return v->same || v->m->boot.len != 16 ? 0 : queue_relay_set(q, v->m->boot.data);
-}
-
-static void recovery_free(struct recovery *v)
-{
-    if (v)
-        arena_release(&v->arena);
-    free(v);
-}
-
-static void recovery_failed(struct recovery *v)
-{
-    recovery_free(v);
-    timer_set(&dp.timer, AGAIN_MS);
-}
-
-static void recovery_noted(const struct recovery *v)
-{
-    Relay__NotedRequest m = RELAY__NOTED_REQUEST__INIT;
-    struct rpc_ask ask = { .op = RELAY__OP__NOTED,
-                           .body = &m.base,
-                           .flags = RPC_URGENT | RPC_NO_REPEAT,
-                           .deadline_ms = ASK_MS,
-                           .done = noted_answer };
-    uint64_t attempts[256];
-
-    for (size_t i = 0; i < v->m->n_finished && m.n_attempts < ARRAY_LEN(attempts); i++)
-        attempts[m.n_attempts++] = v->m->finished[i]->attempt;
-    m.attempts = attempts;
-    if (m.n_attempts)
-        (void)rpc_link_ask(role_link(courier.role, ROLE_RELAY), &ask);
-}
-
-static void recovered(struct lane_job *j, int status)
-{
-    struct recovery *v = CONTAINER_OF(j, struct recovery, job);
-
-    if (status < 0) {
-        recovery_failed(v);
-        return;
-    }
-    recovery_noted(v);
-    if (v->m->more) {
-        v->after = v->m->next;
-        collect(v);
-        return;
-    }
-    if (v->found + v->back + v->uncertain > 0)
-        log_event(LOG_WARN, "courier.recovered", F_U64("known", v->found), F_U64("not_sent", v->back),
-                  F_U64("uncertain", v->uncertain));
-    set_aside(v->counts.aside, 0);
-    courier.uncertain += v->uncertain;
-    if (v->wait) {
-        recovery_failed(v); /* in a while, from the beginning */
-        return;
-    }
     dp.recovered = dp.up = true;
     rpc_link_ready(role_link(courier.role, ROLE_RELAY));
     noted_send();
     courier_dispatch_wake();
-    recovery_free(v);
 }
 
-static void collected(void *ctx, int status, struct str body)
+void courier_dispatch_later(void)
 {
-    struct recovery *v = ctx;
-
-    if (status == 0 && (v->m = RPC_UNPACK(&v->arena, body, relay__collect_response))) {
-        v->job = (struct lane_job){ .run = recover, .done = recovered };
-        if (lane_submit(&v->job) == 0)
-            return;
-    }
-    if (status == E_CLOSED)
-        recovery_free(v); /* the next relay is asked */
-    else
-        recovery_failed(v);
-}
-
-/* v: to go on with its next page; NULL: from the first. */
-static void collect(struct recovery *v)
-{
-    Relay__CollectRequest m = RELAY__COLLECT_REQUEST__INIT;
-    struct rpc_ask ask = { .op = RELAY__OP__COLLECT,
-                           .body = &m.base,
-                           .flags = RPC_URGENT | RPC_NO_REPEAT,
-                           .deadline_ms = ASK_MS,
-                           .done = collected };
-
-    if (v)
-        arena_reset(&v->arena);
-    else if ((v = calloc(1, sizeof *v)))
-        v->arena.max = MIB(16);
-    if (!v) {
-        timer_set(&dp.timer, AGAIN_MS);
-        return;
-    }
-    m.after = v->after;
-    ask.ctx = v;
-    if (!rpc_link_ask(role_link(courier.role, ROLE_RELAY), &ask))
-        recovery_failed(v);
+    timer_set(&dp.timer, AGAIN_MS);
 }
 
 static void tick(struct timer *t)
 {
     if (dp.open && !dp.up && rpc_link_is_up(role_link(courier.role, ROLE_RELAY)))
-        collect(NULL);
+        courier_recover();
     else
         on_timer(t);
 }
@@ -736,7 +584,7 @@ static void on_up(void *ctx UNUSED, struct rpc_link *l)
         return;
     }
     dp.up = false;
-    collect(NULL);
+    courier_recover();
 }
 
 static void on_down(void *ctx UNUSED, struct rpc_link *l)
