@@ -326,7 +326,8 @@ static int forget_run(struct queue *q, struct lane_job *j)
     if ((r = stmt_get(queue_db(q), "DELETE FROM dkim_key WHERE domain = ?1", &st)) < 0)
         return r;
     stmt_bind_str(st, 1, str_from(k->domain));
-    if ((r = stmt_run(st)) < 0 || (r = queue_bounce_webhook_set(q, str_from(k->domain), STR_NONE)) < 0)
+    if ((r = stmt_run(st)) < 0 || (r = queue_bounce_webhook_set(q, str_from(k->domain), STR_NONE)) < 0 ||
+        (r = queue_suppressed_forget(q, str_from(k->domain))) < 0)
         return r;
     return courier_webhook_key_forget(q, str_from(k->domain));
 }

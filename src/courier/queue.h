@@ -176,6 +176,8 @@ MUST_CHECK int queue_suppressed_find(struct queue *q, struct arena *a, struct st
                                      struct queue_suppressed *out);
 /* E_NOTFOUND. */
 MUST_CHECK int queue_suppressed_remove(struct queue *q, struct str domain, struct str address);
+/* All of a domain. */
+MUST_CHECK int queue_suppressed_forget(struct queue *q, struct str domain);
 /* In order, those behind `after`; domain empty: of all. */
 MUST_CHECK int queue_suppressed_list(struct queue *q, struct arena *a, const struct queue_suppressed *after,
                                      struct str domain, size_t max, struct queue_suppressed **out,

@@ -62,6 +62,17 @@ int queue_suppressed_remove(struct queue *q, struct str domain, struct str addre
     return db_changes(q->db) > 0 ? 0 : E_NOTFOUND;
 }
 
+int queue_suppressed_forget(struct queue *q, struct str domain)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(q->db, "DELETE FROM suppressed WHERE domain = ?1", &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_str(st, 1, domain);
+    return stmt_run(st);
+}
+
 int queue_suppressed_list(struct queue *q, struct arena *a, const struct queue_suppressed *after,
                           struct str domain, size_t max, struct queue_suppressed **out, size_t *n_out)
 {

@@ -449,6 +449,15 @@ static void test_suppressed(void **state UNUSED)
     CHECK(queue_care(q, &more) == 0 && !more);
     CHECK(queue_suppressed_remove(q, STR("a.test"), STR("bob@b.test")) == E_NOTFOUND);
     CHECK(queue_suppressed_remove(q, STR("a.test"), STR("eve@b.test")) == 0);
+    eve.until_ms = 0;
+    for (size_t i = 0; i < 3; i++) {
+        eve.domain = str_from((const char *[]){ "a.test", "a.test", "b.test" }[i]);
+        eve.address = str_from((const char *[]){ "eve@b.test", "bob@b.test", "eve@b.test" }[i]);
+        CHECK(queue_suppress(q, &eve) == 0);
+    }
+    CHECK(queue_suppressed_forget(q, STR("a.test")) == 0 && queue_suppressed_forget(q, STR("a.test")) == 0);
+    CHECK(queue_suppressed_list(q, &a, &none, STR_NONE, 10, &list, &n) == 0 && n == 1);
+    CHECK(str_eq_z(list[0].domain, "b.test"));
     CHECK(queue_commit(q) == 0);
     arena_release(&a);
     queue_close(&q);

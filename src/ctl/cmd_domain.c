@@ -53,7 +53,7 @@ static int domain_change(int argc, char **argv, uint32_t op, const char *done)
     if (op == DIRECTORY__OP__DOMAIN_ADD && dkim_keys(s, a.words[0], COURIER__OP__DKIM_MAKE) < 0)
         fprintf(stderr, "Its mail is not signed yet: %s domain dkim %s\n", ctl_program(), a.words[0]);
     if (op == DIRECTORY__OP__DOMAIN_REMOVE && dkim_keys(s, a.words[0], COURIER__OP__DKIM_FORGET) < 0)
-        fprintf(stderr, "Its keys to sign are still there.\n");
+        fprintf(stderr, "Its keys to sign, and whom it does not write to any more, are still there.\n");
     if (op == DIRECTORY__OP__DOMAIN_ADD)
         postmaster_hint(s, a.words[0]);
     return EX_OK;

@@ -101,6 +101,13 @@ test('who refuses for good is not written to again, until he is taken off the li
   await send({ to: 'some@far.test' });
   await mail(ann, 'added by hand');
   assert.notEqual((await service.ctl(['queue', 'suppressed', 'remove', 'x@far.test', '--domain', 'example.test'], { ok: false })).code, 0);
+
+  await ctl('domain', 'add', 'brief.test'); // the list goes with its domain
+  await ctl('queue', 'suppressed', 'add', 'some@far.test', '--domain', 'brief.test');
+  const lists = async () => (await json('queue', 'suppressed', 'list')).map((x) => x.domain);
+  assert.deepEqual(await lists(), ['brief.test', 'example.test']);
+  await ctl('domain', 'remove', 'Brief.test');
+  assert.deepEqual(await lists(), ['example.test']);
 });
 
 const event = async (recipient) => {
