@@ -392,21 +392,20 @@ void dmarc_jobs_init(void)
         log_event(LOG_WARN, "jobs.no_suffix_list");
 }
 
-void job_dmarc(struct job *j)
+static void begin(struct job *j)
 {
-    struct str from = str_from(jobs_conf.dmarc_report_from);
-
-    if (!jobs_conf.dmarc_reports) {
-        job_ended(j, 0, false, STR("off (mx.dmarc_reports)"));
-        return;
-    }
-    if (str_rchr(from, '@') < 1) {
-        job_ended(j, 0, true, STR("mx.dmarc_report_from names no address that reports could come from"));
-        return;
-    }
     dmarc.job = j;
     dmarc.waiting = 0;
     dmarc.rounds = dmarc.no_dns = dmarc.sent = dmarc.refused = dmarc.too_large = dmarc.failed = dmarc.nobody =
         0;
     ask_list();
+}
+
+void job_dmarc(struct job *j)
+{
+    if (!jobs_conf.dmarc_reports) {
+        job_ended(j, 0, false, STR("off (mx.dmarc_reports)"));
+        return;
+    }
+    report_from_check(j, "mx.dmarc_report_from", jobs_conf.dmarc_report_from, begin);
 }

@@ -51,6 +51,10 @@ void job_tls(struct job *j);
 void key_jobs_init(struct role *r);
 void dmarc_jobs_init(void);
 
+/* report_from.c: reports are to leave under `address`, of `setting` (both outlive the job). go, or the job ends with what the
+ * operator has to do. One job at a time. */
+void report_from_check(struct job *j, const char *setting, const char *address, void (*go)(struct job *j));
+
 /* notice.c: mail to the operator, in the background; the log says when it fails. */
 void notice_send(const struct job *j);
 #endif

@@ -250,19 +250,20 @@ static void next_domain(void)
         end(E_NOMEM);
 }
 
+static void begin(struct job *j)
+{
+    tls.job = j;
+    tls.day = 0;
+    tls.domain = (struct buf){ .max = 256 };
+    tls.sent = tls.failed = tls.unwanted = 0;
+    next_domain();
+}
+
 void job_tls(struct job *j)
 {
     if (!jobs_conf.tls_reports) {
         job_ended(j, 0, false, STR("off (relay.tls_reports)"));
         return;
     }
-    if (str_rchr(str_from(jobs_conf.tls_report_from), '@') < 1) {
-        job_ended(j, 0, true, STR("relay.tls_report_from names no address that reports could come from"));
-        return;
-    }
-    tls.job = j;
-    tls.day = 0;
-    tls.domain = (struct buf){ .max = 256 };
-    tls.sent = tls.failed = tls.unwanted = 0;
-    next_domain();
+    report_from_check(j, "relay.tls_report_from", jobs_conf.tls_report_from, begin);
 }

@@ -151,6 +151,9 @@ function counted(to) {
 }
 
 test('the domain hears of it: reports, to whom its record names and who agrees', async () => {
+  const r = await service.ctl(['jobs', 'run', 'dmarc-reports'], { ok: false });
+  assert.equal(r.code, 65); // a report that nobody signs is dropped
+  assert.match(r.stdout, /mx\.dmarc_report_from names a domain without DKIM keys.*: letterlock domain dkim example\.test/);
   await service.ctl(['domain', 'dkim', 'example.test']);
   assert.equal((await deliver(GOOD, 'ann@good.example', await letter({ signed: true }))).reply.code, 250); // whatever ran before
   // What comes to where reports come from is not reported about, wherever that alias leads.

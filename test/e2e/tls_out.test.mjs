@@ -254,10 +254,12 @@ test('a day later each domain that asks for it hears how TLS went (RFC 8460)', a
   service.env.LETTERLOCK_COURIER_CLOCK_AHEAD = '25h';
   await service.serve();
   await start();
+  assert.match((await service.ctl(['jobs', 'run', 'tls-reports'], { ok: false })).stdout, /relay\.tls_report_from names a domain without DKIM keys/);
+  await service.ctl(['domain', 'dkim', 'example.test']);
   assert.match((await service.ctl(['jobs', 'run', 'tls-reports'])).stdout, /1 reports sent, 0 not possible now/);
   const { mail, data } = await until('the report', 10000, () => peer.got[0]);
   assert.match(mail, /FROM:<>/);
-  for (const field of [/^From: .*tls@example\.test/m, /^TLS-Report-Domain: testing\.test\r/m, /^TLS-Report-Submitter: mail\.example\.test\r/m, /report-type="?tlsrpt/, /application\/tlsrpt\+gzip/]) assert.match(data, field);
+  for (const field of [/^DKIM-Signature: [^]*\bd=example\.test;/m, /^From: .*tls@example\.test/m, /^TLS-Report-Domain: testing\.test\r/m, /^TLS-Report-Submitter: mail\.example\.test\r/m, /report-type="?tlsrpt/, /application\/tlsrpt\+gzip/]) assert.match(data, field);
   const part = /Content-Type: application\/tlsrpt\+gzip[^]*?\r\n\r\n([A-Za-z0-9+/=\r\n]+)/.exec(data)[1];
   const report = JSON.parse(gunzipSync(Buffer.from(part, 'base64')).toString());
   const [sts] = report.policies;
