@@ -3,7 +3,9 @@
 // some answered, some neither. Nothing that was answered yes may be missing, nothing may be there twice.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Service, until } from '../lib/service.mjs';
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import { Service, dial, until } from '../lib/service.mjs';
 
 test('APPEND and DELIVER without Message-ID are there exactly once when they were answered yes', async () => {
   const service = await Service.start();
@@ -53,5 +55,84 @@ test('APPEND and DELIVER without Message-ID are there exactly once when they wer
   } catch (e) {
     console.log(service.log.split('\n').slice(-40).map((l) => `# ${l}`).join('\n'));
     throw e;
+  } finally { await service.stop(); }
+});
+
+// One role's talk with another (proto/rpc.proto), by hand, on the command line's socket: numbers and bytes of a frame, by field.
+const varint = (n) => { const b = []; for (n = BigInt(n); n > 127n; n >>= 7n) b.push(Number(n & 127n) | 128); return Buffer.from([...b, Number(n)]); };
+const pack = (fields) => Buffer.concat(Object.entries(fields).flatMap(([k, v]) => (Buffer.isBuffer(v) ? [varint(k * 8 + 2), varint(v.length), v] : [varint(k * 8), varint(v)])));
+function unpack(b) {
+  let at = 0;
+  const fields = {};
+  const number = () => { let n = 0n; for (let shift = 0n; ; shift += 7n) { const x = b[at++]; n |= BigInt(x & 127) << shift; if (x < 128) return Number(n); } };
+  while (at < b.length) {
+    const tag = number(), n = number();
+    fields[tag >> 3] = tag & 7 ? b.subarray(at, at += n) : n;
+  }
+  return fields;
+}
+const REQUEST = 1, DATA = 2, RESPONSE = 4, HELLO = 7, CTL = 7, STAGE = 2, ENQUEUE = 4;
+class Rpc {
+  static async open(socket) {
+    const c = Object.assign(new Rpc(), { id: 0, io: await dial(socket) });
+    await c.send({ 1: HELLO, 12: 1, 13: CTL });
+    return c;
+  }
+  send(fields) {
+    const b = pack(fields);
+    return this.io.write(Buffer.concat([b.length < 126 ? Buffer.from([0x82, b.length]) : Buffer.from([0x82, 126, b.length >> 8, b.length & 255]), b]));
+  }
+  async answer() {
+    for (;;) {
+      const [, n] = await this.io.bytes(2);
+      const f = unpack(await this.io.bytes(n < 126 ? n : (await this.io.bytes(2)).readUInt16BE()));
+      if (f[1] === RESPONSE && f[2] === this.id) return { ok: !f[6], body: unpack(f[8] ?? Buffer.alloc(0)) };
+    }
+  }
+  async stage(bytes) {
+    await this.send({ 1: REQUEST, 2: ++this.id, 3: STAGE, 5: 10000, 8: pack({ 1: bytes.length }) });
+    await this.send({ 1: DATA, 2: this.id, 9: bytes, 11: 1 });
+    return (await this.answer()).body[1];
+  }
+  async enqueue(operation, stage, to) {
+    const body = pack({ 1: stage, 4: 2, 5: pack({ 2: Buffer.from(to) }) });
+    await this.send({ 1: REQUEST, 2: ++this.id, 3: ENQUEUE, 4: operation, 5: 10000, 8: body });
+    return this.answer();
+  }
+}
+
+test('ENQUEUE once more, to the same courier and to the one after it: the same message, once', async () => {
+  const service = await Service.start();
+  const open = async () => {
+    await until('the courier', 10000, async () => (await service.pids('courier')).length > 0);
+    return Rpc.open(path.join(service.dir, 'run/courier.sock'));
+  };
+  const queued = async () => JSON.parse((await service.ctl(['queue', 'list', '--json'])).stdout);
+  try {
+    const operation = randomBytes(16), text = Buffer.from('Subject: once\r\n\r\nwords\r\n');
+    let c = await open();
+    const stage = await c.stage(text);
+    const first = await c.enqueue(operation, stage, 'a@far.example');
+    assert.ok(first.ok);
+    assert.equal(first.body[1].length, 16);
+    for (let life = 0; life < 3; life++) { // the stage is used up: what the books say counts
+      const again = await c.enqueue(operation, stage, 'a@far.example');
+      assert.ok(again.ok, `life ${life}`);
+      assert.deepEqual(again.body[1], first.body[1]);
+      assert.equal((await queued()).length, 1);
+      // whoever staged anew since the courier died gets the same answer, and the new bytes go nowhere
+      const anew = await c.enqueue(operation, await c.stage(text), 'a@far.example');
+      assert.deepEqual(anew.body[1], first.body[1]);
+      assert.equal((await queued()).length, 1);
+      assert.ok(!(await c.enqueue(randomBytes(16), stage, 'a@far.example')).ok, 'nobody asked that before, and there is no such stage');
+      c.io.end();
+      const [pid] = await service.pids('courier');
+      await service.kill('courier');
+      await until('another courier', 15000, async () => { const [p] = await service.pids('courier'); return p && p !== pid; });
+      c = await open();
+    }
+    assert.ok((await c.enqueue(randomBytes(16), await c.stage(text), 'a@far.example')).ok);
+    assert.equal((await queued()).length, 2);
+    c.io.end();
   } finally { await service.stop(); }
 });
