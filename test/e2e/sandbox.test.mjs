@@ -3,35 +3,45 @@
 import { test, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Service, build, until } from '../lib/service.mjs';
+import { Scanners } from '../lib/scanners.mjs';
+import { Service, build, freePort, until } from '../lib/service.mjs';
 
 const K = 'KILLED', EACCES = 'E13', EBADF = 'E9', ENOTSOCK = 'E88', OK = 'OK';
-const roles = ['store', 'directory', 'content', 'imap', 'mx', 'resolver', 'courier', 'relay', 'jobs'];
+const roles = ['store', 'directory', 'content', 'imap', 'mx', 'resolver', 'courier', 'relay', 'jobs', 'filter'];
 // What comes of a call, in the order of `roles`; one word: in each of them.
 const table = {
-  // the network: nobody makes a socket but resolver and relay, of the Internet and no other, and they listen nowhere (descriptor 0 is
+  // the network: nobody makes a socket but resolver, relay and filter, of the Internet and no other (the filter's scanner has a path here), and they listen nowhere (descriptor 0 is
   // none to connect); who may accept gets as far as "no such descriptor"
-  'socket-inet': [K, K, K, K, K, OK, K, OK, K], 'socket-unix': K, 'socket-packet': K, connect: [K, K, K, K, K, ENOTSOCK, K, ENOTSOCK, K], bind: K, listen: K,
-  accept: [EBADF, EBADF, K, EBADF, EBADF, EBADF, EBADF, K, EBADF],
+  'socket-inet': [K, K, K, K, K, OK, K, OK, K, OK], 'socket-unix': [K, K, K, K, K, K, K, K, K, OK], 'socket-packet': K, connect: [K, K, K, K, K, ENOTSOCK, K, ENOTSOCK, K, ENOTSOCK], bind: K, listen: K,
+  accept: [EBADF, EBADF, K, EBADF, EBADF, EBADF, EBADF, K, EBADF, K],
   // files: nothing outside the data folder, and for those without files nothing at all
   'open-passwd': EACCES, 'open-tls-key': EACCES, 'open-server-key': EACCES, 'open-proc-maps': EACCES, 'create-outside': EACCES,
-  'open-data': [OK, OK, EACCES, EACCES, EACCES, EACCES, OK, EACCES, EACCES],
-  'rename-outside': [EACCES, EACCES, K, K, K, K, EACCES, K, K], 'unlink-outside': [EACCES, EACCES, K, K, K, K, EACCES, K, K],
+  'open-data': [OK, OK, EACCES, EACCES, EACCES, EACCES, OK, EACCES, EACCES, EACCES],
+  'rename-outside': [EACCES, EACCES, K, K, K, K, EACCES, K, K, K], 'unlink-outside': [EACCES, EACCES, K, K, K, K, EACCES, K, K, K],
   symlink: K, mknod: K, chmod: K, chroot: K, mount: K,
   // other programs and processes
   execve: K, fork: K, 'new-namespace': K, 'ptrace-parent': K, 'kill-parent': K, 'read-parent': K,
   // code that was not in the program; what would undo the rest; large corners of the kernel
   'executable-memory': K, 'make-executable': K, dumpable: K, setuid: K, io_uring: K, bpf: K, keyctl: K, userfaultfd: K,
-  mlock: [OK, K, K, K, K, K, K, K, K],
+  mlock: [OK, K, K, K, K, K, K, K, K, K],
   // the tool itself: an allowed call goes through, and the role lives on
   getpid: OK,
 };
 
 const tool = path.join(build, 'test/tools/inject'), outside = '/tmp/letterlock-injected';
-const service = await Service.start();
-after(async () => { rmSync(outside, { force: true }); await service.stop(); });
+const scanners = await Scanners.start({ clamd: path.join(mkdtempSync('/tmp/letterlock-'), 'clamd'), rspamd: await freePort() });
+const service = await Service.start({ env: {
+  LETTERLOCK_MX_CLAMAV: scanners.clamd.address(), LETTERLOCK_MX_RSPAMD: `127.0.0.1:${scanners.rspamd.address().port}`, LETTERLOCK_MX_SPAM_EXEMPT: '', LETTERLOCK_MX_AUTH_CHECKS: 'no',
+} });
+after(async () => {
+  rmSync(outside, { force: true });
+  await service.stop();
+  const dir = path.dirname(scanners.clamd.address());
+  await scanners.stop();
+  rmSync(dir, { recursive: true });
+});
 const ready = () => until('every role', 10000, async () => {
   const s = await service.status();
   return s.roles.every((r) => r.state === 'ready') ? Object.fromEntries(s.roles.map((r) => [r.name, r])) : null;
@@ -79,6 +89,8 @@ test('what a role must not do is refused, or ends it', { skip: why, timeout: 180
 test('after all that the service serves', { skip: why }, async () => {
   await ready();
   const a = await service.alias();
+  await service.deliver(a.address, Buffer.from('Subject: one\r\n\r\ntext\r\n'));
+  assert.ok(scanners.seen.length > 0 && scanners.url, 'the scanners were asked');
   const c = await service.imap(a);
   await c.cmd('SELECT INBOX');
   await c.logout();

@@ -5,9 +5,10 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { Service, until } from '../lib/service.mjs';
+import { Scanners } from '../lib/scanners.mjs';
+import { Service, freePort, until } from '../lib/service.mjs';
 
-const users = { store: 'daemon', directory: 'bin', content: 'nobody', imap: 'games', pop3: 'man', mx: 'mail', resolver: 'news', courier: 'uucp', relay: 'proxy', monitor: 'list', jobs: 'irc' };
+const users = { store: 'daemon', directory: 'bin', content: 'nobody', imap: 'games', pop3: 'man', mx: 'mail', resolver: 'news', courier: 'uucp', relay: 'proxy', monitor: 'list', jobs: 'irc', filter: 'www-data' };
 const ids = (name) => ({
   uid: Number(execFileSync('id', ['-u', name], { encoding: 'utf8' })), gid: Number(execFileSync('id', ['-g', name], { encoding: 'utf8' })),
 });
@@ -16,7 +17,7 @@ const why = process.getuid() !== 0 ? 'only root starts roles as other users' : m
   : spawnSync('setpriv', ['true']).status !== 0 ? 'no setpriv' : false;
 if (why) console.log(`# SKIPPED: ${why}`);
 
-let service, alias, key;
+let service, scanners, alias, key;
 const data = (...p) => path.join(service.dir, 'data', ...p);
 const set = (values) => { for (const r of Object.keys(users)) service.env[`LETTERLOCK_${r.toUpperCase()}_USER`] = values[r] ?? ''; };
 const ready = () => until('every role', 10000, async () => {
@@ -40,14 +41,16 @@ async function letters(n) {
 
 before(async () => {
   if (why) return;
-  service = await Service.start({ pop3: true, serve: false }); // by root alone: files are root's until roles have users
+  scanners = await Scanners.start({ clamd: await freePort(), rspamd: await freePort() });
+  const [clamd, rspamd] = [scanners.clamd, scanners.rspamd].map((s) => `127.0.0.1:${s.address().port}`);
+  service = await Service.start({ pop3: true, serve: false, env: { LETTERLOCK_MX_CLAMAV: clamd, LETTERLOCK_MX_RSPAMD: rspamd, LETTERLOCK_MX_SPAM_EXEMPT: '', LETTERLOCK_MX_AUTH_CHECKS: 'no' } }); // by root alone: files are root's until roles have users
   chmodSync(service.dir, 0o711);
   key = path.join(service.dir, 'server.key');
   alias = await service.alias();
   set(users);
   await service.serve();
 });
-after(() => service?.stop());
+after(async () => { await service?.stop(); await scanners?.stop(); });
 
 test('each role runs as its user, and nobody else', { skip: why }, async () => {
   const s = await ready();
@@ -76,6 +79,7 @@ test('the supervisor keeps what it needs to start and end them', { skip: why }, 
 test('files: store and directory own theirs, and mail goes in and out', { skip: why }, async () => {
   await service.deliver(alias.address, Buffer.from('Subject: one\r\n\r\ntext\r\n'));
   await letters(1);
+  assert.ok(scanners.seen.length === 1 && scanners.url, 'both scanners were asked');
   const folder = statSync(data());
   assert.equal(folder.uid, 0);
   assert.equal(folder.gid, ids(users.store).gid);

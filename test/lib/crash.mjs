@@ -4,7 +4,7 @@
 import { randomInt } from 'node:crypto';
 import { Service, Smtp, Imap, dial, until, sleep } from './service.mjs';
 
-export const roles = ['store', 'directory', 'content', 'imap', 'mx', 'resolver', 'courier', 'relay', 'monitor', 'jobs'];
+export const roles = ['store', 'directory', 'content', 'imap', 'mx', 'resolver', 'courier', 'relay', 'monitor', 'jobs', 'filter'];
 
 function random(seed) { // mulberry32
   let a = seed >>> 0;
