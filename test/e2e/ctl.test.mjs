@@ -6,7 +6,7 @@ import { mkdtemp, rm, readFile, writeFile, chmod, stat } from 'node:fs/promises'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { binary, freePort, until } from '../lib/service.mjs';
+import { binary, freePort, root, until } from '../lib/service.mjs';
 
 const EX = { USAGE: 64, DATAERR: 65, NOINPUT: 66, NOUSER: 67, NOHOST: 68, UNAVAILABLE: 69, CANTCREAT: 73, TEMPFAIL: 75,
              NOPERM: 77, CONFIG: 78 };
@@ -79,6 +79,19 @@ test('help, version and usage', async () => {
   assert.match((await ok(['alias', 'password', '--help'])).stdout, /--start-over/);
   for (const args of [[], ['nonsense'], ['domain', 'add'], ['domain', 'add', 'a', 'b'], ['status', '--nonsense']])
     assert.equal((await run(args)).code, EX.USAGE, args.join(' '));
+});
+
+test('the man page has every command with all its options', async () => {
+  const page = (await readFile(path.join(root, 'doc/letterlock.1'), 'utf8')).replace(/\\-/g, '-').replace(/\\f[BIRP]/g, '');
+  const names = [...(await ok(['--help'])).stdout.matchAll(/^ {2}([a-z-]+(?: [a-z-]+)?) +/gm)].map((m) => m[1]);
+  assert.ok(names.includes('import imap') && names.includes('demo'));
+  for (const name of names) {
+    const heads = new RegExp(`^\\.[BIRT]+ +"?${name.replace(' ', '[ "]+')}(?![a-z-])`, 'm');
+    const text = page.split('\n.TP\n').filter((x) => heads.test(x)).join('\n');
+    assert.ok(text, name);
+    const options = (await ok(['help', ...name.split(' ')])).stdout.match(/(?<![\w-])--[a-z][a-z-]*/g);
+    for (const o of options.filter((x) => x !== '--config')) assert.ok(text.includes(o), `${name} ${o}`);
+  }
 });
 
 test('init makes a folder that nobody else can read, and never overwrites', async () => {
@@ -252,13 +265,13 @@ test('domains and aliases of a running service', async () => {
 });
 
 test('status tells roles, confinement and listeners', async () => {
-  const p = await serve();
+  const p = await serve({ LETTERLOCK_MX_RSPAMD: '127.0.0.1:11333' });
   // the service is ready without its resolver
   const s = await until('every role', 10000, async () => {
     const now = await status();
     return now.roles.every((r) => r.state === 'ready') && now;
   });
-  assert.deepEqual([...new Set(s.roles.map((r) => r.name))].sort(), ['content', 'courier', 'directory', 'imap', 'jobs', 'monitor', 'mx', 'relay', 'resolver', 'store']);
+  assert.deepEqual([...new Set(s.roles.map((r) => r.name))].sort(), ['content', 'courier', 'directory', 'filter', 'imap', 'jobs', 'monitor', 'mx', 'relay', 'resolver', 'store']);
   for (const r of s.roles) {
     assert.equal(r.state, 'ready');
     assert.ok(alive(r.pid));
