@@ -9,14 +9,15 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define TICK_MS    1000
-#define THREADS    3u
-#define AGAIN_MS   10000 /* after the target did not answer */
-#define ROUND_MS   10000
-#define DAY_MS     INT64_C(86400000)
-#define NIGHT_HOUR 3 /* UTC: packs are sorted out at the first round after it */
-#define LOOSE_MAX  20000u
-#define MAKING_S   60
+#define TICK_MS      1000
+#define THREADS      3u
+#define AGAIN_MIN_MS 1000 /* after the target did not answer; doubled each time, to */
+#define AGAIN_MAX_MS 16000
+#define ROUND_MS     10000
+#define DAY_MS       INT64_C(86400000)
+#define NIGHT_HOUR   3 /* UTC: packs are sorted out at the first round after it */
+#define LOOSE_MAX    20000u
+#define MAKING_S     60
 
 static struct ship *ship;
 static struct work_pool *pool;
@@ -92,6 +93,7 @@ static int keys_first(void *ctx UNUSED, const uint8_t mailbox[MAILBOX_ID_LEN])
 
 static void send_run(struct work_job *w UNUSED)
 {
+    static int64_t pause_ms; /* one runs at a time */
     int r;
 
     while ((r = ship_send(ship, store.backups, keys_first, NULL, &stopping)) == 1)
@@ -100,7 +102,10 @@ static void send_run(struct work_job *w UNUSED)
         __atomic_add_fetch(&failures, 1, __ATOMIC_RELAXED);
         log_event(LOG_WARN, "store.ship_not_sent", F_ERR(r));
     }
-    __atomic_store_n(&send_after_ms, r < 0 && r != E_BUSY ? clock_mono_ms() + AGAIN_MS : 0, __ATOMIC_RELAXED);
+    pause_ms = r >= 0 || r == E_BUSY ? 0
+               : pause_ms            ? (2 * pause_ms < AGAIN_MAX_MS ? 2 * pause_ms : AGAIN_MAX_MS)
+                                     : AGAIN_MIN_MS;
+    __atomic_store_n(&send_after_ms, pause_ms ? clock_mono_ms() + pause_ms : 0, __ATOMIC_RELAXED);
 }
 
 static void send_done(struct work_job *w UNUSED)

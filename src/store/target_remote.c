@@ -173,6 +173,8 @@ static void woken(struct watch *w)
         m->todo = e->next;
         e->queued = false;
         look(e);
+        if (e->finished)
+            pthread_cond_signal(&e->moved); /* its worker waits in errand_end for just this */
     }
     pthread_mutex_unlock(&m->lock);
 }

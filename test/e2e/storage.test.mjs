@@ -1,6 +1,6 @@
 // Backups in S3: with a server of npm's (s3rver), and with one of ours that verifies signatures, keeps versions, fails,
 // lies and is slow.
-import { test, before, after } from 'node:test';
+import { describe, test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
@@ -50,6 +50,21 @@ async function uids(s, a) {
   return new Set(lines.map((l) => /^\* (\d+) FETCH/.exec(l)?.[1]).filter(Boolean)).size;
 }
 
+// ---- shipping ----
+const shipped = async (s) => (await s.status()).store.ship;
+const quiet = (s) => until('all to be there', 20000, async () => { const f = await shipped(s); return f.packs > 0 && f.waiting_packs === 0; });
+const at = (s, a, ms) => s.ctl(['mailbox', 'restore', a.address, '--at', new Date(ms).toISOString()], { ok: false });
+const settle = (s, a, how) => s.ctl(['mailbox', 'restore', a.address, how, '--yes']);
+async function moment(s, a, ...letters) {
+  await give(s, a, ...letters);
+  const n = await uids(s, a);
+  await sleep(5);
+  return { ms: Date.now(), n, done: await sleep(1100) };
+}
+
+// Each has a service and a storage of its own, and waits for seconds that are the clock's: they do so side by side.
+describe('storage', { concurrency: 4 }, () => {
+describe('of one service', { concurrency: 1 }, () => {
 test('there and back: in parts, downloaded, restored; nothing stays behind here', async () => {
   const a = await box(service, 3, 6 << 20), id = await idOf(service, a);
   const b = JSON.parse((await backup(service, a)).stdout);
@@ -155,18 +170,7 @@ test('storage that is slow, or away: mail and reading go on; a revoked password 
   fake.answer = null;
   await slow;
 });
-
-// ---- shipping ----
-const shipped = async (s) => (await s.status()).store.ship;
-const quiet = (s) => until('all to be there', 20000, async () => { const f = await shipped(s); return f.packs > 0 && f.waiting_packs === 0; });
-const at = (s, a, ms) => s.ctl(['mailbox', 'restore', a.address, '--at', new Date(ms).toISOString()], { ok: false });
-const settle = (s, a, how) => s.ctl(['mailbox', 'restore', a.address, how, '--yes']);
-async function moment(s, a, ...letters) {
-  await give(s, a, ...letters);
-  const n = await uids(s, a);
-  await sleep(5);
-  return { ms: Date.now(), n, done: await sleep(1100) };
-}
+});
 
 test('shipped: every moment is there; what is missing, exchanged or changed is refused; removed in every version', async () => {
   const far = await S3Fake.start();
@@ -324,4 +328,5 @@ test('by its name, over TLS: looked up by the resolver, verified, the bucket bef
     assert.match(s.log, /storage\.request_failed .*error=E_AUTH/);
     assert.equal(far.requests.length, n);
   } finally { await s.stop(); await far.stop(); await dns.stop(); }
+});
 });
