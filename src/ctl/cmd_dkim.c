@@ -3,6 +3,7 @@
 #include "lib/base/errors.h"
 #include "proto/courier.pb-c.h"
 #include "proto/directory.pb-c.h"
+#include "src/common/jobs_hook.h"
 #include "src/ctl/ctl.h"
 #include <idn2.h>
 #include <jansson.h>
@@ -118,11 +119,26 @@ int cmd_domain_dkim(int argc, char **argv)
     return EX_OK;
 }
 
-int cmd_domain_webhook_key(int argc, char **argv)
+/* `domain`: of ours, or the one that the jobs role calls in the name of. */
+static int webhook_key(struct service *s, const char *domain, bool rotate, bool as_json)
 {
     Courier__WebhookKeyRequest q = COURIER__WEBHOOK_KEY_REQUEST__INIT;
-    CLEANUP(service_close) struct service *s = NULL;
     Courier__WebhookKeyResponse *m = NULL;
+    int r;
+
+    q.domain = str_pb(str_from(domain));
+    q.rotate = rotate;
+    r = service_ask(s, ROLE_COURIER, COURIER__OP__WEBHOOK_KEY, &q.base,
+                    &courier__webhook_key_response__descriptor, &m);
+    if (r < 0)
+        return ctl_fail(ctl_exit_code(r), "%s: %s", domain, error_text(r));
+    printf(as_json ? "{\"key\":\"%.*s\"}\n" : "%.*s\n", (int)m->key.len, (const char *)m->key.data);
+    return EX_OK;
+}
+
+int cmd_domain_webhook_key(int argc, char **argv)
+{
+    CLEANUP(service_close) struct service *s = NULL;
     bool rotate = false;
     const struct option opts[] = { { "--rotate", NULL, &rotate } };
     struct args a = { .nwords = 0 };
@@ -137,15 +153,22 @@ int cmd_domain_webhook_key(int argc, char **argv)
         return r;
     if ((r = is_ours(s, name)) == E_NOTFOUND)
         return ctl_fail(EX_NOHOST, "%s: no such domain here", a.words[0]);
-    q.domain = str_pb(str_from(name));
-    q.rotate = rotate;
-    if (r == 0)
-        r = service_ask(s, ROLE_COURIER, COURIER__OP__WEBHOOK_KEY, &q.base,
-                        &courier__webhook_key_response__descriptor, &m);
     if (r < 0)
         return ctl_fail(ctl_exit_code(r), "%s: %s", a.words[0], error_text(r));
-    printf(a.json ? "{\"key\":\"%.*s\"}\n" : "%.*s\n", (int)m->key.len, (const char *)m->key.data);
-    return EX_OK;
+    return webhook_key(s, name, rotate, a.json);
+}
+
+int cmd_jobs_webhook_key(int argc, char **argv)
+{
+    CLEANUP(service_close) struct service *s = NULL;
+    bool rotate = false;
+    const struct option opts[] = { { "--rotate", NULL, &rotate } };
+    struct args a = { .nwords = 0 };
+    int r = args_parse(argc, argv, opts, ARRAY_LEN(opts), 0, &a);
+
+    if (r != 0 || (r = service_open(&a, &s)) != 0)
+        return r;
+    return webhook_key(s, JOBS_HOOK_DOMAIN, rotate, a.json);
 }
 
 int cmd_domain_bounce_webhook(int argc, char **argv)

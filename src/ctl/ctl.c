@@ -81,6 +81,8 @@ static const struct command commands[] = {
       "says." },
     { "jobs run", cmd_jobs_run, "jobs run NAME [--json]",
       "Do a job of the schedule now, and wait for it. Exit status 65 when it found something, 75 when it failed." },
+    { "jobs webhook-key", cmd_jobs_webhook_key, "jobs webhook-key [--rotate] [--json]",
+      "The key that what jobs.notify is told is signed with, made when there is none; --rotate: a new one." },
     { "jobs", cmd_jobs, "jobs [--json]",
       "The schedule: what is done again and again, when it was and will be, how long it took, what came of it." },
     { "backup", cmd_backup, "backup FILE",

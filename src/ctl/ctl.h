@@ -129,6 +129,7 @@ int cmd_access(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_jobs(int argc, char **argv);
 int cmd_jobs_run(int argc, char **argv);
+int cmd_jobs_webhook_key(int argc, char **argv);
 int cmd_restore_service(int argc, char **argv);
 int cmd_recover(int argc, char **argv);
 int cmd_mailbox_backup(int argc, char **argv);

@@ -15,6 +15,13 @@ const struct conf_item jobs_conf_items[JOBS_CONF_ITEMS] = {
       .help =
           "One of this service's addresses that is told, by mail, when a job fails or finds something: once when it "
           "begins, and once a day while it lasts. Empty: the log and letterlock jobs say it." },
+    { .key = "jobs.notify",
+      .type = CONF_STR,
+      .off = offsetof(struct jobs_conf, notify),
+      .max = 2000,
+      .help =
+          "A URL (https://..., http://...) that is told the same, and when a job is well again, as JSON: posted by the "
+          "courier and signed as every webhook, with the key that letterlock jobs webhook-key prints." },
     WHEN(
         "backups", backups, "every 10 minutes",
         "When to look which attached mailboxes are due for a backup (store.backup_interval), and how those since then "
@@ -29,7 +36,7 @@ const struct conf_item jobs_conf_items[JOBS_CONF_ITEMS] = {
         "When to look which attached mailboxes are due for a check (store.check_interval), and what those since then found."),
     WHEN("orphans", orphans, "daily at 04:20", "When to remove files that were set aside long ago."),
     WHEN("dns", dns, "daily at 05:10",
-         "When to look whether MX, SPF and DMARC records of our domains are as they should be."),
+         "When to look whether MX, SPF, DMARC and DKIM records of our domains are as they should be."),
     WHEN("certificate", certificate, "daily at 06:00",
          "When to look how long the certificate is still good."),
     WHEN("server_key", server_key, "monthly at 1 06:10", "When to look how old the server key is."),

@@ -4,7 +4,7 @@
 #include "lib/conf/conf.h"
 
 struct jobs_conf {
-    const char *operator, * backups, *backup_keys, *retention, *checks, *orphans, *dns, *certificate,
+    const char *operator, * notify, *backups, *backup_keys, *retention, *checks, *orphans, *dns, *certificate,
         *server_key, *dmarc, *tls;
     bool dmarc_reports; /* the mx's rows, too */
     const char *dmarc_report_from;
@@ -12,6 +12,6 @@ struct jobs_conf {
     const char *tls_report_from;
 };
 
-#define JOBS_CONF_ITEMS 15
+#define JOBS_CONF_ITEMS 16
 extern const struct conf_item jobs_conf_items[JOBS_CONF_ITEMS];
 #endif

@@ -21,7 +21,7 @@ static const struct job_row rows[] = {
     { "checks", "are mailboxes whole?", AT(checks), job_maintain, STORE__MAINTAIN_REQUEST__WHAT__CHECKS },
     { "orphans", "files that were set aside", AT(orphans), job_maintain,
       STORE__MAINTAIN_REQUEST__WHAT__ORPHANS },
-    { "dns", "MX, SPF and DMARC of our domains", AT(dns), job_dns, 0 },
+    { "dns", "MX, SPF, DMARC and DKIM of our domains", AT(dns), job_dns, 0 },
     { "certificate", "how long it is still good", AT(certificate), job_certificate, 0 },
     { "server-key", "how old it is", AT(server_key), job_server_key, 0 },
     { "dmarc-reports", "reports to domains whose mail came in", AT(dmarc), job_dmarc, 0 },
@@ -223,9 +223,10 @@ void job_ended(struct job *j, int status, bool bad, struct str text)
               : bad      ? "jobs.found"
                          : "jobs.done",
               F_Z("job", j->row->name), F_ERR(status), F_U64("took_ms", j->took_ms));
-    if ((status < 0 || bad) && (!was || now - j->told_ms >= INT64_C(86400000))) {
+    if (status < 0 || bad ? !was || now - j->told_ms >= INT64_C(86400000) : was) {
         j->told_ms = now;
         notice_send(j);
+        hook_send(j);
     }
     answer(j);
     save();
@@ -326,6 +327,10 @@ static const struct rpc_service service = { .name = "jobs", .ops = ops, .nops = 
 static int jobs_init(struct role *r)
 {
     jobs.role = r;
+    if (jobs_conf.notify[0] && !hook_url_valid(str_from(jobs_conf.notify))) {
+        log_event(LOG_ERROR, "jobs.notify_is_no_url");
+        return E_SYNTAX;
+    }
     key_jobs_init(r);
     dmarc_jobs_init();
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

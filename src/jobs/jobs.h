@@ -55,6 +55,17 @@ void dmarc_jobs_init(void);
  * operator has to do. One job at a time. */
 void report_from_check(struct job *j, const char *setting, const char *address, void (*go)(struct job *j));
 
+/* What the operator hears of it. */
+enum job_news { NEWS_FAILED, NEWS_FOUND, NEWS_WELL };
+static inline enum job_news job_news(const struct job *j)
+{
+    return j->status < 0 ? NEWS_FAILED : j->bad ? NEWS_FOUND : NEWS_WELL;
+}
+
+/* hook.c: to the operator's webhook, in the background; the log says when it cannot be queued. */
+void hook_send(const struct job *j);
+bool hook_url_valid(struct str url);
+
 /* notice.c: mail to the operator, in the background; the log says when it fails. */
 void notice_send(const struct job *j);
 #endif

@@ -127,6 +127,16 @@ static int body_put(struct buf *out, struct str text)
     return r;
 }
 
+static const struct {
+    const char *did, *end;
+} says[] = {
+    [NEWS_FAILED] = { "failed",
+                      "This is said once, and again once a day while it lasts, and when it is over." },
+    [NEWS_FOUND] = { "found something",
+                     "This is said once, and again once a day while it lasts, and when it is over." },
+    [NEWS_WELL] = { "is well again", "What was told of it before is over." },
+};
+
 static int letter_make(const struct job *j, struct buf *out)
 {
     CLEANUP(buf_release) struct buf date = { .max = 64 };
@@ -143,18 +153,17 @@ static int letter_make(const struct job *j, struct buf *out)
             "Date: %.*s\r\nMessage-ID: <jobs.%s.%lld@%.*s>\r\n"
             "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n"
             "\r\nThe job \"%s\" (%s) on %.*s %s at %s:\r\n\r\n",
-            STR_ARG(host), jobs_conf.operator, j->row->name, j->status < 0 ? "failed" : "found something",
-            STR_ARG(buf_str(&date)), j->row->name, (long long)now, STR_ARG(host), j->row->name, j->row->what,
-            STR_ARG(host), j->status < 0 ? "failed" : "found something", iso);
+            STR_ARG(host), jobs_conf.operator, j->row->name, says[job_news(j)].did, STR_ARG(buf_str(&date)),
+            j->row->name, (long long)now, STR_ARG(host), j->row->name, j->row->what, STR_ARG(host),
+            says[job_news(j)].did, iso);
     if (r == 0)
         r = body_put(out, buf_str(&j->result));
     return r < 0
                ? r
                : buf_printf(
                      out,
-                     "\r\n\r\nThis is said once, and again once a day while it lasts. The log of the service "
-                     "says more;\r\nletterlock jobs run %s looks again.\r\n",
-                     j->row->name);
+                     "\r\n\r\n%s The log of the service says more;\r\nletterlock jobs run %s looks again.\r\n",
+                     says[job_news(j)].end, j->row->name);
 }
 
 void notice_send(const struct job *j)

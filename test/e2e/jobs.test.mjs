@@ -2,6 +2,8 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
+import { createHmac } from 'node:crypto';
+import http from 'node:http';
 import path from 'node:path';
 import { Service, until } from '../lib/service.mjs';
 import { DnsServer } from '../lib/dns.mjs';
@@ -44,8 +46,17 @@ test('nobody else asked: several at once are done one after the other', async ()
   for (let i = 1; i < spans.length; i++) if (spans[i][2] !== spans[i - 1][2]) assert.ok(spans[i][0] + 1 >= spans[i - 1][1], JSON.stringify(spans));
 });
 
-test('what is found is told to the operator, once', async () => {
-  const s = await Service.start({ env: { LETTERLOCK_JOBS_OPERATOR: 'operator@example.test', LETTERLOCK_STORE_BACKUP_DIR: '/proc/nowhere/at/all' } });
+test('what is found is told to the operator, once; and that it is well again', async () => {
+  const told = [];
+  const hook = http.createServer((req, res) => {
+    const parts = [];
+    req.on('data', (d) => parts.push(d)).on('end', () => { told.push({ headers: req.headers, body: Buffer.concat(parts) }); res.end(); });
+  });
+  await new Promise((r) => hook.listen(0, '127.0.0.1', r));
+  const s = await Service.start({ env: {
+    LETTERLOCK_JOBS_OPERATOR: 'operator@example.test', LETTERLOCK_STORE_BACKUP_DIR: '/proc/nowhere/at/all',
+    LETTERLOCK_JOBS_NOTIFY: `http://127.0.0.1:${hook.address().port}/told`, LETTERLOCK_RELAY_WEBHOOK_PORTS: String(hook.address().port), LETTERLOCK_RELAY_PRIVATE_NETWORKS: 'yes',
+  } });
   try {
     const who = await s.alias('operator');
     await until('the schedule', 10000, async () => (await s.ctl(['jobs', '--json'], { ok: false })).code === 0);
@@ -65,7 +76,23 @@ test('what is found is told to the operator, once', async () => {
     assert.match(text, /^Subject: Letterlock: backups: found something\r$/m);
     assert.match(text, /where backups go cannot be reached/);
     await c.logout();
-  } finally { await s.stop(); }
+    const key = (await s.ctl(['jobs', 'webhook-key'])).stdout.trim();
+    const first = await until('the webhook to be called', 10000, () => told[0]), event = JSON.parse(first.body);
+    assert.equal(first.headers['x-webhook-signature'], `sha256=${createHmac('sha256', key).update(first.body).digest('hex')}`);
+    assert.equal(first.headers['x-webhook-id'], event.id);
+    assert.deepEqual([event.event, event.job, event.state, event.error], ['job', 'backups', 'found', null]);
+    assert.match(event.result, /cannot be reached/);
+    await s.stop({ keep: true });
+    s.exit = undefined;
+    s.env.LETTERLOCK_STORE_BACKUP_DIR = path.join(s.dir, 'backups');
+    await s.serve();
+    await until('the schedule', 10000, async () => (await s.ctl(['jobs', '--json'], { ok: false })).code === 0);
+    await s.ctl(['jobs', 'run', 'backups']);
+    await s.ctl(['jobs', 'run', 'backups']);
+    const second = await until('the webhook to be called again', 10000, () => told[1]);
+    assert.deepEqual([JSON.parse(second.body).job, JSON.parse(second.body).state], ['backups', 'well']);
+    assert.equal(told.length, 2);
+  } finally { await s.stop(); hook.close(); }
 });
 
 test('records of our domains', async () => {
@@ -73,10 +100,22 @@ test('records of our domains', async () => {
   const s = await Service.start({ env: { LETTERLOCK_RESOLVER_UPSTREAMS: dns.upstream, LETTERLOCK_RESOLVER_CA_FILE: dns.ca } });
   try {
     await until('the schedule', 10000, async () => (await s.ctl(['jobs', '--json'], { ok: false })).code === 0);
+    const records = [...(await s.ctl(['domain', 'dkim', 'example.test'])).stdout.matchAll(/^(\S+)\. TXT (.*)$/gm)].map(([, name, text]) => [name, text.replace(/" "/g, '').replace(/"/g, '')]);
     const look = async () => JSON.parse((await s.ctl(['jobs', 'run', 'dns', '--json'], { ok: false })).stdout);
     const first = await look();
     assert.equal(first.bad, true);
-    assert.match(first.result, /^1 domains looked at, 1 findings, 0 answers not known now\nexample\.test: it has no DMARC record/);
+    assert.match(first.result, /^1 domains looked at, 3 findings, 0 answers not known now\nexample\.test: it has no DMARC record/);
+    assert.equal(first.result.match(/_domainkey has no DKIM record/g).length, 2);
+    // Each key's record; then one of them is another key's.
+    assert.equal(records.length, 2);
+    dns.zone['_dmarc.example.test'] = { TXT: ['v=DMARC1; p=none'] };
+    for (const [name, text] of records) dns.zone[name] = { TXT: [text.match(/.{1,200}/g)] };
+    dns.zone[records[1][0]] = { TXT: [records[1][1].replace(/p=.*/, 'p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=')] };
+    await s.restart(); // a resolver that remembers nothing
+    await until('the schedule', 10000, async () => (await s.ctl(['jobs', '--json'], { ok: false })).code === 0);
+    const second = await look();
+    assert.match(second.result, /^1 domains looked at, 1 findings, 0 answers not known now\nexample\.test: \S+\._domainkey has another key than the one that signs/);
+    assert.ok(second.result.includes(records[1][0].split('.')[0]));
   } finally { await s.stop(); await dns.stop(); }
 });
 
