@@ -113,7 +113,7 @@ static void test_damage(void **state)
         { "parts", "DELETE FROM part WHERE id = 1", NULL },
         { "raw rows without an email", "INSERT INTO email_raw VALUES (99 << 16, 0, 1, x'00')", NULL },
         { "text", "UPDATE email_words SET codec = 1, data = x'00'", NULL },
-        { "text", "UPDATE email_words SET like_bytes = like_bytes - 1 WHERE codec = 4", NULL },
+        { "text", "UPDATE email_words SET like_bytes = like_bytes / 2 WHERE codec = 5", NULL },
         { "index", "DELETE FROM search_index WHERE rowid = 1",
           "email 1 is neither in it nor waiting for it" },
         { "index",
