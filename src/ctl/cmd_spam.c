@@ -53,7 +53,7 @@ static int open_model(const struct args *a, struct spam_model **out)
 {
     CLEANUP(fd_close) int fd = -1;
     char path[4096];
-    struct config c;
+    CLEANUP(config_release) struct config c = { .conf = NULL };
     int r = ctl_config(a, &c);
 
     if (r != 0)

@@ -44,17 +44,30 @@ static bool speaks_tls(enum role_id id)
 
 /* ---- after fork: only calls that are safe there ---- */
 
+/* gcc's UBSan is a library of its own that reads only its own options: without them it reports and goes on. */
+static void keep_sanitizers(char **env)
+{
+    static const char *const names[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        char *value = getenv(names[i]);
+
+        if (value)
+            *env++ = value - strlen(names[i]) - 1;
+    }
+}
+
 static _Noreturn void become(const struct super *s, enum role_id role, const char *instance, int control)
 {
     char *argv[] = { (char *)(uintptr_t) "letterlock", (char *)(uintptr_t) "role",
                      (char *)(uintptr_t)role_name(role), (char *)(uintptr_t)instance, NULL };
     /* A fresh environment. UTC: no time zone file is ever looked for. */
-    char *env[] = { (char *)(uintptr_t) "TZ=UTC0", NULL, NULL };
+    char *env[] = { (char *)(uintptr_t) "TZ=UTC0", NULL, NULL, NULL };
     int null = open("/dev/null", O_RDONLY);
     sigset_t none;
 
-    if (SANDBOX_RELAXED && getenv("ASAN_OPTIONS"))
-        env[1] = getenv("ASAN_OPTIONS") - strlen("ASAN_OPTIONS=");
+    if (SANDBOX_RELAXED)
+        keep_sanitizers(env + 1);
     sigemptyset(&none);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0 ||
         users_become(s, role) < 0)

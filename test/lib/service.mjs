@@ -233,7 +233,11 @@ export class Service {
   async serve() {
     this.child = spawn(binary, ['serve'], { env: this.env, cwd: this.dir, stdio: ['ignore', 'pipe', 'pipe'] });
     this.exited = new Promise((r) => this.child.on('exit', (code, signal) => { this.exit = { code, signal }; r(); }));
-    const keep = (d) => { this.log = (this.log + d).slice(-(1 << 20)); };
+    // What a sanitizer says of a role fails the test file when it stops: a role that died was only started again.
+    const keep = (d) => {
+      this.log = (this.log + d).slice(-(1 << 20));
+      this.sanitizer ??= /^.*(?:ERROR: \w+Sanitizer|runtime error: )[^]*/m.exec(this.log.slice(-d.length - 200))?.[0];
+    };
     this.child.stdout.on('data', keep);
     this.child.stderr.on('data', keep);
     await until('the service to answer', 20000, async () => {
@@ -290,6 +294,7 @@ export class Service {
       clearTimeout(t);
     }
     if (!keep) await rm(this.dir, { recursive: true, force: true });
+    if (this.sanitizer) throw new Error(`a sanitizer reported:\n${this.sanitizer}`);
   }
   async restart() {
     await this.stop({ keep: true });
