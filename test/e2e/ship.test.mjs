@@ -3,11 +3,13 @@
 // it restores. SHIP_MOMENTS (12) of them; SHIP_STEPS (60) things happen before. SHIP_SEED repeats the choices.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { chmod, rename } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { Service, sample, sleep, until } from '../lib/service.mjs';
+import { PlainWatch } from '../lib/plain_watch.mjs';
+import { Service, binary, sample, sleep, until } from '../lib/service.mjs';
 
 const moments = Number(process.env.SHIP_MOMENTS ?? 12), steps = Number(process.env.SHIP_STEPS ?? 60);
 const seed = Number(process.env.SHIP_SEED ?? Math.floor(Math.random() * 2 ** 31));
@@ -210,4 +212,77 @@ test('a storage that is away keeps nobody from mail', async () => {
   }
   await until('none to wait', 30000, async () => (await shipped()).waiting_packs === 0);
   assert.equal((await shipped()).gaps, 0);
+});
+
+const killed = (args, input, ms) => new Promise((r) => {
+  execFile(binary, args, { env: service.env, cwd: service.dir, timeout: ms, killSignal: 'SIGKILL' }, () => r()).stdin.on('error', () => {}).end(input);
+});
+
+// Every folder that anything of it goes through: the data folder with staging and spools, the target, where exports go, TMPDIR.
+test('at no moment a page or a word stands in the clear: delivery, backup, shipping, restoring, export, and killed in each', async () => {
+  const a = await service.alias('observed.reader'), input = `${a.password}\n`;
+  const out = path.join(service.dir, 'out'), temp = path.join(service.dir, 'temp');
+  await mkdir(out);
+  await mkdir(temp);
+  const words = ['Quokkasubject', 'wombatbody', 'numbatattachment', 'bandicootflagged'];
+  const attached = Buffer.from(`${words[2]} `.repeat(20000));
+  const letter = (i, n) => Buffer.from(`From: x@example.net\r\nTo: ${a.address}\r\nSubject: ${words[0]} ${i}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n`
+    + `--b\r\n\r\n${`${words[1]} ${i}\r\n`.repeat(n)}\r\n--b\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n${attached.toString('base64').replace(/.{76}/g, '$&\r\n')}\r\n--b--\r\n`);
+  const needles = { 'the password': Buffer.from(a.password), 'the address': Buffer.from('observed.reader@'), 'encoded': Buffer.from(attached.toString('base64', 0, 30)) };
+  for (const w of words) needles[w] = Buffer.from(w);
+  const watch = await PlainWatch.start({ folders: [service.dir], needles });
+  const look_ = async () => watch.roles((await service.status()).roles.map((r) => r.pid).filter((p) => p > 0));
+  const was = service.env.TMPDIR;
+  let r;
+  try {
+    service.env.TMPDIR = temp;
+    await look_();
+    for (let i = 0; i < 3; i++) await service.deliver(a.address, letter(i, 20)); // sealed
+    const c = await until('a login', 20000, () => service.imap(a).catch(() => null));
+    await c.cmd('CREATE bandicootflagged');
+    await c.cmd('SELECT INBOX');
+    await until('what waited', 10000, async () => (await c.cmd('STATUS INBOX (MESSAGES)')).some((l) => /MESSAGES 3\b/.test(l)));
+    await c.cmd(['APPEND INBOX (wombatbody) ', letter(4, 4000)]);
+    for (let i = 5; i < 8; i++) await service.deliver(a.address, letter(i, 200));
+    await c.cmd(['SEARCH TEXT ', Buffer.from(words[1])]);
+    await c.cmd('COPY 1:3 bandicootflagged');
+    await c.logout();
+    const then = Date.now();
+    await sleep(1200);
+    // Each is begun, and the store (or the command, where that writes) dies under it; then it is done.
+    const newest = async () => (await json(['mailbox', 'backups', a.address])).at(-1).id; // one a day is kept
+    for (const [what, words_, stdin] of [
+      ['backup', ['mailbox', 'backup', a.address], input],
+      ['restore', ['mailbox', 'restore', a.address, '--backup', newest, '--yes'], ''],
+      ['moment', ['mailbox', 'restore', a.address, '--at', new Date(then).toISOString()], ''],
+      ['rotate', ['mailbox', 'rotate', a.address], input],
+      ['download', ['mailbox', 'backups', a.address, '--download', path.join(out, 'down')], ''],
+      ['sqlite', ['mailbox', 'export', a.address, '--format', 'sqlite', '--output', path.join(out, 'all.sqlite')], input],
+      ['zip', ['mailbox', 'export', a.address, '--format', 'eml', '--output', path.join(out, 'all.zip')], input],
+    ]) {
+      await service.deliver(a.address, letter(what, 50));
+      const args = await Promise.all(words_.map((w) => (typeof w === 'function' ? w() : w)));
+      const here = ['download', 'sqlite', 'zip'].includes(what); // it is the command that writes, and is killed
+      const doing = here ? killed(args, stdin, 20 + Math.floor(random() * 150)) : ctl(args, { ok: false, input: stdin });
+      if (!here) { await sleep(20 + Math.floor(random() * 150)); await service.kill('store'); }
+      await doing;
+      await until('the store', 20000, async () => (await look(a).catch(() => null)) !== null);
+      await look_();
+      if (here) for (const f of readdirSync(out)) await rm(path.join(out, f), { recursive: true });
+      r = await ctl(args, { ok: false, input: stdin });
+     
+      assert.ok(r.code === 0 || /restored before/.test(r.stderr), `${what}: ${r.code} ${r.stderr}`);
+      if (what === 'restore' || what === 'moment') await until('confirmed', 20000, async () => (await ctl(['mailbox', 'restore', a.address, '--confirm', '--yes'], { ok: false })).code === 0);
+    }
+    await until('all to be shipped', 20000, async () => (await shipped()).waiting_packs === 0);
+  } finally {
+    service.env.TMPDIR = was;
+    if (was === undefined) delete service.env.TMPDIR;
+    r = await watch.stop();
+  }
+  // A zip names its files in the clear, folders among them (doc/export.md).
+  assert.deepEqual(r.hits.filter((h) => !/all\.zip\S*: bandicootflagged at/.test(h)), []);
+  const kinds = [/\/backups\/ship-.*\.pack$/, /\/backups\/[0-9a-f]+\/.*\.sqlite$/, /\/mailboxes\/.*-wal$/, /\/out\/all\.sqlite/, /\/out\/all\.zip/, /\/out\/down$/];
+  for (const k of kinds) assert.ok(r.names.some((n) => k.test(n)), `${k} was looked at: ${r.files} files, ${r.looks} looks`);
+  console.log(`# ${r.files} files, ${r.looks} looks, ${r.bytes} bytes`);
 });
