@@ -270,7 +270,7 @@ test('at no moment a page or a word stands in the clear: delivery, backup, shipp
       await look_();
       if (here) for (const f of readdirSync(out)) await rm(path.join(out, f), { recursive: true });
       r = await ctl(args, { ok: false, input: stdin });
-     
+
       assert.ok(r.code === 0 || /restored before/.test(r.stderr), `${what}: ${r.code} ${r.stderr}`);
       if (what === 'restore' || what === 'moment') await until('confirmed', 20000, async () => (await ctl(['mailbox', 'restore', a.address, '--confirm', '--yes'], { ok: false })).code === 0);
     }
