@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir } from 'node:os';
 import path from 'node:path';
+import { backup } from './backup_bench.mjs';
 import { mx } from './mx_bench.mjs';
 import { queue } from './queue_bench.mjs';
 import { Imap, Service, build, corpus, dial, root, sample, sleep, until } from '../test/lib/service.mjs';
@@ -692,6 +693,7 @@ const benches = {
   },
 };
 
+benches.backup = () => backup({ row, median, quantile, rounds, quick });
 benches.queue = () => queue({ row, tool, median, rounds, seconds, quick });
 benches.mx = () => mx({ row, tool, median, rounds, seconds, quick });
 
