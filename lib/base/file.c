@@ -2,6 +2,7 @@
 #include "lib/base/errors.h"
 #include "lib/base/hex.h"
 #include "lib/base/rand.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -143,6 +144,36 @@ int file_replace(int dir, const char *path, struct str bytes)
         return r;
     }
     return file_sync_folder_of(dir, path);
+}
+
+static bool is_left(const char *name, const char *of)
+{
+    size_t n = strlen(of);
+
+    return strncmp(name, of, n) == 0 && name[n] == '.' && strspn(name + n + 1, "0123456789abcdef") == 16 &&
+           strcmp(name + n + 17, ".tmp") == 0;
+}
+
+int file_replace_sweep(int dir, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char folder[PATH_BYTES_MAX];
+    int n = slash ? snprintf(folder, sizeof folder, "%.*s", (int)(name - path), path)
+                  : snprintf(folder, sizeof folder, ".");
+    int fd = n < (int)sizeof folder ? openat(dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1, r = 0;
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *e;
+
+    if (!d) {
+        r = n < (int)sizeof folder ? error_from_errno(errno) : E_LIMIT;
+        fd_close(&fd);
+        return r;
+    }
+    while (r == 0 && (e = readdir(d)) != NULL)
+        if (is_left(e->d_name, name) && ops->unlinkat(dirfd(d), e->d_name) < 0)
+            r = error_from_errno(errno);
+    closedir(d);
+    return r;
 }
 
 int file_remove(int dir, const char *path)

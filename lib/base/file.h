@@ -26,6 +26,8 @@ MUST_CHECK int file_read(int dir, const char *path, struct buf *out);
  * folder. After 0 the new content survives power loss; after an error the old content is there
  * (or, when only the last sync failed, either). Mode 0600. */
 MUST_CHECK int file_replace(int dir, const char *path, struct str bytes);
+/* Remove what a file_replace of that path left when it was killed before its rename. Not beside one that is under way. */
+MUST_CHECK int file_replace_sweep(int dir, const char *path);
 /* Remove, and sync the folder. E_NOTFOUND when it is not there. */
 MUST_CHECK int file_remove(int dir, const char *path);
 MUST_CHECK int file_rename(int dir, const char *from, const char *to);

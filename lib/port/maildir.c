@@ -136,7 +136,9 @@ static int maildir_resume(struct port_writer *base, struct str name, int64_t pos
     struct maildir_writer *w = writer_of(base);
     int r;
 
-    if ((r = folder_open(base, name, true)) < 0 || (r = keywords_load(w->folder, &w->keywords)) < 0)
+    if ((r = folder_open(base, name, true)) < 0 || (r = file_replace_sweep(w->folder, "maildirfolder")) < 0 ||
+        (r = file_replace_sweep(w->folder, KEYWORDS_FILE)) < 0 ||
+        (r = keywords_load(w->folder, &w->keywords)) < 0)
         return r;
     for (w->keywords.n = 0; w->keywords.n < LETTERS && w->keywords.v[w->keywords.n].n; w->keywords.n++)
         ;

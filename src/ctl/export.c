@@ -61,6 +61,8 @@ int export_open(struct export *x, struct str password)
         return port_writer_open(x->format, x->output, password, false, &x->w);
     if (first && taken(x->output))
         return E_EXISTS;
+    if ((r = export_state_sweep(x->state)) < 0)
+        return r;
     if (first && (r = export_state_write(x->state)) < 0)
         return r;
     if ((r = port_writer_open(x->format, x->output, password, true, &x->w)) < 0 && first)

@@ -111,6 +111,11 @@ int export_state_write(const struct export_state *s)
     return r < 0 ? r : file_replace(AT_FDCWD, s->path, buf_str(&text));
 }
 
+int export_state_sweep(const struct export_state *s)
+{
+    return file_replace_sweep(AT_FDCWD, s->path);
+}
+
 void export_state_free(struct export_state **sp, bool finished)
 {
     struct export_state *s = *sp;

@@ -28,6 +28,8 @@ struct export_state_folder *export_state_find(struct export_state *s, uint64_t i
 /* A new one. NULL: too many, or no memory. */
 struct export_state_folder *export_state_add(struct export_state *s, uint64_t id, uint32_t uidvalidity,
                                              struct str name);
+/* What a write left that was killed. */
+MUST_CHECK int export_state_sweep(const struct export_state *s);
 MUST_CHECK int export_state_write(const struct export_state *s);
 void export_state_free(struct export_state **s, bool finished); /* finished: the file goes */
 #endif

@@ -3,7 +3,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat, writeFile, mkdir } from 'node:fs/promises';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { promisify } from 'node:util';
 import path from 'node:path';
@@ -167,12 +167,13 @@ test('an export that was killed goes on where it was, and ends as one that was n
       const t = setTimeout(() => child.kill('SIGKILL'), 15 + 9 * round);
       const code = await new Promise((r) => { child.on('exit', r); });
       clearTimeout(t);
-      if (code === 0) break;
+      // Killed between its last step and its exit (long under a sanitizer, which looks for leaks there): it was done.
+      if (code === 0 || (code === null && existsSync(out) && !existsSync(`${out}.resume`))) break;
       assert.equal(code, null, 'killed, and nothing else');
       cut++;
       assert.ok(round < 200);
     }
-    await assert.rejects(stat(`${out}.resume`));
+    assert.deepEqual(readdirSync(dir).filter((f) => f.startsWith(`killed-${format}.`)), []); // neither .resume nor half of one
     if (format === 'sqlite') {
       assert.equal(await rows(out, b.password), await rows(whole, b.password));
     } else {
