@@ -1,5 +1,6 @@
-/* src/mx/vacation_call.c: an automatic reply goes to the courier's queue. It outlives the session; whether it gets
- * there nobody waits for: a reply that is lost with us is not sent. */
+/* src/mx/vacation_call.c: an automatic reply goes to the courier's queue. It outlives the session, and a courier that dies
+ * meanwhile: it is brought again, and the queue takes it once. Nobody waits for it: a reply that is lost with us is not
+ * sent. */
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
 #include "lib/rpc/rpc.h"
@@ -9,19 +10,26 @@
 
 #define AT_ONCE 64u
 #define ASK_MS  60000
+#define TRIES   4u
 
 struct job {
     struct rpc_link *courier;
     struct rpc_call *call;
     struct buf text;
     size_t sent;
+    unsigned tries;
     uint8_t once[MX_VACATION_ONCE];
     char alias[SMTP_PATH_MAX + 1], to[SMTP_PATH_MAX + 1];
 };
 static unsigned under_way;
 
+static int job_stage(struct job *j);
+
 static void job_end(struct job *j, int status)
 {
+    /* what was staged is gone with a courier that died */
+    if ((status == E_CLOSED || status == E_NOTFOUND) && ++j->tries < TRIES && (status = job_stage(j)) == 0)
+        return;
     if (status < 0)
         log_event(LOG_WARN, "mx.vacation_lost", F_ERR(status));
     buf_release(&j->text);
@@ -101,10 +109,9 @@ static bool keep(char out[SMTP_PATH_MAX + 1], struct str s)
     return true;
 }
 
-static void begin(struct mx_vacation_reply *v, struct rpc_link *courier)
+static int job_stage(struct job *j)
 {
     Courier__StageRequest m = COURIER__STAGE_REQUEST__INIT;
-    struct job *j = under_way < AT_ONCE ? calloc(1, sizeof *j) : NULL;
     struct rpc_ask ask = { .op = COURIER__OP__STAGE,
                            .body = &m.base,
                            .upload = true,
@@ -112,6 +119,19 @@ static void begin(struct mx_vacation_reply *v, struct rpc_link *courier)
                            .on_room = feed,
                            .ctx = j,
                            .deadline_ms = ASK_MS };
+
+    m.bytes_expected = j->text.n;
+    j->sent = 0;
+    if (!(j->call = rpc_link_ask(j->courier, &ask)))
+        return E_NOMEM;
+    feed(j);
+    return 0;
+}
+
+static void begin(struct mx_vacation_reply *v, struct rpc_link *courier)
+{
+    struct job *j = under_way < AT_ONCE ? calloc(1, sizeof *j) : NULL;
+    int r;
 
     if (!j || !keep(j->alias, v->alias) || !keep(j->to, v->to)) {
         log_event(LOG_WARN, "mx.vacation_lost", F_U64("under_way", under_way));
@@ -123,11 +143,8 @@ static void begin(struct mx_vacation_reply *v, struct rpc_link *courier)
     j->courier = courier;
     j->text = v->text;
     memcpy(j->once, v->once, sizeof j->once);
-    m.bytes_expected = j->text.n;
-    if (!(j->call = rpc_link_ask(courier, &ask)))
-        job_end(j, E_NOMEM);
-    else
-        feed(j);
+    if ((r = job_stage(j)) < 0)
+        job_end(j, r);
 }
 
 void mx_vacation_send(struct mx_session *s, struct rpc_link *courier)
