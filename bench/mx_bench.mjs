@@ -3,13 +3,14 @@
 // DNS answers come from a server of our own: over HTTPS for us, plain for rspamd.
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { appendFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { generateKeyPairSync } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import nodemailer from 'nodemailer';
 import { DnsServer } from '../test/lib/dns.mjs';
 import { Service, dial, freePort, root, sleep, until } from '../test/lib/service.mjs';
+import { processor } from './processor.mjs';
 
 const CLIENT = '192.0.2.77', BALANCER = '127.0.0.2', MAILBOXES = 100;
 const WORDS = 'letter harbour window Tuesday please invoice garden meeting attached regards station number'.split(' ');
@@ -42,21 +43,6 @@ async function writeLetters(file, count, bytes) {
     out.push(`${wire.length}\n${wire}`);
   }
   await writeFile(file, out.join(''), 'latin1');
-}
-
-// Seconds of processor of the processes that `of` takes by name.
-async function processor(of) {
-  const got = {};
-  for (const pid of await readdir('/proc')) {
-    if (!/^\d+$/.test(pid)) continue;
-    try {
-      const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
-      const name = of(Number(pid), /\((.*)\)/.exec(stat)[1]);
-      const f = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      if (name) got[name] = (got[name] ?? 0) + (Number(f[11]) + Number(f[12])) / 100;
-    } catch { /* it has ended */ }
-  }
-  return got;
 }
 
 async function ours(dns, checks) {

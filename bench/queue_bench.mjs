@@ -4,12 +4,13 @@
 // queue of 1,000,000 messages by itself (BENCH_QUEUE: another number).
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { DnsServer } from '../test/lib/dns.mjs';
 import { Postfix } from '../test/lib/postfix.mjs';
 import { Service, dial, freePort, sleep, until } from '../test/lib/service.mjs';
+import { processor } from './processor.mjs';
 
 const host = (i) => `127.0.9.${i + 1}`, domain = (i) => `d${i}.sink.test`;
 
@@ -27,20 +28,6 @@ async function startSink() {
   });
   await until('the sink', 10000, async () => { try { (await dial(port)).end(); return true; } catch { return false; } });
   return sink;
-}
-
-async function processor(of) {
-  const got = {};
-  for (const pid of await readdir('/proc')) {
-    if (!/^\d+$/.test(pid)) continue;
-    try {
-      const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
-      const name = of(Number(pid), /\((.*)\)/.exec(stat)[1]);
-      const f = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      if (name) got[name] = (got[name] ?? 0) + (Number(f[11]) + Number(f[12])) / 100;
-    } catch { /* it has ended */ }
-  }
-  return got;
 }
 
 async function ours(dns, sink) {
