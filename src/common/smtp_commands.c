@@ -1,4 +1,4 @@
-/* src/common/smtp_commands.c: one row a command. The row says what is true of it, mx_run_line enforces it, and the
+/* src/common/smtp_commands.c: one row a command. The row says what is true of it, smtp_run_line enforces it, and the
  * function starts where the interesting part starts. */
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
@@ -6,10 +6,10 @@
 #include "src/common/counts.h"
 #include "src/common/smtp_session.h"
 
-#define MX_NEEDS_HELO BIT(0) /* 503 before EHLO or HELO */
-#define MX_NEEDS_MAIL BIT(1) /* 503 outside a transaction */
-#define MX_JUNK       BIT(2) /* brings no mail: too many end the session */
-#define MX_ALONE      BIT(3) /* nothing may be pipelined behind it (RFC 2920 3.1); else we hang up */
+#define SMTP_NEEDS_HELO BIT(0) /* 503 before EHLO or HELO */
+#define SMTP_NEEDS_MAIL BIT(1) /* 503 outside a transaction */
+#define SMTP_JUNK       BIT(2) /* brings no mail: too many end the session */
+#define SMTP_ALONE      BIT(3) /* nothing may be pipelined behind it (RFC 2920 3.1); else we hang up */
 
 static const struct smtp_reply
     say_ok = { 250, "2.0.0", "Ok" },
@@ -45,18 +45,18 @@ static const struct smtp_reply
     no_fit = { 552, "5.2.2", "That message is larger than all that mailbox may hold" },
     no_guessing = { 421, "4.7.0", "Too many unknown recipients, closing" };
 
-static void cmd_hello(struct mx_session *s, const struct smtp_command *c)
+static void cmd_hello(struct smtp_session *s, const struct smtp_command *c)
 {
     CLEANUP(buf_release) struct buf text = { .max = KIB(2) };
     bool esmtp = c->verb != SMTP_HELO;
     int r;
 
     if (s->lmtp != (c->verb == SMTP_LHLO)) { /* RFC 2033 4.1: so that a misconfiguration shows */
-        mx_refuse(s, s->lmtp ? &no_smtp : &no_lmtp);
+        smtp_refuse(s, s->lmtp ? &no_smtp : &no_lmtp);
         return;
     }
 
-    mx_transaction_end(s); /* RFC 5321 4.1.4: EHLO clears all buffers as RSET does */
+    smtp_transaction_end(s); /* RFC 5321 4.1.4: EHLO clears all buffers as RSET does */
     arena_reset(&s->hello);
     s->helo = arena_dup(&s->hello, c->arg);
     s->esmtp = esmtp;
@@ -74,26 +74,26 @@ static void cmd_hello(struct mx_session *s, const struct smtp_command *c)
     if (esmtp && r == 0)
         r = buf_putz(&text, "\nHELP");
     if (r < 0 || !s->helo.p)
-        mx_close(s);
+        smtp_close(s);
     else
-        mx_say_text(s, 250, NULL, buf_str(&text));
+        smtp_say_text(s, 250, NULL, buf_str(&text));
 }
 
-static void cmd_mail(struct mx_session *s, const struct smtp_command *c)
+static void cmd_mail(struct smtp_session *s, const struct smtp_command *c)
 {
     if (s->in_mail) {
-        mx_refuse(s, &no_nested);
+        smtp_refuse(s, &no_nested);
         return;
     }
     if (s->service->mail && !s->service->mail(s, c))
         return;
     if (c->size_bytes > s->conf->max_message_bytes) { /* RFC 1870 6.1 */
-        mx_say(s, &no_size);
+        smtp_say(s, &no_size);
         return;
     }
     snprintf(s->m.id, sizeof(s->m.id), "%s.%u", s->sid, s->messages + 1);
-    if (mx_message_start(&s->m, &s->arena, c) < 0) {
-        mx_say(s, &no_later);
+    if (smtp_message_start(&s->m, &s->arena, c) < 0) {
+        smtp_say(s, &no_later);
         return;
     }
     s->messages++;
@@ -103,11 +103,11 @@ static void cmd_mail(struct mx_session *s, const struct smtp_command *c)
     s->bdat = (struct bdat){ .max_bytes = s->conf->max_message_bytes,
                              .line_max = s->conf->max_line,
                              .binary = c->body == SMTP_BODY_BINARYMIME };
-    mx_say(s, &say_sender_ok);
+    smtp_say(s, &say_sender_ok);
 }
 
 /* The address as we ask the directory for it: canonical, so that quoting makes no difference. */
-static int directory_address(const struct mx_session *s, const struct smtp_path *p, struct buf *out)
+static int directory_address(const struct smtp_session *s, const struct smtp_path *p, struct buf *out)
 {
     const char *postmaster = s->conf->postmaster;
 
@@ -116,54 +116,54 @@ static int directory_address(const struct mx_session *s, const struct smtp_path 
     return buf_putz(out, postmaster && *postmaster ? postmaster : "postmaster");
 }
 
-static void cmd_rcpt(struct mx_session *s, const struct smtp_command *c)
+static void cmd_rcpt(struct smtp_session *s, const struct smtp_command *c)
 {
     CLEANUP(buf_release) struct buf address = { .max = SMTP_PATH_MAX * 2 };
     uint64_t size = s->m.size_declared;
 
     if (s->chunking) {
-        mx_refuse(s, &no_nested);
+        smtp_refuse(s, &no_nested);
         return;
     }
     if (s->service->rcpt && !s->service->rcpt(s, c))
         return;
     if (s->m.nrcpt >= s->conf->max_recipients || s->m.nanswers >= s->conf->max_recipients) {
-        mx_say(s, &no_more_rcpt);
+        smtp_say(s, &no_more_rcpt);
         return;
     }
     if (size && size > s->conf->max_total_bytes / (s->m.nrcpt + 1)) {
-        mx_say(s, &no_total);
+        smtp_say(s, &no_total);
         return;
     }
     s->pending_notify = c->dsn.notify;
     s->pending_orcpt = arena_dup(&s->arena, c->dsn.orcpt);
-    if ((c->dsn.orcpt.n && !s->pending_orcpt.p) || mx_path_dup(&s->arena, &c->path, &s->pending) < 0 ||
+    if ((c->dsn.orcpt.n && !s->pending_orcpt.p) || smtp_path_dup(&s->arena, &c->path, &s->pending) < 0 ||
         directory_address(s, &c->path, &address) < 0 || s->io->resolve(s->ctx, buf_str(&address)) < 0) {
-        mx_say(s, &no_later);
+        smtp_say(s, &no_later);
         return;
     }
-    mx_enter(s, MX_ST_RESOLVING);
+    smtp_enter(s, SMTP_ST_RESOLVING);
 }
 
-static void recipient_unknown(struct mx_session *s, const struct smtp_reply *r)
+static void recipient_unknown(struct smtp_session *s, const struct smtp_reply *r)
 {
-    mx_say(s, r);
-    if (++s->unknown >= s->conf->max_unknown && s->state != MX_ST_CLOSED)
-        mx_say_last(s, &no_guessing, "unknown recipients");
+    smtp_say(s, r);
+    if (++s->unknown >= s->conf->max_unknown && s->state != SMTP_ST_CLOSED)
+        smtp_say_last(s, &no_guessing, "unknown recipients");
     else
-        mx_slow_down(s);
+        smtp_slow_down(s);
 }
 
-void mx_rcpt_taken(struct mx_session *s, const struct smtp_reply *r)
+void smtp_rcpt_taken(struct smtp_session *s, const struct smtp_reply *r)
 {
     s->m.nanswers++;
-    mx_say(s, r);
+    smtp_say(s, r);
 }
 
-static int recipient_add(struct mx_session *s, const struct mx_mailbox *box)
+static int recipient_add(struct smtp_session *s, const struct smtp_mailbox *box)
 {
-    struct mx_recipient **at = s->m.last;
-    int r = mx_message_add(&s->m, &s->arena, &s->pending, box);
+    struct smtp_recipient **at = s->m.last;
+    int r = smtp_message_add(&s->m, &s->arena, &s->pending, box);
 
     if (r == 0 && *at) { /* else it was there already */
         (*at)->notify = s->pending_notify;
@@ -172,55 +172,56 @@ static int recipient_add(struct mx_session *s, const struct mx_mailbox *box)
     return r;
 }
 
-void mx_session_resolved(struct mx_session *s, int status, enum mx_found found, const struct mx_mailbox *box)
+void smtp_session_resolved(struct smtp_session *s, int status, enum smtp_found found,
+                           const struct smtp_mailbox *box)
 {
-    if (s->state != MX_ST_RESOLVING)
+    if (s->state != SMTP_ST_RESOLVING)
         return;
-    mx_enter(s, MX_ST_COMMAND);
+    smtp_enter(s, SMTP_ST_COMMAND);
     if (status < 0) { /* a broken part is "try later", never "no" */
         log_event(LOG_WARN, "mx.directory_failed", F_Z("sid", s->sid), F_ERR(status));
-        mx_say(s, &no_later);
+        smtp_say(s, &no_later);
         return;
     }
-    s->noting = found == MX_FOUND && box ? box->address : STR_NONE;
+    s->noting = found == SMTP_FOUND && box ? box->address : STR_NONE;
     switch (found) {
-    case MX_NO_DOMAIN:
+    case SMTP_NO_DOMAIN:
         if (s->service->relays && s->pending.domain.n)
             break;
         recipient_unknown(s, &no_relay);
         return;
-    case MX_NO_ALIAS: recipient_unknown(s, &no_alias); return;
-    case MX_NOT_READY: mx_say(s, &no_ready); return;
-    case MX_FOUND: break;
+    case SMTP_NO_ALIAS: recipient_unknown(s, &no_alias); return;
+    case SMTP_NOT_READY: smtp_say(s, &no_ready); return;
+    case SMTP_FOUND: break;
     }
-    if (found == MX_NO_DOMAIN)
+    if (found == SMTP_NO_DOMAIN)
         box = NULL;
     if ((s->service->accept && !s->service->accept(s)) || (s->service->take && s->service->take(s)))
         return;
     if (box && box->limited && s->m.size_declared > box->limit)
-        mx_say(s, &no_fit); /* for ever: nothing that is removed there would help */
+        smtp_say(s, &no_fit); /* for ever: nothing that is removed there would help */
     else if (box && box->limited && (box->room == 0 || s->m.size_declared > box->room))
-        mx_say(s, &no_room);
+        smtp_say(s, &no_room);
     else if (recipient_add(s, box) < 0)
-        mx_say(s, &no_later);
+        smtp_say(s, &no_later);
     else
-        mx_rcpt_taken(s, &say_rcpt_ok);
+        smtp_rcpt_taken(s, &say_rcpt_ok);
 }
 
-static void cmd_data(struct mx_session *s, const struct smtp_command *c UNUSED)
+static void cmd_data(struct smtp_session *s, const struct smtp_command *c UNUSED)
 {
     if (s->chunking)
-        mx_refuse(s, &no_data_mixed);
+        smtp_refuse(s, &no_data_mixed);
     else if (s->m.nrcpt == 0)
-        mx_refuse(s, s->lmtp ? &no_rcpt_lmtp : &no_rcpt);
+        smtp_refuse(s, s->lmtp ? &no_rcpt_lmtp : &no_rcpt);
     else if (s->m.body == SMTP_BODY_BINARYMIME) /* RFC 3030 3 */
-        mx_refuse(s, &no_data_binary);
+        smtp_refuse(s, &no_data_binary);
     else
-        mx_data_start(s);
+        smtp_data_start(s);
 }
 
 /* The octets of a chunk follow whatever we say to it (RFC 3030 2), so every refusal waits for them. */
-static void cmd_bdat(struct mx_session *s, const struct smtp_command *c)
+static void cmd_bdat(struct smtp_session *s, const struct smtp_command *c)
 {
     const struct smtp_reply *no = s->lmtp           ? &no_chunks
                                   : !s->esmtp       ? &no_helo
@@ -229,103 +230,103 @@ static void cmd_bdat(struct mx_session *s, const struct smtp_command *c)
                                                     : NULL;
 
     if (no)
-        mx_chunk_swallow(s, c->chunk_bytes, no);
+        smtp_chunk_swallow(s, c->chunk_bytes, no);
     else
-        mx_chunk_start(s, c->chunk_bytes, c->chunk_last);
+        smtp_chunk_start(s, c->chunk_bytes, c->chunk_last);
 }
 
-static void cmd_rset(struct mx_session *s, const struct smtp_command *c UNUSED)
+static void cmd_rset(struct smtp_session *s, const struct smtp_command *c UNUSED)
 {
-    mx_transaction_end(s);
-    mx_say(s, &say_ok);
+    smtp_transaction_end(s);
+    smtp_say(s, &say_ok);
 }
 
-static void cmd_noop(struct mx_session *s, const struct smtp_command *c UNUSED)
+static void cmd_noop(struct smtp_session *s, const struct smtp_command *c UNUSED)
 {
-    mx_say(s, &say_ok);
+    smtp_say(s, &say_ok);
 }
 
-static void cmd_help(struct mx_session *s, const struct smtp_command *c UNUSED)
+static void cmd_help(struct smtp_session *s, const struct smtp_command *c UNUSED)
 {
-    mx_say(s, &say_help);
+    smtp_say(s, &say_help);
 }
 
-static void cmd_vrfy(struct mx_session *s, const struct smtp_command *c UNUSED)
+static void cmd_vrfy(struct smtp_session *s, const struct smtp_command *c UNUSED)
 {
-    mx_say(s, &say_vrfy); /* RFC 5321 7.3: no oracle for address collectors */
+    smtp_say(s, &say_vrfy); /* RFC 5321 7.3: no oracle for address collectors */
 }
 
-static void cmd_xclient(struct mx_session *s, const struct smtp_command *c)
+static void cmd_xclient(struct smtp_session *s, const struct smtp_command *c)
 {
     if (s->service->xclient && !s->in_mail)
         s->service->xclient(s, c->arg);
     else
-        mx_refuse(s, s->in_mail ? &no_nested : &no_xclient);
+        smtp_refuse(s, s->in_mail ? &no_nested : &no_xclient);
 }
 
-static void cmd_expn(struct mx_session *s, const struct smtp_command *c UNUSED)
+static void cmd_expn(struct smtp_session *s, const struct smtp_command *c UNUSED)
 {
-    mx_refuse(s, &no_expn);
+    smtp_refuse(s, &no_expn);
 }
 
-static void cmd_auth(struct mx_session *s, const struct smtp_command *c)
+static void cmd_auth(struct smtp_session *s, const struct smtp_command *c)
 {
     if (s->service->auth)
         s->service->auth(s, c);
     else
-        mx_refuse(s, &no_auth);
+        smtp_refuse(s, &no_auth);
 }
 
-static void cmd_quit(struct mx_session *s, const struct smtp_command *c UNUSED)
+static void cmd_quit(struct smtp_session *s, const struct smtp_command *c UNUSED)
 {
-    mx_say(s, &say_bye);
-    mx_close(s);
+    smtp_say(s, &say_bye);
+    smtp_close(s);
 }
 
-static void cmd_starttls(struct mx_session *s, const struct smtp_command *c UNUSED)
+static void cmd_starttls(struct smtp_session *s, const struct smtp_command *c UNUSED)
 {
     if (s->tls) {
-        mx_refuse(s, &no_tls_twice);
+        smtp_refuse(s, &no_tls_twice);
         return;
     }
     if (!s->tls_possible) {
-        mx_refuse(s, &no_tls);
+        smtp_refuse(s, &no_tls);
         return;
     }
-    mx_say(s, &say_tls);
-    if (s->state == MX_ST_CLOSED)
+    smtp_say(s, &say_tls);
+    if (s->state == SMTP_ST_CLOSED)
         return;
-    mx_enter(s, MX_ST_TLS);
+    smtp_enter(s, SMTP_ST_TLS);
     s->io->start_tls(s->ctx);
 }
 
-static const struct mx_cmd {
-    void (*run)(struct mx_session *s, const struct smtp_command *c);
+static const struct smtp_cmd {
+    void (*run)(struct smtp_session *s, const struct smtp_command *c);
     uint32_t flags;
 } commands[SMTP_VERBS] = {
     [SMTP_AUTH] = { cmd_auth, 0 },
     [SMTP_BDAT] = { cmd_bdat, 0 },
-    [SMTP_DATA] = { cmd_data, MX_NEEDS_HELO | MX_NEEDS_MAIL | MX_ALONE },
-    [SMTP_EHLO] = { cmd_hello, MX_JUNK },
-    [SMTP_EXPN] = { cmd_expn, MX_JUNK },
-    [SMTP_HELO] = { cmd_hello, MX_JUNK },
-    [SMTP_HELP] = { cmd_help, MX_JUNK },
-    [SMTP_LHLO] = { cmd_hello, MX_JUNK },
-    [SMTP_MAIL] = { cmd_mail, MX_NEEDS_HELO },
-    [SMTP_NOOP] = { cmd_noop, MX_JUNK },
+    [SMTP_DATA] = { cmd_data, SMTP_NEEDS_HELO | SMTP_NEEDS_MAIL | SMTP_ALONE },
+    [SMTP_EHLO] = { cmd_hello, SMTP_JUNK },
+    [SMTP_EXPN] = { cmd_expn, SMTP_JUNK },
+    [SMTP_HELO] = { cmd_hello, SMTP_JUNK },
+    [SMTP_HELP] = { cmd_help, SMTP_JUNK },
+    [SMTP_LHLO] = { cmd_hello, SMTP_JUNK },
+    [SMTP_MAIL] = { cmd_mail, SMTP_NEEDS_HELO },
+    [SMTP_NOOP] = { cmd_noop, SMTP_JUNK },
     [SMTP_QUIT] = { cmd_quit, 0 },
-    [SMTP_RCPT] = { cmd_rcpt, MX_NEEDS_HELO | MX_NEEDS_MAIL },
-    [SMTP_RSET] = { cmd_rset, MX_JUNK },
-    [SMTP_STARTTLS] = { cmd_starttls, MX_ALONE },
-    [SMTP_VRFY] = { cmd_vrfy, MX_JUNK | MX_NEEDS_HELO },
-    [SMTP_XCLIENT] = { cmd_xclient, MX_ALONE },
+    [SMTP_RCPT] = { cmd_rcpt, SMTP_NEEDS_HELO | SMTP_NEEDS_MAIL },
+    [SMTP_RSET] = { cmd_rset, SMTP_JUNK },
+    [SMTP_STARTTLS] = { cmd_starttls, SMTP_ALONE },
+    [SMTP_VRFY] = { cmd_vrfy, SMTP_JUNK | SMTP_NEEDS_HELO },
+    [SMTP_XCLIENT] = { cmd_xclient, SMTP_ALONE },
 };
 
-void mx_run_line(struct mx_session *s, struct str line, bool pipelined)
+void smtp_run_line(struct smtp_session *s, struct str line, bool pipelined)
 {
     uint32_t offered = !s->esmtp ? 0 : s->service->extensions;
     const struct smtp_reply *refusal = NULL;
-    const struct mx_cmd *cmd;
+    const struct smtp_cmd *cmd;
     struct smtp_command c;
     int r;
 
@@ -343,18 +344,18 @@ void mx_run_line(struct mx_session *s, struct str line, bool pipelined)
     count_one(COUNT_COMMANDS);
     /* Text behind STARTTLS was injected by someone in the middle (RFC 3207 6; CVE-2011-0411). Text behind
      * DATA would be run as commands if DATA were refused: no client may do that (RFC 2920 3.1). */
-    if (pipelined && (cmd->flags & MX_ALONE))
-        mx_say_last(s, &no_sync, "pipelined");
+    if (pipelined && (cmd->flags & SMTP_ALONE))
+        smtp_say_last(s, &no_sync, "pipelined");
     else if (r < 0 && c.verb == SMTP_BDAT)
-        mx_say_last(s, refusal, "bdat"); /* how many octets follow cannot be known */
+        smtp_say_last(s, refusal, "bdat"); /* how many octets follow cannot be known */
     else if (r < 0)
-        mx_refuse(s, refusal);
-    else if ((cmd->flags & MX_NEEDS_HELO) && !s->helo.p)
-        mx_refuse(s, &no_helo);
-    else if ((cmd->flags & MX_NEEDS_MAIL) && !s->in_mail)
-        mx_refuse(s, &no_mail);
-    else if ((cmd->flags & MX_JUNK) && ++s->junk > s->conf->max_junk)
-        mx_say_last(s, &no_junk, "junk");
+        smtp_refuse(s, refusal);
+    else if ((cmd->flags & SMTP_NEEDS_HELO) && !s->helo.p)
+        smtp_refuse(s, &no_helo);
+    else if ((cmd->flags & SMTP_NEEDS_MAIL) && !s->in_mail)
+        smtp_refuse(s, &no_mail);
+    else if ((cmd->flags & SMTP_JUNK) && ++s->junk > s->conf->max_junk)
+        smtp_say_last(s, &no_junk, "junk");
     else
         cmd->run(s, &c);
 }

@@ -3,7 +3,7 @@
  *
  * A message that cannot be taken any more (bad bytes, too big, the store gone) is read on to its end and
  * dropped, so that the reply stands where the client expects it. Nothing is acknowledged here but by
- * mx_session_delivered(0). */
+ * smtp_session_delivered(0). */
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
@@ -56,12 +56,12 @@ static int feed_error(int status)
     return status == E_LIMIT ? E_TOO_BIG : store_error(status);
 }
 
-static int data_error(const struct mx_session *s)
+static int data_error(const struct smtp_session *s)
 {
     return s->chunking ? s->bdat.error : s->dot.error;
 }
 
-static void set_error(struct mx_session *s, int e)
+static void set_error(struct smtp_session *s, int e)
 {
     int *error = s->chunking ? &s->bdat.error : &s->dot.error;
 
@@ -73,27 +73,27 @@ static void set_error(struct mx_session *s, int e)
 }
 
 /* RFC 2033 4.2: after the data each RCPT that was taken has an answer of its own. */
-static unsigned answers_owed(const struct mx_session *s)
+static unsigned answers_owed(const struct smtp_session *s)
 {
-    return !s->lmtp || s->state == MX_ST_COMMAND ? 1 : s->m.nanswers;
+    return !s->lmtp || s->state == SMTP_ST_COMMAND ? 1 : s->m.nanswers;
 }
 
-static void refuse_message(struct mx_session *s, const struct smtp_reply *r, const char *why)
+static void refuse_message(struct smtp_session *s, const struct smtp_reply *r, const char *why)
 {
     unsigned owed = answers_owed(s);
 
     log_event(LOG_INFO, "mx.rejected", F_Z("id", s->m.id), F_U64("code", r->code), F_Z("why", why),
               F_U64("bytes", s->m.bytes), F_U64("rcpts", s->m.nrcpt));
     smtp_note_message(s, r->code, r->enh, str_from(r->text));
-    mx_transaction_end(s);
-    mx_enter(s, MX_ST_COMMAND);
+    smtp_transaction_end(s);
+    smtp_enter(s, SMTP_ST_COMMAND);
     while (owed--)
-        mx_say(s, r);
-    if (s->stopping && s->state == MX_ST_COMMAND)
-        mx_session_stop(s);
+        smtp_say(s, r);
+    if (s->stopping && s->state == SMTP_ST_COMMAND)
+        smtp_session_stop(s);
 }
 
-static int stage_start(struct mx_session *s)
+static int stage_start(struct smtp_session *s)
 {
     int r = s->io->stage(s->ctx, s->conf->max_message_bytes, s->m.size_declared);
 
@@ -106,17 +106,17 @@ static int stage_start(struct mx_session *s)
     return 0;
 }
 
-void mx_data_start(struct mx_session *s)
+void smtp_data_start(struct smtp_session *s)
 {
     if (stage_start(s) < 0) {
         refuse_message(s, &say_later, "stage");
         return;
     }
-    mx_enter(s, MX_ST_DATA);
-    mx_say(s, &say_go_on);
+    smtp_enter(s, SMTP_ST_DATA);
+    smtp_say(s, &say_go_on);
 }
 
-static void send_on(struct mx_session *s, struct str bytes)
+static void send_on(struct smtp_session *s, struct str bytes)
 {
     int r = bytes.n ? s->io->stage_send(s->ctx, bytes) : 0;
 
@@ -127,7 +127,7 @@ static void send_on(struct mx_session *s, struct str bytes)
 }
 
 /* Send on what was decoded. */
-static void forward(struct mx_session *s, int error)
+static void forward(struct smtp_session *s, int error)
 {
     struct str bytes = buf_str(&s->body);
     int r;
@@ -144,7 +144,7 @@ static void forward(struct mx_session *s, int error)
 }
 
 /* Time and bytes that a message may cost, whether we keep it or not. */
-static void progress(struct mx_session *s, size_t n, uint64_t seen)
+static void progress(struct smtp_session *s, size_t n, uint64_t seen)
 {
     const struct smtp_reply *no = NULL;
 
@@ -154,7 +154,7 @@ static void progress(struct mx_session *s, size_t n, uint64_t seen)
     else if (data_error(s) && seen > 2 * s->conf->max_message_bytes)
         no = &say_flood;
     if (no) {
-        mx_say_last(s, no, "message");
+        smtp_say_last(s, no, "message");
         return;
     }
     if (s->progress >= PROGRESS_STEP) {
@@ -164,7 +164,7 @@ static void progress(struct mx_session *s, size_t n, uint64_t seen)
 }
 
 /* All bytes are here. */
-static void message_complete(struct mx_session *s)
+static void message_complete(struct smtp_session *s)
 {
     struct str rest = STR("");
     int error;
@@ -184,10 +184,10 @@ static void message_complete(struct mx_session *s)
     }
     buf_release(&s->body);
     s->io->stage_end(s->ctx);
-    mx_enter(s, MX_ST_STAGING);
+    smtp_enter(s, SMTP_ST_STAGING);
 }
 
-size_t mx_data_input(struct mx_session *s, struct str in)
+size_t smtp_data_input(struct smtp_session *s, struct str in)
 {
     size_t used = 0, room = s->stage_open ? s->io->stage_room(s->ctx) : SIZE_MAX;
     int r;
@@ -203,7 +203,7 @@ size_t mx_data_input(struct mx_session *s, struct str in)
     return used;
 }
 
-static void chunk_complete(struct mx_session *s)
+static void chunk_complete(struct smtp_session *s)
 {
     CLEANUP(buf_release) struct buf text = { .max = 100 };
     const struct smtp_reply *refusal = s->chunk_refusal;
@@ -212,43 +212,43 @@ static void chunk_complete(struct mx_session *s)
         s->chunk_refusal = NULL;
         s->chunking = false;
         s->bdat = (struct bdat){ 0 };
-        mx_enter(s, MX_ST_COMMAND);
-        mx_refuse(s, refusal);
+        smtp_enter(s, SMTP_ST_COMMAND);
+        smtp_refuse(s, refusal);
         return;
     }
     if (s->bdat.last || s->bdat.error) {
         message_complete(s); /* with an error: later chunks find no transaction, and are swallowed */
         return;
     }
-    mx_enter(s, MX_ST_COMMAND);
+    smtp_enter(s, SMTP_ST_COMMAND);
     if (buf_printf(&text, "%llu octets so far", (unsigned long long)s->bdat.bytes) == 0)
-        mx_say_text(s, 250, "2.0.0", buf_str(&text));
+        smtp_say_text(s, 250, "2.0.0", buf_str(&text));
 }
 
-void mx_chunk_swallow(struct mx_session *s, uint64_t bytes, const struct smtp_reply *then)
+void smtp_chunk_swallow(struct smtp_session *s, uint64_t bytes, const struct smtp_reply *then)
 {
-    mx_transaction_end(s);
+    smtp_transaction_end(s);
     s->chunk_refusal = then;
     s->bdat = (struct bdat){ .binary = true, .error = E_CANCELED };
     s->chunking = true;
     s->m.began_ms = clock_mono_ms();
     bdat_chunk(&s->bdat, bytes, false);
-    mx_enter(s, MX_ST_CHUNK);
+    smtp_enter(s, SMTP_ST_CHUNK);
     if (bytes == 0)
         chunk_complete(s);
 }
 
-void mx_chunk_start(struct mx_session *s, uint64_t bytes, bool last)
+void smtp_chunk_start(struct smtp_session *s, uint64_t bytes, bool last)
 {
     if (!s->chunking && stage_start(s) < 0) {
-        mx_chunk_swallow(s, bytes, &say_later);
+        smtp_chunk_swallow(s, bytes, &say_later);
         return;
     }
     s->chunking = true;
     bdat_chunk(&s->bdat, bytes, last);
     if (s->bdat.error)
         set_error(s, s->bdat.error);
-    mx_enter(s, MX_ST_CHUNK);
+    smtp_enter(s, SMTP_ST_CHUNK);
     if (bytes == 0) {
         if (s->bdat.error)
             set_error(s, s->bdat.error);
@@ -256,7 +256,7 @@ void mx_chunk_start(struct mx_session *s, uint64_t bytes, bool last)
     }
 }
 
-size_t mx_chunk_input(struct mx_session *s, struct str in)
+size_t smtp_chunk_input(struct smtp_session *s, struct str in)
 {
     size_t used = 0, room = s->stage_open ? s->io->stage_room(s->ctx) : SIZE_MAX;
     int r;
@@ -271,9 +271,9 @@ size_t mx_chunk_input(struct mx_session *s, struct str in)
     return used;
 }
 
-static void commit(struct mx_session *s)
+static void commit(struct smtp_session *s)
 {
-    struct mx_message *m = &s->m;
+    struct smtp_message *m = &s->m;
     const struct smtp_reply *no = NULL;
     const char *why = "";
     int r;
@@ -297,23 +297,23 @@ static void commit(struct mx_session *s)
     }
     if (m->nboxes == 0 && !m->forwards) { /* for nobody who wants it: taken, and gone */
         log_event(LOG_INFO, "mx.discarded", F_Z("id", m->id), F_U64("bytes", m->bytes));
-        mx_enter(s, MX_ST_STORING);
-        mx_session_delivered(s, 0, str_from(m->id), 0);
+        smtp_enter(s, SMTP_ST_STORING);
+        smtp_session_delivered(s, 0, str_from(m->id), 0);
         return;
     }
     if ((r = s->io->deliver(s->ctx, m)) < 0) {
         refuse_message(s, &say_later, error_name(r));
         return;
     }
-    mx_enter(s, MX_ST_STORING);
+    smtp_enter(s, SMTP_ST_STORING);
 }
 
-void mx_session_staged(struct mx_session *s, int status, uint64_t bytes)
+void smtp_session_staged(struct smtp_session *s, int status, uint64_t bytes)
 {
-    if (s->state == MX_ST_CLOSED || !s->stage_open)
+    if (s->state == SMTP_ST_CLOSED || !s->stage_open)
         return;
     s->stage_open = false;
-    if (status == 0 && (s->state != MX_ST_STAGING || bytes != s->m.staged)) {
+    if (status == 0 && (s->state != SMTP_ST_STAGING || bytes != s->m.staged)) {
         log_event(LOG_ALARM, "mx.staged_wrong", F_Z("id", s->m.id), F_U64("sent", s->m.staged),
                   F_U64("staged", bytes));
         status = E_BUG;
@@ -321,17 +321,17 @@ void mx_session_staged(struct mx_session *s, int status, uint64_t bytes)
     if (status < 0) {
         log_event(LOG_WARN, "mx.stage_failed", F_Z("id", s->m.id), F_ERR(status));
         set_error(s, store_error(status));
-        if (s->state == MX_ST_STAGING)
+        if (s->state == SMTP_ST_STAGING)
             refuse_message(s, refusal_of(data_error(s)), error_name(status));
         return;
     }
     if (!s->service->settled || s->service->settled(s))
         commit(s);
     else
-        mx_enter(s, MX_ST_CHECKING);
+        smtp_enter(s, SMTP_ST_CHECKING);
 }
 
-void mx_checked(struct mx_session *s)
+void smtp_checked(struct smtp_session *s)
 {
     commit(s);
 }
@@ -346,20 +346,20 @@ static bool is_binary(int status)
 }
 
 /* One recipient's. */
-static void answer_one(struct mx_session *s, int status, struct str stored)
+static void answer_one(struct smtp_session *s, int status, struct str stored)
 {
     if (status == 0)
-        mx_say_text(s, 250, "2.0.0", stored.n ? stored : STR("Ok"));
+        smtp_say_text(s, 250, "2.0.0", stored.n ? stored : STR("Ok"));
     else
-        mx_say(s, status == E_TOO_BIG ? &no_fit : status == E_QUOTA ? &full : &say_later);
+        smtp_say(s, status == E_TOO_BIG ? &no_fit : status == E_QUOTA ? &full : &say_later);
 }
 
-void mx_session_delivered(struct mx_session *s, int status, struct str queue_id, uint32_t duplicates)
+void smtp_session_delivered(struct smtp_session *s, int status, struct str queue_id, uint32_t duplicates)
 {
     CLEANUP(buf_release) struct buf text = { .max = 200 };
-    const struct mx_answer *at = NULL;
+    const struct smtp_answer *at = NULL;
 
-    if (s->state != MX_ST_STORING)
+    if (s->state != SMTP_ST_STORING)
         return;
     if (status < 0) { /* whatever it was, the sender keeps the message and comes again */
         log_event(LOG_WARN, "mx.deliver_failed", F_Z("id", s->m.id), F_ERR(status));
@@ -380,13 +380,13 @@ void mx_session_delivered(struct mx_session *s, int status, struct str queue_id,
     if (buf_printf(&text, "Ok, stored as %.*s", STR_ARG(queue_id)) < 0)
         buf_clear(&text);
     for (unsigned i = 0; s->lmtp && i < s->m.nanswers; i++)
-        answer_one(s, mx_message_outcome(&s->m, i, &at), buf_str(&text));
-    mx_transaction_end(s);
-    if (s->state == MX_ST_CLOSED)
+        answer_one(s, smtp_message_outcome(&s->m, i, &at), buf_str(&text));
+    smtp_transaction_end(s);
+    if (s->state == SMTP_ST_CLOSED)
         return;
-    mx_enter(s, MX_ST_COMMAND);
+    smtp_enter(s, SMTP_ST_COMMAND);
     if (!s->lmtp)
         answer_one(s, 0, buf_str(&text));
     if (s->stopping)
-        mx_session_stop(s);
+        smtp_session_stop(s);
 }

@@ -2,7 +2,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 
-int mx_path_dup(struct arena *a, const struct smtp_path *from, struct smtp_path *out)
+int smtp_path_dup(struct arena *a, const struct smtp_path *from, struct smtp_path *out)
 {
     struct smtp_path p = *from;
 
@@ -14,7 +14,7 @@ int mx_path_dup(struct arena *a, const struct smtp_path *from, struct smtp_path 
     return 0;
 }
 
-int mx_message_start(struct mx_message *m, struct arena *a, const struct smtp_command *mail)
+int smtp_message_start(struct smtp_message *m, struct arena *a, const struct smtp_command *mail)
 {
     CLEANUP(buf_release) struct buf text = { .max = KIB(1) };
     int r;
@@ -42,23 +42,23 @@ int mx_message_start(struct mx_message *m, struct arena *a, const struct smtp_co
     m->dmarc_reject = false;
     m->scan = (struct trace_scan){ 0 };
     m->began_ms = clock_mono_ms();
-    if ((r = mx_path_dup(a, &mail->path, &m->sender)) < 0 || (r = smtp_path_print(&m->sender, &text)) < 0)
+    if ((r = smtp_path_dup(a, &mail->path, &m->sender)) < 0 || (r = smtp_path_print(&m->sender, &text)) < 0)
         return r;
     m->sender_address = arena_dup(a, buf_str(&text));
     return text.n && !m->sender_address.p ? E_NOMEM : 0;
 }
 
-static struct mx_recipient *find_mailbox(const struct mx_message *m, const struct mx_mailbox *box)
+static struct smtp_recipient *find_mailbox(const struct smtp_message *m, const struct smtp_mailbox *box)
 {
-    for (struct mx_recipient *r = m->recipients; r; r = r->next)
+    for (struct smtp_recipient *r = m->recipients; r; r = r->next)
         if (str_eq(r->mailbox.id, box->id) && (box->id.n || str_eq(r->mailbox.address, box->address)))
             return r;
     return NULL;
 }
 
-static int add_answer(struct mx_message *m, struct arena *a, const struct mx_recipient *to)
+static int add_answer(struct smtp_message *m, struct arena *a, const struct smtp_recipient *to)
 {
-    struct mx_answer *one = ARENA_NEW(a, struct mx_answer);
+    struct smtp_answer *one = ARENA_NEW(a, struct smtp_answer);
 
     if (!one)
         return E_NOMEM;
@@ -70,9 +70,9 @@ static int add_answer(struct mx_message *m, struct arena *a, const struct mx_rec
 }
 
 /* The worst of its mailboxes; when there are several, room in one of them may help. */
-int mx_message_outcome(const struct mx_message *m, unsigned rcpt, const struct mx_answer **at)
+int smtp_message_outcome(const struct smtp_message *m, unsigned rcpt, const struct smtp_answer **at)
 {
-    const struct mx_answer *a = *at ? (*at)->next : m->answers;
+    const struct smtp_answer *a = *at ? (*at)->next : m->answers;
     unsigned n = 0;
     int status = 0;
 
@@ -84,12 +84,12 @@ int mx_message_outcome(const struct mx_message *m, unsigned rcpt, const struct m
     return status == E_TOO_BIG && n > 1 ? E_QUOTA : status;
 }
 
-int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path *path,
-                   const struct mx_mailbox *box)
+int smtp_message_add(struct smtp_message *m, struct arena *a, const struct smtp_path *path,
+                     const struct smtp_mailbox *box)
 {
     CLEANUP(buf_release) struct buf text = { .max = KIB(1) };
-    struct mx_mailbox elsewhere = { .id = STR("") };
-    struct mx_recipient *r;
+    struct smtp_mailbox elsewhere = { .id = STR("") };
+    struct smtp_recipient *r;
     int e;
 
     if (!box) {
@@ -100,10 +100,10 @@ int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path
     }
     if ((r = find_mailbox(m, box)))
         return add_answer(m, a, r);
-    r = ARENA_NEW(a, struct mx_recipient);
+    r = ARENA_NEW(a, struct smtp_recipient);
     if (!r)
         return E_NOMEM;
-    if ((e = mx_path_dup(a, path, &r->path)) < 0)
+    if ((e = smtp_path_dup(a, path, &r->path)) < 0)
         return e;
     r->mailbox.limited = box->limited;
     r->mailbox.spam = box->spam;
@@ -111,7 +111,7 @@ int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path
     r->mailbox.address = arena_dup(a, box->address);
     if ((box->id.n && !r->mailbox.id.p) || !r->mailbox.address.p)
         return E_NOMEM;
-    for (size_t i = 0; i < box->nkey_states && i < MX_KEY_STATES_MAX; i++) {
+    for (size_t i = 0; i < box->nkey_states && i < SMTP_KEY_STATES_MAX; i++) {
         r->mailbox.key_states[i] = arena_dup(a, box->key_states[i]);
         if (!r->mailbox.key_states[i].p)
             return E_NOMEM;
@@ -126,19 +126,19 @@ int mx_message_add(struct mx_message *m, struct arena *a, const struct smtp_path
     return 0;
 }
 
-int mx_message_forward(struct mx_message *m, struct arena *a, const struct mx_forward *from)
+int smtp_message_forward(struct smtp_message *m, struct arena *a, const struct smtp_forward *from)
 {
-    struct mx_forward *f;
+    struct smtp_forward *f;
 
     for (f = m->forwards; f; f = f->next)
         if (f->webhook == from->webhook && str_eq(f->to, from->to))
             return 0;
-    if (!(f = ARENA_NEW(a, struct mx_forward)))
+    if (!(f = ARENA_NEW(a, struct smtp_forward)))
         return E_NOMEM;
-    *f = (struct mx_forward){ .webhook = from->webhook,
-                              .to = arena_dup(a, from->to),
-                              .alias = arena_dup(a, from->alias),
-                              .domain = arena_dup(a, from->domain) };
+    *f = (struct smtp_forward){ .webhook = from->webhook,
+                                .to = arena_dup(a, from->to),
+                                .alias = arena_dup(a, from->alias),
+                                .domain = arena_dup(a, from->domain) };
     if (!f->to.p || !f->alias.p || !f->domain.p)
         return E_NOMEM;
     *m->last_forward = f;
@@ -149,7 +149,7 @@ int mx_message_forward(struct mx_message *m, struct arena *a, const struct mx_fo
 }
 
 /* Somebody who has several addresses wants to know which one it was. */
-static int original_to(struct buf *out, const struct mx_recipient *r)
+static int original_to(struct buf *out, const struct smtp_recipient *r)
 {
     CLEANUP(buf_release) struct buf text = { .max = KIB(1) };
     int e;
@@ -162,9 +162,9 @@ static int original_to(struct buf *out, const struct mx_recipient *r)
     return buf_putz(out, "\r\n");
 }
 
-int mx_forward_prepend(const struct mx_message *m, struct arena *a, struct str alias, struct str *out)
+int smtp_forward_prepend(const struct smtp_message *m, struct arena *a, struct str alias, struct str *out)
 {
-    CLEANUP(buf_release) struct buf text = { .max = MX_PREPEND_MAX };
+    CLEANUP(buf_release) struct buf text = { .max = SMTP_PREPEND_MAX };
     int r;
 
     if ((r = trace_delivered_to(&text, alias)) < 0 || (r = buf_puts(&text, m->auth_fields)) < 0 ||
@@ -174,10 +174,10 @@ int mx_forward_prepend(const struct mx_message *m, struct arena *a, struct str a
     return out->p ? 0 : E_NOMEM;
 }
 
-int mx_message_prepend(const struct mx_message *m, struct arena *a, const struct mx_recipient *rcpt,
-                       struct str *out)
+int smtp_message_prepend(const struct smtp_message *m, struct arena *a, const struct smtp_recipient *rcpt,
+                         struct str *out)
 {
-    CLEANUP(buf_release) struct buf text = { .max = MX_PREPEND_MAX };
+    CLEANUP(buf_release) struct buf text = { .max = SMTP_PREPEND_MAX };
     struct trace_hop hop = m->hop;
     struct str s;
     int r;

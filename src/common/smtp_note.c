@@ -10,7 +10,7 @@ static const char *event_of(unsigned code)
     return code < 400 ? "accepted" : code < 500 ? "deferred" : "refused";
 }
 
-static void note(const struct mx_session *s, struct str person, struct str other, unsigned code,
+static void note(const struct smtp_session *s, struct str person, struct str other, unsigned code,
                  struct str why)
 {
     struct note n = { .person = person,
@@ -28,7 +28,7 @@ static void note(const struct mx_session *s, struct str person, struct str other
 }
 
 /* A recipient that was refused to who sends; the command may have named none. */
-static void note_sender(const struct mx_session *s, unsigned code, struct str why)
+static void note_sender(const struct smtp_session *s, unsigned code, struct str why)
 {
     CLEANUP(buf_release) struct buf other = { .max = 2 * SMTP_PATH_MAX };
     struct str person = s->service->person(s);
@@ -37,7 +37,7 @@ static void note_sender(const struct mx_session *s, unsigned code, struct str wh
         note(s, person, buf_str(&other), code, why);
 }
 
-void smtp_note_recipient(struct mx_session *s, unsigned code, const char *enh, struct str text)
+void smtp_note_recipient(struct smtp_session *s, unsigned code, const char *enh, struct str text)
 {
     CLEANUP(buf_release) struct buf why = { .max = KIB(2) };
     enum count_id c = code < 400   ? COUNT_RECIPIENTS_TAKEN
@@ -58,7 +58,7 @@ void smtp_note_recipient(struct mx_session *s, unsigned code, const char *enh, s
         note(s, person, s->m.sender_address, code, buf_str(&why));
 }
 
-void smtp_note_message(struct mx_session *s, unsigned code, const char *enh, struct str text)
+void smtp_note_message(struct smtp_session *s, unsigned code, const char *enh, struct str text)
 {
     CLEANUP(buf_release) struct buf why = { .max = KIB(2) };
     struct str sender = STR_NONE;
@@ -71,7 +71,7 @@ void smtp_note_message(struct mx_session *s, unsigned code, const char *enh, str
         return;
     if (s->service->person)
         sender = s->service->person(s);
-    for (const struct mx_recipient *r = s->m.recipients; r; r = r->next) {
+    for (const struct smtp_recipient *r = s->m.recipients; r; r = r->next) {
         if (sender.n)
             note(s, sender, r->mailbox.address, code, buf_str(&why));
         if (r->mailbox.id.n && (!s->service->person || code < 400))

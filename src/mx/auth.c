@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* Ask for what is wanted now. A look-up that cannot be asked has failed. */
-static void pump(struct mx_session *s)
+static void pump(struct smtp_session *s)
 {
     static const struct lookup_answer failed = { .status = LOOKUP_FAILED };
     struct lookups *l = &mx_own(s)->auth->check.lookups;
@@ -19,7 +19,7 @@ static void pump(struct mx_session *s)
 }
 
 /* Run as far as answers reach. */
-static void run(struct mx_session *s)
+static void run(struct smtp_session *s)
 {
     struct mx_auth *a = mx_own(s)->auth;
 
@@ -32,7 +32,7 @@ static void run(struct mx_session *s)
     }
 }
 
-void mx_auth_start(struct mx_session *s)
+void mx_auth_start(struct smtp_session *s)
 {
     struct mailauth_envelope e = {
         .ip = s->peer_ip,
@@ -56,7 +56,7 @@ void mx_auth_start(struct mx_session *s)
     run(s);
 }
 
-void mx_auth_free(struct mx_session *s)
+void mx_auth_free(struct smtp_session *s)
 {
     struct mx_auth *a = mx_own(s)->auth;
 
@@ -69,7 +69,7 @@ void mx_auth_free(struct mx_session *s)
     free(a);
 }
 
-int mx_auth_feed(struct mx_session *s, struct str in, struct str *out)
+int mx_auth_feed(struct smtp_session *s, struct str in, struct str *out)
 {
     struct mx_auth *a = mx_own(s)->auth;
     bool was;
@@ -90,7 +90,7 @@ int mx_auth_feed(struct mx_session *s, struct str in, struct str *out)
     return 0;
 }
 
-int mx_auth_end(struct mx_session *s, struct str *out)
+int mx_auth_end(struct smtp_session *s, struct str *out)
 {
     struct mx_auth *a = mx_own(s)->auth;
     int r;
@@ -108,7 +108,7 @@ int mx_auth_end(struct mx_session *s, struct str *out)
     return 0;
 }
 
-bool mx_auth_settled(struct mx_session *s)
+bool mx_auth_settled(struct smtp_session *s)
 {
     if (!mx_own(s)->auth || mx_own(s)->auth->done)
         return true;
@@ -116,14 +116,14 @@ bool mx_auth_settled(struct mx_session *s)
     return mx_own(s)->auth->done;
 }
 
-void mx_auth_give_up(struct mx_session *s)
+void mx_auth_give_up(struct smtp_session *s)
 {
     lookups_give_up(&mx_own(s)->auth->check.lookups);
     run(s);
     mx_own(s)->auth->done = true;
 }
 
-static void log_results(const struct mx_session *s, const struct mailauth_check *c)
+static void log_results(const struct smtp_session *s, const struct mailauth_check *c)
 {
     unsigned passed = 0;
 
@@ -147,7 +147,7 @@ static const char *dkim_in_a_word(const struct mailauth_check *c)
     return c->message.nsignatures ? "fail" : "none";
 }
 
-void mx_auth_conclude(struct mx_session *s)
+void mx_auth_conclude(struct smtp_session *s)
 {
     CLEANUP(buf_release) struct buf text = { .max = MX_AUTH_FIELDS_MAX };
     const struct mailauth_check *c;
@@ -170,12 +170,12 @@ void mx_auth_conclude(struct mx_session *s)
     s->m.auth_note = note ? str_from(note) : STR("");
 }
 
-void mx_session_looked_up(struct mx_session *s, struct lookup *q, const struct lookup_answer *answer)
+void mx_session_looked_up(struct smtp_session *s, struct lookup *q, const struct lookup_answer *answer)
 {
     if (mx_policy_looked_up(s, q, answer) || mx_spam_looked_up(s, q, answer) || !mx_own(s)->auth)
         return;
     lookup_answer(&mx_own(s)->auth->check.lookups, q, answer);
     run(s);
-    if (s->state == MX_ST_CHECKING && s->service->settled(s))
-        mx_checked(s);
+    if (s->state == SMTP_ST_CHECKING && s->service->settled(s))
+        smtp_checked(s);
 }

@@ -12,7 +12,7 @@
 
 #define MX_AUTH_FIELDS_MAX KIB(10) /* of what is put before a message; the store takes 16 KiB in all */
 
-struct mx_session;
+struct smtp_session;
 struct mx_own;
 struct mx_auth {
     struct mailauth_check check;
@@ -22,18 +22,18 @@ struct mx_auth {
 };
 
 /* Begin for the message of this transaction. Without memory there is none, and the message goes on without. */
-void mx_auth_start(struct mx_session *s);
-void mx_auth_free(struct mx_session *s);
+void mx_auth_start(struct smtp_session *s);
+void mx_auth_free(struct smtp_session *s);
 /* Bytes of the message; what goes on to the store. E_NOMEM, E_LIMIT. */
-MUST_CHECK int mx_auth_feed(struct mx_session *s, struct str in, struct str *out);
+MUST_CHECK int mx_auth_feed(struct smtp_session *s, struct str in, struct str *out);
 /* The last byte has come: what is left to go on. */
-MUST_CHECK int mx_auth_end(struct mx_session *s, struct str *out);
+MUST_CHECK int mx_auth_end(struct smtp_session *s, struct str *out);
 /* Is everything known? When not, answers are under way, and mx_session_looked_up comes. */
-bool mx_auth_settled(struct mx_session *s);
+bool mx_auth_settled(struct smtp_session *s);
 /* Out of time. */
-void mx_auth_give_up(struct mx_session *s);
+void mx_auth_give_up(struct smtp_session *s);
 /* The answer of a look-up that s->io->lookup began. */
-void mx_session_looked_up(struct mx_session *s, struct lookup *q, const struct lookup_answer *answer);
+void mx_session_looked_up(struct smtp_session *s, struct lookup *q, const struct lookup_answer *answer);
 /* Results into the message: fields to prepend, what DMARC asks for; one line for the log. */
-void mx_auth_conclude(struct mx_session *s);
+void mx_auth_conclude(struct smtp_session *s);
 #endif

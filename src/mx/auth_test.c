@@ -9,7 +9,7 @@
 enum dns { ANSWERS, SILENT, REFUSES, LATE };
 
 static struct world {
-    struct mx_session s;
+    struct smtp_session s;
     struct mx_own own;
     struct mx_conf conf;
     struct buf out, staged;
@@ -70,12 +70,12 @@ static void io_end(void *ctx UNUSED)
 {
     w.ended = true;
 }
-static int io_deliver(void *ctx UNUSED, const struct mx_message *m)
+static int io_deliver(void *ctx UNUSED, const struct smtp_message *m)
 {
     CLEANUP(arena_release) struct arena a = { .max = KIB(64) };
     struct str prepend;
 
-    CHECK(mx_message_prepend(m, &a, m->recipients, &prepend) == 0 && prepend.n < sizeof(w.prepend));
+    CHECK(smtp_message_prepend(m, &a, m->recipients, &prepend) == 0 && prepend.n < sizeof(w.prepend));
     memcpy(w.prepend, prepend.p, prepend.n);
     w.prepend[prepend.n] = '\0';
     w.delivering = true;
@@ -95,19 +95,19 @@ static int io_lookup(void *ctx UNUSED, struct lookup *q)
     return 0;
 }
 
-static const struct mx_io io = { .reply = io_reply,
-                                 .reply_full = io_full,
-                                 .start_tls = io_nothing,
-                                 .hang_up = io_nothing,
-                                 .timer = io_timer,
-                                 .resolve = io_resolve,
-                                 .stage = io_stage,
-                                 .stage_room = io_room,
-                                 .stage_send = io_send,
-                                 .stage_end = io_end,
-                                 .deliver = io_deliver,
-                                 .cancel = io_cancel,
-                                 .lookup = io_lookup };
+static const struct smtp_io io = { .reply = io_reply,
+                                   .reply_full = io_full,
+                                   .start_tls = io_nothing,
+                                   .hang_up = io_nothing,
+                                   .timer = io_timer,
+                                   .resolve = io_resolve,
+                                   .stage = io_stage,
+                                   .stage_room = io_room,
+                                   .stage_send = io_send,
+                                   .stage_end = io_end,
+                                   .deliver = io_deliver,
+                                   .cancel = io_cancel,
+                                   .lookup = io_lookup };
 
 static void answer_one(void)
 {
@@ -126,33 +126,33 @@ static void answer_one(void)
 
 static void world_answers(void)
 {
-    static const struct mx_mailbox box = { .id = { "id", 2 }, .address = { "me@example.test", 15 } };
+    static const struct smtp_mailbox box = { .id = { "id", 2 }, .address = { "me@example.test", 15 } };
 
     if (w.resolving) {
         w.resolving = false;
-        mx_session_resolved(&w.s, 0, MX_FOUND, &box);
+        smtp_session_resolved(&w.s, 0, SMTP_FOUND, &box);
     }
     while (w.nasked && w.dns == ANSWERS)
         answer_one();
     if (w.staging && w.ended) {
         w.staging = false;
-        mx_session_staged(&w.s, 0, w.staged.n);
+        smtp_session_staged(&w.s, 0, w.staged.n);
     }
     if (w.delivering) {
         w.delivering = false;
         w.deliveries++;
-        mx_session_delivered(&w.s, 0, STR("q1"), 0);
+        smtp_session_delivered(&w.s, 0, STR("q1"), 0);
     }
 }
 
 static void send_text(struct str in, size_t slice)
 {
     while (in.n) {
-        size_t used = mx_session_waits(&w.s) ? 0 : mx_session_input(&w.s, str_slice(in, 0, slice));
+        size_t used = smtp_session_waits(&w.s) ? 0 : smtp_session_input(&w.s, str_slice(in, 0, slice));
 
         in = str_skip(in, used);
         world_answers();
-        if (!used && !w.resolving && !w.staging && w.s.state == MX_ST_CHECKING)
+        if (!used && !w.resolving && !w.staging && w.s.state == SMTP_ST_CHECKING)
             break;
     }
     world_answers();
@@ -183,12 +183,12 @@ static void begin(void)
 {
     w.own.conf = &w.conf;
     mx_session_serve(&w.s, &w.own);
-    mx_session_start(&w.s, &w.conf.smtp, &io, &w, STR("mx.test"), STR("192.0.2.7"), false);
+    smtp_session_start(&w.s, &w.conf.smtp, &io, &w, STR("mx.test"), STR("192.0.2.7"), false);
 }
 
 static void end(void)
 {
-    mx_session_release(&w.s);
+    smtp_session_release(&w.s);
     buf_release(&w.out);
     buf_release(&w.staged);
 }
@@ -286,10 +286,11 @@ static void test_silence(void **state UNUSED)
     start(SILENT);
     begin();
     (void)message("x@good.example", "From: a@bank.example\r\n", KIB(64));
-    CHECK(w.s.state == MX_ST_CHECKING && w.timer_ms == 777 && mx_session_waits(&w.s) && w.deliveries == 0);
-    mx_session_timeout(&w.s);
+    CHECK(w.s.state == SMTP_ST_CHECKING && w.timer_ms == 777 && smtp_session_waits(&w.s) &&
+          w.deliveries == 0);
+    smtp_session_timeout(&w.s);
     world_answers();
-    CHECK(w.deliveries == 1 && w.s.state == MX_ST_COMMAND && prepended("spf=temperror") &&
+    CHECK(w.deliveries == 1 && w.s.state == SMTP_ST_COMMAND && prepended("spf=temperror") &&
           prepended("dmarc=temperror"));
     CHECK(str_find(buf_str(&w.out), STR("250 2.0.0 Ok")) > 0);
     end();
@@ -300,14 +301,14 @@ static void test_late(void **state UNUSED)
     start(LATE);
     begin();
     (void)message("a@good.example", "From: a@good.example\r\n", KIB(64));
-    CHECK(w.s.state == MX_ST_CHECKING && w.deliveries == 0);
+    CHECK(w.s.state == SMTP_ST_CHECKING && w.deliveries == 0);
     while (w.nasked)
         answer_one();
     world_answers();
     CHECK(w.deliveries == 1 && prepended("dmarc=pass"));
     (void)message("a@good.example", "From: a@good.example\r\n", KIB(64)); /* and the next one */
-    CHECK(w.s.state == MX_ST_CHECKING && w.nasked > 0);
-    mx_session_stop(&w.s);
+    CHECK(w.s.state == SMTP_ST_CHECKING && w.nasked > 0);
+    smtp_session_stop(&w.s);
     w.dns = ANSWERS;
     world_answers();
     CHECK(w.deliveries == 2);
@@ -319,7 +320,7 @@ static void test_gone(void **state UNUSED)
     start(LATE);
     begin();
     (void)message("a@good.example", "From: a@good.example\r\n", KIB(64));
-    CHECK(w.s.state == MX_ST_CHECKING);
+    CHECK(w.s.state == SMTP_ST_CHECKING);
     end(); /* the client hangs up */
     CHECK(w.nasked == 0);
 }

@@ -3,13 +3,13 @@
 #include "lib/smtp/srs.h"
 #include "proto/courier.pb-c.h"
 
-bool mx_bounce_rcpt(struct mx_session *s, const struct smtp_command *c)
+bool mx_bounce_rcpt(struct smtp_session *s, const struct smtp_command *c)
 {
     static const struct smtp_reply no = { 550, "5.7.1", "That address takes bounces only" };
 
     if (!s->m.sender_address.n || !srs_is(c->path.local))
         return true;
-    mx_refuse(s, &no);
+    smtp_refuse(s, &no);
     return false;
 }
 
@@ -115,9 +115,9 @@ static bool leaves(struct mx_bounce *b, struct mx_resolved *out)
 {
     if (!b->to[0] || is_token(str_from(b->at)))
         return false;
-    b->forward = (struct mx_forward){ .to = str_from(b->to),
-                                      .alias = str_from(b->at),
-                                      .domain = domain_of(str_from(b->at)) };
+    b->forward = (struct smtp_forward){ .to = str_from(b->to),
+                                        .alias = str_from(b->at),
+                                        .domain = domain_of(str_from(b->at)) };
     *out = (struct mx_resolved){ .outcome = MX_TAKE, .forwards = &b->forward, .nforwards = 1 };
     return true;
 }
@@ -125,26 +125,26 @@ static bool leaves(struct mx_bounce *b, struct mx_resolved *out)
 /* It is in his mailbox like any other, and the courier reads a copy. */
 static int add_reader(struct mx_bounce *b, struct arena *a, struct mx_resolved *out)
 {
-    struct mx_forward *v = ARENA_ARRAY(a, out->nforwards + 1, struct mx_forward);
+    struct smtp_forward *v = ARENA_ARRAY(a, out->nforwards + 1, struct smtp_forward);
     char *to = arena_printf(a, "dsn:%s", b->at);
 
     if (!v || !to)
         return E_NOMEM;
     if (out->nforwards)
         memcpy(v, out->forwards, out->nforwards * sizeof *v);
-    v[out->nforwards++] = (struct mx_forward){
+    v[out->nforwards++] = (struct smtp_forward){
         .webhook = true, .to = str_from(to), .alias = str_from(b->to), .domain = domain_of(str_from(b->to))
     };
     out->forwards = v;
     return 0;
 }
 
-int mx_bounce_resolved(struct mx_bounce *b, const struct mx_session *s, struct arena *a, enum mx_found *found,
-                       struct mx_resolved *out)
+int mx_bounce_resolved(struct mx_bounce *b, const struct smtp_session *s, struct arena *a,
+                       enum smtp_found *found, struct mx_resolved *out)
 {
-    if (*found == MX_NO_DOMAIN && leaves(b, out))
-        *found = MX_FOUND;
-    if (*found != MX_FOUND || out->outcome != MX_TAKE || !b->to[0] || !is_token(str_from(b->at)) ||
+    if (*found == SMTP_NO_DOMAIN && leaves(b, out))
+        *found = SMTP_FOUND;
+    if (*found != SMTP_FOUND || out->outcome != MX_TAKE || !b->to[0] || !is_token(str_from(b->at)) ||
         s->m.sender_address.n) /* RFC 3464 2: a report is from nobody */
         return 0;
     return add_reader(b, a, out);

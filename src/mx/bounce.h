@@ -12,7 +12,7 @@
 #include "src/mx/service.h"
 
 /* Of service's `rcpt`: false: refused. */
-bool mx_bounce_rcpt(struct mx_session *s, const struct smtp_command *c);
+bool mx_bounce_rcpt(struct smtp_session *s, const struct smtp_command *c);
 /* Is this recipient for the courier to say? */
 bool mx_bounce_is(struct str address);
 
@@ -26,7 +26,7 @@ struct mx_bounce {
     struct rpc_link *link;
     struct rpc_call *call;
     char at[SMTP_PATH_MAX + 1], to[SMTP_PATH_MAX + 1]; /* the recipient; the answer. Empty: none */
-    struct mx_forward forward;
+    struct smtp_forward forward;
 };
 /* link: to the courier. E_NOMEM, E_LIMIT. */
 MUST_CHECK int mx_bounce_ask(struct mx_bounce *b, struct rpc_link *link, struct str address);
@@ -34,6 +34,6 @@ MUST_CHECK int mx_bounce_ask(struct mx_bounce *b, struct rpc_link *link, struct 
 void mx_bounce_forget(struct mx_bounce *b);
 /* What the directory said of him. Nobody here: then the bounce leaves. Here, and it is of something that was sent here: the
  * courier gets a copy, too; from `a`. E_NOMEM. */
-MUST_CHECK int mx_bounce_resolved(struct mx_bounce *b, const struct mx_session *s, struct arena *a,
-                                  enum mx_found *found, struct mx_resolved *out);
+MUST_CHECK int mx_bounce_resolved(struct mx_bounce *b, const struct smtp_session *s, struct arena *a,
+                                  enum smtp_found *found, struct mx_resolved *out);
 #endif

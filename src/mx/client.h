@@ -44,7 +44,7 @@ struct mx_state_of_role {
 };
 
 struct mx_client {
-    struct mx_session s;
+    struct smtp_session s;
     struct mx_own own;
     struct mx_state_of_role *mx;
     struct conn *conn;
@@ -73,7 +73,7 @@ struct mx_client {
 };
 
 extern struct mx_conf mx_role_conf;
-extern const struct mx_io mx_client_io;
+extern const struct smtp_io mx_client_io;
 extern const struct peer_check_io mx_client_check_io;
 extern const struct courier_leg_ops mx_client_leg_ops;
 

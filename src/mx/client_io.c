@@ -13,7 +13,7 @@ void mx_client_go_on(void *ctx)
 {
     struct mx_client *c = ctx;
 
-    if (!mx_session_waits(&c->s))
+    if (!smtp_session_waits(&c->s))
         conn_resume(c->conn);
 }
 
@@ -24,7 +24,7 @@ static void resolve_done(void *ctx, int status, struct str body)
     CLEANUP(arena_release) struct arena a = { .max = MIB(1) };
     Directory__ResolveResponse *m = NULL;
     struct mx_resolved resolved = { .outcome = MX_TAKE };
-    enum mx_found found = MX_NOT_READY;
+    enum smtp_found found = SMTP_NOT_READY;
     struct mx_client *c = ctx;
 
     c->call = NULL;
@@ -35,7 +35,7 @@ static void resolve_done(void *ctx, int status, struct str body)
     if (status == 0)
         status = mx_bounce_resolved(&c->bounce, &c->s, &a, &found, &resolved);
     c->own.resolved = &resolved;
-    mx_session_resolved(&c->s, status, found, NULL);
+    smtp_session_resolved(&c->s, status, found, NULL);
     c->own.resolved = NULL;
     mx_client_go_on(c);
 }
@@ -64,7 +64,7 @@ void mx_client_bounce_known(void *ctx, int status, struct str to)
 
     if (status == 0 && (status = ask_directory(c, to)) == 0)
         return;
-    mx_session_resolved(&c->s, status == E_NOTFOUND ? 0 : status, MX_NO_ALIAS, NULL);
+    smtp_session_resolved(&c->s, status == E_NOTFOUND ? 0 : status, SMTP_NO_ALIAS, NULL);
     mx_client_go_on(c);
 }
 
@@ -93,7 +93,7 @@ static void ask_what_waits(struct mx_client *c)
     if (c->waiting.n == 0 || c->check || !mx_policy_ready(&c->s))
         return;
     if ((r = ask_who(c, buf_str(&c->waiting))) < 0)
-        mx_session_resolved(&c->s, r, MX_NOT_READY, NULL);
+        smtp_session_resolved(&c->s, r, SMTP_NOT_READY, NULL);
     buf_release(&c->waiting);
     mx_client_go_on(c);
 }
@@ -105,7 +105,7 @@ void mx_client_peer_known(void *ctx, const struct peer_facts *f)
     c->check = NULL;
     c->facts = *f;
     c->own.policy.allowed = f->allowed;
-    mx_session_peer(&c->s, str_from(c->said_name[0] ? c->said_name : c->facts.name), c->facts.listed);
+    smtp_session_peer(&c->s, str_from(c->said_name[0] ? c->said_name : c->facts.name), c->facts.listed);
     ask_what_waits(c);
 }
 
@@ -132,7 +132,7 @@ static void part_staged(void *ctx, int status, uint64_t bytes)
     c->part_bytes = bytes;
     if (status == 0 && --c->parts > 0)
         return;
-    mx_session_staged(&c->s, status, bytes);
+    smtp_session_staged(&c->s, status, bytes);
     mx_client_go_on(c);
 }
 
@@ -237,7 +237,7 @@ static void part_delivered(struct mx_client *c, int status)
         return;
     if (c->part_status == 0)
         mx_vacation_send(&c->s, role_link(c->mx->role, ROLE_COURIER));
-    mx_session_delivered(&c->s, c->part_status, str_from(c->queue_id), c->duplicates);
+    smtp_session_delivered(&c->s, c->part_status, str_from(c->queue_id), c->duplicates);
     mx_client_go_on(c);
 }
 
@@ -275,7 +275,7 @@ static void deliver_done(void *ctx, int status, struct str body)
     part_delivered(c, status);
 }
 
-static int deliver_to_store(struct mx_client *c, const struct mx_message *m)
+static int deliver_to_store(struct mx_client *c, const struct smtp_message *m)
 {
     CLEANUP(arena_release) struct arena a = { .max = MIB(24) };
     Store__DeliverRequest q = STORE__DELIVER_REQUEST__INIT;
@@ -293,7 +293,7 @@ static int deliver_to_store(struct mx_client *c, const struct mx_message *m)
     return c->call ? 0 : E_NOMEM;
 }
 
-static int io_deliver(void *ctx, const struct mx_message *m)
+static int io_deliver(void *ctx, const struct smtp_message *m)
 {
     struct mx_client *c = ctx;
     int r;
@@ -435,7 +435,7 @@ static void io_timer(void *ctx, int64_t ms)
         timer_clear(&c->timer);
 }
 
-const struct mx_io mx_client_io = {
+const struct smtp_io mx_client_io = {
     .reply = io_reply,
     .reply_full = io_reply_full,
     .start_tls = io_start_tls,

@@ -71,11 +71,11 @@ static bool is_ascii(struct str s)
     return true;
 }
 
-static int put_targets(struct mx_session *s, struct arena *a, struct str alias, Courier__EnqueueRequest *q)
+static int put_targets(struct smtp_session *s, struct arena *a, struct str alias, Courier__EnqueueRequest *q)
 {
     if (!(q->targets = ARENA_ARRAY(a, s->m.nforwards + 1, Courier__Target *)))
         return E_NOMEM;
-    for (const struct mx_forward *f = s->m.forwards; f; f = f->next) {
+    for (const struct smtp_forward *f = s->m.forwards; f; f = f->next) {
         Courier__Target *t;
         uint8_t *id;
         int r;
@@ -115,7 +115,7 @@ static struct str results_of(struct str fields)
     return str_trim(str_slice(rest, 0, n));
 }
 
-static void put_arc(const struct mx_session *s, Courier__Arc *arc, Courier__EnqueueRequest *q)
+static void put_arc(const struct smtp_session *s, Courier__Arc *arc, Courier__EnqueueRequest *q)
 {
     const struct mx_auth *a = mx_own(s)->auth;
 
@@ -128,24 +128,24 @@ static void put_arc(const struct mx_session *s, Courier__Arc *arc, Courier__Enqu
     q->arc = arc;
 }
 
-static struct mx_forward *next_forward(const struct mx_message *m)
+static struct smtp_forward *next_forward(const struct smtp_message *m)
 {
-    struct mx_forward *f = m->forwards;
+    struct smtp_forward *f = m->forwards;
 
     while (f && f->sent)
         f = f->next;
     return f;
 }
 
-static void mark_sent(struct mx_message *m, struct str alias)
+static void mark_sent(struct smtp_message *m, struct str alias)
 {
-    for (struct mx_forward *f = m->forwards; f; f = f->next)
+    for (struct smtp_forward *f = m->forwards; f; f = f->next)
         f->sent = f->sent || str_eq(f->alias, alias);
 }
 
-static bool other_aliases(const struct mx_message *m, struct str alias)
+static bool other_aliases(const struct smtp_message *m, struct str alias)
 {
-    for (const struct mx_forward *f = m->forwards; f; f = f->next)
+    for (const struct smtp_forward *f = m->forwards; f; f = f->next)
         if (!f->sent && !str_eq(f->alias, alias))
             return true;
     return false;
@@ -187,12 +187,12 @@ static int queue_next(struct courier_leg *l)
                            .ctx = l,
                            .deadline_ms = l->commit_ms };
     Courier__Arc arc = COURIER__ARC__INIT;
-    struct mx_session *s = l->s;
-    const struct mx_forward *f = next_forward(&s->m);
+    struct smtp_session *s = l->s;
+    const struct smtp_forward *f = next_forward(&s->m);
     struct str prepend;
     int r;
 
-    if ((r = mx_forward_prepend(&s->m, &a, f->alias, &prepend)) < 0 ||
+    if ((r = smtp_forward_prepend(&s->m, &a, f->alias, &prepend)) < 0 ||
         (r = put_targets(s, &a, f->alias, &q)) < 0 || (r = mx_forward_facts(s, f->alias, &facts)) < 0)
         return r;
     put_arc(s, &arc, &q);
@@ -211,7 +211,7 @@ static int queue_next(struct courier_leg *l)
     return l->call ? 0 : E_NOMEM;
 }
 
-int courier_leg_queue(struct courier_leg *l, struct mx_session *s)
+int courier_leg_queue(struct courier_leg *l, struct smtp_session *s)
 {
     l->s = s;
     return l->staged ? queue_next(l) : E_BUG;

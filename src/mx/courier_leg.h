@@ -21,7 +21,7 @@ struct courier_leg {
     int64_t commit_ms;
     /* its own */
     struct rpc_call *stage, *call;
-    struct mx_session *s;
+    struct smtp_session *s;
     uint8_t id[16];
     bool staged;
     uint32_t duplicates;
@@ -32,7 +32,7 @@ size_t courier_leg_room(const struct courier_leg *l); /* SIZE_MAX: no stage is o
 MUST_CHECK int courier_leg_send(struct courier_leg *l, struct str bytes);
 void courier_leg_end(struct courier_leg *l);
 /* s->m's forwards, after `staged` came with 0. Then `queued`. */
-MUST_CHECK int courier_leg_queue(struct courier_leg *l, struct mx_session *s);
+MUST_CHECK int courier_leg_queue(struct courier_leg *l, struct smtp_session *s);
 /* Nothing is wanted any more. */
 void courier_leg_cancel(struct courier_leg *l);
 #endif

@@ -2,11 +2,11 @@
 #include "lib/base/errors.h"
 #include "lib/rpc/pb.h"
 
-static int recipient_fill(struct arena *a, const struct mx_message *m, const struct mx_recipient *r,
+static int recipient_fill(struct arena *a, const struct smtp_message *m, const struct smtp_recipient *r,
                           Store__Recipient *out)
 {
     struct str prepend;
-    int e = mx_message_prepend(m, a, r, &prepend);
+    int e = smtp_message_prepend(m, a, r, &prepend);
 
     if (e < 0)
         return e;
@@ -26,7 +26,7 @@ static int recipient_fill(struct arena *a, const struct mx_message *m, const str
     return 0;
 }
 
-int mx_deliver_request(struct arena *a, const struct mx_message *m, struct str staging,
+int mx_deliver_request(struct arena *a, const struct smtp_message *m, struct str staging,
                        Store__DeliverRequest *q)
 {
     Store__Recipient *rows = ARENA_ARRAY(a, m->nboxes, Store__Recipient);
@@ -36,7 +36,7 @@ int mx_deliver_request(struct arena *a, const struct mx_message *m, struct str s
     q->recipients = ARENA_ARRAY(a, m->nboxes, Store__Recipient *);
     if (!rows || !q->recipients)
         return E_NOMEM;
-    for (const struct mx_recipient *r = m->recipients; r; r = r->next, n++) {
+    for (const struct smtp_recipient *r = m->recipients; r; r = r->next, n++) {
         if ((e = recipient_fill(a, m, r, &rows[n])) < 0)
             return e;
         q->recipients[n] = &rows[n];
@@ -50,13 +50,13 @@ int mx_deliver_request(struct arena *a, const struct mx_message *m, struct str s
     return 0;
 }
 
-int mx_deliver_results(struct mx_message *to, const Store__DeliverResponse *m)
+int mx_deliver_results(struct smtp_message *to, const Store__DeliverResponse *m)
 {
     size_t i = 0;
 
     if (!m || m->n_results != to->nboxes)
         return E_BUG; /* nobody is told that it is there */
-    for (struct mx_recipient *r = to->recipients; r; r = r->next)
+    for (struct smtp_recipient *r = to->recipients; r; r = r->next)
         r->status = m->results[i++];
     return 0;
 }

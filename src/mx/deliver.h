@@ -5,8 +5,8 @@
 #include "src/common/smtp_message.h"
 
 /* All mailboxes of m; what it makes lives in the arena. E_NOMEM, E_LIMIT. */
-MUST_CHECK int mx_deliver_request(struct arena *a, const struct mx_message *m, struct str staging,
+MUST_CHECK int mx_deliver_request(struct arena *a, const struct smtp_message *m, struct str staging,
                                   Store__DeliverRequest *q);
 /* LMTP: how it went for each, into its recipients. E_BUG: that was not said. */
-MUST_CHECK int mx_deliver_results(struct mx_message *to, const Store__DeliverResponse *m);
+MUST_CHECK int mx_deliver_results(struct smtp_message *to, const Store__DeliverResponse *m);
 #endif

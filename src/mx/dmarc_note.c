@@ -19,14 +19,14 @@ static bool is_written(const struct smtp_path *path, struct str address)
     return path->domain.n && smtp_path_print(path, &text) == 0 && str_ieq(buf_str(&text), address);
 }
 
-static bool is_about_us(const struct mx_session *s, struct str from)
+static bool is_about_us(const struct smtp_session *s, struct str from)
 {
     if (str_ieq(domain_of(from), str_from(mx_own(s)->auth->check.from_domain)))
         return true;
-    for (const struct mx_recipient *r = s->m.recipients; r; r = r->next)
+    for (const struct smtp_recipient *r = s->m.recipients; r; r = r->next)
         if (str_ieq(r->mailbox.address, from) || is_written(&r->path, from))
             return true;
-    for (const struct mx_forward *f = s->m.forwards; f; f = f->next)
+    for (const struct smtp_forward *f = s->m.forwards; f; f = f->next)
         if (str_ieq(f->alias, from))
             return true;
     return false;
@@ -54,12 +54,12 @@ static int put_signatures(const struct mailauth_check *c, struct buf *out)
 }
 
 /* What was done, and why it is not what the domain asks for (RFC 9990 3.1.1.13). */
-static void take_disposition(const struct mx_session *s, const struct mailauth_check *c, bool refused,
+static void take_disposition(const struct smtp_session *s, const struct mailauth_check *c, bool refused,
                              struct report_dmarc *d)
 {
     bool junk = false;
 
-    for (const struct mx_recipient *r = s->m.recipients; r; r = r->next)
+    for (const struct smtp_recipient *r = s->m.recipients; r; r = r->next)
         junk |= r->junk;
     d->disposition = c->dmarc.code == DMARC_PASS ? AGGREGATE_PASS : AGGREGATE_NONE;
     d->reason = STR("");
@@ -78,7 +78,7 @@ static void take_disposition(const struct mx_session *s, const struct mailauth_c
                                         : STR("local_policy");
 }
 
-void mx_dmarc_note(const struct mx_session *s, bool refused)
+void mx_dmarc_note(const struct smtp_session *s, bool refused)
 {
     CLEANUP(buf_release) struct buf signatures = { .max = KIB(2) };
     const struct mx_conf *conf = mx_own(s)->conf;

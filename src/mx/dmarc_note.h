@@ -6,5 +6,5 @@
 /* After the verdict; refused: for DMARC. Nothing unless mx.dmarc_reports is on and the domain wants reports; never of what
  * comes to the address our own reports are from, or from its domain, so that no two servers report each other's reports
  * for ever. */
-void mx_dmarc_note(const struct mx_session *s, bool refused);
+void mx_dmarc_note(const struct smtp_session *s, bool refused);
 #endif

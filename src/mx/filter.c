@@ -3,12 +3,12 @@
 #include "src/common/counts.h"
 #include "src/mx/service.h"
 
-static struct mx_filter *filter_of(const struct mx_session *s)
+static struct mx_filter *filter_of(const struct smtp_session *s)
 {
     return &mx_own(s)->filter;
 }
 
-void mx_filter_start(struct mx_session *s)
+void mx_filter_start(struct smtp_session *s)
 {
     struct mx_filter *f = filter_of(s);
 
@@ -28,7 +28,7 @@ static void stop(struct mx_filter *f, const char *why)
     f->why = why;
 }
 
-void mx_filter_feed(struct mx_session *s, struct str in, bool end)
+void mx_filter_feed(struct smtp_session *s, struct str in, bool end)
 {
     struct mx_filter *f = filter_of(s);
     uint64_t room = mx_own(s)->conf->filter_bytes - f->sent;
@@ -51,7 +51,7 @@ static void keep(char *out, size_t n, struct str s)
     out[s.n] = '\0';
 }
 
-void mx_filter_answered(struct mx_session *s, int status, const struct mx_filtered *a)
+void mx_filter_answered(struct smtp_session *s, int status, const struct mx_filtered *a)
 {
     struct mx_filter *f = filter_of(s);
 
@@ -72,16 +72,16 @@ void mx_filter_answered(struct mx_session *s, int status, const struct mx_filter
                   F_STR("action", str_from(f->action)), F_STR("symbols", a->symbols),
                   F_STR("rspamd_why", a->rspamd_why));
     }
-    if (s->state == MX_ST_CHECKING && s->service->settled(s))
-        mx_checked(s);
+    if (s->state == SMTP_ST_CHECKING && s->service->settled(s))
+        smtp_checked(s);
 }
 
-bool mx_filter_settled(struct mx_session *s)
+bool mx_filter_settled(struct smtp_session *s)
 {
     return !filter_of(s)->running;
 }
 
-void mx_filter_give_up(struct mx_session *s)
+void mx_filter_give_up(struct smtp_session *s)
 {
     if (filter_of(s)->running)
         stop(filter_of(s), "filter slow");
@@ -99,7 +99,7 @@ static void count(const struct mx_filter *f, const struct mx_conf *conf)
         count_one(none || f->rspamd != MX_FILTER_ANSWERED ? COUNT_RSPAMD_FAILED : COUNT_RSPAMD_ANSWERED);
 }
 
-const struct smtp_reply *mx_filter_verdict(struct mx_session *s)
+const struct smtp_reply *mx_filter_verdict(struct smtp_session *s)
 {
     struct mx_filter *f = filter_of(s);
     struct mx_own *own = mx_own(s);
@@ -116,13 +116,13 @@ const struct smtp_reply *mx_filter_verdict(struct mx_session *s)
     return &own->spam_refusal;
 }
 
-void mx_filter_mark(struct mx_session *s)
+void mx_filter_mark(struct smtp_session *s)
 {
     const struct mx_filter *f = filter_of(s);
 
     if (!f->asked || f->clamav == MX_FILTER_OFF || f->clamav == MX_FILTER_FAILED)
         return;
-    for (struct mx_recipient *r = s->m.recipients; r; r = r->next) {
+    for (struct smtp_recipient *r = s->m.recipients; r; r = r->next) {
         char *text = arena_printf(&s->arena, "X-Virus-Status: %s%s%s%s\r\n%.*s",
                                   f->clamav == MX_FILTER_FOUND ? "Infected" : "Clean", f->name[0] ? " (" : "",
                                   f->name, f->name[0] ? ")" : "", STR_ARG(r->fields));
@@ -133,7 +133,7 @@ void mx_filter_mark(struct mx_session *s)
     }
 }
 
-void mx_filter_forget(struct mx_session *s)
+void mx_filter_forget(struct smtp_session *s)
 {
     struct mx_filter *f = filter_of(s);
 

@@ -19,10 +19,10 @@ struct mx_filtered {
 };
 
 /* How a session reaches the filter role (filter_call.h). */
-struct mx_session;
+struct smtp_session;
 struct mx_filter_call;
 struct mx_filter_io {
-    int (*scan)(struct mx_filter_call *c, const struct mx_session *s); /* then mx_filter_answered */
+    int (*scan)(struct mx_filter_call *c, const struct smtp_session *s); /* then mx_filter_answered */
     int (*send)(struct mx_filter_call *c, struct str bytes);
     void (*end)(struct mx_filter_call *c);
     void (*cancel)(struct mx_filter_call *c);
@@ -42,15 +42,15 @@ struct mx_filter {
 };
 
 /* The message begins, its bytes (what goes on to the store), its end. */
-void mx_filter_start(struct mx_session *s);
-void mx_filter_feed(struct mx_session *s, struct str in, bool end);
+void mx_filter_start(struct smtp_session *s);
+void mx_filter_feed(struct smtp_session *s, struct str in, bool end);
 /* The answer; status < 0: none came. */
-void mx_filter_answered(struct mx_session *s, int status, const struct mx_filtered *f);
-bool mx_filter_settled(struct mx_session *s);
-void mx_filter_give_up(struct mx_session *s);
+void mx_filter_answered(struct smtp_session *s, int status, const struct mx_filtered *f);
+bool mx_filter_settled(struct smtp_session *s);
+void mx_filter_give_up(struct smtp_session *s);
 /* Before mx_spam_verdict, which hears of it. NULL, or the refusal. */
-const struct smtp_reply *mx_filter_verdict(struct mx_session *s);
+const struct smtp_reply *mx_filter_verdict(struct smtp_session *s);
 /* After it: what the header says besides, and the folder of what is infected. */
-void mx_filter_mark(struct mx_session *s);
-void mx_filter_forget(struct mx_session *s);
+void mx_filter_mark(struct smtp_session *s);
+void mx_filter_forget(struct smtp_session *s);
 #endif

@@ -18,8 +18,8 @@ static void no_room(struct timer *t)
     c->go_on(c->ctx);
 }
 
-int mx_filter_call_init(struct mx_filter_call *c, struct role *role, struct mx_session *s, int64_t timeout_ms,
-                        void (*go_on)(void *ctx), void *ctx)
+int mx_filter_call_init(struct mx_filter_call *c, struct role *role, struct smtp_session *s,
+                        int64_t timeout_ms, void (*go_on)(void *ctx), void *ctx)
 {
     *c = (struct mx_filter_call){
         .session = s, .role = role, .timeout_ms = timeout_ms + GRACE_MS, .go_on = go_on, .ctx = ctx
@@ -66,7 +66,7 @@ static void has_room(void *ctx)
     c->go_on(c->ctx);
 }
 
-static int scan(struct mx_filter_call *c, const struct mx_session *s)
+static int scan(struct mx_filter_call *c, const struct smtp_session *s)
 {
     Filter__ScanRequest m = FILTER__SCAN_REQUEST__INIT;
     ProtobufCBinaryData to[RCPTS_MAX];
@@ -88,7 +88,7 @@ static int scan(struct mx_filter_call *c, const struct mx_session *s)
     m.helo = str_pb(s->helo);
     m.sender = str_pb(s->m.sender_address);
     m.recipients = to;
-    for (const struct mx_recipient *r = s->m.recipients; r && m.n_recipients < RCPTS_MAX; r = r->next)
+    for (const struct smtp_recipient *r = s->m.recipients; r && m.n_recipients < RCPTS_MAX; r = r->next)
         to[m.n_recipients++] = str_pb(r->mailbox.address);
     c->waits = false;
     c->call = rpc_link_ask(link, &ask);

@@ -8,7 +8,7 @@
 #include "src/mx/filter.h"
 
 struct mx_filter_call {
-    struct mx_session *session;
+    struct smtp_session *session;
     struct role *role;
     int64_t timeout_ms;
     void (*go_on)(void *ctx); /* the session may take input again */
@@ -19,7 +19,7 @@ struct mx_filter_call {
 };
 
 /* E_NOMEM. release: before the session's. */
-MUST_CHECK int mx_filter_call_init(struct mx_filter_call *c, struct role *role, struct mx_session *s,
+MUST_CHECK int mx_filter_call_init(struct mx_filter_call *c, struct role *role, struct smtp_session *s,
                                    int64_t timeout_ms, void (*go_on)(void *ctx), void *ctx);
 void mx_filter_call_release(struct mx_filter_call *c);
 /* NULL: no scanner is configured. */

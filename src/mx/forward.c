@@ -29,7 +29,7 @@ static struct mx_forwarding *forwarding_new(void)
     return f;
 }
 
-void mx_forward_begin(struct mx_session *s)
+void mx_forward_begin(struct smtp_session *s)
 {
     struct mx_forwarding *f;
 
@@ -40,7 +40,7 @@ void mx_forward_begin(struct mx_session *s)
     mx_own(s)->forwarding = f;
 }
 
-void mx_forward_forget(struct mx_session *s)
+void mx_forward_forget(struct smtp_session *s)
 {
     struct mx_forwarding *f = mx_own(s)->forwarding;
 
@@ -52,7 +52,7 @@ void mx_forward_forget(struct mx_session *s)
 
 /* ---- circles ---- */
 
-static void line_over(struct mx_session *s, struct mx_forwarding *f)
+static void line_over(struct smtp_session *s, struct mx_forwarding *f)
 {
     struct str line = str_of(f->line, f->line_n), name, value;
 
@@ -63,11 +63,11 @@ static void line_over(struct mx_session *s, struct mx_forwarding *f)
     }
     if (!str_cut(line, ':', &name, &value) || !str_ieq_z(str_trim(name), "delivered-to"))
         return;
-    for (struct mx_forward *x = s->m.forwards; x; x = x->next)
+    for (struct smtp_forward *x = s->m.forwards; x; x = x->next)
         x->looped = x->looped || str_ieq(str_trim(value), x->alias);
 }
 
-static void scan(struct mx_session *s, struct mx_forwarding *f, struct str in)
+static void scan(struct smtp_session *s, struct mx_forwarding *f, struct str in)
 {
     while (in.n && !f->header_over) {
         const char *lf = memchr(in.p, '\n', in.n);
@@ -81,7 +81,7 @@ static void scan(struct mx_session *s, struct mx_forwarding *f, struct str in)
     }
 }
 
-void mx_forward_feed(struct mx_session *s, struct str in)
+void mx_forward_feed(struct smtp_session *s, struct str in)
 {
     struct mx_forwarding *f = mx_own(s)->forwarding;
 
@@ -91,14 +91,14 @@ void mx_forward_feed(struct mx_session *s, struct str in)
     scan(s, f, in);
 }
 
-const struct smtp_reply *mx_forward_verdict(struct mx_session *s)
+const struct smtp_reply *mx_forward_verdict(struct smtp_session *s)
 {
     static const struct smtp_reply loop = { 554, "5.4.6",
                                             "This message was here before: it goes in circles" };
-    struct mx_message *m = &s->m;
+    struct smtp_message *m = &s->m;
     unsigned n = 0;
 
-    for (struct mx_forward **at = &m->forwards; *at;) {
+    for (struct smtp_forward **at = &m->forwards; *at;) {
         if ((*at)->looped) {
             *at = (*at)->next;
             n++;
@@ -114,7 +114,7 @@ const struct smtp_reply *mx_forward_verdict(struct mx_session *s)
 
 /* ---- ids ---- */
 
-int mx_forward_id(struct mx_session *s, const struct mx_forward *to, uint8_t out[MX_DELIVERY_ID_BYTES])
+int mx_forward_id(struct smtp_session *s, const struct smtp_forward *to, uint8_t out[MX_DELIVERY_ID_BYTES])
 {
     CLEANUP(buf_release) struct buf names = { .max = KIB(8) };
     struct mx_forwarding *f = mx_own(s)->forwarding;
@@ -159,7 +159,7 @@ static json_t *dkim_json(const struct mailauth_check *c)
     return list;
 }
 
-static json_t *auth_json(const struct mx_session *s)
+static json_t *auth_json(const struct smtp_session *s)
 {
     const struct mx_auth *a = mx_own(s)->auth;
     const struct mailauth_check *c = a ? &a->check : NULL;
@@ -172,7 +172,7 @@ static json_t *auth_json(const struct mx_session *s)
                      "domain", c->from_domain, "arc", arc_code_name(c->arc.code));
 }
 
-int mx_forward_facts(const struct mx_session *s, struct str alias, struct buf *out)
+int mx_forward_facts(const struct smtp_session *s, struct str alias, struct buf *out)
 {
     json_t *j = json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o}", "sender", text_json(s->m.sender_address),

@@ -13,15 +13,15 @@
 
 struct mx_forwarding;
 /* Parts of the session's service. Without memory nothing can be forwarded: mx_forward_id says so. */
-void mx_forward_begin(struct mx_session *s);
-void mx_forward_feed(struct mx_session *s, struct str in);
-void mx_forward_forget(struct mx_session *s);
+void mx_forward_begin(struct smtp_session *s);
+void mx_forward_feed(struct smtp_session *s, struct str in);
+void mx_forward_forget(struct smtp_session *s);
 /* Forwards that would go in a circle are taken out: this alias had the message before. When nothing else is left, the refusal. */
-const struct smtp_reply *mx_forward_verdict(struct mx_session *s);
+const struct smtp_reply *mx_forward_verdict(struct smtp_session *s);
 
 /* E_NOMEM. Without a Message-ID it is random: two messages may be alike and both meant. */
-MUST_CHECK int mx_forward_id(struct mx_session *s, const struct mx_forward *f,
+MUST_CHECK int mx_forward_id(struct smtp_session *s, const struct smtp_forward *f,
                              uint8_t out[MX_DELIVERY_ID_BYTES]);
 /* What is known of the session, as JSON: who connected, TLS, what the checks found. Errors of buf. */
-MUST_CHECK int mx_forward_facts(const struct mx_session *s, struct str alias, struct buf *out);
+MUST_CHECK int mx_forward_facts(const struct smtp_session *s, struct str alias, struct buf *out);
 #endif

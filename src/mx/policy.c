@@ -18,12 +18,12 @@ static const struct smtp_reply
     no_rcpt_rate = { 450, "4.7.1", "Too many recipients from your network within an hour, try later" },
     no_stranger = { 450, "4.7.1", "We have not met: try again in a few minutes, then your mail is taken" };
 
-static struct mx_policy *policy_of(const struct mx_session *s)
+static struct mx_policy *policy_of(const struct smtp_session *s)
 {
     return &mx_own(s)->policy;
 }
 
-static const struct mx_conf *conf_of(const struct mx_session *s)
+static const struct mx_conf *conf_of(const struct smtp_session *s)
 {
     return mx_own(s)->conf;
 }
@@ -111,7 +111,7 @@ static bool is_literal(struct str helo)
     return helo.n > 2 && helo.p[0] == '[';
 }
 
-void mx_policy_hello(struct mx_session *s, bool well_formed)
+void mx_policy_hello(struct smtp_session *s, bool well_formed)
 {
     struct mx_policy *p = policy_of(s);
     struct str bare = is_literal(s->helo) ? literal_address(s->helo) : s->helo;
@@ -168,7 +168,7 @@ static enum mx_sender sender_state(struct mx_policy *p)
 }
 
 /* False: answers are awaited. */
-static bool helo_known(struct mx_session *s)
+static bool helo_known(struct smtp_session *s)
 {
     struct mx_policy *p = policy_of(s);
     bool waits = false, failed = false;
@@ -181,7 +181,7 @@ static bool helo_known(struct mx_session *s)
 }
 
 /* Ask for what is wanted. Whoever cannot be asked has failed. */
-static void pump(struct mx_session *s)
+static void pump(struct smtp_session *s)
 {
     static const struct lookup_answer failed = { .status = LOOKUP_FAILED };
     struct lookups *l = &policy_of(s)->lookups;
@@ -194,7 +194,7 @@ static void pump(struct mx_session *s)
     policy_of(s)->asking = false;
 }
 
-bool mx_policy_ready(struct mx_session *s)
+bool mx_policy_ready(struct smtp_session *s)
 {
     struct mx_policy *p = policy_of(s);
 
@@ -213,7 +213,7 @@ bool mx_policy_ready(struct mx_session *s)
     return false;
 }
 
-bool mx_policy_looked_up(struct mx_session *s, struct lookup *q, const struct lookup_answer *a)
+bool mx_policy_looked_up(struct smtp_session *s, struct lookup *q, const struct lookup_answer *a)
 {
     struct lookups *l = &policy_of(s)->lookups;
 
@@ -225,7 +225,7 @@ bool mx_policy_looked_up(struct mx_session *s, struct lookup *q, const struct lo
     return false;
 }
 
-void mx_policy_forget(struct mx_session *s)
+void mx_policy_forget(struct smtp_session *s)
 {
     struct mx_policy *p = policy_of(s);
 
@@ -236,7 +236,7 @@ void mx_policy_forget(struct mx_session *s)
     p->odd &= ~MX_ODD_SENDER;
 }
 
-bool mx_policy_mail(struct mx_session *s, const struct smtp_command *c)
+bool mx_policy_mail(struct smtp_session *s, const struct smtp_command *c)
 {
     const struct mx_conf *conf = conf_of(s);
     struct mx_policy *p = policy_of(s);
@@ -250,7 +250,7 @@ bool mx_policy_mail(struct mx_session *s, const struct smtp_command *c)
         domain[i] = ascii_lower(c->path.domain.p[i]);
     if (n && !take(p->all, "senders", conf->sender_rate, 3600000, str_of(domain, n))) {
         log_event(LOG_INFO, "mx.policy", F_Z("sid", s->sid), F_Z("why", "sender rate"));
-        mx_say(s, &no_sender_rate);
+        smtp_say(s, &no_sender_rate);
         return false;
     }
     if (conf->helo_check == MX_HELO_OFF && conf->sender_check == MX_SENDER_CHECK_OFF)
@@ -265,7 +265,7 @@ bool mx_policy_mail(struct mx_session *s, const struct smtp_command *c)
 
 /* ---- RCPT ---- */
 
-static const struct smtp_reply *check_helo(const struct mx_session *s, const char **why)
+static const struct smtp_reply *check_helo(const struct smtp_session *s, const char **why)
 {
     uint32_t level = conf_of(s)->helo_check, odd = policy_of(s)->odd;
 
@@ -279,7 +279,7 @@ static const struct smtp_reply *check_helo(const struct mx_session *s, const cha
     return NULL;
 }
 
-static const struct smtp_reply *check_sender(struct mx_session *s, const char **why)
+static const struct smtp_reply *check_sender(struct smtp_session *s, const char **why)
 {
     struct mx_policy *p = policy_of(s);
     enum mx_sender state;
@@ -312,7 +312,7 @@ static bool is_known(const struct peer_lists *known, struct str name)
     return false;
 }
 
-static bool stranger(struct mx_session *s)
+static bool stranger(struct smtp_session *s)
 {
     struct mx_policy *p = policy_of(s);
     int64_t wait;
@@ -324,7 +324,7 @@ static bool stranger(struct mx_session *s)
     return true;
 }
 
-static const struct smtp_reply *check_greylist(struct mx_session *s, const char **why)
+static const struct smtp_reply *check_greylist(struct smtp_session *s, const char **why)
 {
     struct mx_policy *p = policy_of(s);
 
@@ -339,24 +339,24 @@ static const struct smtp_reply *check_greylist(struct mx_session *s, const char 
 }
 
 /* RFC 5782 4: the list is named, so that the sender knows whom to ask. */
-static void refuse_listed(struct mx_session *s)
+static void refuse_listed(struct smtp_session *s)
 {
     CLEANUP(buf_release) struct buf text = { .max = KIB(1) };
 
     if (buf_printf(&text, "Mail from %.*s is not taken: it is listed by %.*s", STR_ARG(s->peer_ip),
                    STR_ARG(s->listed)) == 0)
-        mx_say_text(s, 550, "5.7.1", buf_str(&text));
+        smtp_say_text(s, 550, "5.7.1", buf_str(&text));
     else
-        mx_close(s);
+        smtp_close(s);
 }
 
 /* RFC 5321 4.5.1: whoever has trouble with us must be able to say so. */
-static bool for_postmaster(const struct mx_session *s)
+static bool for_postmaster(const struct smtp_session *s)
 {
     return s->pending.domain.n == 0 || str_ieq(s->pending.local, STR("postmaster"));
 }
 
-bool mx_policy_rcpt(struct mx_session *s)
+bool mx_policy_rcpt(struct smtp_session *s)
 {
     struct mx_policy *p = policy_of(s);
     const struct smtp_reply *no = NULL;
@@ -379,13 +379,13 @@ bool mx_policy_rcpt(struct mx_session *s)
     if (!no)
         return true;
     log_event(LOG_INFO, "mx.policy", F_Z("sid", s->sid), F_Z("why", why), F_U64("code", no->code));
-    mx_say(s, no);
+    smtp_say(s, no);
     return false;
 }
 
 /* ---- after the message ---- */
 
-static bool proved(const struct mx_session *s)
+static bool proved(const struct smtp_session *s)
 {
     const struct mx_auth *a = mx_own(s)->auth;
     const struct peer_lists *known = &policy_of(s)->all->known;
@@ -401,7 +401,7 @@ static bool proved(const struct mx_session *s)
     return false;
 }
 
-const struct smtp_reply *mx_policy_verdict(struct mx_session *s)
+const struct smtp_reply *mx_policy_verdict(struct smtp_session *s)
 {
     struct mx_policy *p = policy_of(s);
 

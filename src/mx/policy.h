@@ -46,7 +46,7 @@ struct mx_policy {
     bool asking; /* io->lookup is called from here: wait mx.lookup_timeout at most */
 };
 
-struct mx_session;
+struct smtp_session;
 /* As the settings have it. E_RANGE: a list cannot be read; E_NOMEM. */
 MUST_CHECK int mx_policies_make(struct mx_policies *p, const struct mx_conf *c);
 void mx_policies_free(struct mx_policies *p);
@@ -57,17 +57,17 @@ void mx_policy_network(const struct sockaddr *sa, const struct mx_conf *c, char 
 /* One more connection from there: false when there were too many in the last minute. */
 bool mx_policy_connect(const struct mx_policies *all, const struct mx_conf *c, const char *network);
 /* EHLO came: look at what he calls himself. */
-void mx_policy_hello(struct mx_session *s, bool well_formed);
+void mx_policy_hello(struct smtp_session *s, bool well_formed);
 /* MAIL came. False: refused, and said. Look-ups are under way. */
-bool mx_policy_mail(struct mx_session *s, const struct smtp_command *c);
+bool mx_policy_mail(struct smtp_session *s, const struct smtp_command *c);
 /* Is everything known that RCPT needs? When not, look-ups are under way (mx_session_looked_up). */
-bool mx_policy_ready(struct mx_session *s);
+bool mx_policy_ready(struct smtp_session *s);
 /* The recipient exists. False: refused, and said. */
-bool mx_policy_rcpt(struct mx_session *s);
+bool mx_policy_rcpt(struct smtp_session *s);
 /* The answer to a look-up of ours? Then it is taken. */
-bool mx_policy_looked_up(struct mx_session *s, struct lookup *q, const struct lookup_answer *a);
+bool mx_policy_looked_up(struct smtp_session *s, struct lookup *q, const struct lookup_answer *a);
 /* After the message, when its authentication is known: NULL, or the refusal. */
-const struct smtp_reply *mx_policy_verdict(struct mx_session *s);
+const struct smtp_reply *mx_policy_verdict(struct smtp_session *s);
 /* The transaction is over. */
-void mx_policy_forget(struct mx_session *s);
+void mx_policy_forget(struct smtp_session *s);
 #endif

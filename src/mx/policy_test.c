@@ -11,7 +11,7 @@
 #define MINUTE INT64_C(60000)
 
 static struct world {
-    struct mx_session s;
+    struct smtp_session s;
     struct mx_own own;
     struct mx_conf conf;
     struct mx_policies policies;
@@ -87,7 +87,7 @@ static int io_send(void *ctx UNUSED, struct str bytes UNUSED)
 {
     return 0;
 }
-static int io_deliver(void *ctx UNUSED, const struct mx_message *m UNUSED)
+static int io_deliver(void *ctx UNUSED, const struct smtp_message *m UNUSED)
 {
     w.delivering = true;
     return 0;
@@ -104,8 +104,8 @@ static int io_lookup(void *ctx UNUSED, struct lookup *q)
     w.lookups++;
     return 0;
 }
-static const struct mx_io io = { io_reply, io_full, io_nothing, io_hang_up, io_timer,  io_resolve, io_stage,
-                                 io_room,  io_send, io_nothing, io_deliver, io_cancel, io_lookup };
+static const struct smtp_io io = { io_reply, io_full, io_nothing, io_hang_up, io_timer,  io_resolve, io_stage,
+                                   io_room,  io_send, io_nothing, io_deliver, io_cancel, io_lookup };
 
 static void answer_lookup(struct lookup *q)
 {
@@ -124,26 +124,26 @@ static void answer_lookup(struct lookup *q)
 /* As the role does: a recipient waits for what is looked up. */
 static void world_answers(void)
 {
-    static const struct mx_mailbox box = { .id = { "box", 3 },
-                                           .address = { "hello@example.test", 18 },
-                                           .nkey_states = 1,
-                                           .key_states = { { "state", 5 } } };
+    static const struct smtp_mailbox box = { .id = { "box", 3 },
+                                             .address = { "hello@example.test", 18 },
+                                             .nkey_states = 1,
+                                             .key_states = { { "state", 5 } } };
 
     while (w.nasked && !w.silent)
         answer_lookup(w.asked[--w.nasked]);
     if (w.resolving && mx_policy_ready(&w.s)) {
         w.resolving = false;
-        mx_session_resolved(&w.s, 0, MX_FOUND, &box);
+        smtp_session_resolved(&w.s, 0, SMTP_FOUND, &box);
     }
-    if (w.s.state == MX_ST_STAGING) {
+    if (w.s.state == SMTP_ST_STAGING) {
         w.staging = false;
-        mx_session_staged(&w.s, 0, w.s.m.staged);
+        smtp_session_staged(&w.s, 0, w.s.m.staged);
     }
     while (w.nasked && !w.silent)
         answer_lookup(w.asked[--w.nasked]);
     if (w.delivering) {
         w.delivering = false;
-        mx_session_delivered(&w.s, 0, STR("q1"), 0);
+        smtp_session_delivered(&w.s, 0, STR("q1"), 0);
     }
 }
 
@@ -156,7 +156,7 @@ static unsigned say(const char *line)
     buf_clear(&w.out);
     CHECK(buf_printf(&in, "%s\r\n", line) == 0);
     for (size_t used = 1; in.n && used && !w.hung_up; world_answers()) {
-        used = mx_session_input(&w.s, buf_str(&in));
+        used = smtp_session_input(&w.s, buf_str(&in));
         buf_drop(&in, used);
     }
     world_answers();
@@ -208,14 +208,14 @@ static void world_connect(const char *ip)
     w.nasked = 0;
     w.own = (struct mx_own){ .conf = &w.conf, .policy = { .all = &w.policies, .local_ip = "198.51.100.1" } };
     mx_policy_network((struct sockaddr *)(void *)&v4, &w.conf, w.own.policy.network);
-    w.s = (struct mx_session){ .error_delay_ms = w.s.error_delay_ms, .greet_delay_ms = w.s.greet_delay_ms };
+    w.s = (struct smtp_session){ .error_delay_ms = w.s.error_delay_ms, .greet_delay_ms = w.s.greet_delay_ms };
     mx_session_serve(&w.s, &w.own);
-    mx_session_start(&w.s, &w.conf.smtp, &io, &w, STR("mx.example.test"), str_from(ip), false);
+    smtp_session_start(&w.s, &w.conf.smtp, &io, &w, STR("mx.example.test"), str_from(ip), false);
 }
 
 static void world_disconnect(void)
 {
-    mx_session_release(&w.s);
+    smtp_session_release(&w.s);
     mx_policy_forget(&w.s);
 }
 
@@ -360,10 +360,10 @@ static void test_waits(void **state UNUSED)
     world_connect("192.0.2.7");
     w.silent = true;
     CHECK(say("EHLO client.example") == 250 && say("MAIL FROM:<a@null.example>") == 250);
-    CHECK(say("RCPT TO:<hello@example.test>") == 0 && mx_session_waits(&w.s) && w.nasked > 0);
+    CHECK(say("RCPT TO:<hello@example.test>") == 0 && smtp_session_waits(&w.s) && w.nasked > 0);
     w.silent = false;
     world_answers();
-    CHECK(said("550 5.7.27") && !mx_session_waits(&w.s));
+    CHECK(said("550 5.7.27") && !smtp_session_waits(&w.s));
     CHECK(say("RSET") == 250 && say("MAIL FROM:<a@good.example>") == 250);
     CHECK(say("RCPT TO:<hello@example.test>") == 250);
     world_end();
@@ -423,7 +423,7 @@ static void test_greylist(void **state UNUSED)
     CHECK(rcpt("192.0.2.9", "client.example", "a@host.example", "hello@example.test") == 250);
 
     world_connect("192.0.2.7"); /* his verified name is a known one */
-    mx_session_peer(&w.s, STR("out.mail.example"), STR_NONE);
+    smtp_session_peer(&w.s, STR("out.mail.example"), STR_NONE);
     CHECK(say("EHLO client.example") == 250 && say("MAIL FROM:<x@host.example>") == 250);
     CHECK(say("RCPT TO:<hello@example.test>") == 250);
     world_disconnect();
@@ -460,7 +460,7 @@ static void test_listed(void **state UNUSED)
 {
     world_init();
     world_connect("192.0.2.7");
-    mx_session_peer(&w.s, STR(""), STR("bl.example"));
+    smtp_session_peer(&w.s, STR(""), STR("bl.example"));
     CHECK(say("EHLO client.example") == 250 && say("MAIL FROM:<a@good.example>") == 250);
     CHECK(say("RCPT TO:<hello@example.test>") == 550 && said("192.0.2.7") && said("bl.example"));
     CHECK(say("RCPT TO:<postmaster@example.test>") == 250);
@@ -473,8 +473,8 @@ static void test_delays(void **state UNUSED)
     world_init();
     w.s.greet_delay_ms = 1000;
     world_connect("192.0.2.7");
-    CHECK(w.out.n == 0 && w.timer_ms == 1000 && !mx_session_waits(&w.s));
-    mx_session_timeout(&w.s);
+    CHECK(w.out.n == 0 && w.timer_ms == 1000 && !smtp_session_waits(&w.s));
+    smtp_session_timeout(&w.s);
     CHECK(said("220 mx.example.test") && say("EHLO client.example") == 250);
     world_disconnect();
     world_connect("192.0.2.7");
@@ -485,18 +485,18 @@ static void test_delays(void **state UNUSED)
     w.s.error_delay_ms = 700;
     world_connect("192.0.2.7");
     for (int i = 0; i < 3; i++)
-        CHECK(say("FOO") == 500 && !mx_session_waits(&w.s));
-    CHECK(say("FOO") == 500 && mx_session_waits(&w.s) && w.timer_ms == 700);
-    CHECK(mx_session_input(&w.s, STR("NOOP\r\n")) == 0);
-    mx_session_timeout(&w.s);
-    CHECK(!mx_session_waits(&w.s) && say("NOOP") == 250);
+        CHECK(say("FOO") == 500 && !smtp_session_waits(&w.s));
+    CHECK(say("FOO") == 500 && smtp_session_waits(&w.s) && w.timer_ms == 700);
+    CHECK(smtp_session_input(&w.s, STR("NOOP\r\n")) == 0);
+    smtp_session_timeout(&w.s);
+    CHECK(!smtp_session_waits(&w.s) && say("NOOP") == 250);
     world_end();
 }
 
-static int becomes(struct mx_session *s, const struct smtp_xclient *x)
+static int becomes(struct smtp_session *s, const struct smtp_xclient *x)
 {
     w.own.policy.trusted = (x->given & SMTP_XC_LOGIN) != 0;
-    mx_session_restart(s, STR("203.0.113.5"));
+    smtp_session_restart(s, STR("203.0.113.5"));
     return x->given & SMTP_XC_PORT ? E_LIMIT : 0;
 }
 

@@ -15,13 +15,13 @@ static const struct smtp_reply
     no_loop = { 554, "5.4.6", "That address leads in circles" };
 
 /* What certainly does not fit into one of its mailboxes. */
-static const struct smtp_reply *check_room(const struct mx_session *s, const struct mx_resolved *r)
+static const struct smtp_reply *check_room(const struct smtp_session *s, const struct mx_resolved *r)
 {
     uint64_t size = s->m.size_declared;
     const struct smtp_reply *no = NULL;
 
     for (size_t i = 0; i < r->nboxes; i++) {
-        const struct mx_mailbox *b = &r->boxes[i];
+        const struct smtp_mailbox *b = &r->boxes[i];
 
         if (b->limited && size > b->limit)
             return &no_fit; /* for ever: nothing that is removed there would help */
@@ -31,19 +31,19 @@ static const struct smtp_reply *check_room(const struct mx_session *s, const str
     return no;
 }
 
-static const struct smtp_reply *take_all(struct mx_session *s, const struct mx_resolved *r)
+static const struct smtp_reply *take_all(struct smtp_session *s, const struct mx_resolved *r)
 {
     for (size_t i = 0; i < r->nboxes; i++)
-        if (mx_message_add(&s->m, &s->arena, &s->pending, &r->boxes[i]) < 0)
+        if (smtp_message_add(&s->m, &s->arena, &s->pending, &r->boxes[i]) < 0)
             return &no_later;
     for (size_t i = 0; i < r->nforwards; i++)
-        if (mx_message_forward(&s->m, &s->arena, &r->forwards[i]) < 0)
+        if (smtp_message_forward(&s->m, &s->arena, &r->forwards[i]) < 0)
             return &no_later;
     mx_vacation_take(s, r);
     return &say_ok;
 }
 
-static const struct smtp_reply *take(struct mx_session *s, const struct mx_resolved *r)
+static const struct smtp_reply *take(struct smtp_session *s, const struct mx_resolved *r)
 {
     const struct smtp_reply *no;
 
@@ -63,7 +63,7 @@ static const struct smtp_reply *take(struct mx_session *s, const struct mx_resol
     return (no = check_room(s, r)) ? no : take_all(s, r);
 }
 
-bool mx_recipient_take(struct mx_session *s)
+bool mx_recipient_take(struct smtp_session *s)
 {
     static const char *const names[] = { "take", "disabled", "refused", "loop" };
     const struct mx_resolved *r = mx_own(s)->resolved;
@@ -75,8 +75,8 @@ bool mx_recipient_take(struct mx_session *s)
         log_event(LOG_INFO, "mx.recipient", F_Z("id", s->m.id), F_Z("why", names[r->outcome]),
                   F_U64("answer", r->answer));
     if ((say = take(s, r)) == &say_ok)
-        mx_rcpt_taken(s, say);
+        smtp_rcpt_taken(s, say);
     else
-        mx_say(s, say);
+        smtp_say(s, say);
     return true;
 }

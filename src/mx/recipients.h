@@ -8,13 +8,13 @@
 
 enum mx_outcome { MX_TAKE, MX_DISABLED, MX_REFUSED, MX_LOOP };
 
-/* Beside enum mx_found, which says MX_FOUND for all of these. Borrowed. */
+/* Beside enum smtp_found, which says SMTP_FOUND for all of these. Borrowed. */
 struct mx_resolved {
     enum mx_outcome outcome;
     unsigned answer; /* MX_DISABLED: 250, 421, 550 */
-    const struct mx_mailbox *boxes;
+    const struct smtp_mailbox *boxes;
     size_t nboxes;
-    const struct mx_forward *forwards;
+    const struct smtp_forward *forwards;
     size_t nforwards;
     const struct mx_vacation *vacations; /* who is away, or will be */
     size_t nvacations;
@@ -28,5 +28,5 @@ struct mx_vacation {
 };
 
 /* Service's `take`: answers for mx_own(s)->resolved; false when there is none. */
-bool mx_recipient_take(struct mx_session *s);
+bool mx_recipient_take(struct smtp_session *s);
 #endif

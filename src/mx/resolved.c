@@ -6,28 +6,28 @@
 
 static const struct {
     Directory__ResolveResponse__Result result;
-    enum mx_found found;
+    enum smtp_found found;
     enum mx_outcome outcome;
 } results[] = {
-    { DIRECTORY__RESOLVE_RESPONSE__RESULT__OK, MX_FOUND, MX_TAKE },
-    { DIRECTORY__RESOLVE_RESPONSE__RESULT__DISABLED, MX_FOUND, MX_DISABLED },
-    { DIRECTORY__RESOLVE_RESPONSE__RESULT__REFUSED, MX_FOUND, MX_REFUSED },
-    { DIRECTORY__RESOLVE_RESPONSE__RESULT__LOOP, MX_FOUND, MX_LOOP },
-    { DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_DOMAIN, MX_NO_DOMAIN, MX_TAKE },
-    { DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_ALIAS, MX_NO_ALIAS, MX_TAKE },
+    { DIRECTORY__RESOLVE_RESPONSE__RESULT__OK, SMTP_FOUND, MX_TAKE },
+    { DIRECTORY__RESOLVE_RESPONSE__RESULT__DISABLED, SMTP_FOUND, MX_DISABLED },
+    { DIRECTORY__RESOLVE_RESPONSE__RESULT__REFUSED, SMTP_FOUND, MX_REFUSED },
+    { DIRECTORY__RESOLVE_RESPONSE__RESULT__LOOP, SMTP_FOUND, MX_LOOP },
+    { DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_DOMAIN, SMTP_NO_DOMAIN, MX_TAKE },
+    { DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_ALIAS, SMTP_NO_ALIAS, MX_TAKE },
     /* what a newer directory may say is "try later", too, never "no" */
 };
 
-static int mailbox_of(const Directory__ResolvedMailbox *m, struct mx_mailbox *box)
+static int mailbox_of(const Directory__ResolvedMailbox *m, struct smtp_mailbox *box)
 {
-    if (m->mailbox_id.len != MAILBOX_ID || m->n_key_states > MX_KEY_STATES_MAX || m->address.len == 0)
+    if (m->mailbox_id.len != MAILBOX_ID || m->n_key_states > SMTP_KEY_STATES_MAX || m->address.len == 0)
         return E_BUG;
-    *box = (struct mx_mailbox){ .id = pb_str(m->mailbox_id), .address = pb_str(m->address) };
+    *box = (struct smtp_mailbox){ .id = pb_str(m->mailbox_id), .address = pb_str(m->address) };
     box->limited = m->limited;
     box->room = m->room;
     box->limit = m->limit;
     for (size_t i = 0; i < m->n_key_states; i++) {
-        if (m->key_states[i].len > MX_KEY_STATE_MAX || m->key_states[i].len == 0)
+        if (m->key_states[i].len > SMTP_KEY_STATE_MAX || m->key_states[i].len == 0)
             return E_BUG;
         box->key_states[box->nkey_states++] = pb_str(m->key_states[i]);
     }
@@ -37,7 +37,7 @@ static int mailbox_of(const Directory__ResolvedMailbox *m, struct mx_mailbox *bo
 static int boxes_of(struct arena *a, const Directory__ResolveResponse *m, struct mx_resolved *out)
 {
     Directory__ResolvedMailbox first = DIRECTORY__RESOLVED_MAILBOX__INIT;
-    struct mx_mailbox *v = ARENA_ARRAY(a, m->n_more + 1, struct mx_mailbox);
+    struct smtp_mailbox *v = ARENA_ARRAY(a, m->n_more + 1, struct smtp_mailbox);
     int r;
 
     if (!v)
@@ -55,14 +55,14 @@ static int boxes_of(struct arena *a, const Directory__ResolveResponse *m, struct
         if ((r = mailbox_of(m->more[i], &v[out->nboxes++])) < 0)
             return r;
     for (size_t i = 0; m->spam && i < out->nboxes; i++)
-        v[i].spam = (struct mx_points){ (int)m->spam->header, (int)m->spam->junk, (int)m->spam->reject };
+        v[i].spam = (struct smtp_points){ (int)m->spam->header, (int)m->spam->junk, (int)m->spam->reject };
     out->boxes = v;
     return 0;
 }
 
 static int forwards_of(struct arena *a, const Directory__ResolveResponse *m, struct mx_resolved *out)
 {
-    struct mx_forward *v = ARENA_ARRAY(a, m->n_forwards + 1, struct mx_forward);
+    struct smtp_forward *v = ARENA_ARRAY(a, m->n_forwards + 1, struct smtp_forward);
 
     if (!v)
         return E_NOMEM;
@@ -72,10 +72,10 @@ static int forwards_of(struct arena *a, const Directory__ResolveResponse *m, str
         if (!f->to.len || !f->alias.len || !f->domain.len)
             return E_BUG;
         v[out->nforwards++] =
-            (struct mx_forward){ .webhook = f->kind == DIRECTORY__ALIAS_TARGET__KIND__WEBHOOK,
-                                 .to = pb_str(f->to),
-                                 .alias = pb_str(f->alias),
-                                 .domain = pb_str(f->domain) };
+            (struct smtp_forward){ .webhook = f->kind == DIRECTORY__ALIAS_TARGET__KIND__WEBHOOK,
+                                   .to = pb_str(f->to),
+                                   .alias = pb_str(f->alias),
+                                   .domain = pb_str(f->domain) };
     }
     out->forwards = v;
     return 0;
@@ -100,11 +100,11 @@ static int vacations_of(struct arena *a, const Directory__ResolveResponse *m, st
     return 0;
 }
 
-int mx_resolved_of(struct arena *a, const Directory__ResolveResponse *m, enum mx_found *found_out,
+int mx_resolved_of(struct arena *a, const Directory__ResolveResponse *m, enum smtp_found *found_out,
                    struct mx_resolved *out)
 {
     struct mx_resolved v = { .outcome = MX_TAKE, .answer = m->answer };
-    enum mx_found found = MX_NOT_READY;
+    enum smtp_found found = SMTP_NOT_READY;
     int r;
 
     for (size_t i = 0; i < ARRAY_LEN(results); i++)

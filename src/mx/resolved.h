@@ -5,6 +5,6 @@
 #include "src/mx/recipients.h"
 
 /* Borrows from m; arrays live in the arena. E_BUG: not what was promised; E_NOMEM. */
-MUST_CHECK int mx_resolved_of(struct arena *a, const Directory__ResolveResponse *m, enum mx_found *found_out,
-                              struct mx_resolved *out);
+MUST_CHECK int mx_resolved_of(struct arena *a, const Directory__ResolveResponse *m,
+                              enum smtp_found *found_out, struct mx_resolved *out);
 #endif

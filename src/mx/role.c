@@ -19,9 +19,9 @@ struct mx_conf mx_role_conf;
 static ssize_t client_data(void *ctx, struct str in)
 {
     struct mx_client *c = ctx;
-    size_t used = mx_session_input(&c->s, in);
+    size_t used = smtp_session_input(&c->s, in);
 
-    if (mx_session_waits(&c->s))
+    if (smtp_session_waits(&c->s))
         conn_pause(c->conn);
     return (ssize_t)used;
 }
@@ -35,14 +35,14 @@ static void client_secure(void *ctx)
 {
     struct mx_client *c = ctx;
 
-    mx_session_secured(&c->s, conn_tls_version(c->conn), conn_tls_cipher(c->conn));
+    smtp_session_secured(&c->s, conn_tls_version(c->conn), conn_tls_cipher(c->conn));
 }
 
 static void client_timeout(struct timer *t)
 {
     struct mx_client *c = CONTAINER_OF(t, struct mx_client, timer);
 
-    mx_session_timeout(&c->s);
+    smtp_session_timeout(&c->s);
     mx_client_go_on(c); /* what was slowed down */
 }
 
@@ -65,7 +65,7 @@ static void client_closed(void *ctx, int why)
 
     log_event(LOG_DEBUG, "mx.disconnected", F_Z("sid", c->s.sid), F_ERR(why));
     count_less(COUNT_CONNECTIONS_OPEN);
-    mx_session_release(&c->s);
+    smtp_session_release(&c->s);
     mx_scan_call_release(&c->scan);
     mx_filter_call_release(&c->filter);
     peer_check_cancel(&c->check);
@@ -119,15 +119,15 @@ static bool make_room(struct mx_state_of_role *mx)
     if (mx->nclients >= mx_role_conf.max_connections + LEAVING_MAX)
         return false;
     for (struct mx_client *c = mx->oldest; c; c = c->next) {
-        if (mx_session_idle(&c->s)) {
+        if (smtp_session_idle(&c->s)) {
             goes = c;
             break;
         }
-        if (!goes && mx_session_dawdles(&c->s))
+        if (!goes && smtp_session_dawdles(&c->s))
             goes = c;
     }
     if (goes)
-        mx_session_evict(&goes->s);
+        smtp_session_evict(&goes->s);
     return goes != NULL;
 }
 
@@ -194,7 +194,7 @@ static void client_is(struct mx_client *c, const struct sockaddr *peer)
 }
 
 /* XCLIENT. What it does not say stays as it was. */
-static int client_becomes(struct mx_session *s, const struct smtp_xclient *x)
+static int client_becomes(struct smtp_session *s, const struct smtp_xclient *x)
 {
     struct mx_client *c = CONTAINER_OF(s, struct mx_client, s);
     const struct sockaddr *addr = (const struct sockaddr *)(const void *)&x->addr;
@@ -216,9 +216,9 @@ static int client_becomes(struct mx_session *s, const struct smtp_xclient *x)
         peer_text((const struct sockaddr *)(const void *)&x->destaddr, c->own.policy.local_ip);
     if ((x->given & SMTP_XC_LOGIN) && x->login.n)
         c->own.policy.trusted = true; /* who logged in elsewhere is no stranger */
-    mx_session_restart(s, str_from(c->ip));
+    smtp_session_restart(s, str_from(c->ip));
     if (!c->check)
-        mx_session_peer(s, str_from(c->said_name), STR_NONE);
+        smtp_session_peer(s, str_from(c->said_name), STR_NONE);
     return 0;
 }
 
@@ -248,8 +248,8 @@ static void client_start(struct mx_client *c, int fd, const struct sockaddr *pee
     client_is(c, peer);
     mx_policy_local(fd, c->own.policy.local_ip);
     mx_session_serve(&c->s, &c->own);
-    mx_session_start(&c->s, &mx_role_conf.smtp, &mx_client_io, c, role_hostname(mx->role), str_from(c->ip),
-                     !lmtp && role_tls(mx->role) != NULL);
+    smtp_session_start(&c->s, &mx_role_conf.smtp, &mx_client_io, c, role_hostname(mx->role), str_from(c->ip),
+                       !lmtp && role_tls(mx->role) != NULL);
     if (!lmtp && !peer_is_local(peer))
         c->check =
             peer_check_start(&mx->checks, &mx_client_check_io, mx->role, peer, mx_client_peer_known, c);
@@ -391,7 +391,7 @@ static void mx_stop(struct role *r)
     }
     timer_set(&mx->grace, STOP_MS);
     for (struct mx_client *c = mx->oldest; c; c = c->next) /* conn_close frees later, never from here */
-        mx_session_stop(&c->s);
+        smtp_session_stop(&c->s);
 }
 
 const struct role_def mx_role = {

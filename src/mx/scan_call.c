@@ -19,7 +19,7 @@ static void no_room(struct timer *t)
     c->go_on(c->ctx);
 }
 
-int mx_scan_call_init(struct mx_scan_call *c, struct role *role, struct mx_session *s, int64_t timeout_ms,
+int mx_scan_call_init(struct mx_scan_call *c, struct role *role, struct smtp_session *s, int64_t timeout_ms,
                       void (*go_on)(void *ctx), void *ctx)
 {
     *c = (struct mx_scan_call){

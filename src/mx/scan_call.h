@@ -8,7 +8,7 @@
 #include "src/mx/spam.h"
 
 struct mx_scan_call {
-    struct mx_session *session;
+    struct smtp_session *session;
     struct role *role;
     int64_t timeout_ms;
     void (*go_on)(void *ctx); /* the session may take input again */
@@ -19,7 +19,7 @@ struct mx_scan_call {
 };
 
 /* E_NOMEM. release: before the session's. */
-MUST_CHECK int mx_scan_call_init(struct mx_scan_call *c, struct role *role, struct mx_session *s,
+MUST_CHECK int mx_scan_call_init(struct mx_scan_call *c, struct role *role, struct smtp_session *s,
                                  int64_t timeout_ms, void (*go_on)(void *ctx), void *ctx);
 void mx_scan_call_release(struct mx_scan_call *c);
 /* Of the whole role: lists, and the classifier's file (mx_spam_open). E_RANGE: settings that make no sense. */

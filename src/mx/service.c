@@ -3,12 +3,12 @@
 #include "src/mx/service.h"
 #include "src/mx/verdict.h"
 
-static void hello(struct mx_session *s, const struct smtp_command *c)
+static void hello(struct smtp_session *s, const struct smtp_command *c)
 {
     mx_policy_hello(s, c->helo_valid);
 }
 
-static void begin(struct mx_session *s)
+static void begin(struct smtp_session *s)
 {
     mx_auth_start(s);
     mx_forward_begin(s);
@@ -16,7 +16,7 @@ static void begin(struct mx_session *s)
     mx_filter_start(s);
 }
 
-static void forget(struct mx_session *s)
+static void forget(struct smtp_session *s)
 {
     mx_forward_forget(s);
     mx_vacation_forget(s);
@@ -26,7 +26,7 @@ static void forget(struct mx_session *s)
     mx_filter_forget(s);
 }
 
-static int offer(const struct mx_session *s, struct buf *text)
+static int offer(const struct smtp_session *s, struct buf *text)
 {
     /* what is in a mailbox when we say 250 has arrived: both are for what goes on from here (courier_leg.c) */
     int r = buf_printf(text, "\nMT-PRIORITY%s", s->tls ? "\nREQUIRETLS" : "");
@@ -34,7 +34,7 @@ static int offer(const struct mx_session *s, struct buf *text)
     return r == 0 && mx_own(s)->become ? buf_putz(text, "\n" SMTP_XCLIENT_OFFER) : r;
 }
 
-static const struct smtp_reply *judge(struct mx_session *s, const char **why_out)
+static const struct smtp_reply *judge(struct smtp_session *s, const char **why_out)
 {
     const struct smtp_reply *no;
 
@@ -54,7 +54,7 @@ static const struct smtp_reply *judge(struct mx_session *s, const char **why_out
     return mx_forward_verdict(s);
 }
 
-static const struct smtp_reply *verdict(struct mx_session *s, const char **why_out)
+static const struct smtp_reply *verdict(struct smtp_session *s, const char **why_out)
 {
     const struct smtp_reply *no = judge(s, why_out);
 
@@ -62,14 +62,14 @@ static const struct smtp_reply *verdict(struct mx_session *s, const char **why_o
     return no;
 }
 
-static bool rcpt(struct mx_session *s, const struct smtp_command *c)
+static bool rcpt(struct smtp_session *s, const struct smtp_command *c)
 {
     mx_spam_rcpt(s, &c->path);
     return mx_bounce_rcpt(s, c);
 }
 
 /* What the one takes out the other does not see. */
-static int feed(struct mx_session *s, struct str in, struct str *out)
+static int feed(struct smtp_session *s, struct str in, struct str *out)
 {
     int r;
 
@@ -81,7 +81,7 @@ static int feed(struct mx_session *s, struct str in, struct str *out)
     return r;
 }
 
-static int end(struct mx_session *s, struct str *out)
+static int end(struct smtp_session *s, struct str *out)
 {
     struct str in = STR("");
     int r = mx_auth_end(s, &in);
@@ -91,14 +91,14 @@ static int end(struct mx_session *s, struct str *out)
     return r;
 }
 
-static bool settled(struct mx_session *s)
+static bool settled(struct smtp_session *s)
 {
     bool known = mx_auth_settled(s); /* both are asked: each sends its questions on */
 
     return mx_spam_settled(s) && mx_filter_settled(s) && known;
 }
 
-static void give_up(struct mx_session *s)
+static void give_up(struct smtp_session *s)
 {
     if (mx_own(s)->auth)
         mx_auth_give_up(s);
@@ -106,7 +106,7 @@ static void give_up(struct mx_session *s)
     mx_filter_give_up(s);
 }
 
-static const struct mx_service mx_service = {
+static const struct smtp_service smtp_service = {
     .extensions = SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8 | SMTP_EXT_BINARYMIME |
                   SMTP_EXT_REQUIRETLS | SMTP_EXT_PRIORITY,
     .fields_max = MX_AUTH_FIELDS_MAX + MX_SPAM_FIELDS_MAX,
@@ -126,8 +126,8 @@ static const struct mx_service mx_service = {
     .verdict = verdict,
 };
 
-void mx_session_serve(struct mx_session *s, struct mx_own *own)
+void mx_session_serve(struct smtp_session *s, struct mx_own *own)
 {
-    s->service = &mx_service;
+    s->service = &smtp_service;
     s->own = own;
 }

@@ -30,13 +30,13 @@ struct mx_own {
     struct smtp_reply spam_refusal;
     char spam_said[400];
     /* XCLIENT: NULL: this client may not. Makes him the one that *x says: 0, or E_LIMIT (too many from there). */
-    int (*become)(struct mx_session *s, const struct smtp_xclient *x);
+    int (*become)(struct smtp_session *s, const struct smtp_xclient *x);
 };
 
-/* Before mx_session_start. */
-void mx_xclient(struct mx_session *s, struct str args);
-void mx_session_serve(struct mx_session *s, struct mx_own *own);
-static inline struct mx_own *mx_own(const struct mx_session *s)
+/* Before smtp_session_start. */
+void mx_xclient(struct smtp_session *s, struct str args);
+void mx_session_serve(struct smtp_session *s, struct mx_own *own);
+static inline struct mx_own *mx_own(const struct smtp_session *s)
 {
     return s->own;
 }

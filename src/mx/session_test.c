@@ -11,14 +11,14 @@
 #include <unistd.h>
 
 struct world {
-    struct mx_session s;
+    struct smtp_session s;
     struct mx_own own;
     struct mx_conf conf;
     struct buf in, out, staged, address;
     size_t slice, room, out_read;
     int64_t timer_ms;
     int resolve_status, stage_status, deliver_status;
-    enum mx_found found;
+    enum smtp_found found;
     bool resolving, staging, ended, delivering, hung_up, tls, hold, full;
     unsigned cancels, deliveries, nrcpt, nforwards;
     char prepend[KIB(4)];
@@ -76,17 +76,17 @@ static void io_end(void *ctx)
 {
     ((struct world *)ctx)->ended = true;
 }
-static int io_deliver(void *ctx, const struct mx_message *m)
+static int io_deliver(void *ctx, const struct smtp_message *m)
 {
     CLEANUP(arena_release) struct arena a = { .max = KIB(64) };
     struct world *w = ctx;
     struct str prepend;
 
-    CHECK((m->recipients ? mx_message_prepend(m, &a, m->recipients, &prepend)
-                         : mx_forward_prepend(m, &a, m->forwards->alias, &prepend)) == 0 &&
+    CHECK((m->recipients ? smtp_message_prepend(m, &a, m->recipients, &prepend)
+                         : smtp_forward_prepend(m, &a, m->forwards->alias, &prepend)) == 0 &&
           prepend.n < sizeof(w->prepend));
     w->nforwards = 0;
-    for (const struct mx_forward *f = m->forwards; f; f = f->next)
+    for (const struct smtp_forward *f = m->forwards; f; f = f->next)
         w->nforwards++;
     memcpy(w->prepend, prepend.p, prepend.n);
     w->prepend[prepend.n] = '\0';
@@ -102,7 +102,7 @@ static void io_cancel(void *ctx)
     w->resolving = w->staging = w->delivering = false;
 }
 
-static const struct mx_io io = {
+static const struct smtp_io io = {
     io_reply, io_full, io_tls,  io_hang_up, io_timer,   io_resolve,
     io_stage, io_room, io_send, io_end,     io_deliver, io_cancel,
 };
@@ -119,22 +119,22 @@ static const struct {
     { "circle@", { .outcome = MX_LOOP } },
     { "out@",
       { .forwards =
-            (const struct mx_forward[]){
+            (const struct smtp_forward[]){
                 { false, { "me@far.example", 14 }, { "out@example.test", 16 }, { "example.test", 12 } } },
         .nforwards = 1 } },
     { "hook@",
-      { .forwards = (const struct mx_forward[]){ { true,
-                                                   { "https://far.example/", 20 },
-                                                   { "hook@example.test", 17 },
-                                                   { "example.test", 12 } } },
+      { .forwards = (const struct smtp_forward[]){ { true,
+                                                     { "https://far.example/", 20 },
+                                                     { "hook@example.test", 17 },
+                                                     { "example.test", 12 } } },
         .nforwards = 1 } },
     { "two@",
-      { .boxes = (const struct mx_mailbox[]){ { .id = { "one", 3 }, .address = { "one@example.test", 16 } },
-                                              { .id = { "two", 3 },
-                                                .address = { "two@example.test", 16 },
-                                                .limited = true,
-                                                .room = 500,
-                                                .limit = 1000 } },
+      { .boxes = (const struct smtp_mailbox[]){ { .id = { "one", 3 }, .address = { "one@example.test", 16 } },
+                                                { .id = { "two", 3 },
+                                                  .address = { "two@example.test", 16 },
+                                                  .limited = true,
+                                                  .room = 500,
+                                                  .limit = 1000 } },
         .nboxes = 2 } },
 };
 
@@ -150,36 +150,36 @@ static const struct mx_resolved *other(struct str address)
 static void world_answers(struct world *w)
 {
     if (w->resolving && !w->hold) {
-        struct mx_mailbox box = { .id = buf_str(&w->address),
-                                  .address = buf_str(&w->address),
-                                  .nkey_states = 1,
-                                  .key_states = { STR("state") } };
+        struct smtp_mailbox box = { .id = buf_str(&w->address),
+                                    .address = buf_str(&w->address),
+                                    .nkey_states = 1,
+                                    .key_states = { STR("state") } };
         bool known = str_ends(buf_str(&w->address), STR("@example.test"));
-        enum mx_found found = known ? w->found : MX_NO_DOMAIN;
+        enum smtp_found found = known ? w->found : SMTP_NO_DOMAIN;
 
         if (str_starts(buf_str(&w->address), STR("nobody@")))
-            found = MX_NO_ALIAS;
+            found = SMTP_NO_ALIAS;
         box.limited =
             str_starts(buf_str(&w->address), STR("full@")) || str_starts(buf_str(&w->address), STR("small@"));
         box.room = str_starts(buf_str(&w->address), STR("small@")) ? 500 : 0;
         box.limit = 1000;
         w->resolving = false;
         w->own.resolved = other(buf_str(&w->address));
-        mx_session_resolved(&w->s, w->resolve_status, found, &box);
+        smtp_session_resolved(&w->s, w->resolve_status, found, &box);
         w->own.resolved = NULL;
     }
     if (w->staging && w->ended && !w->hold) {
         w->staging = false;
-        mx_session_staged(&w->s, w->stage_status, w->staged.n);
+        smtp_session_staged(&w->s, w->stage_status, w->staged.n);
     }
     if (w->delivering && !w->hold) {
         w->delivering = false;
         w->deliveries += w->deliver_status == 0;
-        for (struct mx_recipient *r = w->s.m.recipients; r && w->s.m.each; r = r->next)
+        for (struct smtp_recipient *r = w->s.m.recipients; r && w->s.m.each; r = r->next)
             r->status = str_starts(r->path.local, STR("busy"))   ? E_BUSY
                         : str_starts(r->path.local, STR("over")) ? E_QUOTA
                                                                  : 0;
-        mx_session_delivered(&w->s, w->deliver_status, STR("q1"), 0);
+        smtp_session_delivered(&w->s, w->deliver_status, STR("q1"), 0);
     }
 }
 
@@ -189,8 +189,8 @@ static void world_run(struct world *w)
         struct str in = str_slice(buf_str(&w->in), 0, w->slice);
         size_t used = 0;
 
-        if (in.n && !mx_session_waits(&w->s) && !w->hung_up)
-            used = mx_session_input(&w->s, in);
+        if (in.n && !smtp_session_waits(&w->s) && !w->hung_up)
+            used = smtp_session_input(&w->s, in);
         buf_drop(&w->in, used);
         moved = used > 0 || (!w->hold && (w->resolving || (w->staging && w->ended) || w->delivering));
         world_answers(w);
@@ -256,28 +256,29 @@ static void world_does(struct world *w, struct str what)
     if (str_eq_z(word, "resolve"))
         w->resolve_status = status_of(arg);
     else if (str_eq_z(word, "listed"))
-        mx_session_peer(&w->s, STR("client.example"), str_slice(STR("bl.example"), 0, arg.n ? 0 : SIZE_MAX));
+        smtp_session_peer(&w->s, STR("client.example"),
+                          str_slice(STR("bl.example"), 0, arg.n ? 0 : SIZE_MAX));
     else if (str_eq_z(word, "notready"))
-        w->found = MX_NOT_READY;
+        w->found = SMTP_NOT_READY;
     else if (str_eq_z(word, "stage"))
         w->stage_status = status_of(arg);
     else if (str_eq_z(word, "deliver"))
         w->deliver_status = status_of(arg);
     else if (str_eq_z(word, "stage-dies")) {
         w->staging = false;
-        mx_session_staged(&w->s, E_CLOSED, 0);
+        smtp_session_staged(&w->s, E_CLOSED, 0);
     } else if (str_eq_z(word, "hold"))
         w->hold = true;
     else if (str_eq_z(word, "release"))
         w->hold = false;
     else if (str_eq_z(word, "timeout")) {
         CHECK(w->timer_ms > 0);
-        mx_session_timeout(&w->s);
+        smtp_session_timeout(&w->s);
     } else if (str_eq_z(word, "stop"))
-        mx_session_stop(&w->s);
+        smtp_session_stop(&w->s);
     else if (str_eq_z(word, "tls")) {
-        CHECK(w->tls && w->s.state == MX_ST_TLS);
-        mx_session_secured(&w->s, "TLSv1.3", "TLS_AES_256_GCM_SHA384");
+        CHECK(w->tls && w->s.state == SMTP_ST_TLS);
+        smtp_session_secured(&w->s, "TLSv1.3", "TLS_AES_256_GCM_SHA384");
     } else if (str_eq_z(word, "silence")) {
         CHECK(w->out.n == w->out_read);
     } else if (str_eq_z(word, "gone"))
@@ -291,14 +292,14 @@ static void world_does(struct world *w, struct str what)
     else if (str_eq_z(word, "forwards"))
         CHECK(w->nforwards == (unsigned)(arg.p[0] - '0'));
     else if (str_eq_z(word, "waits"))
-        CHECK(mx_session_waits(&w->s) && w->timer_ms == 0);
+        CHECK(smtp_session_waits(&w->s) && w->timer_ms == 0);
     else
         fail_msg("not %s", "something the world can do");
 }
 
 static void world_start(struct world *w, size_t slice)
 {
-    *w = (struct world){ .slice = slice, .room = MIB(1), .found = MX_FOUND };
+    *w = (struct world){ .slice = slice, .room = MIB(1), .found = SMTP_FOUND };
     w->in.max = w->out.max = w->staged.max = MIB(4);
     w->address.max = KIB(1);
     w->conf = (struct mx_conf){
@@ -317,12 +318,12 @@ static void world_start(struct world *w, size_t slice)
     };
     w->own.conf = &w->conf;
     mx_session_serve(&w->s, &w->own);
-    mx_session_start(&w->s, &w->conf.smtp, &io, w, STR("mx.example.test"), STR("192.0.2.7"), true);
+    smtp_session_start(&w->s, &w->conf.smtp, &io, w, STR("mx.example.test"), STR("192.0.2.7"), true);
 }
 
 static void world_end(struct world *w)
 {
-    mx_session_release(&w->s);
+    smtp_session_release(&w->s);
     buf_release(&w->in);
     buf_release(&w->out);
     buf_release(&w->staged);
@@ -554,7 +555,7 @@ static void test_back_pressure(void **state UNUSED)
     play(&w, HELLO MAIL RCPT DATA);
     w.room = 0;
     play(&w, "C: hello\nC: .\n!silence\n");
-    CHECK(mx_session_waits(&w.s) && w.staged.n == 0);
+    CHECK(smtp_session_waits(&w.s) && w.staged.n == 0);
     w.room = 4;
     world_run(&w);
     play(&w, "S: 250*\n");
@@ -584,13 +585,13 @@ static void test_lmtp(void **state UNUSED)
         static struct world w;
 
         world_start(&w, slices[k]);
-        mx_session_release(&w.s);
+        smtp_session_release(&w.s);
         buf_clear(&w.out);
         w.hung_up = false;
-        w.s = (struct mx_session){ .lmtp = true };
+        w.s = (struct smtp_session){ .lmtp = true };
         w.conf.smtp.max_recipients = 5;
         mx_session_serve(&w.s, &w.own);
-        mx_session_start(&w.s, &w.conf.smtp, &io, &w, STR("mx.example.test"), STR(""), false);
+        smtp_session_start(&w.s, &w.conf.smtp, &io, &w, STR("mx.example.test"), STR(""), false);
         play(&w, script);
         world_end(&w);
     }

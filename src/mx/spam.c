@@ -9,7 +9,7 @@
 #define LEARN_FROM 1000 /* hundredths that rules alone must give before a refused message is learnt */
 #define LISTED_MAX 12u  /* hosts of a message that lists are asked about */
 
-static struct mx_spam *spam_of(const struct mx_session *s)
+static struct mx_spam *spam_of(const struct smtp_session *s)
 {
     return &mx_own(s)->spam;
 }
@@ -36,7 +36,7 @@ void mx_spam_close(struct mx_spam_all *all)
     spam_model_free(&all->model);
 }
 
-void mx_spam_rcpt(struct mx_session *s, const struct smtp_path *path)
+void mx_spam_rcpt(struct smtp_session *s, const struct smtp_path *path)
 {
     CLEANUP(buf_release) struct buf text = { .max = 2 * SMTP_PATH_MAX };
     struct str all = str_from(mx_own(s)->conf->spam_traps), one;
@@ -51,11 +51,11 @@ void mx_spam_rcpt(struct mx_session *s, const struct smtp_path *path)
 
 /* ---- the message goes by ---- */
 
-void mx_spam_start(struct mx_session *s)
+void mx_spam_start(struct smtp_session *s)
 {
     static const uint8_t no_key[SPAM_KEY_BYTES] = { 0 };
     struct mx_spam *p = spam_of(s);
-    const struct mx_recipient *first = s->m.recipients;
+    const struct smtp_recipient *first = s->m.recipients;
     struct str domain = STR("");
     ptrdiff_t at;
 
@@ -73,7 +73,7 @@ void mx_spam_start(struct mx_session *s)
         p->why_not = "no scanner";
 }
 
-static void stop_scan(struct mx_session *s, const char *why)
+static void stop_scan(struct smtp_session *s, const char *why)
 {
     struct mx_spam *p = spam_of(s);
 
@@ -83,7 +83,7 @@ static void stop_scan(struct mx_session *s, const char *why)
     p->why_not = why;
 }
 
-static void send_on(struct mx_session *s, struct str in, bool end)
+static void send_on(struct smtp_session *s, struct str in, bool end)
 {
     struct mx_spam *p = spam_of(s);
     uint64_t room = mx_own(s)->conf->spam_scan_bytes - p->sent;
@@ -98,7 +98,7 @@ static void send_on(struct mx_session *s, struct str in, bool end)
         p->all->io->end(p->call);
 }
 
-int mx_spam_feed(struct mx_session *s, struct str in, bool end, struct str *out)
+int mx_spam_feed(struct smtp_session *s, struct str in, bool end, struct str *out)
 {
     struct mx_spam *p = spam_of(s);
     int r;
@@ -116,7 +116,7 @@ int mx_spam_feed(struct mx_session *s, struct str in, bool end, struct str *out)
 
 /* ---- what is found ---- */
 
-static void ask_lists(struct mx_session *s)
+static void ask_lists(struct smtp_session *s)
 {
     struct mx_spam *p = spam_of(s);
     static const struct lookup_answer failed = { .status = LOOKUP_FAILED };
@@ -164,7 +164,7 @@ static void keep_hosts(struct mx_spam *p, const struct mx_scanned *found)
     }
 }
 
-void mx_spam_scanned(struct mx_session *s, int status, const struct mx_scanned *found)
+void mx_spam_scanned(struct smtp_session *s, int status, const struct mx_scanned *found)
 {
     struct mx_spam *p = spam_of(s);
 
@@ -188,32 +188,32 @@ void mx_spam_scanned(struct mx_session *s, int status, const struct mx_scanned *
         keep_hosts(p, found);
         ask_lists(s);
     }
-    if (s->state == MX_ST_CHECKING && s->service->settled(s))
-        mx_checked(s);
+    if (s->state == SMTP_ST_CHECKING && s->service->settled(s))
+        smtp_checked(s);
 }
 
-bool mx_spam_looked_up(struct mx_session *s, struct lookup *q, const struct lookup_answer *a)
+bool mx_spam_looked_up(struct smtp_session *s, struct lookup *q, const struct lookup_answer *a)
 {
     struct mx_spam *p = spam_of(s);
 
     for (const struct lookup *l = p->on ? p->lookups.first : NULL; l; l = l->next)
         if (l == q) {
             lookup_answer(&p->lookups, q, a);
-            if (s->state == MX_ST_CHECKING && s->service->settled(s))
-                mx_checked(s);
+            if (s->state == SMTP_ST_CHECKING && s->service->settled(s))
+                smtp_checked(s);
             return true;
         }
     return false;
 }
 
-bool mx_spam_settled(struct mx_session *s)
+bool mx_spam_settled(struct smtp_session *s)
 {
     struct mx_spam *p = spam_of(s);
 
     return !p->on || (!p->scanning && !lists_wait(p));
 }
 
-void mx_spam_give_up(struct mx_session *s)
+void mx_spam_give_up(struct smtp_session *s)
 {
     struct mx_spam *p = spam_of(s);
 
@@ -233,7 +233,7 @@ static void hit_if(struct mx_spam *p, bool holds, enum spam_rule r)
 }
 
 /* Who sent it. Without checks there is nothing to say. */
-static void judge_sender(struct mx_session *s)
+static void judge_sender(struct smtp_session *s)
 {
     const struct mx_auth *a = mx_own(s)->auth;
     const struct mailauth_check *c = a && a->done && a->check.done ? &a->check : NULL;
@@ -303,7 +303,7 @@ static int put_fields(const struct mx_spam *p, int score, int required, struct b
     return buf_putz(out, "\r\n");
 }
 
-static void set_fields(struct mx_session *s, struct mx_recipient *r, int score)
+static void set_fields(struct smtp_session *s, struct smtp_recipient *r, int score)
 {
     CLEANUP(buf_release) struct buf text = { .max = MX_SPAM_FIELDS_MAX };
     const struct mx_spam *p = spam_of(s);
@@ -317,7 +317,7 @@ static void set_fields(struct mx_session *s, struct mx_recipient *r, int score)
 }
 
 /* Of what is refused, or came to a trap; never of what a mailbox holds. */
-static void learn(struct mx_session *s, bool refused, int by_rules)
+static void learn(struct smtp_session *s, bool refused, int by_rules)
 {
     const struct mx_spam *p = spam_of(s);
 
@@ -326,7 +326,7 @@ static void learn(struct mx_session *s, bool refused, int by_rules)
         spam_model_learn(p->all->model, p->tokens, p->ntokens, true);
 }
 
-static const struct smtp_reply *refusal(struct mx_session *s)
+static const struct smtp_reply *refusal(struct smtp_session *s)
 {
     static const struct smtp_reply plain = { 550, "5.7.1", "Message refused as spam" };
     CLEANUP(buf_release) struct buf names = { .max = KIB(4) };
@@ -341,7 +341,7 @@ static const struct smtp_reply *refusal(struct mx_session *s)
 }
 
 /* ClamAV and rspamd (filter.h), as far as they answered. */
-static void add_others(struct mx_session *s)
+static void add_others(struct smtp_session *s)
 {
     const struct mx_filter *f = &mx_own(s)->filter;
     struct mx_spam *p = spam_of(s);
@@ -353,7 +353,7 @@ static void add_others(struct mx_session *s)
     hit_if(p, p->hits.extra != 0, SPAM_RSPAMD);
 }
 
-const struct smtp_reply *mx_spam_verdict(struct mx_session *s)
+const struct smtp_reply *mx_spam_verdict(struct smtp_session *s)
 {
     struct mx_spam *p = spam_of(s);
     CLEANUP(buf_release) struct buf names = { .max = KIB(4) };
@@ -373,7 +373,7 @@ const struct smtp_reply *mx_spam_verdict(struct mx_session *s)
     counts = score; /* what ClamAV found is refused, or not, by mx.clamav_action */
     if (mx_own(s)->filter.clamav == MX_FILTER_FOUND && p->hits.hit[SPAM_CLAMAV])
         counts -= spam_rows[SPAM_CLAMAV].score;
-    for (struct mx_recipient *r = s->m.recipients; r; r = r->next) {
+    for (struct smtp_recipient *r = s->m.recipients; r; r = r->next) {
         set_fields(s, r, score);
         all_refuse = all_refuse && p->scanned && counts >= or_default(r->mailbox.spam.reject, p->all->reject);
     }
@@ -385,7 +385,7 @@ const struct smtp_reply *mx_spam_verdict(struct mx_session *s)
     return all_refuse ? refusal(s) : NULL;
 }
 
-void mx_spam_forget(struct mx_session *s)
+void mx_spam_forget(struct smtp_session *s)
 {
     struct mx_spam *p = spam_of(s);
 

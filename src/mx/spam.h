@@ -66,22 +66,22 @@ struct mx_spam {
     double p;
 };
 
-struct mx_session;
+struct smtp_session;
 /* The file of the classifier, from the supervisor; -1: none. Settings that make no sense: E_RANGE. */
 MUST_CHECK int mx_spam_open(struct mx_spam_all *all, const struct mx_conf *conf, int fd);
 void mx_spam_close(struct mx_spam_all *all);
 
 /* RCPT: is it a trap? */
-void mx_spam_rcpt(struct mx_session *s, const struct smtp_path *path);
+void mx_spam_rcpt(struct smtp_session *s, const struct smtp_path *path);
 /* The message begins, its bytes, its end: what goes on to the store. Errors: those of buf. */
-void mx_spam_start(struct mx_session *s);
-MUST_CHECK int mx_spam_feed(struct mx_session *s, struct str in, bool end, struct str *out);
+void mx_spam_start(struct smtp_session *s);
+MUST_CHECK int mx_spam_feed(struct smtp_session *s, struct str in, bool end, struct str *out);
 /* The answer. status < 0: none came. */
-void mx_spam_scanned(struct mx_session *s, int status, const struct mx_scanned *found);
-bool mx_spam_settled(struct mx_session *s);
-bool mx_spam_looked_up(struct mx_session *s, struct lookup *q, const struct lookup_answer *a);
-void mx_spam_give_up(struct mx_session *s);
+void mx_spam_scanned(struct smtp_session *s, int status, const struct mx_scanned *found);
+bool mx_spam_settled(struct smtp_session *s);
+bool mx_spam_looked_up(struct smtp_session *s, struct lookup *q, const struct lookup_answer *a);
+void mx_spam_give_up(struct smtp_session *s);
 /* After the checks of who sent it. NULL: every recipient's fields and folder are set; else the refusal. */
-const struct smtp_reply *mx_spam_verdict(struct mx_session *s);
-void mx_spam_forget(struct mx_session *s);
+const struct smtp_reply *mx_spam_verdict(struct smtp_session *s);
+void mx_spam_forget(struct smtp_session *s);
 #endif

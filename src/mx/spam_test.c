@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 static struct {
-    struct mx_session s;
+    struct smtp_session s;
     struct mx_own own;
     struct mx_conf conf;
     struct mx_spam_all all;
-    struct mx_io io;
+    struct smtp_io io;
     struct buf scanned, stored;
     unsigned started, ended, cancelled, looked;
     int scan_error, send_error;
@@ -81,12 +81,12 @@ static int teardown(void **state UNUSED)
     return 0;
 }
 
-static struct mx_recipient *recipient(const char *address, struct mx_points points)
+static struct smtp_recipient *recipient(const char *address, struct smtp_points points)
 {
-    struct mx_mailbox box = { .id = str_from(address), .address = str_from(address), .spam = points };
-    struct mx_recipient **end = w.s.m.last;
+    struct smtp_mailbox box = { .id = str_from(address), .address = str_from(address), .spam = points };
+    struct smtp_recipient **end = w.s.m.last;
 
-    CHECK(mx_message_add(&w.s.m, &w.s.arena, &(struct smtp_path){ .local = STR("x") }, &box) == 0);
+    CHECK(smtp_message_add(&w.s.m, &w.s.arena, &(struct smtp_path){ .local = STR("x") }, &box) == 0);
     return *end;
 }
 
@@ -106,13 +106,13 @@ static void scanned_as(uint32_t rule)
     mx_spam_scanned(&w.s, 0, &found);
 }
 
-static const struct mx_points none = { .header = 0 };
+static const struct smtp_points none = { .header = 0 };
 
 static void test_thresholds(void **state UNUSED)
 {
     static const struct {
         enum spam_rule rule;
-        struct mx_points points;
+        struct smtp_points points;
         bool yes, junk, refused;
     } cases[] = {
         { SPAM_MISSING_DATE, { .header = 0 }, false, false, false }, /* 1 */
@@ -129,7 +129,7 @@ static void test_thresholds(void **state UNUSED)
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const struct smtp_reply *no;
-        struct mx_recipient *r;
+        struct smtp_recipient *r;
 
         setup(NULL);
         check_case = spam_rows[cases[i].rule].name;
@@ -154,8 +154,9 @@ static void test_thresholds(void **state UNUSED)
 /* One wants it refused, another does not: nobody loses it. */
 static void test_recipients_differ(void **state UNUSED)
 {
-    struct mx_recipient *a = recipient("a@example.org", (struct mx_points){ .reject = 500 }),
-                        *b = recipient("b@example.org", (struct mx_points){ 9000, SPAM_NEVER, SPAM_NEVER });
+    struct smtp_recipient *a = recipient("a@example.org", (struct smtp_points){ .reject = 500 }),
+                          *b = recipient("b@example.org",
+                                         (struct smtp_points){ 9000, SPAM_NEVER, SPAM_NEVER });
 
     message("Subject: x\r\n\r\nhi\r\n");
     scanned_as(SPAM_EXE_CONTENT);
@@ -175,7 +176,7 @@ static void test_forged_fields_go(void **state UNUSED)
 
 static void check_taken_unscanned(const char *why)
 {
-    struct mx_recipient *r = w.s.m.recipients;
+    struct smtp_recipient *r = w.s.m.recipients;
 
     CHECK(mx_spam_settled(&w.s) && mx_spam_verdict(&w.s) == NULL && !r->junk);
     CHECK(str_find(r->fields, STR("X-Spam-Status: No, not scanned (")) == 0 &&
@@ -185,7 +186,7 @@ static void check_taken_unscanned(const char *why)
 
 static void test_scanner_down(void **state UNUSED)
 {
-    recipient("a@example.org", (struct mx_points){ 1, 1, 1 });
+    recipient("a@example.org", (struct smtp_points){ 1, 1, 1 });
     w.scan_error = E_UNAVAIL;
     message("Subject: x\r\n\r\nhi\r\n");
     check_taken_unscanned("no scanner");
@@ -194,7 +195,7 @@ static void test_scanner_down(void **state UNUSED)
 
 static void test_scanner_dies(void **state UNUSED)
 {
-    recipient("a@example.org", (struct mx_points){ 1, 1, 1 });
+    recipient("a@example.org", (struct smtp_points){ 1, 1, 1 });
     w.send_error = E_CLOSED;
     message("Subject: x\r\n\r\nhi\r\n");
     check_taken_unscanned("scanner gone");
@@ -202,7 +203,7 @@ static void test_scanner_dies(void **state UNUSED)
 
 static void test_scanner_slow(void **state UNUSED)
 {
-    recipient("a@example.org", (struct mx_points){ 1, 1, 1 });
+    recipient("a@example.org", (struct smtp_points){ 1, 1, 1 });
     message("Subject: x\r\n\r\nhi\r\n");
     CHECK(!mx_spam_settled(&w.s));
     mx_spam_give_up(&w.s);
@@ -236,7 +237,7 @@ static void test_only_the_beginning(void **state UNUSED)
 
 static void test_exempt(void **state UNUSED)
 {
-    struct mx_recipient *r = recipient("a@example.org", none);
+    struct smtp_recipient *r = recipient("a@example.org", none);
 
     w.own.spam.exempt = true;
     message("X-Spam-Score: 5\r\n\r\nhi\r\n");

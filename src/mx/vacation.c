@@ -23,7 +23,7 @@ struct mx_vacations {
     bool header_over, header_whole;
 };
 
-void mx_vacation_forget(struct mx_session *s)
+void mx_vacation_forget(struct smtp_session *s)
 {
     struct mx_vacations *w = mx_own(s)->vacations;
 
@@ -42,7 +42,7 @@ static bool is_time(const struct mx_vacation *v)
     return now >= v->begins_ms && (v->ends_ms == 0 || now < v->ends_ms);
 }
 
-static struct mx_vacations *vacations_of(struct mx_session *s)
+static struct mx_vacations *vacations_of(struct smtp_session *s)
 {
     struct mx_vacations *w = mx_own(s)->vacations;
 
@@ -62,7 +62,7 @@ static struct away *known(struct mx_vacations *w, struct str alias)
     return NULL;
 }
 
-void mx_vacation_take(struct mx_session *s, const struct mx_resolved *r)
+void mx_vacation_take(struct smtp_session *s, const struct mx_resolved *r)
 {
     CLEANUP(buf_release) struct buf path = { .max = KIB(1) };
     struct mx_vacations *w;
@@ -91,7 +91,7 @@ void mx_vacation_take(struct mx_session *s, const struct mx_resolved *r)
     }
 }
 
-void mx_vacation_feed(struct mx_session *s, struct str in)
+void mx_vacation_feed(struct smtp_session *s, struct str in)
 {
     struct mx_vacations *w = mx_own(s)->vacations;
     size_t from;
@@ -111,11 +111,11 @@ void mx_vacation_feed(struct mx_session *s, struct str in)
 /* ---- when it was delivered ---- */
 
 /* Neither spam nor forged: an answer would go to somebody who wrote nothing. */
-static const char *distrusted(const struct mx_session *s)
+static const char *distrusted(const struct smtp_session *s)
 {
     const struct mx_auth *a = mx_own(s)->auth;
 
-    for (const struct mx_recipient *r = s->m.recipients; r; r = r->next)
+    for (const struct smtp_recipient *r = s->m.recipients; r; r = r->next)
         if (r->junk)
             return "spam";
     if (!a) /* nobody asks: the operator says so */
@@ -134,7 +134,7 @@ static struct str domain_of(struct str address)
 }
 
 /* A new text is a new answer for everybody. */
-static bool once_of(struct mx_session *s, const struct away *w, struct str whom,
+static bool once_of(struct smtp_session *s, const struct away *w, struct str whom,
                     uint8_t out[MX_VACATION_ONCE])
 {
     CLEANUP(buf_release) struct buf text = { .max = KIB(2) };
@@ -149,7 +149,7 @@ static bool once_of(struct mx_session *s, const struct away *w, struct str whom,
     return true;
 }
 
-static bool reply_make(struct mx_session *s, struct mx_vacations *all, const struct away *w,
+static bool reply_make(struct smtp_session *s, struct mx_vacations *all, const struct away *w,
                        struct mx_vacation_reply *out)
 {
     uint8_t random[16];
@@ -177,7 +177,7 @@ static bool reply_make(struct mx_session *s, struct mx_vacations *all, const str
     return true;
 }
 
-bool mx_vacation_next(struct mx_session *s, size_t *at, struct mx_vacation_reply *out)
+bool mx_vacation_next(struct smtp_session *s, size_t *at, struct mx_vacation_reply *out)
 {
     struct mx_vacations *all = mx_own(s)->vacations;
     const char *why;

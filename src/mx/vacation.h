@@ -13,9 +13,9 @@
 struct mx_resolved;
 struct mx_vacations;
 /* A recipient was taken. Where there is no memory nobody is answered. */
-void mx_vacation_take(struct mx_session *s, const struct mx_resolved *r);
-void mx_vacation_feed(struct mx_session *s, struct str in);
-void mx_vacation_forget(struct mx_session *s);
+void mx_vacation_take(struct smtp_session *s, const struct mx_resolved *r);
+void mx_vacation_feed(struct smtp_session *s, struct str in);
+void mx_vacation_forget(struct smtp_session *s);
 
 struct mx_vacation_reply {
     struct str alias, to;
@@ -23,9 +23,9 @@ struct mx_vacation_reply {
     struct buf text; /* the whole message; the caller's */
 };
 /* The next one that is due for the message, which was delivered; *at starts at 0. False: there is none. */
-bool mx_vacation_next(struct mx_session *s, size_t *at, struct mx_vacation_reply *out);
+bool mx_vacation_next(struct smtp_session *s, size_t *at, struct mx_vacation_reply *out);
 
 /* vacation_call.c: all of them, to the queue; nobody waits. courier: its link. */
 struct rpc_link;
-void mx_vacation_send(struct mx_session *s, struct rpc_link *courier);
+void mx_vacation_send(struct smtp_session *s, struct rpc_link *courier);
 #endif

@@ -147,7 +147,7 @@ static void begin(struct mx_vacation_reply *v, struct rpc_link *courier)
         job_end(j, r);
 }
 
-void mx_vacation_send(struct mx_session *s, struct rpc_link *courier)
+void mx_vacation_send(struct smtp_session *s, struct rpc_link *courier)
 {
     struct mx_vacation_reply v;
     size_t at = 0;

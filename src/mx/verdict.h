@@ -9,6 +9,6 @@
 #include "src/common/smtp_message.h"
 
 /* NULL: commit. Else the reply that refuses the message, and *name_out the check that did. */
-const struct smtp_reply *mx_verdict(const struct mx_conf *conf, const struct mx_message *m,
+const struct smtp_reply *mx_verdict(const struct mx_conf *conf, const struct smtp_message *m,
                                     const char **name_out);
 #endif

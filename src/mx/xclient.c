@@ -4,7 +4,7 @@
 #include "lib/base/log.h"
 #include "src/mx/service.h"
 
-void mx_xclient(struct mx_session *s, struct str args)
+void mx_xclient(struct smtp_session *s, struct str args)
 {
     static const struct smtp_reply denied = { 550, "5.7.0", "You may not speak for others" },
                                    syntax = { 501, "5.5.4", "Syntax: XCLIENT attribute=value..." },
@@ -20,19 +20,19 @@ void mx_xclient(struct mx_session *s, struct str args)
     int r;
 
     if (!own->become) {
-        mx_refuse(s, &denied);
+        smtp_refuse(s, &denied);
         return;
     }
     if ((r = smtp_xclient_parse(&a, args, &x)) < 0) {
-        mx_refuse(s, r == E_SYNTAX ? &syntax : &later);
+        smtp_refuse(s, r == E_SYNTAX ? &syntax : &later);
         return;
     }
     log_event(LOG_INFO, "mx.xclient", F_Z("sid", s->sid), F_U64("attributes", x.given));
     if (own->become(s, &x) < 0) { /* greets by itself when it went well */
-        mx_say_last(s, &crowd, "rate");
+        smtp_say_last(s, &crowd, "rate");
         return;
     }
-    if (s->state == MX_ST_COMMAND && x.helo.n) {
+    if (s->state == SMTP_ST_COMMAND && x.helo.n) {
         s->helo = arena_dup(&s->hello, x.helo);
         s->esmtp = x.esmtp;
         mx_policy_hello(s, smtp_domain_valid(s->helo, &literal, &utf8));

@@ -15,7 +15,7 @@
 
 void submitter_go_on(struct submission_client *c)
 {
-    if (!mx_session_waits(&c->s))
+    if (!smtp_session_waits(&c->s))
         conn_resume(c->conn);
 }
 
@@ -30,17 +30,17 @@ static int ask(struct submission_client *c, enum role_id role, uint32_t op, cons
     return c->call ? 0 : E_NOMEM;
 }
 
-static int mailbox_of(const Directory__ResolveResponse *m, struct mx_mailbox *box)
+static int mailbox_of(const Directory__ResolveResponse *m, struct smtp_mailbox *box)
 {
-    *box = (struct mx_mailbox){ .id = pb_str(m->mailbox_id),
-                                .address = pb_str(m->address),
-                                .limited = m->limited,
-                                .room = m->room,
-                                .limit = m->limit };
-    if (m->mailbox_id.len == 0 || m->n_key_states > MX_KEY_STATES_MAX || m->address.len == 0)
+    *box = (struct smtp_mailbox){ .id = pb_str(m->mailbox_id),
+                                  .address = pb_str(m->address),
+                                  .limited = m->limited,
+                                  .room = m->room,
+                                  .limit = m->limit };
+    if (m->mailbox_id.len == 0 || m->n_key_states > SMTP_KEY_STATES_MAX || m->address.len == 0)
         return E_BUG;
     for (size_t i = 0; i < m->n_key_states; i++) {
-        if (m->key_states[i].len > MX_KEY_STATE_MAX || m->key_states[i].len == 0)
+        if (m->key_states[i].len > SMTP_KEY_STATE_MAX || m->key_states[i].len == 0)
             return E_BUG;
         box->key_states[box->nkey_states++] = pb_str(m->key_states[i]);
     }
@@ -49,17 +49,19 @@ static int mailbox_of(const Directory__ResolveResponse *m, struct mx_mailbox *bo
 
 /* An address of ours that is one mailbox gets the letter at once. One that leads to several, to other addresses or to
  * webhooks goes the way of all the others: through the queue to our own MX, which knows how. */
-static enum mx_found found_of(const Directory__ResolveResponse *m)
+static enum smtp_found found_of(const Directory__ResolveResponse *m)
 {
     switch ((int)m->result) {
     case DIRECTORY__RESOLVE_RESPONSE__RESULT__OK:
         /* who answers automatically does so where mail comes in */
-        return m->n_more || m->n_forwards || m->n_vacations || !m->mailbox_id.len ? MX_NO_DOMAIN : MX_FOUND;
-    case DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_DOMAIN: return MX_NO_DOMAIN;
+        return m->n_more || m->n_forwards || m->n_vacations || !m->mailbox_id.len ? SMTP_NO_DOMAIN
+                                                                                  : SMTP_FOUND;
+    case DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_DOMAIN: return SMTP_NO_DOMAIN;
     case DIRECTORY__RESOLVE_RESPONSE__RESULT__NO_ALIAS:
-    case DIRECTORY__RESOLVE_RESPONSE__RESULT__REFUSED: return MX_NO_ALIAS;
-    case DIRECTORY__RESOLVE_RESPONSE__RESULT__DISABLED: return m->answer == 421 ? MX_NOT_READY : MX_NO_ALIAS;
-    default: return MX_NOT_READY;
+    case DIRECTORY__RESOLVE_RESPONSE__RESULT__REFUSED: return SMTP_NO_ALIAS;
+    case DIRECTORY__RESOLVE_RESPONSE__RESULT__DISABLED:
+        return m->answer == 421 ? SMTP_NOT_READY : SMTP_NO_ALIAS;
+    default: return SMTP_NOT_READY;
     }
 }
 
@@ -67,16 +69,16 @@ static void resolved(void *ctx, int status, struct str body)
 {
     CLEANUP(arena_release) struct arena a = { .max = MIB(1) };
     Directory__ResolveResponse *m = NULL;
-    enum mx_found found = MX_NOT_READY;
-    struct mx_mailbox box = { .nkey_states = 0 };
+    enum smtp_found found = SMTP_NOT_READY;
+    struct smtp_mailbox box = { .nkey_states = 0 };
     struct submission_client *c = ctx;
 
     c->call = NULL;
     if (status == 0 && !(m = RPC_UNPACK(&a, body, directory__resolve_response)))
         status = E_BUG;
-    if (status == 0 && (found = found_of(m)) == MX_FOUND)
+    if (status == 0 && (found = found_of(m)) == SMTP_FOUND)
         status = mailbox_of(m, &box);
-    mx_session_resolved(&c->s, status, found, &box);
+    smtp_session_resolved(&c->s, status, found, &box);
     submitter_go_on(c);
 }
 
@@ -224,7 +226,7 @@ static void named(void *ctx, int status, struct str body)
         return;
     }
     memcpy(c->address, c->who.mailbox.address.p, c->who.mailbox.address.n);
-    c->who.mailbox = (struct mx_mailbox){ .address = str_of(c->address, c->who.mailbox.address.n) };
+    c->who.mailbox = (struct smtp_mailbox){ .address = str_of(c->address, c->who.mailbox.address.n) };
     q.mailbox_id = m->who->mailbox_id;
     q.password = str_pb(str_of(c->password, c->password_n));
     q.n_key_states = m->who->n_key_states;
@@ -296,7 +298,7 @@ static void io_timer(void *ctx, int64_t ms)
         timer_clear(&c->timer);
 }
 
-static const struct mx_io client_io = {
+static const struct smtp_io client_io = {
     .reply = io_reply,
     .reply_full = io_reply_full,
     .start_tls = io_start_tls,
@@ -320,16 +322,16 @@ static void session_start(struct submission_client *c)
 
     c->started = true;
     submission_serve(&c->s, &c->own);
-    mx_session_start(&c->s, &submission_settings.smtp, &client_io, c, role_hostname(r), str_from(c->ip),
-                     role_tls(r) != NULL);
+    smtp_session_start(&c->s, &submission_settings.smtp, &client_io, c, role_hostname(r), str_from(c->ip),
+                       role_tls(r) != NULL);
 }
 
 static ssize_t client_data(void *ctx, struct str in)
 {
     struct submission_client *c = ctx;
-    size_t used = c->started ? mx_session_input(&c->s, in) : 0;
+    size_t used = c->started ? smtp_session_input(&c->s, in) : 0;
 
-    if (c->started && mx_session_waits(&c->s))
+    if (c->started && smtp_session_waits(&c->s))
         conn_pause(c->conn);
     return (ssize_t)used;
 }
@@ -347,7 +349,7 @@ static void client_secure(void *ctx)
     struct submission_client *c = ctx;
 
     if (c->started) {
-        mx_session_secured(&c->s, conn_tls_version(c->conn), conn_tls_cipher(c->conn));
+        smtp_session_secured(&c->s, conn_tls_version(c->conn), conn_tls_cipher(c->conn));
         return;
     }
     c->s.tls = true; /* from the first byte */
@@ -361,7 +363,7 @@ static void client_timeout(struct timer *t)
     struct submission_client *c = CONTAINER_OF(t, struct submission_client, timer);
 
     if (c->started)
-        mx_session_timeout(&c->s);
+        smtp_session_timeout(&c->s);
     else
         conn_abort(c->conn, E_TIMEOUT);
 }
@@ -372,7 +374,7 @@ static void client_closed(void *ctx, int why UNUSED)
     struct submission_server *srv = c->server;
 
     if (c->started)
-        mx_session_release(&c->s);
+        smtp_session_release(&c->s);
     timer_release(&c->timer);
     peers_give(srv->peers, &c->network);
     *c->prev_next = c->next;
@@ -414,15 +416,15 @@ static bool make_room(struct submission_server *srv)
     if (srv->nclients >= submission_settings.max_connections + LEAVING_MAX)
         return false;
     for (struct submission_client *c = srv->oldest; c; c = c->next) {
-        if (c->started && mx_session_idle(&c->s)) {
+        if (c->started && smtp_session_idle(&c->s)) {
             goes = c;
             break;
         }
-        if (!goes && c->started && mx_session_dawdles(&c->s))
+        if (!goes && c->started && smtp_session_dawdles(&c->s))
             goes = c;
     }
     if (goes)
-        mx_session_evict(&goes->s);
+        smtp_session_evict(&goes->s);
     return goes != NULL;
 }
 
@@ -490,7 +492,7 @@ void submitter_accept(struct submission_server *srv, int fd, const struct sockad
 void submitter_stop(struct submission_client *c)
 {
     if (c->started)
-        mx_session_stop(&c->s);
+        smtp_session_stop(&c->s);
     else
         conn_abort(c->conn, E_CLOSED);
 }

@@ -31,7 +31,7 @@ struct sink {
 };
 
 struct submission_client {
-    struct mx_session s;
+    struct smtp_session s;
     struct submission_own own;
     struct submission_server *server;
     struct submission_client *next, **prev_next;
@@ -58,12 +58,12 @@ void submitter_go_on(struct submission_client *c);
 /* The role stops. */
 void submitter_stop(struct submission_client *c);
 
-/* deliver.c: of struct mx_io. */
+/* deliver.c: of struct smtp_io. */
 int submitter_stage(void *ctx, uint64_t bytes_max, uint64_t bytes_expected);
 size_t submitter_stage_room(void *ctx);
 int submitter_stage_send(void *ctx, struct str bytes);
 void submitter_stage_end(void *ctx);
-int submitter_deliver(void *ctx, const struct mx_message *m);
+int submitter_deliver(void *ctx, const struct smtp_message *m);
 /* What is staged may go. */
 void submitter_unstage(struct submission_client *c);
 /* What was counted did not go after all. */

@@ -20,13 +20,13 @@ static struct rpc_link *link_of(const struct sink *k)
     return role_link(k->client->server->role, sink_role[k - k->client->sinks]);
 }
 
-static bool held(const struct mx_message *m)
+static bool held(const struct smtp_message *m)
 {
     return m->release.hold_s || m->release.hold_until_ms;
 }
 
 /* Straight into the store; what has to wait, or wants a report that it arrived, goes through the queue. */
-static bool is_direct(const struct mx_message *m, const struct mx_recipient *r)
+static bool is_direct(const struct smtp_message *m, const struct smtp_recipient *r)
 {
     return r->mailbox.id.n && !held(m) && !(r->notify & SMTP_NOTIFY_SUCCESS);
 }
@@ -76,7 +76,7 @@ static void sink_ended(struct sink *k, int status, struct str id, uint64_t bytes
         status = E_BUG;
     if (status < 0) {
         submitter_unstage(c);
-        mx_session_staged(&c->s, status, 0);
+        smtp_session_staged(&c->s, status, 0);
         submitter_go_on(c);
         return;
     }
@@ -89,7 +89,7 @@ static void sink_ended(struct sink *k, int status, struct str id, uint64_t bytes
         if (c->sinks[i].wanted && c->sinks[i].bytes != bytes)
             bytes = UINT64_MAX; /* the session will not believe it */
     }
-    mx_session_staged(&c->s, 0, bytes);
+    smtp_session_staged(&c->s, 0, bytes);
     submitter_go_on(c);
 }
 
@@ -141,7 +141,7 @@ int submitter_stage(void *ctx, uint64_t bytes_max, uint64_t bytes_expected)
     bool here = c->own.copy, away = false;
     int r = 0;
 
-    for (const struct mx_recipient *p = c->s.m.recipients; p; p = p->next) {
+    for (const struct smtp_recipient *p = c->s.m.recipients; p; p = p->next) {
         here |= is_direct(&c->s.m, p);
         away |= !is_direct(&c->s.m, p);
     }
@@ -197,7 +197,7 @@ static void delivered(struct submission_client *c, int status)
 {
     if (status < 0 && c->own.counted)
         submitter_give_back(c);
-    mx_session_delivered(&c->s, status, str_from(c->queue_id), c->duplicates);
+    smtp_session_delivered(&c->s, status, str_from(c->queue_id), c->duplicates);
     submitter_go_on(c);
 }
 
@@ -220,7 +220,7 @@ static void stored(void *ctx, int status, struct str body)
     delivered(c, status);
 }
 
-static int recipient_fill(struct arena *a, const struct mx_mailbox *box, struct str prepend,
+static int recipient_fill(struct arena *a, const struct smtp_mailbox *box, struct str prepend,
                           Store__Recipient *out)
 {
     store__recipient__init(out);
@@ -237,7 +237,7 @@ static int recipient_fill(struct arena *a, const struct mx_mailbox *box, struct 
 }
 
 /* Received and what was supplied; only_recipient as RFC 5321 7.2 allows. */
-static int trace_block(const struct mx_message *m, struct str more, struct buf *out)
+static int trace_block(const struct smtp_message *m, struct str more, struct buf *out)
 {
     struct trace_hop hop = m->hop;
     int r;
@@ -249,10 +249,10 @@ static int trace_block(const struct mx_message *m, struct str more, struct buf *
 }
 
 /* The copy has what its writer wrote: Bcc too. */
-static int copy_fill(struct arena *a, struct submission_client *c, const struct mx_message *m,
+static int copy_fill(struct arena *a, struct submission_client *c, const struct smtp_message *m,
                      Store__Recipient *out)
 {
-    CLEANUP(buf_release) struct buf text = { .max = MX_PREPEND_MAX };
+    CLEANUP(buf_release) struct buf text = { .max = SMTP_PREPEND_MAX };
     struct str prepend;
     int r;
 
@@ -268,7 +268,7 @@ static int copy_fill(struct arena *a, struct submission_client *c, const struct 
     return 0;
 }
 
-static int rows_fill(struct arena *a, struct submission_client *c, const struct mx_message *m,
+static int rows_fill(struct arena *a, struct submission_client *c, const struct smtp_message *m,
                      Store__DeliverRequest *q)
 {
     Store__Recipient *rows = ARENA_ARRAY(a, m->nrcpt + 1, Store__Recipient);
@@ -277,12 +277,12 @@ static int rows_fill(struct arena *a, struct submission_client *c, const struct 
 
     if (!rows || !(q->recipients = ARENA_ARRAY(a, m->nrcpt + 1, Store__Recipient *)))
         return E_NOMEM;
-    for (const struct mx_recipient *p = m->recipients; p; p = p->next) {
+    for (const struct smtp_recipient *p = m->recipients; p; p = p->next) {
         struct str prepend;
 
         if (!is_direct(m, p))
             continue;
-        if ((r = mx_message_prepend(m, a, p, &prepend)) < 0 ||
+        if ((r = smtp_message_prepend(m, a, p, &prepend)) < 0 ||
             (r = recipient_fill(a, &p->mailbox, prepend, &rows[n])) < 0)
             return r;
         n++;
@@ -295,7 +295,7 @@ static int rows_fill(struct arena *a, struct submission_client *c, const struct 
     return 0;
 }
 
-static int store_it(struct submission_client *c, const struct mx_message *m)
+static int store_it(struct submission_client *c, const struct smtp_message *m)
 {
     CLEANUP(arena_release) struct arena a = { .max = REQUEST_MAX };
     Store__DeliverRequest q = STORE__DELIVER_REQUEST__INIT;
@@ -340,7 +340,7 @@ static void enqueued(void *ctx, int status, struct str body)
 
 /* The same message to the same address, however often it comes. Without a Message-ID nothing tells a repeat from a
  * second letter with the same words. */
-static int delivery_id(const struct submission_client *c, const struct mx_message *m, struct str address,
+static int delivery_id(const struct submission_client *c, const struct smtp_message *m, struct str address,
                        const uint8_t hash[LETTER_HASH_BYTES], uint8_t out[HASH_BYTES])
 {
     CLEANUP(buf_release) struct buf all = { .max = KIB(2) };
@@ -358,7 +358,7 @@ static int delivery_id(const struct submission_client *c, const struct mx_messag
     return 0;
 }
 
-static int targets_fill(struct arena *a, struct submission_client *c, const struct mx_message *m,
+static int targets_fill(struct arena *a, struct submission_client *c, const struct smtp_message *m,
                         Courier__EnqueueRequest *q)
 {
     Courier__Target *rows = ARENA_ARRAY(a, m->nrcpt, Courier__Target);
@@ -369,7 +369,7 @@ static int targets_fill(struct arena *a, struct submission_client *c, const stru
     if (!rows || !ids || !(q->targets = ARENA_ARRAY(a, m->nrcpt, Courier__Target *)))
         return E_NOMEM;
     letter_hash(&c->own.letter, hash);
-    for (const struct mx_recipient *p = m->recipients; p; p = p->next) {
+    for (const struct smtp_recipient *p = m->recipients; p; p = p->next) {
         if (is_direct(m, p))
             continue;
         courier__target__init(&rows[n]);
@@ -387,7 +387,7 @@ static int targets_fill(struct arena *a, struct submission_client *c, const stru
     return 0;
 }
 
-static void wishes_fill(const struct mx_message *m, Courier__EnqueueRequest *q)
+static void wishes_fill(const struct smtp_message *m, Courier__EnqueueRequest *q)
 {
     const struct smtp_release *w = &m->release;
 
@@ -401,10 +401,10 @@ static void wishes_fill(const struct mx_message *m, Courier__EnqueueRequest *q)
     q->priority = w->priority;
 }
 
-static int enqueue(struct submission_client *c, const struct mx_message *m)
+static int enqueue(struct submission_client *c, const struct smtp_message *m)
 {
     CLEANUP(arena_release) struct arena a = { .max = REQUEST_MAX };
-    CLEANUP(buf_release) struct buf prepend = { .max = MX_PREPEND_MAX };
+    CLEANUP(buf_release) struct buf prepend = { .max = SMTP_PREPEND_MAX };
     CLEANUP(buf_release) struct buf envid = { .max = 2 * SMTP_ENVID_MAX };
     Courier__EnqueueRequest q = COURIER__ENQUEUE_REQUEST__INIT;
     struct rpc_ask ask = { .op = COURIER__OP__ENQUEUE,
@@ -432,7 +432,7 @@ static int enqueue(struct submission_client *c, const struct mx_message *m)
     return c->call ? 0 : E_NOMEM;
 }
 
-int submitter_deliver(void *ctx, const struct mx_message *m)
+int submitter_deliver(void *ctx, const struct smtp_message *m)
 {
     struct submission_client *c = ctx;
     int r;

@@ -45,21 +45,21 @@ static void wipe(struct str s)
         explicit_bzero((char *)(uintptr_t)s.p, s.n);
 }
 
-static void leave_dialogue(struct mx_session *s)
+static void leave_dialogue(struct smtp_session *s)
 {
     s->lines.line.max = SMTP_COMMAND_MAX;
-    if (s->state != MX_ST_COMMAND)
-        mx_enter(s, MX_ST_COMMAND);
+    if (s->state != SMTP_ST_COMMAND)
+        smtp_enter(s, SMTP_ST_COMMAND);
 }
 
-static void refuse(struct mx_session *s, const struct smtp_reply *no)
+static void refuse(struct smtp_session *s, const struct smtp_reply *no)
 {
     leave_dialogue(s);
-    mx_refuse(s, no);
+    smtp_refuse(s, no);
 }
 
 /* Wrong ones are counted by connection; the store counts them by network and address, and makes them wait. */
-static void wrong(struct mx_session *s, const struct smtp_reply *no)
+static void wrong(struct smtp_session *s, const struct smtp_reply *no)
 {
     struct submission_own *o = submission_own(s);
 
@@ -70,22 +70,22 @@ static void wrong(struct mx_session *s, const struct smtp_reply *no)
         return;
     }
     leave_dialogue(s);
-    mx_say(s, no);
-    if (s->state != MX_ST_CLOSED)
-        mx_say_last(s, &no_guessing, "logins");
+    smtp_say(s, no);
+    if (s->state != SMTP_ST_CLOSED)
+        smtp_say_last(s, &no_guessing, "logins");
 }
 
-static void ask(struct mx_session *s, const char *challenge)
+static void ask(struct smtp_session *s, const char *challenge)
 {
     CLEANUP(buf_release) struct buf line = { .max = 100 };
 
     s->lines.line.max = LOGIN_LINE_MAX;
-    mx_enter(s, MX_ST_AUTH);
+    smtp_enter(s, SMTP_ST_AUTH);
     if (buf_printf(&line, "334 %s\r\n", challenge) < 0 || s->io->reply(s->ctx, buf_str(&line)) < 0)
-        mx_close(s);
+        smtp_close(s);
 }
 
-static void step(struct mx_session *s, enum login_step what)
+static void step(struct smtp_session *s, enum login_step what)
 {
     struct submission_own *o = submission_own(s);
 
@@ -98,13 +98,13 @@ static void step(struct mx_session *s, enum login_step what)
     case LOGIN_TRY: break;
     }
     s->lines.line.max = SMTP_COMMAND_MAX;
-    mx_enter(s, MX_ST_LOGIN);
+    smtp_enter(s, SMTP_ST_LOGIN);
     if (o->io->login(o->ctx, login_address(&o->login), login_password(&o->login)) < 0)
         refuse(s, &no_login_now);
     login_wipe(&o->login);
 }
 
-static void auth(struct mx_session *s, const struct smtp_command *c)
+static void auth(struct smtp_session *s, const struct smtp_command *c)
 {
     struct submission_own *o = submission_own(s);
     const struct smtp_reply *no = !s->esmtp     ? &no_helo
@@ -114,13 +114,13 @@ static void auth(struct mx_session *s, const struct smtp_command *c)
                                                 : NULL;
 
     if (no)
-        mx_refuse(s, no);
+        smtp_refuse(s, no);
     else
         step(s, login_begin(&o->login, c->arg));
     wipe(c->arg);
 }
 
-static void line(struct mx_session *s, struct str text)
+static void line(struct smtp_session *s, struct str text)
 {
     struct submission_own *o = submission_own(s);
 
@@ -133,11 +133,11 @@ static void line(struct mx_session *s, struct str text)
     wipe(text);
 }
 
-void submission_logged_in(struct mx_session *s, int status, const struct submission_sender *who)
+void submission_logged_in(struct smtp_session *s, int status, const struct submission_sender *who)
 {
     struct submission_own *o = submission_own(s);
 
-    if (s->state != MX_ST_LOGIN)
+    if (s->state != SMTP_ST_LOGIN)
         return;
     if (status == 0 && who->mailbox.address.n > LOGIN_ADDRESS_MAX)
         status = E_LIMIT;
@@ -157,12 +157,12 @@ void submission_logged_in(struct mx_session *s, int status, const struct submiss
     o->copy = who->copy;
     count_one(COUNT_LOGINS_GOOD);
     leave_dialogue(s);
-    mx_say(s, &say_in);
+    smtp_say(s, &say_in);
 }
 
 /* ---- the envelope ---- */
 
-static int offer(const struct mx_session *s, struct buf *text)
+static int offer(const struct smtp_session *s, struct buf *text)
 {
     char until[CLOCK_ISO_LEN + 1];
 
@@ -194,7 +194,7 @@ static bool foreign_sender(const struct submission_own *o, const struct smtp_pat
     return !str_ieq(domain, own_domain) || (!o->as_domain && !str_ieq(local, own_local));
 }
 
-static bool mail(struct mx_session *s, const struct smtp_command *c)
+static bool mail(struct smtp_session *s, const struct smtp_command *c)
 {
     struct submission_own *o = submission_own(s);
     int64_t until = c->release.hold_until_ms;
@@ -208,13 +208,13 @@ static bool mail(struct mx_session *s, const struct smtp_command *c)
              until > clock_wall_ms() + (int64_t)(SUBMISSION_HOLD_MAX_S + 60) * 1000)
         no = &no_hold; /* RFC 4865 4 */
     if (no)
-        mx_refuse(s, no);
+        smtp_refuse(s, no);
     return !no;
 }
 
 /* ---- the bytes ---- */
 
-static void forget(struct mx_session *s)
+static void forget(struct smtp_session *s)
 {
     struct submission_own *o = submission_own(s);
 
@@ -224,7 +224,7 @@ static void forget(struct mx_session *s)
     o->no = NULL;
 }
 
-static void begin(struct mx_session *s)
+static void begin(struct smtp_session *s)
 {
     struct submission_own *o = submission_own(s);
 
@@ -233,19 +233,19 @@ static void begin(struct mx_session *s)
     o->has_letter = true;
 }
 
-static int feed(struct mx_session *s, struct str in, struct str *out)
+static int feed(struct smtp_session *s, struct str in, struct str *out)
 {
     return letter_feed(&submission_own(s)->letter, in, out);
 }
 
-static int end(struct mx_session *s, struct str *out)
+static int end(struct smtp_session *s, struct str *out)
 {
     return letter_end(&submission_own(s)->letter, out);
 }
 
 /* ---- the verdict ---- */
 
-static const struct smtp_reply *look(const struct mx_session *s, const struct letter *l)
+static const struct smtp_reply *look(const struct smtp_session *s, const struct letter *l)
 {
     if (l->fault != LETTER_OK)
         return &faults[l->fault];
@@ -254,7 +254,7 @@ static const struct smtp_reply *look(const struct mx_session *s, const struct le
     return s->m.nrcpt && s->m.bytes > s->conf->max_total_bytes / s->m.nrcpt ? &no_total : NULL;
 }
 
-static bool settled(struct mx_session *s)
+static bool settled(struct smtp_session *s)
 {
     struct submission_own *o = submission_own(s);
     struct str as[SUBMISSION_AS_MAX];
@@ -279,7 +279,7 @@ static bool settled(struct mx_session *s)
     return true;
 }
 
-static void give_up(struct mx_session *s)
+static void give_up(struct smtp_session *s)
 {
     submission_own(s)->no = &no_later;
     submission_own(s)->known = true;
@@ -298,9 +298,9 @@ static const struct smtp_reply *refusal_of_limit(struct submission_own *o,
     return &o->built;
 }
 
-static int mailbox_keep(struct mx_session *s, const struct mx_mailbox *from, struct mx_mailbox *to)
+static int mailbox_keep(struct smtp_session *s, const struct smtp_mailbox *from, struct smtp_mailbox *to)
 {
-    struct mx_mailbox m = *from;
+    struct smtp_mailbox m = *from;
 
     m.id = arena_dup(&s->arena, from->id);
     m.address = arena_dup(&s->arena, from->address);
@@ -310,11 +310,11 @@ static int mailbox_keep(struct mx_session *s, const struct mx_mailbox *from, str
     return m.id.p && m.address.p ? 0 : E_NOMEM;
 }
 
-void submission_counted(struct mx_session *s, int status, const struct submission_sender *who)
+void submission_counted(struct smtp_session *s, int status, const struct submission_sender *who)
 {
     struct submission_own *o = submission_own(s);
 
-    if (s->state != MX_ST_CHECKING || o->known)
+    if (s->state != SMTP_ST_CHECKING || o->known)
         return;
     o->known = true;
     if (status == E_AUTH)
@@ -329,11 +329,11 @@ void submission_counted(struct mx_session *s, int status, const struct submissio
         o->no = &no_later;
     if (status < 0)
         log_event(LOG_WARN, "submission.directory_failed", F_Z("sid", s->sid), F_ERR(status));
-    mx_checked(s);
+    smtp_checked(s);
 }
 
 /* RFC 6409 8.2, 8.3: what is missing is supplied. */
-static int supply(struct mx_session *s)
+static int supply(struct smtp_session *s)
 {
     CLEANUP(buf_release) struct buf text = { .max = KIB(2) };
     const struct submission_own *o = submission_own(s);
@@ -356,7 +356,7 @@ static int supply(struct mx_session *s)
     return s->m.auth_fields.p ? 0 : E_NOMEM;
 }
 
-static const struct smtp_reply *verdict(struct mx_session *s, const char **why_out)
+static const struct smtp_reply *verdict(struct smtp_session *s, const char **why_out)
 {
     struct submission_own *o = submission_own(s);
 
@@ -370,12 +370,12 @@ static const struct smtp_reply *verdict(struct mx_session *s, const char **why_o
     return o->no;
 }
 
-static struct str person(const struct mx_session *s)
+static struct str person(const struct smtp_session *s)
 {
     return str_from(submission_own(s)->address);
 }
 
-static const struct mx_service service = {
+static const struct smtp_service service = {
     .extensions = SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8 | SMTP_EXT_BINARYMIME |
                   SMTP_EXT_AUTH | SMTP_EXT_DSN | SMTP_EXT_REQUIRETLS | SMTP_EXT_HOLD | SMTP_EXT_PRIORITY |
                   SMTP_EXT_DELIVERBY,
@@ -395,7 +395,7 @@ static const struct mx_service service = {
     .verdict = verdict,
 };
 
-void submission_serve(struct mx_session *s, struct submission_own *own)
+void submission_serve(struct smtp_session *s, struct submission_own *own)
 {
     s->service = &service;
     s->own = own;

@@ -21,7 +21,7 @@ struct submission_io {
 
 /* The directory's answer about whoever sends. Borrowed. */
 struct submission_sender {
-    struct mx_mailbox mailbox; /* its own */
+    struct smtp_mailbox mailbox; /* its own */
     bool as_domain, copy;
     uint32_t foreign; /* from 1 */
     bool refused;     /* a limit: */
@@ -46,17 +46,17 @@ struct submission_own {
     const struct smtp_reply *no;
     struct smtp_reply built;
     char text[200];
-    struct mx_mailbox sent; /* copy: the mailbox that it goes to, in the transaction's arena */
-    bool sender_said;       /* as[0] was the envelope's */
+    struct smtp_mailbox sent; /* copy: the mailbox that it goes to, in the transaction's arena */
+    bool sender_said;         /* as[0] was the envelope's */
 };
 
-/* Before mx_session_start. */
-void submission_serve(struct mx_session *s, struct submission_own *own);
-static inline struct submission_own *submission_own(const struct mx_session *s)
+/* Before smtp_session_start. */
+void submission_serve(struct smtp_session *s, struct submission_own *own);
+static inline struct submission_own *submission_own(const struct smtp_session *s)
 {
     return s->own;
 }
 /* 0: it was right, and this is who. E_AUTH: no. Else: try later. */
-void submission_logged_in(struct mx_session *s, int status, const struct submission_sender *who);
-void submission_counted(struct mx_session *s, int status, const struct submission_sender *who);
+void submission_logged_in(struct smtp_session *s, int status, const struct submission_sender *who);
+void submission_counted(struct smtp_session *s, int status, const struct submission_sender *who);
 #endif

@@ -11,7 +11,7 @@
 #include "test/fuzz/fuzz.h"
 
 static struct world {
-    struct mx_session s;
+    struct smtp_session s;
     struct mx_own own;
     struct buf out, staged, address;
     bool resolving, staging, ended, delivering, hung_up, tls;
@@ -75,7 +75,7 @@ static void io_end(void *ctx UNUSED)
     LAW(w.staging && !w.ended);
     w.ended = true;
 }
-static int io_deliver(void *ctx UNUSED, const struct mx_message *m)
+static int io_deliver(void *ctx UNUSED, const struct smtp_message *m)
 {
     struct str s = buf_str(&w.staged);
 
@@ -100,8 +100,8 @@ static int io_lookup(void *ctx UNUSED, struct lookup *q)
     w.asked[w.nasked++] = q;
     return 0;
 }
-static const struct mx_io io = { io_reply, io_full, io_tls, io_hang_up, io_timer,  io_resolve, io_stage,
-                                 io_room,  io_send, io_end, io_deliver, io_cancel, io_lookup };
+static const struct smtp_io io = { io_reply, io_full, io_tls, io_hang_up, io_timer,  io_resolve, io_stage,
+                                   io_room,  io_send, io_end, io_deliver, io_cancel, io_lookup };
 
 static int status(unsigned bit)
 {
@@ -125,11 +125,11 @@ static void lookups_end(void)
 {
     while (w.nasked && (w.mode & BIT(5)))
         answer_one();
-    if (w.s.state == MX_ST_CHECKING && !w.nasked)
+    if (w.s.state == SMTP_ST_CHECKING && !w.nasked)
         LAW(false); /* it waits for nothing */
-    if (w.s.state == MX_ST_CHECKING) {
+    if (w.s.state == SMTP_ST_CHECKING) {
         LAW(w.timer_ms > 0);
-        mx_session_timeout(&w.s);
+        smtp_session_timeout(&w.s);
     }
 }
 
@@ -140,25 +140,25 @@ static unsigned stored_replies(void)
 
     if (!w.s.lmtp)
         return 1;
-    for (struct mx_recipient *r = w.s.m.recipients; r; r = r->next)
+    for (struct smtp_recipient *r = w.s.m.recipients; r; r = r->next)
         r->status = w.turn++ % 3 == 0 ? E_QUOTA : 0;
-    for (const struct mx_answer *a = w.s.m.answers; a; a = a->next)
+    for (const struct smtp_answer *a = w.s.m.answers; a; a = a->next)
         n += a->to->status == 0;
     return n;
 }
 
 static void world_answers(void)
 {
-    struct mx_mailbox box = {
+    struct smtp_mailbox box = {
         .id = buf_str(&w.address), .address = STR("a@b"), .nkey_states = 1, .key_states = { STR("state") }
     };
 
     if (w.staging && !w.ended && (w.mode & BIT(3)) && w.turn++ % 31 == 0) {
         w.staging = false;
-        mx_session_staged(&w.s, E_CLOSED, 0);
+        smtp_session_staged(&w.s, E_CLOSED, 0);
     }
-    if (w.s.state == MX_ST_SLOW || (w.s.state == MX_ST_GREETING && w.turn++ % 2))
-        mx_session_timeout(&w.s);
+    if (w.s.state == SMTP_ST_SLOW || (w.s.state == SMTP_ST_GREETING && w.turn++ % 2))
+        smtp_session_timeout(&w.s);
     while (w.resolving &&
            !mx_policy_ready(&w.s)) { /* the role answers each, at the latest when its time is over */
         LAW(w.nasked > 0);
@@ -166,11 +166,11 @@ static void world_answers(void)
     }
     if (w.resolving) {
         w.resolving = false;
-        mx_session_resolved(&w.s, status(0), MX_FOUND, &box);
+        smtp_session_resolved(&w.s, status(0), SMTP_FOUND, &box);
     }
     if (w.staging && w.ended) {
         w.staging = false;
-        mx_session_staged(&w.s, status(1), w.staged.n);
+        smtp_session_staged(&w.s, status(1), w.staged.n);
     }
     lookups_end();
     if (w.delivering) {
@@ -178,21 +178,21 @@ static void world_answers(void)
 
         w.delivering = false;
         w.commits += e == 0 ? stored_replies() : 0;
-        mx_session_delivered(&w.s, e, STR("q"), 0);
+        smtp_session_delivered(&w.s, e, STR("q"), 0);
     }
     if (w.tls) {
         w.tls = false;
-        mx_session_secured(&w.s, "TLSv1.3", "X");
+        smtp_session_secured(&w.s, "TLSv1.3", "X");
     }
 }
 
-static int becomes(struct mx_session *s, const struct smtp_xclient *x)
+static int becomes(struct smtp_session *s, const struct smtp_xclient *x)
 {
     LAW(x->given && !s->in_mail);
     if (w.turn++ % 5 == 0)
         return E_LIMIT;
     w.own.policy.trusted = x->login.n > 0;
-    mx_session_restart(s, STR("203.0.113.9"));
+    smtp_session_restart(s, STR("203.0.113.9"));
     LAW(w.hung_up || (!s->helo.p && !s->in_mail));
     return 0;
 }
@@ -261,16 +261,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (head == 3)
         world_policies();
     mx_session_serve(&w.s, &w.own);
-    mx_session_start(&w.s, &w.conf.smtp, &io, &w, STR("mx.example"), STR("192.0.2.1"), true);
+    smtp_session_start(&w.s, &w.conf.smtp, &io, &w, STR("mx.example"), STR("192.0.2.1"), true);
     while (in.n && !w.hung_up && idle < 3) {
-        used = mx_session_input(&w.s, str_slice(in, 0, slice));
+        used = smtp_session_input(&w.s, str_slice(in, 0, slice));
         in = str_skip(in, used);
         world_answers();
         idle = used ? 0 : idle + 1;
     }
     LAW(w.hung_up || in.n == 0); /* it never gets stuck */
     check_replies();
-    mx_session_release(&w.s);
+    smtp_session_release(&w.s);
     mx_policy_forget(&w.s);
     limits_free(&w.policies.limits);
     greylist_free(&w.policies.grey);

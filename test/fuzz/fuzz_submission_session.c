@@ -12,7 +12,7 @@
 #define ME "ann@example.test"
 
 static struct world {
-    struct mx_session s;
+    struct smtp_session s;
     struct submission_own own;
     struct buf out, staged;
     bool resolving, staging, ended, delivering, hung_up, tls, logging_in, counting, foreign;
@@ -80,7 +80,7 @@ static void no_bcc(struct str text)
     while (str_cut(text, '\n', &line, &text) && str_trim(line).n)
         LAW(!str_istarts(line, STR("Bcc:")) && !str_istarts(line, STR("Return-Path:")));
 }
-static int io_deliver(void *ctx UNUSED, const struct mx_message *m)
+static int io_deliver(void *ctx UNUSED, const struct smtp_message *m)
 {
     LAW(!w.staging && m->nrcpt > 0 && m->staged == w.staged.n);
     LAW(w.s.tls && str_eq_z(str_from(w.own.address), ME));
@@ -94,18 +94,18 @@ static void io_cancel(void *ctx UNUSED)
 {
     w.resolving = w.staging = w.delivering = w.logging_in = w.counting = false;
 }
-static const struct mx_io io = { .reply = io_reply,
-                                 .reply_full = io_full,
-                                 .start_tls = io_tls,
-                                 .hang_up = io_hang_up,
-                                 .timer = io_timer,
-                                 .resolve = io_resolve,
-                                 .stage = io_stage,
-                                 .stage_room = io_room,
-                                 .stage_send = io_send,
-                                 .stage_end = io_end,
-                                 .deliver = io_deliver,
-                                 .cancel = io_cancel };
+static const struct smtp_io io = { .reply = io_reply,
+                                   .reply_full = io_full,
+                                   .start_tls = io_tls,
+                                   .hang_up = io_hang_up,
+                                   .timer = io_timer,
+                                   .resolve = io_resolve,
+                                   .stage = io_stage,
+                                   .stage_room = io_room,
+                                   .stage_send = io_send,
+                                   .stage_end = io_end,
+                                   .deliver = io_deliver,
+                                   .cancel = io_cancel };
 
 static int own_login(void *ctx UNUSED, struct str address, struct str password)
 {
@@ -155,28 +155,28 @@ static void sender_answers(void)
 
 static void world_answers(void)
 {
-    struct mx_mailbox box = { .id = STR("id"), .address = STR("bob@example.test") };
+    struct smtp_mailbox box = { .id = STR("id"), .address = STR("bob@example.test") };
     int e;
 
     sender_answers();
     if (w.resolving) {
         w.resolving = false;
-        mx_session_resolved(&w.s, status(0, &w.resolves), w.elsewhere ? MX_NO_DOMAIN : MX_FOUND, &box);
+        smtp_session_resolved(&w.s, status(0, &w.resolves), w.elsewhere ? SMTP_NO_DOMAIN : SMTP_FOUND, &box);
     }
     if (w.staging && w.ended) {
         w.staging = false;
-        mx_session_staged(&w.s, status(1, &w.stages), w.staged.n);
+        smtp_session_staged(&w.s, status(1, &w.stages), w.staged.n);
         sender_answers();
     }
     if (w.delivering) {
         w.delivering = false;
         e = status(2, &w.deliveries);
         w.commits += e == 0;
-        mx_session_delivered(&w.s, e, STR("q"), 0);
+        smtp_session_delivered(&w.s, e, STR("q"), 0);
     }
     if (w.tls) {
         w.tls = false;
-        mx_session_secured(&w.s, "TLSv1.3", "X");
+        smtp_session_secured(&w.s, "TLSv1.3", "X");
     }
 }
 
@@ -234,12 +234,13 @@ static void converse(struct str in, unsigned mode, size_t slice, struct buf *out
     w.own = (struct submission_own){ .conf = &conf, .io = &own_io };
     w.s.tls = !(mode & BIT(6));
     submission_serve(&w.s, &w.own);
-    mx_session_start(&w.s, &conf.smtp, &io, &w, STR("mx.example"), STR("192.0.2.1"), true);
+    smtp_session_start(&w.s, &conf.smtp, &io, &w, STR("mx.example"), STR("192.0.2.1"), true);
     while (in.n && !w.hung_up && idle < 4) {
         size_t used;
 
         group = group ? group : until_wait(in);
-        used = mx_session_waits(&w.s) ? 0 : mx_session_input(&w.s, str_slice(in, 0, size_min(slice, group)));
+        used =
+            smtp_session_waits(&w.s) ? 0 : smtp_session_input(&w.s, str_slice(in, 0, size_min(slice, group)));
         in = str_skip(in, used);
         group -= used;
         world_answers();
@@ -247,7 +248,7 @@ static void converse(struct str in, unsigned mode, size_t slice, struct buf *out
     }
     LAW(w.hung_up || in.n == 0); /* it never gets stuck */
     drop_times(&w.out);
-    mx_session_release(&w.s);
+    smtp_session_release(&w.s);
     login_wipe(&w.own.login);
     buf_release(&w.staged);
     *out = w.out;
