@@ -282,6 +282,8 @@ const benches = {
       const service = await Service.start({ env: { LETTERLOCK_STORE_SHIP: ship, LETTERLOCK_STORE_BACKUP_INTERVAL: '0' } });
       const to = await times(boxes, () => service.alias());
       const watcher = open ? await service.imap(to[0]) : null;
+      await sleep(2500); // the mailboxes that were made are shipped: a service makes them once
+      await until('shipped', 60000, async () => ship === 'no' || !(await service.status()).store.ship.waiting_packs);
       const before = await cpu(service);
       const r = await tool('smtp_load', [service.ports.mx, 16, seconds, 10240, ...to.map((a) => a.address)]);
       if (r.failed) throw new Error(`${r.failed} deliveries failed`);

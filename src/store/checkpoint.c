@@ -2,6 +2,8 @@
  * and another handle, so that no delivery waits for it. When that does not keep up, because the mailbox is
  * always written to or somebody reads one old state for long, the lane does it itself and cuts the readers:
  * a -wal never grows beyond 64 MiB. */
+#include "src/store/ship.h"
+#include "src/store/shipop.h"
 #include "src/store/store.h"
 
 #define FRAME_BYTES   4120u
@@ -38,6 +40,7 @@ static void behind_run(struct work_job *w)
     files_full(&store.files, path, full, sizeof full);
     if ((b->status = db_open(full, b->key ? b->key : store.temp_keys.outer, &o, &db)) < 0)
         return;
+    ship_ahead(ship_now(), b->actor->id, b->key ? 0 : b->generation);
     b->status = db_checkpoint(db, DB_PASSIVE, &b->left);
     if (b->status < 0)
         b->error = *db_error_detail(db);

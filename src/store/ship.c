@@ -18,6 +18,7 @@
 #define SWEEP_TICKS 30u
 #define SAVE_MS     60000
 #define SAVE_PACKS  64u
+#define AHEAD_TIMES 2
 #define IDLE_BYTES  MIB(16) /* of files that nobody writes to, taken whole, a tick */
 
 /* ---- which files ------------------------------------------------------------------------------- */
@@ -304,6 +305,21 @@ int ship_settle(struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN])
     return r < 0 ? r : s->full ? E_FULL : ship_flush(s);
 }
 
+void ship_ahead(struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN], uint64_t file)
+{
+    struct ship_stream *t = s ? ship_stream_get(s, mailbox, file, false) : NULL;
+    int r = 0;
+
+    if (!t)
+        return;
+    for (int i = 0; i < AHEAD_TIMES && r == 0 && !s->full; i++) /* each time there is less of it */
+        if ((r = ship_gather(s, t)) == 0)
+            r = ship_flush(s);
+    if (r < 0)
+        ship_dirty(s, t);
+    ship_stream_put(s, t);
+}
+
 /* ---- neighbours -------------------------------------------------------------------------------- */
 
 static void at_of(const struct ship_stream *t, struct ship_at *out)
@@ -514,8 +530,9 @@ int ship_open(const struct ship_options *o, struct ship **out)
     s->pack_index.max = (size_t)SHIP_PACK_SEGMENTS * SHIP_INDEX_BYTES;
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->pack_lock, NULL);
-    if ((r = file_mkdir(s->files->dir, SHIP_FOLDER)) < 0 || (r = ship_spool_load(s)) < 0 ||
-        (r = ship_state_load(s)) < 0 || (r = files_find(s)) < 0) {
+    s->slice = aligned_alloc(SHIP_PAGE, SHIP_SLICE_BYTES);
+    if ((r = s->slice ? 0 : E_NOMEM) < 0 || (r = file_mkdir(s->files->dir, SHIP_FOLDER)) < 0 ||
+        (r = ship_spool_load(s)) < 0 || (r = ship_state_load(s)) < 0 || (r = files_find(s)) < 0) {
         ship_close(&s);
         return r;
     }
@@ -555,6 +572,7 @@ void ship_close(struct ship **sp)
     buf_release(&s->pack_data);
     buf_release(&s->pack_index);
     free(s->pack_streams);
+    free(s->slice);
     pthread_mutex_destroy(&s->lock);
     pthread_mutex_destroy(&s->pack_lock);
     free(s);

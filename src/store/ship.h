@@ -48,6 +48,9 @@ typedef int ship_first(void *ctx, const uint8_t mailbox[MAILBOX_ID_LEN]);
 MUST_CHECK int ship_send(struct ship *s, struct target *t, ship_first *first, void *ctx, const bool *stop);
 /* All of this mailbox that is committed by now is confirmed. */
 MUST_CHECK int ship_settle(struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN]);
+/* Of this file (0: the mailbox) what is committed by now is confirmed. Before a checkpoint of it: after that the -wal may
+ * begin anew, and whoever commits then has to do it. What cannot be is tried again by him, who tells. NULL accepted. */
+void ship_ahead(struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN], uint64_t file);
 /* The mailbox goes: what is committed to it from now on belongs to no chain that there was. */
 void ship_forget(struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN]);
 

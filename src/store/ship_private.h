@@ -5,8 +5,9 @@
 #include "src/store/ship.h"
 #include <pthread.h>
 
-#define SHIP_PACK_BYTES MIB(8)
-#define SHIP_PAGE       4096u /* of all our files */
+#define SHIP_PACK_BYTES  MIB(8)
+#define SHIP_PAGE        4096u /* of all our files */
+#define SHIP_SLICE_BYTES MIB(1)
 
 /* A file that is shipped. Locks are taken in this order: its own, the pack's, the ship's. */
 struct ship_stream {
@@ -64,6 +65,7 @@ struct ship {
     uint64_t pack_seq;
     uint8_t pack_before[SHIP_MAC_BYTES];
     struct buf pack_index, pack_data;
+    uint8_t *slice; /* SHIP_SLICE_BYTES, on a boundary of pages: of it that is being written */
     struct ship_stream **pack_streams;
     size_t npack, pack_cap;
     _Atomic bool full;

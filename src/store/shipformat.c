@@ -1,6 +1,7 @@
 #include "src/store/shipformat.h"
 #include "lib/base/errors.h"
 #include "lib/base/hex.h"
+#include "lib/crypto/onetime.h"
 #include <sodium.h>
 
 #define VERSION       1
@@ -142,7 +143,7 @@ void ship_segment_mac(const uint8_t key[KEY_BYTES], struct str segment, uint8_t 
     uint8_t once[KEY_BYTES];
 
     once_key(key, "letterlock ship segment v1", str_slice(segment, 0, SHIP_SEGMENT_HEAD), once);
-    crypto_onetimeauth(out, u8(segment), segment.n - SHIP_MAC_BYTES, once);
+    onetime_mac(once, str_slice(segment, 0, segment.n - SHIP_MAC_BYTES), out);
     bytes_wipe(once, sizeof once);
 }
 

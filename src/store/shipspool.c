@@ -13,7 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_BYTES 64u
+#define NAME_BYTES  64u
+#define BLOCK_BYTES KIB(4) /* what a disk may want direct writes to be made of */
+#define SLICE_BYTES SHIP_SLICE_BYTES
 
 /* ---- the pack ---------------------------------------------------------------------------------- */
 
@@ -87,6 +89,16 @@ void ship_pack_name(uint64_t log, uint64_t seq, char out[TARGET_NAME_MAX])
              (unsigned long long)seq);
 }
 
+/* Past the page cache a pack is copied once less, and the kernel has nothing to write back while others wait for their
+ * syncs. Where that is not possible it goes as everything does. */
+static void direct(int fd, bool on)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags >= 0)
+        (void)fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT);
+}
+
 static int write_all(int fd, struct str s)
 {
     while (s.n) {
@@ -94,11 +106,61 @@ static int write_all(int fd, struct str s)
 
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && errno == EINVAL && (fcntl(fd, F_GETFL) & O_DIRECT)) {
+            direct(fd,
+                   false); /* larger blocks than ours, or a file system that took the flag and means it not */
+            continue;
+        }
         if (n < 0)
             return error_from_errno(errno);
         s = str_skip(s, (size_t)n);
     }
     return 0;
+}
+
+/* Pieces of a pack, put together in blocks that begin and end where the disk's do. */
+struct slices {
+    int fd;
+    uint8_t *p;
+    size_t n;
+};
+
+static int slices_put(struct slices *w, struct str s)
+{
+    int r = 0;
+
+    while (s.n && r == 0) {
+        size_t n = size_min(s.n, SLICE_BYTES - w->n);
+
+        memcpy(w->p + w->n, s.p, n);
+        s = str_skip(s, n);
+        if ((w->n += n) == SLICE_BYTES) {
+            r = write_all(w->fd, str_of(w->p, SLICE_BYTES));
+            w->n = 0;
+        }
+    }
+    return r;
+}
+
+static int slices_end(struct slices *w)
+{
+    size_t whole = w->n - w->n % BLOCK_BYTES;
+    int r = write_all(w->fd, str_of(w->p, whole));
+
+    direct(w->fd, false);
+    return r < 0 ? r : write_all(w->fd, str_of(w->p + whole, w->n - whole));
+}
+
+static int pack_put(struct ship *s, int fd, struct str head)
+{
+    struct slices w = { .fd = fd, .p = s->slice };
+    int r;
+
+    direct(fd, true);
+    if ((r = slices_put(&w, head)) < 0 || (r = slices_put(&w, buf_str(&s->pack_index))) < 0 ||
+        (r = slices_put(&w, buf_str(&s->pack_data))) < 0 || (r = slices_end(&w)) < 0)
+        return r;
+    return file_ops()->fsync(fd) < 0 ? error_from_errno(errno) : 0;
 }
 
 /* Whole or not there: its name comes last. */
@@ -113,11 +175,7 @@ static int pack_write(struct ship *s, const uint8_t head[SHIP_PACK_HEAD])
     fd = file_ops()->openat(s->files->dir, part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return error_from_errno(errno);
-    if ((r = write_all(fd, str_of(head, SHIP_PACK_HEAD))) == 0 &&
-        (r = write_all(fd, buf_str(&s->pack_index))) == 0 &&
-        (r = write_all(fd, buf_str(&s->pack_data))) == 0 && file_ops()->fsync(fd) < 0)
-        r = error_from_errno(errno);
-    if (r == 0)
+    if ((r = pack_put(s, fd, str_of(head, SHIP_PACK_HEAD))) == 0)
         r = file_rename(s->files->dir, part, name);
     if (r < 0)
         file_ops()->unlinkat(s->files->dir, part);
