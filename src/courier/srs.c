@@ -85,6 +85,7 @@ int courier_op_srs(struct rpc_req *q, struct str body)
     Courier__SrsRequest *m = RPC_UNPACK(rpc_req_arena(q), body, courier__srs_request);
     struct finding *f = ARENA_NEW(rpc_req_arena(q), struct finding);
     struct srs k;
+    bool here;
     int r;
 
     if (!m || !f)
@@ -97,12 +98,13 @@ int courier_op_srs(struct rpc_req *q, struct str body)
     } else {
         r = srs_reverse(&k, pb_str(m->local), &f->address, f->token);
     }
-    if (r < 0 || (r == 1 && (r = lane_submit(&f->job)) < 0)) {
+    here = r == 0;
+    if (r < 0 || (!here && (r = lane_submit(&f->job)) < 0)) {
         buf_release(&f->address);
         return r;
     }
     courier_begin();
-    if (f->address.n)
+    if (here) /* else f is the lane's by now, and may be filled in already */
         found(&f->job, 0);
     return 0;
 }
