@@ -236,7 +236,8 @@ export class Service {
     // What a sanitizer says of a role fails the test file when it stops: a role that died was only started again.
     const keep = (d) => {
       this.log = (this.log + d).slice(-(1 << 20));
-      this.sanitizer ??= /^.*(?:ERROR: \w+Sanitizer|runtime error: )[^]*/m.exec(this.log.slice(-d.length - 200))?.[0];
+      if (this.sanitizer) this.sanitizer = (this.sanitizer + d).slice(0, 1 << 14); // it comes in pieces
+      else this.sanitizer = /^.*(?:ERROR: \w+Sanitizer|runtime error: )[^]*/m.exec(this.log.slice(-d.length - 200))?.[0];
     };
     this.child.stdout.on('data', keep);
     this.child.stderr.on('data', keep);
