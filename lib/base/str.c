@@ -43,6 +43,14 @@ bool str_ends(struct str s, struct str suffix)
     return s.n >= suffix.n && str_eq((struct str){ s.p + (s.n - suffix.n), suffix.n }, suffix);
 }
 
+bool str_is_ascii(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] > 0x7f)
+            return false;
+    return true;
+}
+
 ptrdiff_t str_chr(struct str s, char c)
 {
     const char *at = s.n ? memchr(s.p, c, s.n) : NULL;

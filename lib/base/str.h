@@ -35,6 +35,7 @@ bool str_ieq_z(struct str a, const char *z);
 bool str_starts(struct str s, struct str prefix);
 bool str_istarts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
+bool str_is_ascii(struct str s); /* no byte above 0x7f; the empty one is */
 /* Position of the first `c` / `needle`, or -1. */
 ptrdiff_t str_chr(struct str s, char c);
 ptrdiff_t str_rchr(struct str s, char c);

@@ -6,14 +6,6 @@
 
 #define LABEL_MAX 63u
 
-static bool plain_ascii(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] & 0x80)
-            return false;
-    return true;
-}
-
 /* One byte of a label, "\ddd" and "\x" undone (RFC 1035 5.1). Moves *at. */
 static int take_byte(struct str s, size_t *at, uint8_t *out)
 {
@@ -81,7 +73,7 @@ int dns_name_parse(struct str text, struct dns_name *out)
 
     if (text.n > DNS_TEXT_MAX)
         return E_LIMIT;
-    if (plain_ascii(text))
+    if (str_is_ascii(text))
         return parse_ascii(text, out);
     if (str_chr(text, '\\') >= 0 || str_chr(text, '\0') >= 0)
         return E_SYNTAX; /* escapes are for bytes that mean nothing; an international name has none */

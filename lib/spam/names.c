@@ -88,14 +88,6 @@ static bool is_near(struct str a, struct str b)
     return a.n - i - j <= 1 || (a.n - i - j == 2 && a.p[i] == b.p[i + 1] && a.p[i + 1] == b.p[i]);
 }
 
-static bool is_ascii(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] >= 0x80)
-            return false;
-    return true;
-}
-
 struct name {
     struct buf host, base, like; /* as written; registered; skeleton of the label that was registered */
     struct str label;
@@ -128,7 +120,7 @@ static enum spam_name compare(const struct name *n, struct str known)
     if (label.n < LIKE_LEAST || str_eq(label, n->label) || spam_skeleton(label, &like) < 0)
         return SPAM_NAME_PLAIN;
     if (str_eq(buf_str(&like), buf_str(&n->like)))
-        return is_ascii(n->label) ? SPAM_NAME_LOOKALIKE : SPAM_NAME_HOMOGRAPH;
+        return str_is_ascii(n->label) ? SPAM_NAME_LOOKALIKE : SPAM_NAME_HOMOGRAPH;
     return is_near(n->label, label) ? SPAM_NAME_NEAR : SPAM_NAME_PLAIN;
 }
 

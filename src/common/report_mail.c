@@ -3,14 +3,10 @@
 #include "lib/base/hex.h"
 #include "lib/base/rand.h"
 #include "lib/mime/date.h"
-#include "lib/rpc/pb.h"
-#include "proto/courier.pb-c.h"
 #include <sodium.h>
 #include <zlib.h>
 
 #define ASK_MS       120000
-#define ID_BYTES     32u
-#define STAGE_BYTES  16u
 #define ADDRESS_MAX  320u
 #define LINE_IN      57u /* bytes that make a line of 76 characters (RFC 2045 6.8) */
 #define GZIP_WRAPPER 16  /* zlib: "add 16 to windowBits to write a simple gzip header" */
@@ -133,135 +129,36 @@ int report_mail_format(const struct report_mail *m, int64_t now_ms, struct buf *
 
 /* ---- to the courier ---- */
 
-struct sending {
-    struct rpc_link *courier;
-    struct rpc_call *stage;
-    struct buf message;
-    size_t sent;
-    bool ended;
-    char to[ADDRESS_MAX + 1], signer[ADDRESS_MAX + 1];
-    uint8_t delivery_id[ID_BYTES];
-    report_mail_fn *done;
-    void *ctx;
-};
-
-static void ended(struct sending *s, int status)
-{
-    report_mail_fn *done = s->done;
-    void *ctx = s->ctx;
-
-    buf_release(&s->message);
-    free(s);
-    done(ctx, status);
-}
-
-static void queued(void *ctx, int status, struct str body UNUSED)
-{
-    ended(ctx, status);
-}
-
-static void enqueue(struct sending *s, ProtobufCBinaryData stage)
-{
-    Courier__EnqueueRequest q = COURIER__ENQUEUE_REQUEST__INIT;
-    Courier__Target t = COURIER__TARGET__INIT, *list[] = { &t };
-    struct rpc_ask ask = { .op = COURIER__OP__ENQUEUE,
-                           .body = &q.base,
-                           .changes = true,
-                           .deadline_ms = ASK_MS,
-                           .done = queued,
-                           .ctx = s };
-
-    t.to = str_pb(str_from(s->to));
-    t.delivery_id = str_pb(str_of(s->delivery_id, sizeof s->delivery_id));
-    t.notify = 1; /* NEVER (RFC 3461 4.1) */
-    q.stage = stage;
-    q.origin = COURIER__ORIGIN__REPORT;
-    q.signer = str_pb(str_from(s->signer));
-    q.targets = list;
-    q.n_targets = 1;
-    if (!rpc_link_ask(s->courier, &ask))
-        ended(s, E_NOMEM);
-}
-
-static void staged(void *ctx, int status, struct str body)
-{
-    CLEANUP(arena_release) struct arena a = { .max = KIB(4) };
-    struct sending *s = ctx;
-    Courier__StageResponse *m = status == 0 ? RPC_UNPACK(&a, body, courier__stage_response) : NULL;
-
-    s->stage = NULL;
-    if (status == 0 && (!m || m->stage.len != STAGE_BYTES))
-        status = E_BUG;
-    if (status < 0)
-        ended(s, status);
-    else
-        enqueue(s, m->stage);
-}
-
-/* As much as there is room for; the end once. */
-static void pump(void *ctx)
-{
-    struct sending *s = ctx;
-    size_t room;
-
-    while (s->sent < s->message.n && (room = rpc_call_room(s->stage)) > 0) {
-        size_t n = size_min(room, s->message.n - s->sent);
-
-        if (rpc_call_send(s->stage, str_of(s->message.p + s->sent, n)) < 0)
-            return; /* its deadline ends it */
-        s->sent += n;
-    }
-    if (s->sent == s->message.n && !s->ended) {
-        s->ended = true;
-        rpc_call_end(s->stage);
-    }
-}
-
 /* The same report to the same place is the same delivery. */
-static void take_id(const struct report_mail *m, uint8_t out[ID_BYTES])
+static void take_id(const struct report_mail *m, uint8_t out[COURIER_SEND_ID])
 {
     crypto_generichash_state h;
 
-    crypto_generichash_init(&h, NULL, 0, ID_BYTES);
+    crypto_generichash_init(&h, NULL, 0, COURIER_SEND_ID);
     crypto_generichash_update(&h, (const unsigned char *)"report\0", 7);
     crypto_generichash_update(&h, (const unsigned char *)m->id.p, m->id.n);
     crypto_generichash_update(&h, (const unsigned char *)"\0", 1);
     crypto_generichash_update(&h, (const unsigned char *)m->to.p, m->to.n);
-    crypto_generichash_final(&h, out, ID_BYTES);
+    crypto_generichash_final(&h, out, COURIER_SEND_ID);
 }
 
 int report_mail_send(struct rpc_link *courier, const struct report_mail *m, struct buf *message,
-                     report_mail_fn *done, void *ctx)
+                     courier_send_fn *done, void *ctx)
 {
-    Courier__StageRequest q = COURIER__STAGE_REQUEST__INIT;
-    struct sending *s = NULL;
-    struct rpc_ask ask = { .op = COURIER__OP__STAGE,
-                           .body = &q.base,
-                           .upload = true,
-                           .deadline_ms = ASK_MS,
-                           .done = staged,
-                           .on_room = pump };
+    uint8_t id[COURIER_SEND_ID];
     int r = check(m);
 
-    if (r == 0 && !(s = calloc(1, sizeof *s)))
-        r = E_NOMEM;
     if (r < 0) {
         buf_release(message);
         return r;
     }
-    *s = (struct sending){ .courier = courier, .message = *message, .done = done, .ctx = ctx };
-    *message = (struct buf){ .max = message->max };
-    snprintf(s->to, sizeof s->to, "%.*s", STR_ARG(m->to));
-    snprintf(s->signer, sizeof s->signer, "%.*s",
-             STR_ARG(str_skip(m->from, (size_t)str_rchr(m->from, '@') + 1)));
-    take_id(m, s->delivery_id);
-    q.bytes_expected = s->message.n;
-    ask.ctx = s;
-    if (!(s->stage = rpc_link_ask(courier, &ask))) {
-        buf_release(&s->message);
-        free(s);
-        return E_NOMEM;
-    }
-    pump(s);
-    return 0;
+    take_id(m, id);
+    return courier_send(
+        courier,
+        &(struct courier_send){ .to = m->to,
+                                .signer = str_skip(m->from, (size_t)str_rchr(m->from, '@') + 1),
+                                .never_notify = true,
+                                .delivery_id = id,
+                                .ask_ms = ASK_MS },
+        message, done, ctx);
 }

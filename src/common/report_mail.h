@@ -8,8 +8,7 @@
  *   report_mail_send(courier, &m, text, done, ctx)  staged, queued, durable: done(0) */
 #ifndef SRC_COMMON_REPORT_MAIL_H
 #define SRC_COMMON_REPORT_MAIL_H
-#include "lib/base/buf.h"
-#include "lib/rpc/rpc.h"
+#include "src/common/courier_send.h"
 
 #define REPORT_MAIL_MAX MIB(32) /* of one message */
 
@@ -34,11 +33,8 @@ MUST_CHECK int report_mail_gzip(struct str in, struct buf *out);
  * E_NOMEM, E_LIMIT: errors of buf. */
 MUST_CHECK int report_mail_format(const struct report_mail *m, int64_t now_ms, struct buf *out);
 
-/* 0: it is in the queue (or was, with the same id and recipient, within seven days). Else the courier's answer. */
-typedef void report_mail_fn(void *ctx, int status);
-
-/* `message` (of report_mail_format) moves here: it is released in any case. done once, later, unless this fails: E_NOMEM,
- * E_SYNTAX. */
+/* As courier_send, `message` being of report_mail_format; the same id and recipient are queued once in seven days.
+ * E_NOMEM, E_SYNTAX. */
 MUST_CHECK int report_mail_send(struct rpc_link *courier, const struct report_mail *m, struct buf *message,
-                                report_mail_fn *done, void *ctx);
+                                courier_send_fn *done, void *ctx);
 #endif

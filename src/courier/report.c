@@ -113,14 +113,6 @@ static void say_date(struct writer *w, const char *name, int64_t ms, const char 
 
 /* ---- addresses ---- */
 
-static bool is_ascii(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] & 0x80)
-            return false;
-    return true;
-}
-
 static bool is_clean(struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -159,7 +151,7 @@ static void say_xtext(struct writer *w, struct str s)
 
 static void say_address(struct writer *w, const struct report *p, const char *field, struct str address)
 {
-    if (is_ascii(address))
+    if (str_is_ascii(address))
         say(w, "%s: rfc822; %.*s\r\n", field, STR_ARG(address));
     else if (p->utf8)
         say(w, "%s: utf-8; %.*s\r\n", field, STR_ARG(address));
@@ -255,7 +247,7 @@ static void say_recipient(struct writer *w, const struct report *p, const struct
 
     say(w, "\r\n");
     if (e->t->orcpt.n && is_clean(e->t->orcpt) && str_cut(e->t->orcpt, ';', &type, &address) && address.n) {
-        if (is_ascii(e->t->orcpt))
+        if (str_is_ascii(e->t->orcpt))
             say(w, "Original-Recipient: %.*s; %.*s\r\n", STR_ARG(type), STR_ARG(address));
         else
             say_address(w, p, "Original-Recipient", address);
@@ -285,7 +277,7 @@ static void say_recipient(struct writer *w, const struct report *p, const struct
 
 static void say_status(struct writer *w, const struct report *p)
 {
-    if (p->m->envid.n && is_clean(p->m->envid) && is_ascii(p->m->envid))
+    if (p->m->envid.n && is_clean(p->m->envid) && str_is_ascii(p->m->envid))
         say(w, "Original-Envelope-Id: %.*s\r\n", STR_ARG(p->m->envid));
     say(w, "Reporting-MTA: dns; %.*s\r\n", STR_ARG(conf.hostname));
     say_date(w, "Arrival-Date: ", p->m->created_ms, "\r\n");
@@ -403,7 +395,7 @@ static int report_write(struct queue *q, void *arg)
         return w.r;
     m.bytes = w.bytes;
     m.eightbit = w.high;
-    m.smtputf8 = !is_ascii(p->m->sender); /* it stands in To */
+    m.smtputf8 = !str_is_ascii(p->m->sender); /* it stands in To */
     return queue_add(q, &m, &t, 1, STR_NONE, name, &duplicates);
 }
 
@@ -429,7 +421,7 @@ static int report_make(struct queue *q, struct report *p)
         return 0;
     to.m = &m;
     r = find_sender(q, &m, &sender);
-    to.utf8 = m.smtputf8 || !is_ascii(m.sender);
+    to.utf8 = m.smtputf8 || !str_is_ascii(m.sender);
     if (r != E_IO && r != E_NOMEM && r != E_BUSY)
         r = queue_step(q, report_write, &to);
     if (r == E_IO || r == E_NOMEM || r == E_BUSY)

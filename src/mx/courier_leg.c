@@ -63,14 +63,6 @@ void courier_leg_end(struct courier_leg *l)
 
 /* ---- into the queue ---- */
 
-static bool is_ascii(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] & 0x80)
-            return false;
-    return true;
-}
-
 static int put_targets(struct smtp_session *s, struct arena *a, struct str alias, Courier__EnqueueRequest *q)
 {
     if (!(q->targets = ARENA_ARRAY(a, s->m.nforwards + 1, Courier__Target *)))
@@ -93,7 +85,7 @@ static int put_targets(struct smtp_session *s, struct arena *a, struct str alias
         t->to = str_pb(f->to);
         t->alias = str_pb(alias);
         t->delivery_id = str_pb(str_of(id, MX_DELIVERY_ID_BYTES));
-        q->smtputf8 = q->smtputf8 || (!f->webhook && !is_ascii(f->to));
+        q->smtputf8 = q->smtputf8 || (!f->webhook && !str_is_ascii(f->to));
         q->targets[q->n_targets++] = t;
     }
     return 0;

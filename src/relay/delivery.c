@@ -486,20 +486,12 @@ static int put_mail(struct delivery *d, const struct smtp_offer *o, struct buf *
     return r < 0 ? r : buf_putz(b, "\r\n");
 }
 
-static bool ascii_only(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] & 0x80)
-            return false;
-    return true;
-}
-
 static bool needs_utf8(const struct delivery *d)
 {
-    bool yes = d->m->smtputf8 || !ascii_only(pb_str(d->m->sender));
+    bool yes = d->m->smtputf8 || !str_is_ascii(pb_str(d->m->sender));
 
     for (size_t i = 0; i < d->m->n_recipients && !yes; i++)
-        yes = !ascii_only(pb_str(d->m->recipients[i]->to));
+        yes = !str_is_ascii(pb_str(d->m->recipients[i]->to));
     return yes;
 }
 
