@@ -9,6 +9,7 @@
 #include "lib/base/wipe_stack.h"
 #include "lib/sandbox/sandbox.h"
 #include "src/common/boot.h"
+#include "src/common/role_facts.h"
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -337,27 +338,11 @@ static void ctl_accepted(void *ctx, int fd, const struct sockaddr *peer UNUSED, 
 
 /* ---- life ---- */
 
-/* What a role may do, and whether it has files. Everything else is in lib/sandbox. */
 static uint32_t powers_of(const struct role_def *def)
 {
-    switch ((int)def->id) {
-    case ROLE_STORE: return SANDBOX_FILES | SANDBOX_ACCEPT | SANDBOX_MEMLOCK;
-    case ROLE_DIRECTORY:
-    case ROLE_MONITOR:
-    case ROLE_COURIER: return SANDBOX_FILES | SANDBOX_ACCEPT;
-    case ROLE_IMAP:
-    case ROLE_POP3:
-    case ROLE_SUBMISSION:
-    case ROLE_MX: return SANDBOX_ACCEPT;
-    case ROLE_RESOLVER:
-        return SANDBOX_DIAL | SANDBOX_ACCEPT; /* accepts the command line on its control socket */
-    case ROLE_RELAY: return SANDBOX_DIAL;
-    case ROLE_STORAGE: return SANDBOX_DIAL;
-    case ROLE_FILTER:
-        return def->dials_unix && def->dials_unix() ? SANDBOX_DIAL | SANDBOX_DIAL_UNIX : SANDBOX_DIAL;
-    case ROLE_JOBS: return SANDBOX_ACCEPT;
-    default: return 0;
-    }
+    bool dials_unix = def->dials_unix && def->dials_unix();
+
+    return role_facts(def->id)->powers | (dials_unix ? SANDBOX_DIAL_UNIX : 0);
 }
 
 /* Without a kernel that can: loud, and fatal when the configuration requires it. */

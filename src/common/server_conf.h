@@ -5,6 +5,7 @@
 #ifndef SRC_COMMON_SERVER_CONF_H
 #define SRC_COMMON_SERVER_CONF_H
 #include "lib/conf/conf.h"
+#include "lib/rpc/rpc.h"
 
 #define MX_LMTP_SOCKET_HELP                                                                                         \
     "A socket in the file system where another mail server of this machine hands over mail by LMTP (RFC 2033). It " \
@@ -47,9 +48,7 @@
 
 struct server_conf {
     const char *hostname, *data_dir, *run_dir, *key_file, *tls_cert, *tls_key, *user;
-    const char *store_user, *directory_user, *content_user, *imap_user, *pop3_user, *mx_user, *resolver_user,
-        *courier_user, *relay_user, *storage_user, *monitor_user, *submission_user, *jobs_user,
-        *filter_user;                              /* "": `user` */
+    const char *users[ROLE_COUNT];                 /* "": `user` */
     const char *storage_target, *storage_endpoint; /* the role's own rows too */
     const char *storage_credentials;
     const char *resolver_upstreams; /* the role's own row too */

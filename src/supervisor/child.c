@@ -5,6 +5,7 @@
 #include "lib/base/log.h"
 #include "lib/sandbox/sandbox.h"
 #include "src/common/role.h"
+#include "src/common/role_facts.h"
 #include "src/supervisor/super.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -16,31 +17,6 @@
 #include <sys/syscall.h>
 #include <sysexits.h>
 #include <unistd.h>
-
-/* Which derived keys a role is given: nothing else of the server key ever reaches it. */
-static const struct {
-    enum role_id role;
-    uint32_t purposes;
-} key_rights[] = {
-    { ROLE_STORE, BIT(SUBKEY_TEMP_OUTER) | BIT(SUBKEY_KEYSTATE_MAC) | BIT(SUBKEY_SEALED_CHAIN_MAC) |
-                      BIT(SUBKEY_ROLLBACK_MAC) | BIT(SUBKEY_DELIVERY_ID) | BIT(SUBKEY_SLOT_NAMES) |
-                      BIT(SUBKEY_SHIP_MAC) },
-    { ROLE_DIRECTORY, BIT(SUBKEY_DIRECTORY_DB) | BIT(SUBKEY_DIRECTORY_SECRETS) | BIT(SUBKEY_API_TOKENS) },
-    { ROLE_MX, BIT(SUBKEY_DELIVERY_ID) },
-    { ROLE_SUBMISSION, BIT(SUBKEY_DELIVERY_ID) },
-    { ROLE_MONITOR, BIT(SUBKEY_JOURNAL_DB) },
-    { ROLE_COURIER, BIT(SUBKEY_QUEUE_DB) | BIT(SUBKEY_QUEUE_SECRETS) | BIT(SUBKEY_SRS) },
-};
-
-static bool has_data(enum role_id id)
-{
-    return id == ROLE_STORE || id == ROLE_DIRECTORY || id == ROLE_COURIER || id == ROLE_MONITOR;
-}
-
-static bool speaks_tls(enum role_id id)
-{
-    return id == ROLE_IMAP || id == ROLE_POP3 || id == ROLE_MX || id == ROLE_SUBMISSION;
-}
 
 /* ---- after fork: only calls that are safe there ---- */
 
@@ -101,15 +77,12 @@ static int64_t server_key_ms(const struct super *s)
 
 static void give_keys(struct super *s, const struct child *c, struct start *st)
 {
-    uint32_t may = 0;
+    const struct role_facts *facts = role_facts(c->def->id);
 
-    for (size_t i = 0; i < ARRAY_LEN(key_rights); i++)
-        if (key_rights[i].role == c->def->id)
-            may = key_rights[i].purposes;
     for (uint32_t p = 0; p < SUBKEY_PURPOSES; p++) {
         Boot__Secret *one = &st->secrets[st->m.n_subkeys];
 
-        if (!(may & BIT(p)))
+        if (!(facts->subkeys & BIT(p)))
             continue;
         boot__secret__init(one);
         one->purpose = p;
@@ -125,7 +98,7 @@ static void give_keys(struct super *s, const struct child *c, struct start *st)
         st->m.credentials = str_pb(buf_str(&s->tls_cert));
         st->m.server_key_ms = server_key_ms(s);
     }
-    if (speaks_tls(c->def->id)) {
+    if (facts->tls) {
         st->m.tls_cert = str_pb(buf_str(&s->tls_cert));
         st->m.tls_key = str_pb(buf_str(&s->tls_key));
     }
@@ -133,15 +106,9 @@ static void give_keys(struct super *s, const struct child *c, struct start *st)
 
 static void give_descriptors(struct super *s, const struct child *c, struct start *st)
 {
-    int ctl = c->def->id == ROLE_STORE       ? s->store_ctl
-              : c->def->id == ROLE_DIRECTORY ? s->directory_ctl
-              : c->def->id == ROLE_RESOLVER  ? s->resolver_ctl
-              : c->def->id == ROLE_COURIER   ? s->courier_ctl
-              : c->def->id == ROLE_JOBS      ? s->jobs_ctl
-              : c->def->id == ROLE_MONITOR   ? s->monitor_ctl
-                                             : -1;
+    int ctl = s->ctl[c->def->id];
 
-    if (has_data(c->def->id)) {
+    if (role_facts(c->def->id)->powers & SANDBOX_FILES) {
         st->m.has_data_dir = true;
         st->fds[st->nfds++] = s->data_dir;
         st->fds[st->nfds++] = s->lock;

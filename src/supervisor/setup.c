@@ -3,6 +3,7 @@
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "src/common/role_facts.h"
 #include "src/supervisor/super.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -248,10 +249,24 @@ int super_lock(struct super *s)
 
     s->data_dir = s->lock = s->run_dir = s->exe = s->signals = s->status = -1;
     s->spam_file = -1;
-    s->store_ctl = s->directory_ctl = s->resolver_ctl = s->courier_ctl = s->monitor_ctl = s->jobs_ctl = -1;
+    for (int id = 0; id < ROLE_COUNT; id++)
+        s->ctl[id] = -1;
     if ((r = open_folder(s->c->server.data_dir, &s->data_dir)) != 0 || (r = take_lock(s)) != 0)
         return r;
     return users_find(s);
+}
+
+static int listen_ctl(struct super *s)
+{
+    int r = 0;
+
+    for (int id = 0; id < ROLE_COUNT && r == 0; id++) {
+        const struct role_facts *f = role_facts((enum role_id)id);
+
+        if (f->socket && (f->in_commands || s->mode == SUPERVISE_SERVICE))
+            r = listen_unix(s, f->socket, &s->ctl[id]);
+    }
+    return r;
 }
 
 int super_setup(struct super *s)
@@ -275,13 +290,7 @@ int super_setup(struct super *s)
                    strerror(errno));
     if ((r = open_folder(s->c->server.run_dir, &s->run_dir)) != 0 || (r = super_keys(s)) != 0 ||
         (r = read_tls(s)) != 0 || (r = read_storage(s)) != 0 || (r = watch_signals(s)) != 0 ||
-        (s->mode == SUPERVISE_SERVICE && (r = listen_all(s)) != 0) ||
-        (r = listen_unix(s, "store.sock", &s->store_ctl)) != 0 ||
-        (r = listen_unix(s, "directory.sock", &s->directory_ctl)) != 0 ||
-        (r = listen_unix(s, "courier.sock", &s->courier_ctl)) != 0 ||
-        (s->mode == SUPERVISE_SERVICE && (r = listen_unix(s, "jobs.sock", &s->jobs_ctl)) != 0) ||
-        (s->mode == SUPERVISE_SERVICE && (r = listen_unix(s, "resolver.sock", &s->resolver_ctl)) != 0) ||
-        (s->mode == SUPERVISE_SERVICE && (r = listen_unix(s, "monitor.sock", &s->monitor_ctl)) != 0) ||
+        (s->mode == SUPERVISE_SERVICE && (r = listen_all(s)) != 0) || (r = listen_ctl(s)) != 0 ||
         (r = listen_unix(s, "status.sock", &s->status)) != 0)
         return r;
     return 0;
@@ -289,22 +298,18 @@ int super_setup(struct super *s)
 
 void super_release(struct super *s)
 {
-    static const char *const sockets[] = { "store.sock",   "directory.sock", "courier.sock", "resolver.sock",
-                                           "monitor.sock", "jobs.sock",      "status.sock" };
-
-    for (size_t i = 0; s->status >= 0 && i < ARRAY_LEN(sockets); i++)
-        unlinkat(s->run_dir, sockets[i], 0);
+    for (int id = 0; id < ROLE_COUNT; id++) {
+        if (s->status >= 0 && role_facts((enum role_id)id)->socket)
+            unlinkat(s->run_dir, role_facts((enum role_id)id)->socket, 0);
+        fd_close(&s->ctl[id]);
+    }
+    if (s->status >= 0)
+        unlinkat(s->run_dir, "status.sock", 0);
     for (size_t i = 0; i < s->nlisteners; i++)
         if (s->listeners[i].text[0] == '/')
             unlink(s->listeners[i].text);
     for (size_t i = 0; i < s->nlisteners; i++)
         fd_close(&s->listeners[i].fd);
-    fd_close(&s->store_ctl);
-    fd_close(&s->directory_ctl);
-    fd_close(&s->resolver_ctl);
-    fd_close(&s->courier_ctl);
-    fd_close(&s->jobs_ctl);
-    fd_close(&s->monitor_ctl);
     fd_close(&s->status);
     fd_close(&s->signals);
     fd_close(&s->exe);

@@ -50,7 +50,7 @@ struct super {
     struct buf tls_cert, tls_key, storage_credentials;
     struct super_listener listeners[SUPER_LISTEN_MAX];
     size_t nlisteners;
-    int store_ctl, directory_ctl, resolver_ctl, courier_ctl, monitor_ctl, jobs_ctl;
+    int ctl[ROLE_COUNT]; /* sockets of the roles that the command line speaks to; else -1 */
     struct child children[CHILDREN_MAX];
     size_t nchildren;
     bool stopping, hurry, ready;

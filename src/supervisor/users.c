@@ -5,6 +5,7 @@
  * rename or remove another's (files are 0600, and the folder is sticky). */
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
+#include "src/common/role_facts.h"
 #include "src/supervisor/super.h"
 #include <dirent.h>
 #include <errno.h>
@@ -17,40 +18,14 @@
 
 #define DEPTH_MAX 8 /* mailboxes/ab/file is 3 */
 
-static const struct {
-    enum role_id role;
-    const char *key;
-    size_t at; /* in struct server_conf */
-} rows[] = {
-    { ROLE_STORE, "store.user", offsetof(struct server_conf, store_user) },
-    { ROLE_DIRECTORY, "directory.user", offsetof(struct server_conf, directory_user) },
-    { ROLE_CONTENT, "content.user", offsetof(struct server_conf, content_user) },
-    { ROLE_IMAP, "imap.user", offsetof(struct server_conf, imap_user) },
-    { ROLE_POP3, "pop3.user", offsetof(struct server_conf, pop3_user) },
-    { ROLE_MX, "mx.user", offsetof(struct server_conf, mx_user) },
-    { ROLE_SUBMISSION, "submission.user", offsetof(struct server_conf, submission_user) },
-    { ROLE_RESOLVER, "resolver.user", offsetof(struct server_conf, resolver_user) },
-    { ROLE_COURIER, "courier.user", offsetof(struct server_conf, courier_user) },
-    { ROLE_MONITOR, "monitor.user", offsetof(struct server_conf, monitor_user) },
-    { ROLE_RELAY, "relay.user", offsetof(struct server_conf, relay_user) },
-    { ROLE_JOBS, "jobs.user", offsetof(struct server_conf, jobs_user) },
-    { ROLE_STORAGE, "storage.user", offsetof(struct server_conf, storage_user) },
-    { ROLE_FILTER, "filter.user", offsetof(struct server_conf, filter_user) },
-};
-
-static const char *text_at(const struct server_conf *v, size_t at)
-{
-    return *(const char *const *)(const void *)((const char *)v + at);
-}
-
 /* ---- finding them ---- */
 
-static int find_one(struct super_user *u, const char *key, const char *name)
+static int find_one(struct super_user *u, const char *role, const char *name)
 {
     const struct passwd *pw = getpwnam(name);
 
     if (!pw)
-        return super_fail(EX_NOUSER, "%s = %s: no such user", key, name);
+        return super_fail(EX_NOUSER, "%s.user = %s: no such user", role, name);
     *u = (struct super_user){ .uid = pw->pw_uid, .gid = pw->pw_gid, .shared_gid = (gid_t)-1 };
     return 0;
 }
@@ -64,12 +39,15 @@ static int find_all(struct super *s)
         s->users[i] = (struct super_user){ (uid_t)-1, (gid_t)-1, (gid_t)-1 };
     if (geteuid() != 0)
         return 0;
-    for (size_t i = 0; i < ARRAY_LEN(rows) && r == 0; i++) {
-        const char *own = text_at(v, rows[i].at);
+    for (int id = 0; id < ROLE_COUNT && r == 0; id++) {
+        const char *own = v->users[id];
 
-        if (own[0] || v->user[0])
-            r = find_one(&s->users[rows[i].role], own[0] ? rows[i].key : "server.user",
-                         own[0] ? own : v->user);
+        if (!role_facts((enum role_id)id)->is_process)
+            continue;
+        if (own[0])
+            r = find_one(&s->users[id], role_name((enum role_id)id), own);
+        else if (v->user[0])
+            r = find_one(&s->users[id], "server", v->user);
     }
     return r;
 }
@@ -88,8 +66,8 @@ bool users_own_file(const struct super *s, uid_t uid)
 {
     bool found = false;
 
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        found |= s->users[rows[i].role].uid == uid;
+    for (size_t i = 0; i < ARRAY_LEN(s->users); i++)
+        found |= s->users[i].uid == uid;
     return found && uid != 0;
 }
 
