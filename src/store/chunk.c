@@ -239,6 +239,25 @@ static char *like_line(char *to, struct str line, bool *soft)
     return to + line.n;
 }
 
+/* The same of all lines when none has a '=': lowered in one go, then moved together. */
+static char *like_plain(char *to, struct str like)
+{
+    char *from = to, *end = to + like.n;
+
+    lower_copy(to, like.p, like.n);
+    while (from < end) {
+        char *eol = memchr(from, '\n', (size_t)(end - from));
+        size_t n = (size_t)((eol ? eol : end) - from), keep = n && from[n - 1] == '\r' ? n - 1 : n;
+
+        memmove(to, from, keep);
+        to += keep;
+        from += n + (eol != NULL);
+        if (eol)
+            *to++ = ' ';
+    }
+    return to;
+}
+
 /* `like` as zstd gets it; out: cleared. */
 static int like_fold(struct str like, struct buf *out)
 {
@@ -248,6 +267,10 @@ static int like_fold(struct str like, struct buf *out)
 
     if (!begin)
         return E_NOMEM;
+    if (like.n && !memchr(like.p, '=', like.n)) {
+        out->n = (size_t)(like_plain(begin, like) - begin);
+        return 0;
+    }
     while (like.n) {
         const char *end = memchr(like.p, '\n', like.n);
 

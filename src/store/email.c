@@ -278,16 +278,6 @@ static int layout_read(struct mailbox *box, int64_t id, struct layout *out)
     return buf_puts(&out->map, stmt_str(st, 1));
 }
 
-int email_head_bytes(struct mailbox *box, int64_t id, uint64_t *out)
-{
-    CLEANUP(layout_release) struct layout l = { 0 };
-    int r = layout_read(box, id, &l);
-
-    if (r == 0)
-        *out = l.head_bytes;
-    return r;
-}
-
 /* Structure and head of an email, decoded; *structure_bytes_out is where the head begins. 0: it is old. */
 static int top_read(struct mailbox *box, int64_t id, struct buf *out, size_t *structure_bytes_out)
 {
@@ -393,21 +383,35 @@ static ssize_t rest_read(struct mailbox *box, int64_t id, const struct layout *l
     return r < 0 ? r : raw_read(box, id, l, raw + at, n, out);
 }
 
-int email_read(struct mailbox *box, int64_t id, uint64_t at, size_t n, struct buf *out)
+static int layout_take(struct mailbox *box, int64_t id, const struct layout *l, uint64_t at, size_t n,
+                       struct buf *out)
 {
-    CLEANUP(layout_release) struct layout l = { 0 };
-    int r = layout_read(box, id, &l);
-
-    while (r >= 0 && n) {
-        ssize_t got = at < l.head_bytes ? head_read(box, id, &l, at, n, out)
-                                        : rest_read(box, id, &l, at - l.head_bytes, n, out);
+    while (n) {
+        ssize_t got = at < l->head_bytes ? head_read(box, id, l, at, n, out)
+                                         : rest_read(box, id, l, at - l->head_bytes, n, out);
 
         if (got < 0)
             return (int)got;
         at += (uint64_t)got;
         n -= (size_t)got;
     }
-    return r;
+    return 0;
+}
+
+int email_read(struct mailbox *box, int64_t id, uint64_t at, size_t n, struct buf *out)
+{
+    CLEANUP(layout_release) struct layout l = { 0 };
+    int r = layout_read(box, id, &l);
+
+    return r < 0 ? r : layout_take(box, id, &l, at, n, out);
+}
+
+int email_read_part(struct mailbox *box, int64_t id, int part, size_t n, struct buf *out)
+{
+    CLEANUP(layout_release) struct layout l = { 0 };
+    int r = layout_read(box, id, &l);
+
+    return r < 0 ? r : layout_take(box, id, &l, part ? l.head_bytes : 0, n, out);
 }
 
 int email_structure(struct mailbox *box, int64_t id, struct buf *out)

@@ -91,10 +91,10 @@ MUST_CHECK int metadata_copy(struct mailbox *box, uint64_t from, uint64_t to);
 MUST_CHECK int email_insert(struct mailbox *box, const struct email_in *e, int64_t *id_out);
 /* (w) Remove it when no message is left that refers to it. */
 MUST_CHECK int email_drop_unused(struct mailbox *box, int64_t id);
-/* How much of the message stands in email_top (or email_head). E_GONE. */
-MUST_CHECK int email_head_bytes(struct mailbox *box, int64_t id, uint64_t *out);
 /* Append [at, at + n) of the whole message to out; n at most CHUNK_BYTES_MAX. E_GONE. */
 MUST_CHECK int email_read(struct mailbox *box, int64_t id, uint64_t at, size_t n, struct buf *out);
+/* The same of the first n bytes of its head (part 0), or of what is behind the head (1). */
+MUST_CHECK int email_read_part(struct mailbox *box, int64_t id, int part, size_t n, struct buf *out);
 /* Structure, appended. */
 MUST_CHECK int email_structure(struct mailbox *box, int64_t id, struct buf *out);
 /* The beginning of the first text as people read it (RFC 8970), appended. 1; 0: not known. E_GONE. */

@@ -289,8 +289,12 @@ static int share_step(struct search *s, struct share *h, struct mailbox *box, in
 
     if (r < 0)
         return r;
-    if (!s->planned && (r = plan(s, box)) < 0)
-        return r;
+    if (!s->planned) {
+        if ((r = plan(s, box)) < 0)
+            return r;
+        if (search_left(s) >= SEARCH_HELP_TEXTS)
+            return 1; /* so that help comes now and not a slice later */
+    }
     r = decide(s, h, box, until);
     words_close(&h->reader.words); /* the snapshot ends here, and the next handle may be another */
     h->reader.email_id = 0;

@@ -15,14 +15,15 @@
 #define SEARCH_DEPTH_MAX  32u
 #define SEARCH_NEEDLE_MAX KIB(8)
 
-#define SEARCH_SHARES 2u /* threads at one search */
+#define SEARCH_SHARES     2u   /* threads at one search */
+#define SEARCH_HELP_TEXTS 120u /* so many texts are worth the second one */
 
 struct search; /* opaque */
 
 /* The request is borrowed until the release. E_SYNTAX, E_LIMIT, E_NOMEM. */
 MUST_CHECK int search_new(const Store__SearchRequest *q, struct search **out);
 /* A while of work: 1 when there is more to do, 0 when it is done. Blocks for little more than budget_ms,
- * but for planning. E_CANCELED after search_stop. */
+ * but for planning, behind which it ends at once where help pays. E_CANCELED after search_stop. */
 MUST_CHECK int search_step(struct search *s, struct mailbox *box, int64_t budget_ms);
 /* The same for the message texts that are left, by another thread, on another handle, at the same time
  * as steps; once a step has returned 1. 0: no more is to be begun. */

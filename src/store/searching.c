@@ -4,10 +4,9 @@
 #include "src/store/store.h"
 #include "src/store/search.h"
 
-#define SLICE_MS   20
-#define SEARCH_MS  INT64_C(60000)
-#define ARENA_MAX  MIB(64)
-#define HELP_TEXTS 120u /* so many texts are worth a second thread */
+#define SLICE_MS  20
+#define SEARCH_MS INT64_C(60000)
+#define ARENA_MAX MIB(64)
 
 /* One lane's share: its slices, one after the other. */
 struct part {
@@ -79,7 +78,7 @@ static void searching_turn(struct searching *s)
 /* A second thread for what is left. That there is none is no error: the first does it all. */
 static void help(struct searching *s)
 {
-    if (s->helped || store_conf.search_workers < SEARCH_SHARES || search_left(s->search) < HELP_TEXTS)
+    if (s->helped || store_conf.search_workers < SEARCH_SHARES || search_left(s->search) < SEARCH_HELP_TEXTS)
         return;
     s->helped = part_go_on(&s->part[1]) >= 0;
 }

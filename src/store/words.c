@@ -44,17 +44,14 @@ int words_open(struct words *w, struct mailbox *box, int64_t email_id)
 /* Header lines are like the header block, body text is like what comes behind. */
 static int like_read(struct words *w, uint64_t n)
 {
-    uint64_t at = 0;
     int r;
 
     if (n > CHUNK_BYTES_MAX)
         return E_CORRUPT;
     w->like.max = CHUNK_BYTES_MAX;
     buf_clear(&w->like);
-    r = w->part ? email_head_bytes(w->box, w->email_id, &at) : 0;
-    if (r < 0 || (r = email_read(w->box, w->email_id, at, (size_t)n, &w->like)) < 0)
-        return r == E_GONE ? E_CORRUPT : r;
-    return 0;
+    r = email_read_part(w->box, w->email_id, w->part, (size_t)n, &w->like);
+    return r == E_GONE ? E_CORRUPT : r;
 }
 
 int words_take(struct words *w, struct buf *out)
