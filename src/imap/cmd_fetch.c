@@ -720,12 +720,23 @@ static struct fetch *fetch_new(struct imap_conn *c)
     return f;
 }
 
+static uint32_t how_far(const struct imap_conn *c)
+{
+    const struct fetch *f = c->step_data;
+
+    return c->progress_goal - uidranges_count(&f->todo);
+}
+
 static int fetch_begin(struct imap_conn *c)
 {
     struct fetch *f = c->step_data;
 
     if (f->todo.n == 0)
         return imap_ok_code(c, f->code, f->text);
+    if (!c->aside) {
+        c->how_far = how_far;
+        c->progress_goal = uidranges_count(&f->todo);
+    }
     if (!f->piecewise)
         return ask_plain(c, f);
     c->step = step_pieces;

@@ -226,16 +226,26 @@ static int step(struct imap_conn *c)
     return r != 0;
 }
 
+static uint32_t how_far(const struct imap_conn *c)
+{
+    const struct multi *m = c->step_data;
+
+    return (uint32_t)m->at;
+}
+
 static void folders_came(struct imap_conn *c, int status, struct str body)
 {
     struct multi *m = c->step_data;
 
     if (status == 0 && !(m->folders = RPC_UNPACK(&c->arena, body, store__folders_response)))
         status = E_CORRUPT;
-    if (status < 0)
+    if (status < 0) {
         imap_fail_status(c, status);
-    else
-        c->step = step;
+        return;
+    }
+    c->step = step;
+    c->how_far = how_far;
+    c->progress_goal = (uint32_t)m->folders->n_folders;
 }
 
 static bool may(struct imap_conn *c, const struct multi *m)

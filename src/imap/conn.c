@@ -297,7 +297,7 @@ static void command_end(struct imap_conn *c)
     c->step = NULL;
     c->step_data = NULL;
     c->bad_code = NULL;
-    c->limited_uid = 0;
+    c->limited_uid = c->progress_goal = 0;
     c->then = NULL;
     c->tag = STR_NONE;
     c->name = NULL;

@@ -107,6 +107,9 @@ struct imap_conn {
     void (*cleanup)(struct imap_conn *c); /* what step_data holds beyond the arena; when the command ends */
     struct imap_ask ask, sync;
     struct timer progress; /* the command asks somebody: see progress.c */
+    /* How much of progress_goal the command has done; a goal of 0: nobody knows. For RFC 9585 */
+    uint32_t (*how_far)(const struct imap_conn *c);
+    uint32_t progress_goal;
     struct append *append; /* messages that are coming in; its cleanup frees it */
     unsigned bad;          /* BADs in a row */
 
