@@ -1,5 +1,7 @@
 /* src/imap/cmd_notify.c: NOTIFY (RFC 5465 3.1). What was asked for before holds until the new wish is whole: what
  * happens meanwhile is noted for both. */
+#include "lib/base/log.h"
+#include "src/imap/context.h"
 #include "src/imap/news.h"
 #include "src/imap/notify.h"
 
@@ -8,23 +10,36 @@ static void drop_next(struct imap_conn *c)
     notify_free(&c->notify_next);
 }
 
-/* RFC 5465 3.1: it is a NOOP too. */
-static void install(struct imap_conn *c)
-{
-    notify_free(&c->notify);
-    c->notify = c->notify_next;
-    c->notify_next = NULL;
-    if (c->view)
-        c->view->stale = true;
-    imap_ok(c, "Completed");
-}
-
 static void refuse(struct imap_conn *c, int status)
 {
     if (status == E_LIMIT)
         imap_no(c, "NOTIFICATIONOVERFLOW", "That is more than can be watched");
     else
         imap_fail_status(c, status);
+}
+
+/* The store has heard of it: what it watches is told again. The former wish was watched all the time. */
+static void give_up(struct imap_conn *c, int status)
+{
+    drop_next(c);
+    if (imap_news_watch(c, NULL) < 0)
+        status = E_NOMEM;
+    refuse(c, status);
+}
+
+/* RFC 5465 3.1: it is a NOOP too. */
+static void install(struct imap_conn *c)
+{
+    bool less = notify_watch(c->notify) & ~notify_watch(c->notify_next);
+
+    notify_free(&c->notify);
+    c->notify = c->notify_next;
+    c->notify_next = NULL;
+    if (less && imap_news_watch(c, NULL) < 0)
+        log_event(LOG_WARN, "imap.watch"); /* more is said to us than is told */
+    if (c->view)
+        c->view->stale = true;
+    imap_ok(c, "Completed");
 }
 
 static void folders_came(struct imap_conn *c, int status, struct str body)
@@ -41,10 +56,7 @@ static void folders_came(struct imap_conn *c, int status, struct str body)
         install(c);
         return;
     }
-    drop_next(c); /* and the store is told again what the old wish was */
-    if (imap_news_watch(c, NULL) < 0)
-        status = E_NOMEM;
-    refuse(c, status);
+    give_up(c, status);
 }
 
 static void watched(struct imap_conn *c, int status, struct str body UNUSED)
@@ -61,11 +73,11 @@ static void watched(struct imap_conn *c, int status, struct str body UNUSED)
     if (status == 0)
         status = imap_ask_store(c, STORE__OP__FOLDERS, &m.base, false, folders_came);
     if (status < 0)
-        refuse(c, status);
+        give_up(c, status);
 }
 
 /* The strings must outlive the command. */
-static int parse(struct args *a, struct notify *n)
+static int parse(struct imap_conn *c, struct args *a, struct notify *n)
 {
     struct arena *command = a->arena;
     struct notify_args *out = notify_args_of(n);
@@ -76,6 +88,8 @@ static int parse(struct args *a, struct notify *n)
     if (r == 0 && out->fetch.n && !(out->fetch = arena_dup(a->arena, out->fetch)).p)
         r = E_NOMEM;
     a->arena = command;
+    if (r == 0 && out->fetch.n && !contexts_fit(c, out->fetch, STR("")))
+        r = E_LIMIT;
     return r == E_NOMEM ? E_LIMIT : r; /* of its own arena: too complex */
 }
 
@@ -88,7 +102,7 @@ int imap_cmd_notify(struct imap_conn *c, struct args *a)
         return E_NOMEM;
     c->notify_next = n;
     c->cleanup = drop_next;
-    r = parse(a, n);
+    r = parse(c, a, n);
     if (r < 0)
         drop_next(c); /* the store has not heard of it */
     if (r == E_UNSUPPORTED)

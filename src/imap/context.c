@@ -1,4 +1,5 @@
 #include "src/imap/context.h"
+#include "lib/imap/fetch_items.h"
 #include "src/imap/esearch.h"
 #include "src/imap/fetch.h"
 #include "src/imap/notify.h"
@@ -97,6 +98,8 @@ struct context *context_new(struct imap_conn *c, const struct search_program *op
     for (size_t i = 0; sort && i < sort->n; i++)
         if (sort->criteria[i].key == SORT_RELEVANCY) /* what else there is decides it: positions would move */
             return NULL;
+    if (!contexts_fit(c, notify_fetch(c), open->update))
+        return NULL;
     key = esearch_key(c, open);
     if (!key || !(x = calloc(1, sizeof *x)))
         return NULL;
@@ -637,6 +640,31 @@ static int ask_sort(struct imap_conn *c, struct contexts *k)
 }
 
 /* ---- FETCH of what is new in it (RFC 5465 7) ---- */
+
+bool contexts_fit(const struct imap_conn *c, struct str notify, struct str more)
+{
+    CLEANUP(buf_release) struct buf all = { .max = MIB(1) };
+    struct arena scratch = { .max = MIB(4) };
+    struct args a;
+    struct fetch_items items;
+    int r = notify.n && more.n ? buf_puts(&all, str_slice(notify, 0, notify.n - 1)) : buf_puts(&all, notify);
+
+    if (!notify.n) /* then each is told by itself: tell_new */
+        return true;
+    if (more.n && r == 0 && (r = buf_putc(&all, ' ')) == 0)
+        r = buf_puts(&all, str_slice(more, 1, more.n));
+    for (const struct context *x = c->contexts ? c->contexts->list : NULL; x && r == 0; x = x->next) {
+        if (!x->fetch.n)
+            continue;
+        all.n--; /* the ")" */
+        if ((r = buf_putc(&all, ' ')) == 0)
+            r = buf_puts(&all, str_slice(buf_str(&x->fetch), 1, x->fetch.n));
+    }
+    a = args_of(&scratch, buf_str(&all), c->w.utf8);
+    r = r < 0 ? r : fetch_atts_parse(&a, &items);
+    arena_release(&scratch);
+    return r == 0;
+}
 
 bool contexts_fetch(const struct imap_conn *c, uint32_t uid, struct str also, struct buf *out)
 {

@@ -32,6 +32,9 @@ void contexts_free(struct imap_conn *c);
 void contexts_changed(struct imap_conn *c, uint32_t first, uint32_t last, bool added);
 /* Writes `also`, "(UID)", with what the contexts that hold this message want of new ones. False: they want nothing. */
 bool contexts_fetch(const struct imap_conn *c, uint32_t uid, struct str also, struct buf *out);
+/* May one message be told all at once of what NOTIFY wants of it (`notify`, empty or "(UID)"), what every context wants and
+ * what one more, `more`, would? */
+bool contexts_fit(const struct imap_conn *c, struct str notify, struct str more);
 /* What is in view->vanished: REMOVEFROM, before EXPUNGE (RFC 5267 4.3.4). */
 void contexts_vanished(struct imap_conn *c);
 bool contexts_due(const struct imap_conn *c);

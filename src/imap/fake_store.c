@@ -104,6 +104,15 @@ static int op_create(struct rpc_req *q, struct str body)
     return 0;
 }
 
+static int op_watch(struct rpc_req *q, struct str body)
+{
+    Store__WatchRequest *in = RPC_UNPACK(rpc_req_arena(q), body, store__watch_request);
+
+    fake_of(q)->watch = in->watch;
+    rpc_reply(q, 0, NULL, NULL);
+    return 0;
+}
+
 static int op_folders(struct rpc_req *q, struct str body)
 {
     static const struct {
@@ -120,6 +129,8 @@ static int op_folders(struct rpc_req *q, struct str body)
     Store__FoldersResponse m = STORE__FOLDERS_RESPONSE__INIT;
     Store__Folder folders[ARRAY_LEN(all)], *v[ARRAY_LEN(all)];
 
+    if (f->refuse_folders)
+        return E_LIMIT;
     m.folders = v;
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         if ((in->name.len && !str_eq_z(pb_str(in->name), all[i].name)) ||
@@ -553,7 +564,7 @@ static const struct rpc_op store_ops[] = {
     [STORE__OP__FOLDER_CREATE] = { .run = op_create, .from = FROM(IMAP) },
     [STORE__OP__FOLDER_DELETE] = { .run = op_empty, .from = FROM(IMAP) },
     [STORE__OP__FOLDER_RENAME] = { .run = op_empty, .from = FROM(IMAP) },
-    [STORE__OP__WATCH] = { .run = op_empty, .from = FROM(IMAP) },
+    [STORE__OP__WATCH] = { .run = op_watch, .from = FROM(IMAP) },
     [STORE__OP__SUBSCRIBE] = { .run = op_empty, .from = FROM(IMAP) },
     [STORE__OP__SELECT] = { .run = op_select, .from = FROM(IMAP) },
     [STORE__OP__UNSELECT] = { .run = op_empty, .from = FROM(IMAP) },

@@ -35,7 +35,9 @@ struct fake_store {
     unsigned attaches, reattaches, deaths;
     size_t die_after; /* bytes of FETCH, then the store dies; 0: never */
     size_t peak_unread;
-    uint32_t elsewhere; /* messages in every folder but INBOX */
+    bool refuse_folders; /* FOLDERS says no */
+    uint32_t watch;      /* what WATCH said last */
+    uint32_t elsewhere;  /* messages in every folder but INBOX */
 };
 
 void fake_start(struct fake_store *f, struct loop *l, struct imap_server *imap);

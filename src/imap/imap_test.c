@@ -727,6 +727,80 @@ static void test_in_progress(void **state UNUSED)
     CHECK(w.got.n == 0);
 }
 
+/* RFC 9585 4: a tag that would end the code is left out; what the goal is known of has numbers. */
+static void test_in_progress_numbers(void **state UNUSED)
+{
+    w.srv.progress_ms = 20;
+    selected();
+    w.store.hold = true;
+    buf_clear(&w.got);
+    say_z("a] SEARCH TEXT x\r\n");
+    run("* OK [INPROGRESS] Still at it");
+    fake_let_go(&w.store);
+    run("a] OK");
+    buf_clear(&w.got);
+    say_z("b ESEARCH IN (personal) TEXT x\r\n");
+    run("* OK [INPROGRESS (\"b\" 0 5)] Still at it");
+    fake_let_go(&w.store);
+    run("* OK [INPROGRESS (\"b\" 1 5)] Still at it");
+    w.store.hold = false;
+    fake_let_go(&w.store);
+    run("b OK");
+}
+
+/* RFC 5465 3.1: what was asked for lasts until the next successful NOTIFY. */
+static void test_notify_refused(void **state UNUSED)
+{
+    const uint32_t all =
+        STORE__WATCH__WATCH_MESSAGES | STORE__WATCH__WATCH_NAMES | STORE__WATCH__WATCH_SUBSCRIPTIONS;
+
+    selected();
+    dialogue("a NOTIFY SET (personal (MailboxName MessageNew MessageExpunge))\r\n", "a OK Completed\r\n");
+    CHECK(w.store.watch == all);
+    w.store.refuse_folders = true;
+    dialogue("b NOTIFY SET (personal (MessageNew MessageExpunge))\r\n",
+             "b NO [NOTIFICATIONOVERFLOW] That is more than can be watched\r\n");
+    w.store.refuse_folders = false;
+    dialogue("c NOTIFY SET (personal (SubscriptionChange) (\r\n", NULL);
+    CHECK(str_starts(buf_str(&w.got), STR("c BAD ")) && w.store.watch == all);
+    buf_clear(&w.got);
+    fake_created(&w.store, STR("new"));
+    run("* LIST ");
+    buf_clear(&w.got);
+    w.store.elsewhere++;
+    fake_changed_elsewhere(&w.store, 8);
+    run("* STATUS Sent (MESSAGES 1 UIDNEXT");
+}
+
+/* A line that names so many different items, from `from` on. */
+static void say_items(const char *before, unsigned from, const char *after, const char *until)
+{
+    CLEANUP(buf_release) struct buf line = { .max = KIB(16) };
+    int r = buf_puts(&line, str_from(before));
+
+    for (unsigned i = 0; i < 130 && r == 0; i++)
+        r = buf_printf(&line, "%sBODY.PEEK[%u]", i ? " " : "(", from + i);
+    if (r == 0)
+        r = buf_puts(&line, str_from(after));
+    CHECK(r == 0);
+    buf_clear(&w.got);
+    say((const char *)line.p, line.n);
+    run(until);
+}
+
+/* What one new message would have to be told of is more than one FETCH may ask for: who asks for the last of it hears so. */
+static void test_too_many_items(void **state UNUSED)
+{
+    selected();
+    say_items("a NOTIFY SET (selected (MessageNew ", 1, ") MessageExpunge))\r\n", "a OK");
+    say_items("b SEARCH RETURN (UPDATE ", 131, ")) ALL\r\n", "b OK");
+    CHECK(str_find(buf_str(&w.got), STR("* NO [NOUPDATE \"b\"]")) >= 0);
+    say_items("c SEARCH RETURN (UPDATE ", 121, ")) ALL\r\n", "c OK");
+    CHECK(str_find(buf_str(&w.got), STR("NOUPDATE")) < 0);
+    say_items("d NOTIFY SET (selected (MessageNew ", 300, ") MessageExpunge))\r\n",
+              "d NO [NOTIFICATIONOVERFLOW]");
+}
+
 /* RFC 5267 4.3.3: what went while it was searched is not added, and has no number to be added by. */
 static void test_context_race(void **state UNUSED)
 {
@@ -792,6 +866,9 @@ int main(void)
         T(test_response_codes),
         T(test_message_limit),
         T(test_in_progress),
+        T(test_in_progress_numbers),
+        T(test_notify_refused),
+        T(test_too_many_items),
         T(test_context_race),
         T(test_sorted_context),
     };

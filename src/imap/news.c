@@ -9,10 +9,9 @@ struct news_item {
 
 static uint32_t wanted(const struct imap_conn *c)
 {
-    const struct notify *n = c->notify_next ? c->notify_next : c->notify;
-
-    if (n) /* NOTIFY says all there is to say */
-        return notify_watch(n);
+    if (c->notify ||
+        c->notify_next) /* NOTIFY says all there is to say; both, since the new wish may be refused yet */
+        return notify_watch(c->notify) | notify_watch(c->notify_next);
     return c->metadata ? STORE__WATCH__WATCH_METADATA : 0;
 }
 
