@@ -204,14 +204,28 @@ static int file_open(struct drain *d, struct mailbox *box)
     return r;
 }
 
+/* Most mailboxes have nothing that waits: they shall not pay for the room at every login. */
+static int batch_room(struct batch *b)
+{
+    if (!b->items && (!(b->items = calloc(BATCH_MAX, sizeof *b->items)) ||
+                      !(b->steps = calloc(BATCH_MAX, sizeof *b->steps)))) {
+        free(b->items);
+        b->items = NULL;
+        return E_NOMEM;
+    }
+    return 0;
+}
+
 /* Records until the batch is full; 0: this file has no more. */
 static int file_read(struct drain *d)
 {
     struct batch *b = d->batch;
     uint64_t bytes = 0, max = d->first_read ? store_conf.drain_batch : FIRST_BATCH;
-    int r = 0;
+    int r = batch_room(b);
 
     d->first_read = true;
+    if (r < 0)
+        return r;
     while (b->n < max && bytes < BATCH_BYTES_MAX) {
         struct drain_item *step = &b->steps[b->n];
         struct item *it = &b->items[b->n];
@@ -545,11 +559,8 @@ void drain_start(struct actor *a)
         a->drain_waits = true;
         return;
     }
-    for (size_t i = 0; i < ARRAY_LEN(d->batches) && ok; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(d->batches) && ok; i++)
         d->batches[i].drain = d;
-        ok = (d->batches[i].items = calloc(BATCH_MAX, sizeof *d->batches[i].items)) != NULL &&
-             (d->batches[i].steps = calloc(BATCH_MAX, sizeof *d->batches[i].steps)) != NULL;
-    }
     if (!ok) {
         if (d)
             drain_free(d);
