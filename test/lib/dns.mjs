@@ -75,9 +75,9 @@ export const ACTIONS = {
 };
 
 export class DnsServer {
-  static async start({ zone = {}, port = 0, plainPort = 0 } = {}) {
+  static async start({ zone = {}, host = '127.0.0.1', port = 0, plainPort = 0 } = {}) {
     const s = new DnsServer();
-    Object.assign(s, { zone, queries: [], no_ttl: 60, delay_ms: 0, status: 200, age: 0, say: () => undefined, sessions: new Set(), sockets: new Set() });
+    Object.assign(s, { zone, host, queries: [], no_ttl: 60, delay_ms: 0, status: 200, age: 0, say: () => undefined, sessions: new Set(), sockets: new Set() });
     s.makeCertificates();
     await s.listenHttps(port);
     await s.listenPlain(plainPort);
@@ -100,19 +100,19 @@ export class DnsServer {
     this.https.on('session', (one) => { this.sessions.add(one); one.on('close', () => this.sessions.delete(one)); one.on('error', () => {}); });
     this.https.on('sessionError', () => {});
     this.https.on('stream', (stream, headers) => { stream.on('error', () => {}); this.request(stream, headers); });
-    await new Promise((resolve) => this.https.listen(port, '127.0.0.1', resolve));
+    await new Promise((resolve) => this.https.listen(port, this.host, resolve));
     this.port = this.https.address().port;
   }
   async listenPlain(port) {
     this.tcp = net.createServer((socket) => this.tcpClient(socket));
-    await new Promise((resolve) => this.tcp.listen(port, '127.0.0.1', resolve));
+    await new Promise((resolve) => this.tcp.listen(port, this.host, resolve));
     this.plainPort = this.tcp.address().port;
     this.udp = dgram.createSocket('udp4');
     this.udp.on('message', (m, from) => this.datagram(m, from));
-    await new Promise((resolve) => this.udp.bind(this.plainPort, '127.0.0.1', resolve));
+    await new Promise((resolve) => this.udp.bind(this.plainPort, this.host, resolve));
   }
-  get upstream() { return `https://dns.test:${this.port}/dns-query 127.0.0.1`; }
-  get plain() { return `dns://127.0.0.1:${this.plainPort}`; }
+  get upstream() { return `https://dns.test:${this.port}/dns-query ${this.host}`; }
+  get plain() { return `dns://${this.host}:${this.plainPort}`; }
   asked(name) { return this.queries.filter((q) => q.name === name).length; }
 
   find(name) {

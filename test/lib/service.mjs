@@ -102,12 +102,12 @@ export class Lines {
   end() { this.socket.destroy(); }
 }
 
-export function dial(port, { secure = false } = {}) {
+export function dial(port, { secure = false, host = '127.0.0.1' } = {}) {
   return new Promise((resolve, reject) => {
     const done = (s) => { s.off('error', reject); s.setNoDelay(true); resolve(new Lines(s)); };
     const s = secure
-      ? tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => done(s))
-      : net.connect(typeof port === 'string' ? { path: port } : { port, host: '127.0.0.1' }, () => done(s));
+      ? tls.connect({ port, host, rejectUnauthorized: false }, () => done(s))
+      : net.connect(typeof port === 'string' ? { path: port } : { port, host }, () => done(s));
     s.once('error', reject);
   });
 }
@@ -195,20 +195,22 @@ export function dotStuff(body) {
 export class Service {
   static async start(options = {}) {
     const s = new Service();
+    s.host = options.host ?? '127.0.0.1';
+    s.run = options.run ?? []; // what the program is started with: nsenter and the like
     s.dir = options.dir ?? await mkdtemp(path.join(tmpdir(), 'letterlock-'));
     s.ports = options.ports ?? { imap: await freePort(), imaps: await freePort(), mx: await freePort() };
     if (options.pop3) Object.assign(s.ports, { pop3: await freePort(), pop3s: await freePort() });
     if (options.submission) Object.assign(s.ports, { submission: await freePort(), submissions: await freePort() });
     s.env = {
       ...process.env,
-      LETTERLOCK_IMAP_LISTEN: `127.0.0.1:${s.ports.imap}`,
-      LETTERLOCK_IMAP_TLS_LISTEN: `127.0.0.1:${s.ports.imaps}`,
-      LETTERLOCK_MX_LISTEN: `127.0.0.1:${s.ports.mx}`,
+      LETTERLOCK_IMAP_LISTEN: `${s.host}:${s.ports.imap}`,
+      LETTERLOCK_IMAP_TLS_LISTEN: `${s.host}:${s.ports.imaps}`,
+      LETTERLOCK_MX_LISTEN: `${s.host}:${s.ports.mx}`,
       ...(s.ports.pop3 && {
-        LETTERLOCK_POP3_LISTEN: `127.0.0.1:${s.ports.pop3}`, LETTERLOCK_POP3_TLS_LISTEN: `127.0.0.1:${s.ports.pop3s}`,
+        LETTERLOCK_POP3_LISTEN: `${s.host}:${s.ports.pop3}`, LETTERLOCK_POP3_TLS_LISTEN: `${s.host}:${s.ports.pop3s}`,
       }),
       ...(s.ports.submission && {
-        LETTERLOCK_SUBMISSION_LISTEN: `127.0.0.1:${s.ports.submission}`, LETTERLOCK_SUBMISSION_TLS_LISTEN: `127.0.0.1:${s.ports.submissions}`,
+        LETTERLOCK_SUBMISSION_LISTEN: `${s.host}:${s.ports.submission}`, LETTERLOCK_SUBMISSION_TLS_LISTEN: `${s.host}:${s.ports.submissions}`,
       }),
       LETTERLOCK_CONFIG: path.join(s.dir, 'letterlock.conf'),
       ...options.env,
@@ -219,9 +221,10 @@ export class Service {
     if (options.serve !== false) await s.serve();
     return s;
   }
+  command(args) { const [first, ...more] = [...this.run, binary, ...args]; return [first, more]; }
   ctl(args, { input = '', ok = true } = {}) {
     return new Promise((resolve, reject) => {
-      const p = execFile(binary, args, { env: this.env, cwd: this.dir, maxBuffer: 1 << 26 }, (e, stdout, stderr) => {
+      const p = execFile(...this.command(args), { env: this.env, cwd: this.dir, maxBuffer: 1 << 26 }, (e, stdout, stderr) => {
         const code = e ? (typeof e.code === 'number' ? e.code : -1) : 0;
         if (ok && code !== 0) reject(new Error(`letterlock ${args.join(' ')}: exit ${code}\n${stderr}${stdout}`));
         else resolve({ code, stdout, stderr });
@@ -231,7 +234,7 @@ export class Service {
     });
   }
   async serve() {
-    this.child = spawn(binary, ['serve'], { env: this.env, cwd: this.dir, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(...this.command(['serve']), { env: this.env, cwd: this.dir, stdio: ['ignore', 'pipe', 'pipe'] });
     this.exited = new Promise((r) => this.child.on('exit', (code, signal) => { this.exit = { code, signal }; r(); }));
     // What a sanitizer says of a role fails the test file when it stops: a role that died was only started again.
     const keep = (d) => {
@@ -248,7 +251,7 @@ export class Service {
   }
   async answers(port) {
     try {
-      const io = await dial(port);
+      const io = await dial(port, { host: this.host });
       const l = await io.line(3000).catch(() => null);
       io.end();
       return l !== null && !l.startsWith('421') && !l.startsWith('* BYE');
@@ -269,7 +272,7 @@ export class Service {
     return { address, password: stdout.trim() };
   }
   async smtp() {
-    const c = new Smtp(await dial(this.ports.mx));
+    const c = new Smtp(await dial(this.ports.mx, { host: this.host }));
     await c.reply();
     await c.cmd('EHLO client.example.net');
     return c;
@@ -282,7 +285,7 @@ export class Service {
     return r;
   }
   async imap(alias, { login = true, port = this.ports.imaps } = {}) {
-    const c = new Imap(await dial(port, { secure: true }));
+    const c = new Imap(await dial(port, { secure: true, host: this.host }));
     c.greeting = await c.io.line();
     if (login) await c.cmd(`LOGIN "${alias.address}" "${alias.password}"`);
     return c;
