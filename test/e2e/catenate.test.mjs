@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { Service } from '../lib/service.mjs';
 
+const sanitized = process.env.LETTERLOCK_BUILD?.includes('asan'); // ASan keeps what was freed for a while, on purpose
 let service;
 before(async () => { service = await Service.start(); });
 after(() => service?.stop());
@@ -23,8 +24,10 @@ test('a message of 45 MiB made of others goes through a window', async () => {
   const [imap, store] = [await peak('imap'), await peak('store')];
   await c.cmd(['APPEND INBOX CATENATE (URL /INBOX/;UID=1 URL "/INBOX/;UID=1/;SECTION=TEXT" TEXT ', Buffer.from('between'),
     ' URL /INBOX/;UID=1/;SECTION=TEXT/;PARTIAL=7)']);
-  assert.ok(await peak('imap') - imap < 4096, `imap grew by ${await peak('imap') - imap} KiB`);
-  assert.ok(await peak('store') - store < 48 * 1024, `store grew by ${await peak('store') - store} KiB`);
+  if (!sanitized) {
+    assert.ok(await peak('imap') - imap < 4096, `imap grew by ${await peak('imap') - imap} KiB`);
+    assert.ok(await peak('store') - store < 48 * 1024, `store grew by ${await peak('store') - store} KiB`);
+  }
   await c.cmd('SELECT INBOX');
   await c.cmd('FETCH 2 BODY.PEEK[]');
   const want = Buffer.concat([whole, body, Buffer.from('between'), body.subarray(7)]);
