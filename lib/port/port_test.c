@@ -261,7 +261,9 @@ static void test_resume(void **state UNUSED)
         if (formats[f] == PORT_MAILDIR)
             leave(path);
         CHECK(port_writer_open(formats[f], path, STR("a password"), true, &w) == 0);
-        CHECK(w->ops->resume(w, str_from(folders[1]), position, 2) == 0);
+        /* The position says which folder, where the file's names are nobody else's business. */
+        CHECK(w->ops->resume(w, formats[f] == PORT_SQLITE ? STR("another") : str_from(folders[1]), position,
+                             2) == 0);
         for (size_t i = 2; i < ARRAY_LEN(bodies); i++)
             write_one(w, 1, i);
         if (formats[f] == PORT_MAILDIR)

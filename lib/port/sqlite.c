@@ -71,17 +71,22 @@ static int sqlite_folder(struct port_writer *base, struct str name)
 }
 
 /* What came behind the last commit that was marked is there as well, or not: it goes. */
-static int sqlite_resume(struct port_writer *base, struct str name, int64_t position UNUSED, uint64_t number)
+static int sqlite_resume(struct port_writer *base, struct str name, int64_t position, uint64_t number)
 {
     struct sqlite_writer *w = writer_of(base);
     CLEANUP(stmt_release) struct stmt *st = NULL, *gone = NULL;
-    int r = stmt_get(w->db, "SELECT id FROM folder WHERE name = ?1", &st);
+    int r = stmt_get(
+        w->db, position ? "SELECT id FROM folder WHERE id = ?1" : "SELECT id FROM folder WHERE name = ?1",
+        &st);
 
     if (r < 0)
         return r;
-    stmt_bind_str(st, 1, name);
+    if (position)
+        stmt_bind_i64(st, 1, position);
+    else
+        stmt_bind_str(st, 1, name);
     if ((r = stmt_step(st)) <= 0)
-        return r < 0 ? r : number ? E_CORRUPT : sqlite_folder(base, name);
+        return r < 0 ? r : number || position ? E_CORRUPT : sqlite_folder(base, name);
     w->folder = stmt_i64(st, 0);
     if ((r = stmt_get(w->db, "DELETE FROM message WHERE folder_id = ?1 AND uid > ?2", &gone)) < 0)
         return r;
@@ -90,12 +95,13 @@ static int sqlite_resume(struct port_writer *base, struct str name, int64_t posi
     return stmt_run(gone);
 }
 
+/* The folder's number is where it goes on: its name need not stand outside of the file. */
 static int64_t sqlite_mark(struct port_writer *base)
 {
     struct sqlite_writer *w = writer_of(base);
     int r = batch_end(w);
 
-    return r < 0 ? r : batch_begin(w);
+    return r < 0 || (r = batch_begin(w)) < 0 ? r : w->folder;
 }
 
 static int flags_text(const struct port_message *m, struct buf *flags, struct buf *keywords)

@@ -75,19 +75,24 @@ static int folder_begin(struct export *x, const Store__Folder *f)
 {
     struct export_state_folder *s = export_state_find(x->state, f->id);
     bool again = s != NULL;
+    struct str name = pb_str(f->name);
     int r;
 
     x->uid = 0;
     if (again && s->uidvalidity != f->uidvalidity)
         return E_STALE;
-    if (!s && !(s = export_state_add(x->state, f->id, f->uidvalidity, pb_str(f->name))))
+    if (!s && !(s = export_state_add(x->state, f->id, f->uidvalidity, name)))
         return E_LIMIT;
     if (!again && x->w->ops->mark && (r = export_state_write(x->state)) < 0)
         return r;
     x->uid = s->uid;
     x->messages += s->messages;
     x->bytes += s->bytes;
-    return again ? x->w->ops->resume(x->w, s->name, s->position, s->uid) : x->w->ops->folder(x->w, s->name);
+    if (!x->state->nameless)
+        name = s->name; /* it may have another one by now */
+    r = again ? x->w->ops->resume(x->w, name, s->position, s->uid) : x->w->ops->folder(x->w, name);
+    /* Before its first message: where it is says which one it is. */
+    return r == 0 && x->state->nameless && !s->position ? mark(x, s) : r;
 }
 
 /* ---- messages ---- */

@@ -61,6 +61,7 @@ int export_state_read(const char *output, enum port_format f, const uint8_t whos
         return E_NOMEM;
     hex_encode(whose, 32, hex);
     snprintf(s->head, sizeof s->head, "letterlock export 1 %d %s", (int)f, hex);
+    s->nameless = f == PORT_SQLITE;
     s->arena.max = MIB(32);
     s->v = calloc(EXPORT_FOLDERS_MAX, sizeof *s->v);
     if (!s->v || asprintf(&s->path, "%s.resume", output) < 0) {
@@ -88,7 +89,8 @@ struct export_state_folder *export_state_find(struct export_state *s, uint64_t i
 struct export_state_folder *export_state_add(struct export_state *s, uint64_t id, uint32_t uidvalidity,
                                              struct str name)
 {
-    struct str copy = s->n < EXPORT_FOLDERS_MAX ? arena_dup(&s->arena, name) : STR_NONE;
+    struct str copy =
+        s->n < EXPORT_FOLDERS_MAX ? arena_dup(&s->arena, s->nameless ? STR("-") : name) : STR_NONE;
 
     if (!copy.p)
         return NULL;

@@ -1,7 +1,7 @@
 /* src/ctl/export_state.h
  *
  * How far an export is: "OUTPUT.resume", a line for each folder. Written now and then, after what it speaks of is on the disk;
- * removed at the end. */
+ * removed at the end. It stands in the clear: of a format that is encrypted it names no folder. */
 #ifndef SRC_CTL_EXPORT_STATE_H
 #define SRC_CTL_EXPORT_STATE_H
 #include "lib/port/port.h"
@@ -12,12 +12,13 @@ struct export_state_folder {
     uint64_t id, messages, bytes;
     uint32_t uidvalidity, uid; /* the last that is there */
     int64_t position;
-    struct str name;
+    struct str name; /* "-" when `nameless` */
 };
 struct export_state {
     struct arena arena;
     struct export_state_folder *v; /* EXPORT_FOLDERS_MAX */
     size_t n;
+    bool nameless; /* positions say which folder it is */
     char *path;
     char head[160]; /* its first line: what of */
 };
