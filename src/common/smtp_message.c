@@ -126,19 +126,34 @@ int smtp_message_add(struct smtp_message *m, struct arena *a, const struct smtp_
     return 0;
 }
 
+/* RFC 3461 4.1: who said nothing hears of failures and delays. */
+static uint32_t notify_both(uint32_t a, uint32_t b)
+{
+    uint32_t unsaid = SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_DELAY, all;
+
+    if (a == b)
+        return a;
+    all = (a ? a : unsaid) | (b ? b : unsaid);
+    return all & ~(uint32_t)SMTP_NOTIFY_NEVER;
+}
+
 int smtp_message_forward(struct smtp_message *m, struct arena *a, const struct smtp_forward *from)
 {
     struct smtp_forward *f;
 
     for (f = m->forwards; f; f = f->next)
-        if (f->webhook == from->webhook && str_eq(f->to, from->to))
+        if (f->webhook == from->webhook && str_eq(f->to, from->to)) {
+            f->notify = notify_both(f->notify, from->notify);
             return 0;
+        }
     if (!(f = ARENA_NEW(a, struct smtp_forward)))
         return E_NOMEM;
     *f = (struct smtp_forward){ .webhook = from->webhook,
                                 .to = arena_dup(a, from->to),
                                 .alias = arena_dup(a, from->alias),
-                                .domain = arena_dup(a, from->domain) };
+                                .domain = arena_dup(a, from->domain),
+                                .notify = from->notify,
+                                .orcpt = from->orcpt };
     if (!f->to.p || !f->alias.p || !f->domain.p)
         return E_NOMEM;
     *m->last_forward = f;

@@ -32,6 +32,8 @@ struct smtp_mailbox {
 struct smtp_forward {
     bool webhook;
     struct str to, alias, domain; /* alias: ours, that it leaves from; domain: of it */
+    uint32_t notify;              /* RFC 3461: SMTP_NOTIFY_*; 0: not said */
+    struct str orcpt;             /* "rfc822;…"; may be empty */
     bool sent, looped;            /* the courier has it; it was in this alias before */
     struct smtp_forward *next;
 };
@@ -91,7 +93,7 @@ MUST_CHECK int smtp_message_add(struct smtp_message *m, struct arena *a, const s
                                 const struct smtp_mailbox *box);
 /* LMTP: how it went for the rcpt-th that was taken; *at: where the one before it ended, NULL at first. 0, or an E_*. */
 int smtp_message_outcome(const struct smtp_message *m, unsigned rcpt, const struct smtp_answer **at);
-/* Copy a forward in, once. E_NOMEM. */
+/* Copy a forward in, once; what two recipients want to hear of it adds up. f->orcpt lives in `a` already. E_NOMEM. */
 MUST_CHECK int smtp_message_forward(struct smtp_message *m, struct arena *a, const struct smtp_forward *f);
 /* The header fields put before a message that leaves: Delivered-To, which shows that it was here, and the rest as below. */
 MUST_CHECK int smtp_forward_prepend(const struct smtp_message *m, struct arena *a, struct str alias,

@@ -116,6 +116,7 @@ static const struct rpc_op ops[] = {
     [COURIER__OP__STAGE] = { .run = courier_op_stage, .from = SENDS, .flags = RPC_UP },
     [COURIER__OP__UNSTAGE] = { .run = courier_op_unstage, .from = SENDS },
     [COURIER__OP__ENQUEUE] = { .run = courier_op_enqueue, .from = SENDS },
+    [COURIER__OP__REPORT_ARRIVAL] = { .run = courier_op_report_arrival, .from = FROM(MX) },
     [COURIER__OP__DKIM_MAKE] = { .run = courier_op_dkim, .from = FROM(CTL) },
     [COURIER__OP__DKIM_LIST] = { .run = courier_op_dkim, .from = FROM(CTL) | FROM(JOBS) | FROM(WEB) },
     [COURIER__OP__DKIM_ROTATE] = { .run = courier_op_dkim, .from = FROM(CTL) },

@@ -49,6 +49,9 @@ void stage_peer_gone(struct rpc_peer *p);
 /* ---- enqueue.c ---- */
 int courier_op_enqueue(struct rpc_req *q, struct str body);
 
+/* ---- arrival.c ---- */
+int courier_op_report_arrival(struct rpc_req *q, struct str body);
+
 /* ---- dkim.c ---- */
 struct signer; /* the keys of a domain; counted, by the loop */
 struct mailauth_message;

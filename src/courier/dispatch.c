@@ -367,7 +367,7 @@ static int ask_relay(struct flight *f)
     for (size_t i = 0; i < c->n; i++) {
         relay__recipient__init(&v[i]);
         v[i].to = str_pb(c->targets[i].to);
-        v[i].notify = c->targets[i].notify;
+        v[i].notify = courier_notify_onward(&c->m, c->targets[i].notify);
         v[i].orcpt = str_pb(c->targets[i].orcpt);
         m.recipients[i] = &v[i];
     }

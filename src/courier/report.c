@@ -12,7 +12,7 @@
 #define HEADER_MAX       KIB(64)
 #define HOUR_MS          INT64_C(3600000)
 
-enum about { FAILED, EXPIRED, DELAYED, RELAYED };
+enum about { FAILED, EXPIRED, DELAYED, RELAYED, DELIVERED, EXPANDED };
 
 static const struct {
     const char *action, *subject, *status; /* status: when the peer gave none */
@@ -21,6 +21,8 @@ static const struct {
     [EXPIRED] = { "failed", "Your message could not be delivered in time", "4.4.7" }, /* RFC 3463 3.5 */
     [DELAYED] = { "delayed", "Your message is delayed", "4.0.0" },
     [RELAYED] = { "relayed", "Your message was handed on", "2.0.0" },
+    [DELIVERED] = { "delivered", "Your message was delivered", "2.0.0" },
+    [EXPANDED] = { "expanded", "Your message was delivered", "2.0.0" },
 };
 
 struct entry {
@@ -36,6 +38,7 @@ struct report {
     size_t n;
     const char *status; /* NULL: that of its kind */
     bool utf8;          /* its sender's side knows internationalized mail */
+    bool arrived;       /* it never was in the queue: its header is m->prepend */
 };
 
 static struct {
@@ -204,6 +207,8 @@ static void say_text(struct writer *w, const struct report *p)
         [EXPIRED] = "could not be delivered in time to:",
         [DELAYED] = "has not been delivered yet to:",
         [RELAYED] = "was taken by the mail servers of:",
+        [DELIVERED] = "was delivered to:",
+        [EXPANDED] = "was delivered to an address that leads to several others:",
     };
     int64_t now = queue_now(w->q);
 
@@ -231,6 +236,10 @@ static void say_text(struct writer *w, const struct report *p)
         say(w,
             "Those servers do not report deliveries, so this is the last you hear of it\r\nunless it fails later.\r\n");
         break;
+    case DELIVERED: say(w, "This says that it is in the mailbox, not that it was read.\r\n"); break;
+    case EXPANDED:
+        say(w, "This is the last you hear of it unless it fails later for one of them.\r\n");
+        break;
     }
 }
 
@@ -241,17 +250,29 @@ static bool is_status(struct str s)
     return s.n >= 5 && s.p[0] >= '2' && s.p[0] <= '5' && s.p[1] == '.' && s.p[2] >= '0' && s.p[2] <= '9';
 }
 
+/* ORCPT as it came is xtext, what stands here is not (RFC 3461 6.3 d); the escapes of "utf-8;" are its own (RFC 6533 3). */
+static void say_original(struct writer *w, const struct report *p, struct str orcpt)
+{
+    CLEANUP(buf_release) struct buf plain = { .max = KIB(4) };
+    struct str type, address;
+
+    if (!orcpt.n || !is_clean(orcpt) || !str_cut(orcpt, ';', &type, &address) || !address.n)
+        return;
+    if (!str_is_ascii(orcpt)) {
+        say_address(w, p, "Original-Recipient", address);
+        return;
+    }
+    if (!str_ieq(type, STR("utf-8")) && smtp_xtext_decode(address, &plain) == 0 && is_clean(buf_str(&plain)))
+        address = buf_str(&plain);
+    say(w, "Original-Recipient: %.*s; %.*s\r\n", STR_ARG(type), STR_ARG(address));
+}
+
 static void say_recipient(struct writer *w, const struct report *p, const struct entry *e)
 {
-    struct str name, rest, type, address;
+    struct str name, rest;
 
     say(w, "\r\n");
-    if (e->t->orcpt.n && is_clean(e->t->orcpt) && str_cut(e->t->orcpt, ';', &type, &address) && address.n) {
-        if (str_is_ascii(e->t->orcpt))
-            say(w, "Original-Recipient: %.*s; %.*s\r\n", STR_ARG(type), STR_ARG(address));
-        else
-            say_address(w, p, "Original-Recipient", address);
-    }
+    say_original(w, p, e->t->orcpt);
     say_address(w, p, "Final-Recipient", recipient_of(p, e->t));
     say(w, "Action: %s\r\n", kinds[p->about].action);
     if (is_status(e->enhanced))
@@ -269,10 +290,10 @@ static void say_recipient(struct writer *w, const struct report *p, const struct
             e->enhanced.n ? " " : "", STR_ARG(e->text));
     else if (e->text.n && !is_hidden(p, e->t))
         say(w, "Diagnostic-Code: x-letterlock; %.*s\r\n", STR_ARG(e->text));
-    if (p->about != DELAYED)
-        say_date(w, "Last-Attempt-Date: ", queue_now(w->q), "\r\n");
-    else
+    if (p->about == DELAYED)
         say_date(w, "Will-Retry-Until: ", retry_until(p->m), "\r\n");
+    else if (!p->arrived)
+        say_date(w, "Last-Attempt-Date: ", queue_now(w->q), "\r\n");
 }
 
 static void say_status(struct writer *w, const struct report *p)
@@ -310,7 +331,7 @@ static void say_header(struct writer *w, const struct queue_message *m)
     ptrdiff_t end;
     int r;
 
-    if ((r = buf_puts(&b, m->prepend)) < 0 || (r = queue_piece(w->q, m->id, 0, &b)) < 0) {
+    if ((r = buf_puts(&b, m->prepend)) < 0 || (m->id && (r = queue_piece(w->q, m->id, 0, &b)) < 0)) {
         w->r = w->r < 0 ? w->r : r;
         return;
     }
@@ -381,7 +402,9 @@ static int report_write(struct queue *q, void *arg)
     CLEANUP(arena_release) struct arena a = { .max = KIB(16) };
     struct writer w = { .q = q, .b = { .max = QUEUE_CHUNK_BYTES } };
     struct queue_target t = { .to = p->m->sender, .notify = SMTP_NOTIFY_NEVER };
-    struct queue_message m = { .origin = ORIGIN_REPORT, .requiretls = p->m->requiretls, .always = true };
+    struct queue_message m = { .origin = ORIGIN_REPORT,
+                               .requiretls = p->m->requiretls,
+                               .always = !p->arrived };
     uint8_t name[QUEUE_NAME_BYTES];
     uint32_t duplicates = 0;
     int r;
@@ -424,7 +447,7 @@ static int report_make(struct queue *q, struct report *p)
     to.utf8 = m.smtputf8 || !str_is_ascii(m.sender);
     if (r != E_IO && r != E_NOMEM && r != E_BUSY)
         r = queue_step(q, report_write, &to);
-    if (r == E_IO || r == E_NOMEM || r == E_BUSY)
+    if (r == E_IO || r == E_NOMEM || r == E_BUSY || (p->arrived && r == E_FULL))
         return r;
     if (r < 0)
         log_event(LOG_ERROR, "courier.report_not_made", F_ERR(r), F_U64("message", p->m->id));
@@ -462,8 +485,10 @@ int courier_report_done(struct queue *q, const struct queue_claim *c, const stru
 
         if (o[i].result == QUEUE_FAILED && !o[i].again && asked(e.t, SMTP_NOTIFY_FAILURE))
             failed.v[failed.n++] = e;
-        else if (o[i].result == QUEUE_DELIVERED && !o[i].relayed && asked(e.t, SMTP_NOTIFY_SUCCESS))
-            relayed.v[relayed.n++] = e; /* who knows DSN tells by himself (RFC 3461 5.2.2) */
+        else if (o[i].result == QUEUE_DELIVERED && (!o[i].relayed || c->m.origin == ORIGIN_FORWARDED) &&
+                 asked(e.t, SMTP_NOTIFY_SUCCESS))
+            /* who knows DSN tells by himself (RFC 3461 5.2.2), when he was told to: courier_notify_onward */
+            relayed.v[relayed.n++] = e;
     }
     return (r = report_make(q, &failed)) < 0 ? r : report_make(q, &relayed);
 }
@@ -502,4 +527,40 @@ int courier_report_expired(struct queue *q, const struct queue_message *m, const
     struct report p = { .m = m, .about = EXPIRED, .status = queue_now(q) < m->expires_ms ? "5.4.7" : NULL };
 
     return report_waiting(q, &p, t, n, SMTP_NOTIFY_FAILURE);
+}
+
+/* ---- what came here and stays, or leads on ---- */
+
+int courier_report_arrived(struct queue *q, const struct queue_message *m, const struct courier_arrival *v,
+                           size_t n)
+{
+    static const enum about of[] = {
+        [COURIER_DELIVERED] = DELIVERED, [COURIER_EXPANDED] = EXPANDED, [COURIER_RELAYED] = RELAYED
+    };
+    CLEANUP(arena_release) struct arena a = { .max = MIB(4) };
+    struct queue_target *t = ARENA_ARRAY(&a, n, struct queue_target);
+    int r = 0;
+
+    for (size_t k = 0; k < ARRAY_LEN(of) && r == 0 && hears(m); k++) {
+        struct report p = { .m = m, .about = of[k], .arrived = true };
+
+        if (!t || !(p.v = ARENA_ARRAY(&a, n, struct entry)))
+            return E_NOMEM;
+        for (size_t i = 0; i < n; i++) {
+            if (v[i].action != k)
+                continue;
+            t[i] = (struct queue_target){ .to = v[i].to, .orcpt = v[i].orcpt };
+            p.v[p.n++] = (struct entry){ .t = &t[i] };
+        }
+        r = report_make(q, &p);
+    }
+    return r;
+}
+
+uint32_t courier_notify_onward(const struct queue_message *m, uint32_t notify)
+{
+    if (m->origin != ORIGIN_FORWARDED || !(notify & SMTP_NOTIFY_SUCCESS))
+        return notify;
+    notify &= ~(uint32_t)SMTP_NOTIFY_SUCCESS;
+    return notify ? notify : SMTP_NOTIFY_NEVER;
 }

@@ -27,6 +27,20 @@ MUST_CHECK int courier_report_late(struct queue *q, const struct queue_message *
 MUST_CHECK int courier_report_expired(struct queue *q, const struct queue_message *m,
                                       const struct queue_target *t, size_t n);
 
+/* What the mx took for recipients here, who asked with NOTIFY=SUCCESS. */
+enum courier_arrived { COURIER_DELIVERED, COURIER_EXPANDED, COURIER_RELAYED };
+struct courier_arrival {
+    enum courier_arrived action;
+    struct str to, orcpt;
+};
+/* A report for each action. m: sender, envid, smtputf8, requiretls, created_ms, and the message's header as `prepend`.
+ * E_FULL: the queue is; it is somebody else's message, and he can come again. */
+MUST_CHECK int courier_report_arrived(struct queue *q, const struct queue_message *m,
+                                      const struct courier_arrival *v, size_t n);
+/* NOTIFY for the next server. Where a forward goes is its owner's secret, which "delivered" of the next server would tell
+ * to anybody who asks: the forward's SUCCESS ends here, with "relayed" (RFC 3461 5.2.7.4; 5.2.7.3 a). */
+uint32_t courier_notify_onward(const struct queue_message *m, uint32_t notify);
+
 /* dest.c: "example.org" in lower-case A-labels, in the arena. E_SYNTAX, E_LIMIT, E_NOMEM. */
 MUST_CHECK int courier_address_dest(struct arena *a, struct str address, struct str *dest_out);
 /* An address as two are compared: ASCII letters small, the domain as above. The same errors. */

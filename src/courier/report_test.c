@@ -170,6 +170,7 @@ static void test_who_hears(void **state UNUSED)
         uint32_t notify;
         enum queue_result result;
         bool relayed, told;
+        uint32_t origin;
     } rows[] = {
         { "null sender", "", 0, QUEUE_FAILED, false, false },
         { "never", "a@x.test", 1, QUEUE_FAILED, false, false },
@@ -180,6 +181,7 @@ static void test_who_hears(void **state UNUSED)
         { "arrived", "a@x.test", 0, QUEUE_DELIVERED, false, false },
         { "arrived, asked", "a@x.test", 2, QUEUE_DELIVERED, false, true },
         { "arrived, and the peer tells", "a@x.test", 2, QUEUE_DELIVERED, true, false },
+        { "forward arrived, and the peer is not asked", "a@x.test", 2, QUEUE_DELIVERED, true, true, 1 },
         { "webhook", "a@x.test", 0, QUEUE_FAILED, false, false },
     };
     CLEANUP(buf_release) struct buf b = { .max = MIB(1) };
@@ -190,7 +192,7 @@ static void test_who_hears(void **state UNUSED)
         struct queue *q = fresh();
         bool told;
 
-        add(q, (struct queue_message){ .sender = str_from(rows[i].sender) },
+        add(q, (struct queue_message){ .sender = str_from(rows[i].sender), .origin = rows[i].origin },
             (struct queue_target){ .to = STR("b@one.test"),
                                    .notify = rows[i].notify,
                                    .kind = strcmp(rows[i].name, "webhook") == 0 });
@@ -308,6 +310,69 @@ static void test_forward(void **state UNUSED)
     hasnt(&b, "secret");
     hasnt(&b, "one.test");
     queue_close(&q);
+}
+
+/* What came to the mx, for who asked (NOTIFY=SUCCESS): once for each action, with the header and nothing else. */
+static void test_arrived(void **state UNUSED)
+{
+    const struct courier_arrival v[] = {
+        { COURIER_DELIVERED, STR("Ann@example.test"), STR("rfc822;Old+2BAnn@x.test") },
+        { COURIER_DELIVERED, STR("bob@example.test"), STR("utf-8;b\\x{F6}b@x.test") },
+        { COURIER_EXPANDED, STR("all@example.test"), STR("") },
+    };
+    CLEANUP(buf_release) struct buf b = { .max = MIB(1) };
+    struct queue *q = fresh();
+    struct queue_message m = { .sender = STR("a@x.test"),
+                               .envid = STR("Q 1+"),
+                               .prepend = STR("Subject: hello\r\n\r\n"),
+                               .created_ms = START };
+    struct queue_message got;
+
+    rules.bytes_max = MIB(1);
+    CHECK(queue_begin(q) == 0 && courier_report_arrived(q, &m, v, 2) == 0 && queue_commit(q) == 0);
+    CHECK(report(q, &b, &got, "a@x.test"));
+    is_report(&b, "delivery-status", "text", "rfc822-headers");
+    has(&b, "\r\nAuto-Submitted: auto-replied\r\n");
+    has(&b, "Original-Envelope-Id: Q 1+\r\nReporting-MTA: dns; mail.example.test\r\n");
+    has(&b, "Original-Recipient: rfc822; Old+Ann@x.test\r\nFinal-Recipient: rfc822; Ann@example.test\r\n"
+            "Action: delivered\r\nStatus: 2.0.0\r\n\r\nOriginal-Recipient: utf-8; b\\x{F6}b@x.test\r\n");
+    has(&b, "\r\n\r\nSubject: hello\r\n\r\n--");
+    hasnt(&b, "Remote-MTA");
+    queue_close(&q);
+
+    q = fresh();
+    CHECK(queue_begin(q) == 0 && courier_report_arrived(q, &m, v + 2, 1) == 0 && queue_commit(q) == 0);
+    CHECK(report(q, &b, &got, "a@x.test"));
+    has(&b, "Final-Recipient: rfc822; all@example.test\r\nAction: expanded\r\nStatus: 2.0.0\r\n");
+    hasnt(&b, "Original-Recipient");
+    queue_close(&q);
+
+    q = fresh(); /* RFC 3461 5.2: never to nobody */
+    m.sender = STR("");
+    CHECK(queue_begin(q) == 0 && courier_report_arrived(q, &m, v, 3) == 0 && queue_commit(q) == 0);
+    CHECK(!report(q, &b, &got, ""));
+    queue_close(&q);
+
+    q = fresh(); /* a stranger's wish waits when the queue is full */
+    m.sender = STR("a@x.test");
+    rules.bytes_max = 10;
+    CHECK(queue_begin(q) == 0 && courier_report_arrived(q, &m, v, 3) == E_FULL && queue_commit(q) == 0);
+    rules.bytes_max = 100;
+    queue_close(&q);
+}
+
+static void test_onward(void **state UNUSED)
+{
+    static const struct {
+        uint32_t origin, notify, want;
+    } rows[] = { { 0, 2, 2 },     { 0, 0, 0 }, { 1, 0, 0 },  { 1, 2, 1 },
+                 { 1, 2 | 4, 4 }, { 1, 1, 1 }, { 1, 12, 12 } };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct queue_message m = { .origin = rows[i].origin };
+
+        CHECK(courier_notify_onward(&m, rows[i].notify) == rows[i].want);
+    }
 }
 
 struct days {
@@ -438,7 +503,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_failure),       cmocka_unit_test(test_who_hears),
         cmocka_unit_test(test_late_and_over), cmocka_unit_test(test_internationalized),
-        cmocka_unit_test(test_forward),       cmocka_unit_test(test_five_days),
+        cmocka_unit_test(test_forward),       cmocka_unit_test(test_arrived),
+        cmocka_unit_test(test_onward),        cmocka_unit_test(test_five_days),
         cmocka_unit_test(test_aside),
     };
 

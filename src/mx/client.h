@@ -52,9 +52,10 @@ struct mx_client {
     struct rpc_call *call;  /* RESOLVE or DELIVER */
     struct rpc_call *stage; /* STAGE, until its answer */
     struct mx_lookup *lookups;
-    struct courier_leg leg;  /* what leaves again */
-    struct mx_bounce bounce; /* the recipient is a rewritten sender */
-    unsigned parts;          /* of store and courier, that were asked and have not answered */
+    struct courier_leg leg;      /* what leaves again */
+    struct mx_bounce bounce;     /* the recipient is a rewritten sender */
+    struct mx_dsn_call *telling; /* the sender is told that it arrived */
+    unsigned parts;              /* of store and courier, that were asked and have not answered */
     uint64_t part_bytes;
     int part_status; /* the first that failed */
     char queue_id[64];

@@ -228,15 +228,36 @@ static void io_stage_end(void *ctx)
     rpc_call_end(c->stage);
 }
 
+/* The report that it arrived is durable before we say 250, as the message is: whoever repeats a message that has a
+ * Message-ID gets neither of them twice. Without one the repeat would be a second letter: then the report is lost. */
+static void told(void *ctx, int status)
+{
+    struct mx_client *c = ctx;
+
+    c->telling = NULL;
+    smtp_session_delivered(&c->s, status < 0 && c->s.m.scan.has_message_id ? E_UNAVAIL : 0,
+                           str_from(c->queue_id), c->duplicates);
+    mx_client_go_on(c);
+}
+
 /* Store or courier has committed, or not. Only when all have is it true. */
 static void part_delivered(struct mx_client *c, int status)
 {
+    int r;
+
     if (status < 0 && c->part_status == 0)
         c->part_status = status;
     if (--c->parts > 0)
         return;
-    if (c->part_status == 0)
+    if (c->part_status == 0) {
         mx_vacation_send(&c->s, role_link(c->mx->role, ROLE_COURIER));
+        if ((r = mx_dsn_send(&c->s, role_link(c->mx->role, ROLE_COURIER),
+                             (int64_t)mx_role_conf.commit_timeout_ms, told, c, &c->telling)) != 0) {
+            if (r < 0)
+                told(c, r);
+            return;
+        }
+    }
     smtp_session_delivered(&c->s, c->part_status, str_from(c->queue_id), c->duplicates);
     mx_client_go_on(c);
 }
@@ -384,6 +405,7 @@ static void io_cancel(void *ctx)
     mx_client_lookups_cancel(c);
     courier_leg_cancel(&c->leg);
     mx_bounce_forget(&c->bounce);
+    mx_dsn_leave(&c->telling);
     if (c->call)
         rpc_call_cancel(c->call);
     if (c->stage)

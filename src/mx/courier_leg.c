@@ -85,6 +85,8 @@ static int put_targets(struct smtp_session *s, struct arena *a, struct str alias
         t->to = str_pb(f->to);
         t->alias = str_pb(alias);
         t->delivery_id = str_pb(str_of(id, MX_DELIVERY_ID_BYTES));
+        t->notify = f->notify;
+        t->orcpt = str_pb(f->orcpt);
         q->smtputf8 = q->smtputf8 || (!f->webhook && !str_is_ascii(f->to));
         q->targets[q->n_targets++] = t;
     }
@@ -171,6 +173,7 @@ static int queue_next(struct courier_leg *l)
 {
     CLEANUP(arena_release) struct arena a = { .max = MIB(1) };
     CLEANUP(buf_release) struct buf facts = { .max = MX_FACTS_MAX };
+    CLEANUP(buf_release) struct buf envid = { .max = SMTP_ENVID_MAX };
     Courier__EnqueueRequest q = COURIER__ENQUEUE_REQUEST__INIT;
     struct rpc_ask ask = { .op = COURIER__OP__ENQUEUE,
                            .body = &q.base,
@@ -185,7 +188,8 @@ static int queue_next(struct courier_leg *l)
     int r;
 
     if ((r = smtp_forward_prepend(&s->m, &a, f->alias, &prepend)) < 0 ||
-        (r = put_targets(s, &a, f->alias, &q)) < 0 || (r = mx_forward_facts(s, f->alias, &facts)) < 0)
+        (r = put_targets(s, &a, f->alias, &q)) < 0 || (r = mx_forward_facts(s, f->alias, &facts)) < 0 ||
+        (r = smtp_xtext_decode(s->m.envid, &envid)) < 0)
         return r;
     put_arc(s, &arc, &q);
     q.stage = str_pb(str_of(l->id, sizeof l->id));
@@ -196,6 +200,8 @@ static int queue_next(struct courier_leg *l)
     q.body = (uint32_t)s->m.body;
     q.smtputf8 = q.smtputf8 || s->m.smtputf8;
     q.requiretls = s->m.requiretls;
+    q.ret = (uint32_t)s->m.ret;
+    q.envid = str_pb(buf_str(&envid));
     q.priority = s->m.release.priority;
     q.facts = str_pb(buf_str(&facts));
     q.keep_stage = other_aliases(&s->m, f->alias);

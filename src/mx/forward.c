@@ -34,7 +34,7 @@ void mx_forward_begin(struct smtp_session *s)
     struct mx_forwarding *f;
 
     mx_forward_forget(s);
-    if (!s->m.forwards || !(f = forwarding_new()))
+    if ((!s->m.forwards && !mx_dsn_wanted(s)) || !(f = forwarding_new()))
         return;
     crypto_generichash_init(&f->hash, NULL, 0, HASH_BYTES);
     mx_own(s)->forwarding = f;
@@ -114,17 +114,26 @@ const struct smtp_reply *mx_forward_verdict(struct smtp_session *s)
 
 /* ---- ids ---- */
 
-int mx_forward_id(struct smtp_session *s, const struct smtp_forward *to, uint8_t out[MX_DELIVERY_ID_BYTES])
+struct str mx_forward_digest(struct smtp_session *s)
 {
-    CLEANUP(buf_release) struct buf names = { .max = KIB(8) };
     struct mx_forwarding *f = mx_own(s)->forwarding;
-    const uint8_t *key = mx_own(s)->delivery_key;
 
     if (!f)
-        return E_NOMEM;
+        return STR_NONE;
     if (!f->hashed)
         crypto_generichash_final(&f->hash, f->digest, sizeof f->digest);
     f->hashed = true;
+    return str_of(f->digest, sizeof f->digest);
+}
+
+int mx_forward_id(struct smtp_session *s, const struct smtp_forward *to, uint8_t out[MX_DELIVERY_ID_BYTES])
+{
+    CLEANUP(buf_release) struct buf names = { .max = KIB(8) };
+    const uint8_t *key = mx_own(s)->delivery_key;
+    struct str digest = mx_forward_digest(s);
+
+    if (!digest.n)
+        return E_NOMEM;
     if (!s->m.scan.has_message_id || !key) {
         rand_bytes(out, MX_DELIVERY_ID_BYTES);
         return 0;
@@ -132,8 +141,7 @@ int mx_forward_id(struct smtp_session *s, const struct smtp_forward *to, uint8_t
     if (buf_printf(&names, "%.*s\n%c\n%.*s", STR_ARG(s->m.sender_address), to->webhook ? 'w' : 'a',
                    STR_ARG(to->to)) < 0)
         return E_NOMEM;
-    kdf2(out, key, "letterlock delivery id of a forward", buf_str(&names),
-         str_of(f->digest, sizeof f->digest));
+    kdf2(out, key, "letterlock delivery id of a forward", buf_str(&names), digest);
     return 0;
 }
 

@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#define REPORTS_PER_HOUR 60u /* to one sender, that his mail arrived */
+
 static const struct smtp_reply
     no_sender_mail = { 550, "5.7.27", "The sender's domain says that it takes no mail (RFC 7505)" },
     no_sender_domain = { 550, "5.1.8", "The sender's domain does not exist: nobody could be answered" },
@@ -408,4 +410,11 @@ const struct smtp_reply *mx_policy_verdict(struct smtp_session *s)
     if (!p->grey_later || proved(s))
         return NULL;
     return stranger(s) ? &no_stranger : NULL;
+}
+
+bool mx_policy_report(struct smtp_session *s)
+{
+    const struct mx_policy *p = policy_of(s);
+
+    return p->trusted || take(p->all, "reports", REPORTS_PER_HOUR, 3600000, s->m.sender_address);
 }

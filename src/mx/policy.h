@@ -64,6 +64,8 @@ bool mx_policy_mail(struct smtp_session *s, const struct smtp_command *c);
 bool mx_policy_ready(struct smtp_session *s);
 /* The recipient exists. False: refused, and said. */
 bool mx_policy_rcpt(struct smtp_session *s);
+/* One more report of an arrival to this sender: false when there were too many within the hour. */
+bool mx_policy_report(struct smtp_session *s);
 /* The answer to a look-up of ours? Then it is taken. */
 bool mx_policy_looked_up(struct smtp_session *s, struct lookup *q, const struct lookup_answer *a);
 /* After the message, when its authentication is known: NULL, or the refusal. */

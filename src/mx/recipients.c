@@ -33,12 +33,21 @@ static const struct smtp_reply *check_room(const struct smtp_session *s, const s
 
 static const struct smtp_reply *take_all(struct smtp_session *s, const struct mx_resolved *r)
 {
+    uint32_t notify = 0;
+
     for (size_t i = 0; i < r->nboxes; i++)
         if (smtp_message_add(&s->m, &s->arena, &s->pending, &r->boxes[i]) < 0)
             return &no_later;
-    for (size_t i = 0; i < r->nforwards; i++)
-        if (smtp_message_forward(&s->m, &s->arena, &r->forwards[i]) < 0)
+    if (mx_dsn_take(s, r, &notify) < 0)
+        return &no_later;
+    for (size_t i = 0; i < r->nforwards; i++) {
+        struct smtp_forward f = r->forwards[i];
+
+        f.notify = notify;
+        f.orcpt = s->pending_orcpt;
+        if (smtp_message_forward(&s->m, &s->arena, &f) < 0)
             return &no_later;
+    }
     mx_vacation_take(s, r);
     return &say_ok;
 }

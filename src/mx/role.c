@@ -69,6 +69,7 @@ static void client_closed(void *ctx, int why)
     mx_scan_call_release(&c->scan);
     mx_filter_call_release(&c->filter);
     peer_check_cancel(&c->check);
+    mx_dsn_leave(&c->telling);
     buf_release(&c->waiting);
     mx_client_lookups_cancel(c);
     timer_release(&c->timer);

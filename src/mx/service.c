@@ -20,6 +20,7 @@ static void forget(struct smtp_session *s)
 {
     mx_forward_forget(s);
     mx_vacation_forget(s);
+    mx_dsn_forget(s);
     mx_auth_free(s);
     mx_policy_forget(s);
     mx_spam_forget(s);
@@ -28,8 +29,9 @@ static void forget(struct smtp_session *s)
 
 static int offer(const struct smtp_session *s, struct buf *text)
 {
-    /* what is in a mailbox when we say 250 has arrived: both are for what goes on from here (courier_leg.c) */
-    int r = buf_printf(text, "\nMT-PRIORITY%s", s->tls ? "\nREQUIRETLS" : "");
+    /* What is in a mailbox when we say 250 has arrived: MT-PRIORITY and REQUIRETLS are for what goes on from here
+     * (courier_leg.c); there is nothing to hold (FUTURERELEASE) or to be late with (DELIVERBY). */
+    int r = buf_printf(text, "\nDSN\nMT-PRIORITY%s", s->tls ? "\nREQUIRETLS" : "");
 
     return r == 0 && mx_own(s)->become ? buf_putz(text, "\n" SMTP_XCLIENT_OFFER) : r;
 }
@@ -75,6 +77,7 @@ static int feed(struct smtp_session *s, struct str in, struct str *out)
 
     mx_forward_feed(s, in);
     mx_vacation_feed(s, in);
+    mx_dsn_feed(s, in);
     r = mx_auth_feed(s, in, &in);
     if (r == 0 && (r = mx_spam_feed(s, in, false, out)) == 0)
         mx_filter_feed(s, *out, false);
@@ -108,7 +111,7 @@ static void give_up(struct smtp_session *s)
 
 static const struct smtp_service smtp_service = {
     .extensions = SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8 | SMTP_EXT_BINARYMIME |
-                  SMTP_EXT_REQUIRETLS | SMTP_EXT_PRIORITY,
+                  SMTP_EXT_REQUIRETLS | SMTP_EXT_PRIORITY | SMTP_EXT_DSN,
     .fields_max = MX_AUTH_FIELDS_MAX + MX_SPAM_FIELDS_MAX,
     .offer = offer,
     .mail = mx_policy_mail,

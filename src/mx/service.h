@@ -7,6 +7,7 @@
 #include "lib/smtp/xclient.h"
 #include "src/mx/auth.h"
 #include "src/mx/conf.h"
+#include "src/mx/dsn.h"
 #include "src/mx/filter.h"
 #include "src/mx/forward.h"
 #include "src/mx/policy.h"
@@ -24,6 +25,7 @@ struct mx_own {
     struct mx_forwarding *forwarding;   /* of this message; NULL: nothing leaves */
     const uint8_t *delivery_key;        /* of 32 bytes; NULL: none, and no repeat is known for one */
     struct mx_vacations *vacations;     /* of this message; NULL: nobody is away */
+    struct mx_dsn *dsn;                 /* of this message; NULL: nobody hears that it arrived */
     struct mx_policy policy;
     struct mx_spam spam;
     struct mx_filter filter;

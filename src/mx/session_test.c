@@ -6,6 +6,8 @@
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
 #include "src/common/peers.h"
+#include "lib/rpc/pb.h"
+#include "proto/courier.pb-c.h"
 #include "src/mx/service.h"
 #include <fcntl.h>
 #include <unistd.h>
@@ -22,6 +24,7 @@ struct world {
     bool resolving, staging, ended, delivering, hung_up, tls, hold, full;
     unsigned cancels, deliveries, nrcpt, nforwards;
     char prepend[KIB(4)];
+    char told[KIB(2)]; /* who hears that the last one arrived, and what its forwards were given */
 };
 
 static int io_reply(void *ctx, struct str bytes)
@@ -146,6 +149,27 @@ static const struct mx_resolved *other(struct str address)
     return NULL;
 }
 
+static void tell(struct world *w)
+{
+    CLEANUP(arena_release) struct arena a = { .max = KIB(64) };
+    CLEANUP(buf_release) struct buf text = { .max = sizeof w->told };
+    static const char *const actions[] = { "delivered", "expanded", "relayed" };
+    Courier__ArrivalRequest q;
+    int r = mx_dsn_request(&w->s, &a, &q);
+
+    CHECK(r >= 0 && buf_putz(&text, r ? "" : "nobody") == 0);
+    for (size_t i = 0; r && i < q.n_recipients; i++)
+        CHECK(buf_printf(&text, "%s %.*s %.*s;", actions[q.recipients[i]->action],
+                         STR_ARG(pb_str(q.recipients[i]->to)), STR_ARG(pb_str(q.recipients[i]->orcpt))) == 0);
+    for (const struct smtp_forward *f = w->s.m.forwards; f; f = f->next)
+        CHECK(buf_printf(&text, " %.*s %u %.*s", STR_ARG(f->to), f->notify, STR_ARG(f->orcpt)) == 0);
+    if (r && q.header.len)
+        CHECK(buf_printf(&text, " [%.*s] %.*s", STR_ARG(str_trim(pb_str(q.header))),
+                         STR_ARG(pb_str(q.envid))) == 0);
+    memcpy(w->told, text.p, text.n);
+    w->told[text.n] = '\0';
+}
+
 /* Answer what is asked, unless the script holds answers back. */
 static void world_answers(struct world *w)
 {
@@ -154,6 +178,7 @@ static void world_answers(struct world *w)
                                     .address = buf_str(&w->address),
                                     .nkey_states = 1,
                                     .key_states = { STR("state") } };
+        struct mx_resolved one = { .boxes = &box, .nboxes = 1 };
         bool known = str_ends(buf_str(&w->address), STR("@example.test"));
         enum smtp_found found = known ? w->found : SMTP_NO_DOMAIN;
 
@@ -165,6 +190,8 @@ static void world_answers(struct world *w)
         box.limit = 1000;
         w->resolving = false;
         w->own.resolved = other(buf_str(&w->address));
+        if (!w->own.resolved && found == SMTP_FOUND)
+            w->own.resolved = &one;
         smtp_session_resolved(&w->s, w->resolve_status, found, &box);
         w->own.resolved = NULL;
     }
@@ -179,6 +206,7 @@ static void world_answers(struct world *w)
             r->status = str_starts(r->path.local, STR("busy"))   ? E_BUSY
                         : str_starts(r->path.local, STR("over")) ? E_QUOTA
                                                                  : 0;
+        tell(w);
         smtp_session_delivered(&w->s, w->deliver_status, STR("q1"), 0);
     }
 }
@@ -291,7 +319,11 @@ static void world_does(struct world *w, struct str what)
         CHECK(w->nrcpt == (unsigned)(arg.p[0] - '0'));
     else if (str_eq_z(word, "forwards"))
         CHECK(w->nforwards == (unsigned)(arg.p[0] - '0'));
-    else if (str_eq_z(word, "waits"))
+    else if (str_eq_z(word, "told")) {
+        if (!str_eq_z(arg, w->told))
+            print_error("told \"%s\"\n", w->told);
+        CHECK(str_eq_z(arg, w->told));
+    } else if (str_eq_z(word, "waits"))
         CHECK(smtp_session_waits(&w->s) && w->timer_ms == 0);
     else
         fail_msg("not %s", "something the world can do");
@@ -353,7 +385,7 @@ static void play(struct world *w, const char *script)
 #define HELLO                                                                                  \
     "S: 220 mx.example.test ESMTP Letterlock\nC: EHLO a.example\nS: 250-mx.example.test\n"     \
     "S: 250-PIPELINING\nS: 250-SIZE 2000\nS: 250-STARTTLS\nS: 250-8BITMIME\nS: 250-SMTPUTF8\n" \
-    "S: 250-ENHANCEDSTATUSCODES\nS: 250-CHUNKING\nS: 250-BINARYMIME\nS: 250-LIMITS RCPTMAX=3\nS: 250-MT-PRIORITY\nS: 250 HELP\n"
+    "S: 250-ENHANCEDSTATUSCODES\nS: 250-CHUNKING\nS: 250-BINARYMIME\nS: 250-LIMITS RCPTMAX=3\nS: 250-DSN\nS: 250-MT-PRIORITY\nS: 250 HELP\n"
 #define MAIL "C: MAIL FROM:<x@y.example>\nS: 250 2.1.0*\n"
 #define RCPT "C: RCPT TO:<hello@example.test>\nS: 250 2.1.5*\n"
 #define DATA "C: DATA\nS: 354 *\n"
@@ -374,7 +406,7 @@ static const struct {
     { "order",
       "S: 220*\n"
       "C: MAIL FROM:<a@b>\nS: 503*\nC: EHLO x\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\n"
-      "S: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-MT-PRIORITY\nS: 250 HELP\nC: RCPT TO:<a@b>\nS: 503*\nC: DATA\nS: 503*\n" MAIL
+      "S: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-DSN\nS: 250-MT-PRIORITY\nS: 250 HELP\nC: RCPT TO:<a@b>\nS: 503*\nC: DATA\nS: 503*\n" MAIL
       "C: MAIL FROM:<a@b>\nS: 503*\nC: DATA\nS: 554*\nS: 421 4.7.0*\n!gone\n" },
     { "no recipients", HELLO MAIL "C: DATA\nS: 554 5.5.1*\n" RCPT DATA "C: hi\nC: .\nS: 250*\n" },
     { "no relay", HELLO MAIL
@@ -461,7 +493,7 @@ static const struct {
       HELLO MAIL RCPT DATA "C: hi\n!stop\nC: .\nS: 250 2.0.0*\nS: 421 4.3.2*\n!gone\n!stored 1\n" },
     { "STARTTLS", HELLO MAIL
       "C: STARTTLS\nS: 220 2.0.0*\n!tls\nC: MAIL FROM:<>\nS: 503*\nC: EHLO b\nS: 250-*\nS: 250-PIPE*\nS: 250-SIZE*\n"
-      "S: 250-8BITMIME\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-MT-PRIORITY\nS: 250-REQUIRETLS\nS: 250 HELP\nC: STARTTLS\nS: 503*\n" NEXT },
+      "S: 250-8BITMIME\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-DSN\nS: 250-MT-PRIORITY\nS: 250-REQUIRETLS\nS: 250 HELP\nC: STARTTLS\nS: 503*\n" NEXT },
     { "disabled", HELLO MAIL
       "C: RCPT TO:<off550@example.test>\nS: 550 5.2.1 *\nC: RCPT TO:<off421@example.test>\nS: 421 4.2.1 *\n!here\n"
       "C: DATA\nS: 554 5.5.1*\n" RCPT DATA "C: hi\nC: .\nS: 250*\n!stored 1\n!rcpts 1\n" },
@@ -563,6 +595,55 @@ static void test_back_pressure(void **state UNUSED)
     world_end(&w);
 }
 
+#define HI "C: Subject: s\nC:\nC: hi\nC: .\n"
+/* RFC 3461 5.2.3, 5.2.7: who hears, and what goes on. */
+static void test_arrivals(void **state UNUSED)
+{
+    static const char *const arrivals[] = {
+        HELLO MAIL RCPT DATA HI "S: 250*\n!told nobody\n",
+        HELLO "C: MAIL FROM:<x@y.example> ENVID=q+2B1\nS: 250*\n"
+              "C: RCPT TO:<Ann@example.test> NOTIFY=SUCCESS ORCPT=rfc822;old\nS: 250*\n"
+              "C: RCPT TO:<bob@example.test> NOTIFY=FAILURE\nS: 250*\n" DATA HI
+              "S: 250*\n!told delivered Ann@example.test rfc822;old; [Subject: s] q+1\n",
+        HELLO "C: MAIL FROM:<>\nS: 250*\nC: RCPT TO:<ann@example.test> NOTIFY=SUCCESS\nS: 250*\n" DATA HI
+              "S: 250*\n!told nobody\n",
+        /* the header only, and of a part of it that has no end */
+        HELLO MAIL "C: RCPT TO:<ann@example.test> NOTIFY=SUCCESS\nS: 250*\n" DATA "C: A: b\nC: .\n"
+                   "S: 250*\n!told delivered ann@example.test ; [A: b] \n",
+        /* where it leads is nobody's business */
+        HELLO MAIL "C: RCPT TO:<two@example.test> NOTIFY=SUCCESS,DELAY\nS: 250*\n" DATA HI
+                   "S: 250*\n!told expanded two@example.test ; [Subject: s] \n",
+        HELLO MAIL
+        "C: RCPT TO:<hook@example.test> NOTIFY=SUCCESS ORCPT=rfc822;h\nS: 250*\n" DATA HI
+        "S: 250*\n!told relayed hook@example.test rfc822;h; https://far.example/ 1 rfc822;h [Subject: s] \n",
+        /* the courier tells */
+        HELLO MAIL "C: RCPT TO:<out@example.test> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;o\nS: 250*\n" DATA HI
+                   "S: 250*\n!told nobody me@far.example 6 rfc822;o\n",
+        HELLO MAIL "C: RCPT TO:<out@example.test> NOTIFY=NEVER\nS: 250*\n" DATA HI
+                   "S: 250*\n!told nobody me@far.example 1 \n",
+        /* two who write to the same */
+        HELLO MAIL "C: RCPT TO:<out@example.test> NOTIFY=NEVER\nS: 250*\n"
+                   "C: RCPT TO:<out@example.test>\nS: 250*\n" DATA HI
+                   "S: 250*\n!told nobody me@far.example 12 \n",
+        HELLO MAIL "C: RCPT TO:<ann@example.test> NOTIFY=SUCCESS\nS: 250*\n"
+                   "C: RCPT TO:<ann@example.test> NOTIFY=SUCCESS\nS: 250*\n" DATA HI
+                   "S: 250*\n!told delivered ann@example.test ;delivered ann@example.test ; [Subject: s] \n",
+        /* taken, and thrown away: nothing is claimed */
+        HELLO MAIL "C: RCPT TO:<off250@example.test> NOTIFY=SUCCESS\nS: 250*\n" RCPT DATA HI
+                   "S: 250*\n!told nobody\n",
+    };
+    static const size_t slices[] = { 1, KIB(64) };
+
+    for (size_t i = 0; i < ARRAY_LEN(arrivals); i++)
+        for (size_t k = 0; k < ARRAY_LEN(slices); k++) {
+            static struct world w;
+
+            world_start(&w, slices[k]);
+            play(&w, arrivals[i]);
+            world_end(&w);
+        }
+}
+
 /* RFC 2033 */
 static void test_lmtp(void **state UNUSED)
 {
@@ -570,11 +651,12 @@ static void test_lmtp(void **state UNUSED)
     static const char script[] =
         "S: 220 mx.example.test LMTP Letterlock\nC: EHLO a.example\nS: 500 5.5.1*\nC: LHLO a.example\nS: 250-mx*\n"
         "S: 250-PIPELINING\nS: 250-SIZE 2000\nS: 250-8BITMIME\nS: 250-SMTPUTF8\nS: 250-ENHANCEDSTATUSCODES\n"
-        "S: 250-LIMITS*\nS: 250-MT-PRIORITY\nS: 250 HELP\n" MAIL "C: DATA\nS: 503*\n" RCPT
+        "S: 250-LIMITS*\nS: 250-DSN\nS: 250-MT-PRIORITY\nS: 250 HELP\n" MAIL "C: DATA\nS: 503*\n" RCPT
         "C: RCPT TO:<busy@example.test>\nS: 250*\nC: RCPT TO:<nobody@example.test>\nS: 550*\n"
-        "C: RCPT TO:<over@example.test>\nS: 250*\n" RCPT DATA
-        "C: hi\nC: .\nS: 250 2.0.0 Ok, stored as q1\nS: 451 4.3.0*\nS: 452 4.2.2*\nS: 250 2.0.0 Ok, stored as q1\n!rcpts 3\n" MAIL
-            RCPT "C: RCPT TO:<b@example.test>\nS: 250*\n" DATA
+        "C: RCPT TO:<over@example.test> NOTIFY=SUCCESS\nS: 250*\nC: RCPT TO:<ann@example.test> NOTIFY=SUCCESS\nS: 250*\n" RCPT
+            DATA
+        "C: hi\nC: .\nS: 250 2.0.0 Ok, stored as q1\nS: 451 4.3.0*\nS: 452 4.2.2*\nS: 250*\nS: 250 2.0.0 Ok, stored as q1\n!rcpts 4\n"
+        "!told delivered ann@example.test ; [hi] \n" MAIL RCPT "C: RCPT TO:<b@example.test>\nS: 250*\n" DATA
         "c: a\\nb\\r\\n.\\r\\n\nS: 550 5.6.0*\nS: 550 5.6.0*\n" MAIL RCPT
         "C: RCPT TO:<b@example.test>\nS: 250*\n!deliver closed\n" DATA
         "C: hi\nC: .\nS: 451 4.3.0*\nS: 451 4.3.0*\n!deliver ok\n" MAIL RCPT
@@ -606,7 +688,7 @@ static void test_what_is_prepended(void **state UNUSED)
     play(
         &w, HELLO
         "C: STARTTLS\nS: 220*\n!tls\nC: EHLO b.example\nS: 250-*\nS: 250-PIPE*\nS: 250-SIZE*\n"
-        "S: 250-8BITMIME\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-MT-PRIORITY\nS: 250-REQUIRETLS\nS: 250 HELP\n" NEXT);
+        "S: 250-8BITMIME\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-DSN\nS: 250-MT-PRIORITY\nS: 250-REQUIRETLS\nS: 250 HELP\n" NEXT);
     CHECK(str_starts(str_from(w.prepend),
                      STR("Return-Path: <x@y.example>\r\nDelivered-To: hello@example.test\r\n"
                          "Received: from b.example ([192.0.2.7])\r\n\tby mx.example.test with ESMTPS\r\n"
@@ -661,6 +743,7 @@ int main(void)
         cmocka_unit_test(test_pipelined_too_early),
         cmocka_unit_test(test_size_while_sending),
         cmocka_unit_test(test_back_pressure),
+        cmocka_unit_test(test_arrivals),
         cmocka_unit_test(test_lmtp),
         cmocka_unit_test(test_what_is_prepended),
         cmocka_unit_test(test_slow_message),

@@ -115,13 +115,10 @@ static const char *distrusted(const struct smtp_session *s)
 {
     const struct mx_auth *a = mx_own(s)->auth;
 
-    for (const struct smtp_recipient *r = s->m.recipients; r; r = r->next)
-        if (r->junk)
-            return "spam";
-    if (!a) /* nobody asks: the operator says so */
-        return NULL;
-    if (a->check.done && (a->check.spf.code == SPF_FAIL || a->check.dmarc.code == DMARC_FAIL))
-        return "forged";
+    const char *why = mx_dsn_unwanted(s);
+
+    if (why || !a) /* !a: nobody asks: the operator says so */
+        return why;
     return a->check.done && a->check.spf.code != SPF_TEMPERROR &&
                    (a->check.spf.code == SPF_PASS || a->check.dmarc.code != DMARC_TEMPERROR)
                ? NULL

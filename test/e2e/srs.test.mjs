@@ -1,4 +1,5 @@
-// Forwards and their bounces: what leaves has a sender of ours, and a bounce to it finds its way to who sent it.
+// Forwards and their bounces: what leaves has a sender of ours, and a bounce to it finds its way to who sent it. And who asked
+// for it hears that his mail arrived (RFC 3461).
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import net from 'node:net';
@@ -22,19 +23,20 @@ function session(s) {
       text = text.slice(at + (data ? 5 : 2));
       if (data) { got.push({ ...m, raw: line }); data = false; s.write('250 2.0.0 taken\r\n'); continue; }
       const verb = line.split(/[ :]/)[0].toUpperCase();
-      if (verb === 'MAIL') m = { from: /<(.*?)>/.exec(line)[1], to: [] };
+      if (verb === 'MAIL') m = { from: /<(.*?)>/.exec(line)[1], to: [], lines: [line] };
+      if (verb === 'RCPT') m.lines.push(line);
       if (verb === 'RCPT') m.to.push(/<(.*?)>/.exec(line)[1]);
       data = verb === 'DATA';
       if (verb === 'RCPT' && m.to.at(-1) === 'no@far.test') { s.write('550 5.1.1 nobody\r\n'); continue; }
-      s.write(verb === 'EHLO' ? '250-peer.test\r\n250 8BITMIME\r\n' : data ? '354 go on\r\n' : verb === 'QUIT' ? '221 bye\r\n' : '250 ok\r\n');
+      s.write(verb === 'EHLO' ? '250-peer.test\r\n250-DSN\r\n250 8BITMIME\r\n' : data ? '354 go on\r\n' : verb === 'QUIT' ? '221 bye\r\n' : '250 ok\r\n');
     }
   });
 }
 
-async function send(from, to, body = letter(`m${++n}`)) {
+async function send(from, to, body = letter(`m${++n}`), mail = '', rcpt = '') {
   const c = await service.smtp();
-  await c.cmd(`MAIL FROM:<${from}>`);
-  let { text } = await c.cmd(`RCPT TO:<${to}>`);
+  await c.cmd(`MAIL FROM:<${from}>${mail}`);
+  let { text } = await c.cmd(`RCPT TO:<${to}>${rcpt}`);
   if (text.startsWith('250')) {
     await c.cmd('DATA');
     await c.io.write(Buffer.concat([body, Buffer.from('.\r\n')]));
@@ -147,4 +149,63 @@ test('without the courier: try later', async () => {
   assert.match(await send('', from), /^451/);
   process.kill(pid, 'SIGCONT');
   await until('it to be taken', 20000, async () => (await send('', from)).startsWith('250'));
+});
+
+const drained = () => until('the queue to be empty', 15000, async () => JSON.parse((await ctl('queue', 'list', '--json')).stdout).length === 0);
+const inbox = async (alias) => {
+  const c = await service.imap(alias);
+  const lines = (await c.cmd('SELECT INBOX')).join('\n');
+  await c.logout();
+  return Number(/^\* (\d+) EXISTS/m.exec(lines)[1]);
+};
+
+test('NOTIFY=SUCCESS: "delivered" for a mailbox, once for a message that comes twice', async () => {
+  const eve = await service.alias('eve'), again = letter('arrives');
+  await drained(); // of the tests before
+  got.length = 0;
+  for (let i = 0; i < 2; i++)
+    assert.match(await send('dora@one.test', 'eve+tag@example.test', again, ' ENVID=q+2B1 RET=FULL', ' NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;Old+2BEve@one.test'), /^250/);
+  assert.match(await send('dora@one.test', eve.address, letter('silent'), '', ' NOTIFY=FAILURE,DELAY'), /^250/);
+  assert.match(await send('', eve.address, letter('from nobody'), '', ' NOTIFY=SUCCESS'), /^250/);
+  await drained();
+  const told = got.splice(0).filter((m) => m.to[0] !== 'me@far.test');
+  assert.equal(told.length, 1);
+  assert.deepEqual([told[0].from, told[0].to], ['', ['dora@one.test']]);
+  assert.match(told[0].raw, /^Content-Type: multipart\/report; report-type=delivery-status;/m);
+  assert.match(told[0].raw, /\r\nOriginal-Envelope-Id: q\+1\r\nReporting-MTA: dns; [^\r]*\r\nArrival-Date: [^\r]*\r\n\r\nOriginal-Recipient: rfc822; Old\+Eve@one\.test\r\nFinal-Recipient: rfc822; eve\+tag@example\.test\r\nAction: delivered\r\nStatus: 2\.0\.0\r\n/);
+  assert.match(told[0].raw, /Content-Type: text\/rfc822-headers\r\n[^]*Subject: arrives\r\n/);
+  assert.doesNotMatch(told[0].raw, /^hello/m);
+  assert.equal(await inbox(eve), 3);
+});
+
+test('NOTIFY=SUCCESS: "expanded" for several, "relayed" for a forward, and never where it went', async () => {
+  await service.alias('fay');
+  await ctl('alias', 'target', 'add', 'fay@example.test', 'fay@far.test');
+  assert.match(await send('dora@one.test', 'fay@example.test', letter('two'), ' ENVID=e2', ' NOTIFY=SUCCESS ORCPT=rfc822;fay@example.test'), /^250/);
+  let copy = await arrived('fay@far.test'), told = await arrived('dora@one.test');
+  assert.match(copy.lines[0], / ENVID=e2$/);
+  assert.match(copy.lines[1], / NOTIFY=NEVER ORCPT=rfc822;fay@example\.test$/);
+  assert.match(told.raw, /\r\nFinal-Recipient: rfc822; fay@example\.test\r\nAction: expanded\r\n/);
+  assert.doesNotMatch(told.raw, /far\.test/);
+  assert.match(await send('dora@one.test', 'out@example.test', undefined, ' ENVID=e3 RET=HDRS', ' NOTIFY=SUCCESS,DELAY'), /^250/);
+  copy = await arrived('me@far.test');
+  told = await arrived('dora@one.test');
+  assert.match(copy.lines.join(), / RET=HDRS ENVID=e3,RCPT TO:<me@far\.test> NOTIFY=DELAY$/);
+  assert.match(told.raw, /\r\nOriginal-Envelope-Id: e3\r\n[^]*\r\nFinal-Recipient: rfc822; out@example\.test\r\nAction: relayed\r\n/);
+  assert.doesNotMatch(told.raw, /far\.test/);
+  assert.match(await send('dora@one.test', 'out@example.test', undefined, '', ' NOTIFY=NEVER'), /^250/);
+  await arrived('me@far.test');
+  await drained();
+  assert.equal(got.length, 0);
+});
+
+test('a courier that dies: the message and the report are there, each once', async () => {
+  const gil = await service.alias('gil');
+  for (const id of ['k1', 'k2', 'k3']) {
+    await service.kill('courier');
+    await until('it to be taken', 20000, async () => (await send('dora@one.test', gil.address, letter(id), ` ENVID=${id}`, ' NOTIFY=SUCCESS')).startsWith('250'));
+  }
+  await drained();
+  assert.deepEqual(got.splice(0).map((m) => /^Original-Envelope-Id: (.*)\r$/m.exec(m.raw)[1]).sort(), ['k1', 'k2', 'k3']);
+  assert.equal(await inbox(gil), 3);
 });

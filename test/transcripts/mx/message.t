@@ -2,7 +2,7 @@
 S: 220 … ESMTP Letterlock
 C: HELP                                    S: 214-2.0.0 … | 214 2.0.0 …
 C: NOOP                                    S: 250 2.0.0
-C: EHLO client.example                     S: 250-… | 250-PIPELINING | 250-SIZE 52428800 | 250-STARTTLS | 250-8BITMIME | 250-SMTPUTF8 | 250-ENHANCEDSTATUSCODES | 250-CHUNKING | 250-BINARYMIME | 250-LIMITS RCPTMAX=100 | 250-MT-PRIORITY | 250 HELP
+C: EHLO client.example                     S: 250-… | 250-PIPELINING | 250-SIZE 52428800 | 250-STARTTLS | 250-8BITMIME | 250-SMTPUTF8 | 250-ENHANCEDSTATUSCODES | 250-CHUNKING | 250-BINARYMIME | 250-LIMITS RCPTMAX=100 | 250-DSN | 250-MT-PRIORITY | 250 HELP
 C: MAIL FROM:<sender@client.example>       S: 250 2.1.0
 C: RCPT TO:<$ADDRESS>                      S: 250 2.1.5
 C: DATA                                    S: 354

@@ -11,12 +11,10 @@ C: MAIL FROM:<a@client.example> SIZE=       S: 501
 C: MAIL FROM:<a@client.example> SIZE=-1     S: 501
 C: MAIL FROM:<a@client.example> SMTPUTF8=1  S: 501
 C: MAIL FROM:<a@client.example> BODY=7BIT BODY=7BIT   S: 501
-C: MAIL FROM:<a@client.example> RET=HDRS    S: 555
-C: MAIL FROM:<a@client.example> ENVID=x     S: 555
 C: MAIL FROM:<a@client.example> AUTH=<>     S: 555
 C: MAIL FROM:<a@client.example> =x          S: 501
 C: MAIL FROM:<a@client.example>             S: 250
-C: RCPT TO:<$ADDRESS> NOTIFY=NEVER          S: 555
+C: RCPT TO:<$ADDRESS> MT-PRIORITY=1         S: 555
 C: RCPT TO:<$ADDRESS> X-UNKNOWN             S: 555
 C: RCPT TO:<$ADDRESS> SIZE=1                S: 555
 C: RCPT TO:<$ADDRESS>                       S: 250

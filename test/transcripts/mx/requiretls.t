@@ -1,6 +1,6 @@
 # RFC 8689 2, 4.1: REQUIRETLS is neither offered nor taken in the clear; RFC 6710 4: MT-PRIORITY is, and local mail is no faster for it
 S: 220
-C: EHLO client.example                      S: 250-… | … | 250-MT-PRIORITY | 250 HELP
+C: EHLO client.example                      S: 250-… | … | 250-DSN | 250-MT-PRIORITY | 250 HELP
 C: MAIL FROM:<a@client.example> REQUIRETLS  S: 555 5.5.4
 C: MAIL FROM:<a@client.example> MT-PRIORITY=10   S: 501 5.5.4
 C: MAIL FROM:<a@client.example> MT-PRIORITY=  S: 501 5.5.4

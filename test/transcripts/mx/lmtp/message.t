@@ -1,6 +1,6 @@
 # RFC 2033 4.2: after the data each recipient is answered, in order                             service lmtp, clients 2, imap 2
 S: 220 $host LMTP Letterlock
-C: LHLO front.example                      S: 250-$host | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-ENHANCEDSTATUSCODES | 250-LIMITS RCPTMAX=100 | 250-MT-PRIORITY | 250-XCLIENT … | 250 HELP
+C: LHLO front.example                      S: 250-$host | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-ENHANCEDSTATUSCODES | 250-LIMITS RCPTMAX=100 | 250-DSN | 250-MT-PRIORITY | 250-XCLIENT … | 250 HELP
 C: MAIL FROM:<a@client.example>            S: 250
 C: RCPT TO:<$ADDRESS2>                     S: 250
 C: RCPT TO:<nobody@example.test>           S: 550 5.1.1
