@@ -5,7 +5,8 @@
 #include "lib/base/buf.h"
 #include "lib/mime/word.h"
 
-#define TEXT_MAX KIB(64) /* one address; the rest of a longer one is dropped */
+#define TEXT_MAX  KIB(64) /* one address; the rest of a longer one is dropped */
+#define AHEAD_MAX 512u    /* how far is looked for what a word is */
 
 struct parser {
     struct arena *a;
@@ -91,11 +92,31 @@ static void group_end(struct parser *p)
         p->group = false;
 }
 
+/* "joe@example.test ann@example.test": the comma is missing, but not the second address. Where an angle bracket follows,
+ * all of it is a name. */
+static bool comma_missing(const struct parser *p, char c)
+{
+    struct str rest = str_slice(p->in, p->i, p->i + AHEAD_MAX);
+
+    if (!p->space || p->angle || p->at < 0 || (size_t)p->at + 1 == p->spec.n || c == '.' || c == '@' ||
+        p->spec.p[p->spec.n - 1] == '.')
+        return false;
+    for (size_t i = 0; i < rest.n && rest.p[i] != ',' && rest.p[i] != ';' && rest.p[i] != '<'; i++)
+        if (rest.p[i] == '@') {
+            ptrdiff_t angle = str_chr(str_skip(rest, i), '<'), end = str_chr(str_skip(rest, i), ',');
+
+            return angle < 0 || (end >= 0 && end < angle);
+        }
+    return false;
+}
+
 /* A byte that counts: into the specification, and into the phrase while that can be a name. */
 static void text(struct parser *p, char c)
 {
     if (p->angle && !p->in_angle)
         return; /* words after <…> mean nothing */
+    if (comma_missing(p, c))
+        entry_end(p);
     if (!p->in_angle) {
         if (p->space && p->phrase.n)
             put(&p->phrase, ' ');

@@ -171,16 +171,19 @@ static void put_extension(struct writer *w, const struct mime_part *p)
 
 static void put_body(struct writer *w, const struct mime_part *p);
 
-/* The grammar wants a body inside every multipart and message; for what was not looked into: an
- * empty text, as others do. */
-static void put_stand_in(struct writer *w)
+/* The grammar wants a body inside every multipart. Where no part was found (no boundary, or one that never
+ * comes) the undivided body is shown as text, so that who wrote it is read (RFC 2045 5.2); section.c finds it by the
+ * same number. */
+static void put_undivided(struct writer *w, const struct mime_part *p)
 {
-    static const struct mime_part empty = {
-        .type = { "text", 4 },
-        .subtype = { "plain", 5 },
-    };
+    const struct mime_part text = { .type = { "text", 4 },
+                                    .subtype = { "plain", 5 },
+                                    .encoding = p->encoding,
+                                    .body_start = p->body_start,
+                                    .body_end = p->body_end,
+                                    .lines = p->lines };
 
-    put_body(w, &empty);
+    put_body(w, &text);
 }
 
 static void put_multipart(struct writer *w, const struct mime_part *p)
@@ -188,7 +191,7 @@ static void put_multipart(struct writer *w, const struct mime_part *p)
     for (const struct mime_part *c = p->first_child; c; c = c->next)
         put_body(w, c);
     if (!p->first_child)
-        put_stand_in(w);
+        put_undivided(w, p);
     put(w, " ");
     put_str(w, p->subtype);
     if (w->extended) {
@@ -200,6 +203,7 @@ static void put_multipart(struct writer *w, const struct mime_part *p)
 static void put_single(struct writer *w, const struct mime_part *p)
 {
     static const struct mime_envelope nothing;
+    static const struct mime_part nothing_in = { .type = { "text", 4 }, .subtype = { "plain", 5 } };
     bool text = mime_part_is(p, "text", NULL);
     bool message = mime_part_is(p, "message", "rfc822") || mime_part_is(p, "message", "global");
 
@@ -218,7 +222,7 @@ static void put_single(struct writer *w, const struct mime_part *p)
         put(w, " ");
         put_envelope(w, p->first_child && p->first_child->envelope ? p->first_child->envelope : &nothing);
         put(w, " ");
-        p->first_child ? put_body(w, p->first_child) : put_stand_in(w);
+        put_body(w, p->first_child ? p->first_child : &nothing_in);
     }
     if (text || message)
         put_u64(w, p->lines);

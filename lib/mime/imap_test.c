@@ -137,7 +137,7 @@ static void test_opaque_forms(void **state)
     (void)state;
     CHECK(mime_imap_body(mime_scan_all(&a, STR("Content-Type: multipart/mixed\n\nx")), false, false, &out) ==
           0);
-    check_text(&out, "((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0) \"mixed\")");
+    check_text(&out, "((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 1 0) \"mixed\")");
     CHECK(
         mime_imap_body(
             mime_scan_all(&a, STR("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nAAAA")),
@@ -145,6 +145,34 @@ static void test_opaque_forms(void **state)
     check_text(&out,
                "(\"message\" \"rfc822\" NIL NIL NIL \"base64\" 4 (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) "
                "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0) 0)");
+    arena_release(&a);
+}
+
+/* What BODYSTRUCTURE shows as the only part of a multipart that has none is there to be fetched. */
+static void test_undivided(void **state)
+{
+    static const char *const inputs[] = {
+        "Content-Type: multipart/mixed\n\nabc",
+        "Content-Type: multipart/mixed; boundary=x\n\nabc",
+    };
+    static const uint32_t path[] = { 1, 1 };
+    struct arena a = { .max = KIB(64) };
+    struct mime_range r;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(inputs); i++) {
+        CLEANUP(buf_release) struct buf out = { .max = KIB(16) };
+        struct str in = str_from(inputs[i]);
+        const struct mime_part *root = mime_scan_all(&a, in);
+
+        check_case = inputs[i];
+        CHECK(mime_imap_body(root, false, false, &out) == 0);
+        CHECK(str_istarts(buf_str(&out),
+                          STR("((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 0)")));
+        CHECK(mime_section_find(root, &(struct mime_section){ .path = path, .n = 1 }, &r) == 1);
+        CHECK(r.bytes == 3 && r.offset + 3 == in.n);
+        CHECK(mime_section_find(root, &(struct mime_section){ .path = path, .n = 2 }, &r) == 0);
+    }
     arena_release(&a);
 }
 
@@ -185,10 +213,8 @@ static void test_pack(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sections),
-        cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_opaque_forms),
-        cmocka_unit_test(test_pack),
+        cmocka_unit_test(test_sections),  cmocka_unit_test(test_forms), cmocka_unit_test(test_opaque_forms),
+        cmocka_unit_test(test_undivided), cmocka_unit_test(test_pack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

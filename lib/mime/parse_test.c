@@ -37,7 +37,11 @@ static void test_addresses(void **state)
         { "(only)", "" },
         { "\"unclosed <a@x>", "NIL NIL 'unclosed <a@x>' '' " },
         { "a . b @ x . y", "NIL NIL 'a.b' 'x.y' " },
-        { "a@x b@y", "NIL NIL 'a@xb' 'y' " },
+        { "a@x b@y", "NIL NIL 'a' 'x' NIL NIL 'b' 'y' " },
+        { "a@x b@y, c@z", "NIL NIL 'a' 'x' NIL NIL 'b' 'y' NIL NIL 'c' 'z' " },
+        { "a@x b@y <c@z>", "'a@x b@y' NIL 'c' 'z' " },
+        { "a@x b@y, C <c@z>", "NIL NIL 'a' 'x' NIL NIL 'b' 'y' 'C' NIL 'c' 'z' " },
+        { "a@x b", "NIL NIL 'a' 'xb' " },
         { "A\r\n B\r\n <a@x>\r\n", "'A B' NIL 'a' 'x' " },
     };
 

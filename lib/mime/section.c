@@ -1,5 +1,11 @@
 #include "lib/mime/section.h"
 
+/* A multipart without parts has its own body as the only one, as BODYSTRUCTURE says (imap_format.c). */
+static bool is_undivided(const struct mime_part *p)
+{
+    return !p->first_child && mime_part_is(p, "multipart", NULL);
+}
+
 static const struct mime_part *child_at(const struct mime_part *p, uint32_t n)
 {
     const struct mime_part *c = p->first_child;
@@ -16,13 +22,15 @@ static const struct mime_part *first_number(const struct mime_part *message, uin
 {
     if (!n)
         return NULL;
-    if (message->kind == MIME_MULTIPART)
+    if (message->kind == MIME_MULTIPART && message->first_child)
         return child_at(message, n);
     return n == 1 ? message : NULL;
 }
 
 static const struct mime_part *next_number(const struct mime_part *p, uint32_t n)
 {
+    if (n == 1 && is_undivided(p))
+        return p;
     if (!n || p->kind == MIME_LEAF)
         return NULL;
     return p->kind == MIME_MULTIPART ? child_at(p, n) : first_number(p->first_child, n);
@@ -32,8 +40,14 @@ const struct mime_part *mime_section_part(const struct mime_part *root, const ui
 {
     const struct mime_part *p = n ? first_number(root, path[0]) : root;
 
-    for (size_t i = 1; p && i < n; i++)
-        p = next_number(p, path[i]);
+    bool bottom = p == root && is_undivided(root); /* nothing is below the text of an undivided one */
+
+    for (size_t i = 1; p && i < n; i++) {
+        const struct mime_part *next = bottom ? NULL : next_number(p, path[i]);
+
+        bottom = next == p;
+        p = next;
+    }
     return p;
 }
 
