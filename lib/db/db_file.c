@@ -4,6 +4,7 @@
 #include "lib/base/hex.h"
 #include "lib/db/db_private.h"
 #include "lib/db/page_cipher.h"
+#include "lib/db/wal_gather.h"
 #include <fcntl.h>
 #include <errno.h>
 #include <sys/stat.h>
@@ -82,8 +83,8 @@ static int copy_under(struct db *db, const char *path, struct str key_text)
         return db_fail_other(db, error_from_errno(errno), "create the copy");
     fd_close(&fd);
     if ((r = buf_putz(&uri, "file:")) == 0 && (r = uri_escape(&uri, str_from(path))) == 0 &&
-        (r = buf_putz(&uri, "?cipher=chacha20&key=")) == 0 && (r = uri_escape(&uri, key_text)) == 0 &&
-        (r = stmt_get(db, "VACUUM INTO ?1", &st)) == 0) {
+        (r = buf_putz(&uri, "?" WAL_GATHER_COPY "=1&cipher=chacha20&key=")) == 0 &&
+        (r = uri_escape(&uri, key_text)) == 0 && (r = stmt_get(db, "VACUUM INTO ?1", &st)) == 0) {
         stmt_bind_str(st, 1, buf_str(&uri));
         r = stmt_run(st);
     }

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define GATHER_BYTES      KIB(128)
-#define BUFFERS_KEPT      4u /* for the next commit of any file */
+#define WRITE_MAX         ((int)GATHER_BYTES - 1) /* SQLite's unixWrite takes the length by 17 bits */
+#define BUFFERS_KEPT      4u                      /* for the next commit of any file */
 #define FRAME_HEADER      24 /* SQLite's file format, 4.1: page number, size of the database after a commit */
 #define FRAME_COMMIT      4  /* where that size is; zero but in a commit's last frame */
 #define METHODS_VERSION_1 1  /* without shared memory and mapping: those are the main file's */
@@ -102,9 +103,9 @@ static int gather_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 
     f->last_frame = header && memcmp((const uint8_t *)p + FRAME_COMMIT, "\0\0\0\0", 4) != 0;
     if (last)
         f->committed = at + n;
-    if (f->buffer && (at != f->at + f->n || n > (int)GATHER_BYTES - f->n) && (rc = flush(f)) != SQLITE_OK)
+    if (f->buffer && (at != f->at + f->n || n > WRITE_MAX - f->n) && (rc = flush(f)) != SQLITE_OK)
         return rc;
-    if (!f->buffer && (n > (int)GATHER_BYTES || !(f->buffer = buffer_take())))
+    if (!f->buffer && (n > WRITE_MAX || !(f->buffer = buffer_take())))
         return real_of(f)->pMethods->xWrite(real_of(f), p, n, at);
     if (f->n == 0)
         f->at = at;
@@ -185,7 +186,7 @@ static int gather_check_lock(sqlite3_file *file, int *out)
 static int gather_control(sqlite3_file *file, int op, void *arg)
 {
     struct wal_file *f = (struct wal_file *)file;
-    int rc = flush(f);
+    int rc = op == SQLITE_FCNTL_SIZE_HINT ? SQLITE_OK : flush(f); /* a hint, before many a page */
 
     return rc != SQLITE_OK ? rc : real_of(f)->pMethods->xFileControl(real_of(f), op, arg);
 }
@@ -225,13 +226,14 @@ static int gather_open(sqlite3_vfs *vfs UNUSED, sqlite3_filename name, sqlite3_f
     struct wal_file *f = (struct wal_file *)file;
     int rc;
 
-    if (!(flags & SQLITE_OPEN_WAL))
+    if (!(flags & SQLITE_OPEN_WAL) &&
+        !((flags & SQLITE_OPEN_MAIN_DB) && sqlite3_uri_boolean(name, WAL_GATHER_COPY, 0)))
         return real_vfs->xOpen(real_vfs, name, file, flags, flags_out);
     *f = (struct wal_file){ .base = { .pMethods = NULL } };
     if ((rc = real_vfs->xOpen(real_vfs, name, real_of(f), flags, flags_out)) != SQLITE_OK)
         return rc;
     f->base.pMethods = &methods;
-    f->watched = watcher ? watcher->open(name) : NULL;
+    f->watched = (flags & SQLITE_OPEN_WAL) && watcher ? watcher->open(name) : NULL;
     return SQLITE_OK;
 }
 

@@ -3,12 +3,15 @@
  * A VFS below the cipher's: what a commit appends to the -wal goes to the kernel in few large writes, where
  * SQLite makes two for every page. What was gathered is written before anybody could miss it: at a commit's
  * last frame, before the file is synced, read, measured or cut, when it does not follow on the bytes before,
- * and when the buffer is full. Everything but a -wal passes by. */
+ * and when the buffer is full. Everything but a -wal passes by, and a file that is opened by a URI with "gather=1": a new one
+ * that VACUUM INTO writes from front to end. Of that nothing is missed either: SQLite tells of its commit
+ * (SQLITE_FCNTL_SYNC) with synchronous off as well, and what is gathered until then goes, or the commit fails. */
 #ifndef LIB_DB_WAL_GATHER_H
 #define LIB_DB_WAL_GATHER_H
 #include "lib/base/base.h"
 
-#define WAL_GATHER_VFS "multipleciphers-gather" /* with the cipher on top */
+#define WAL_GATHER_VFS  "multipleciphers-gather" /* with the cipher on top */
+#define WAL_GATHER_COPY "gather"                 /* the parameter */
 
 /* Who wants to know what becomes of a -wal: its commits, and that it begins anew. Called by whichever thread
  * SQLite runs in; none may use SQLite. */

@@ -4,10 +4,10 @@
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 #include "lib/base/hex.h"
+#include "lib/crypto/filehash.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <sodium.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -208,14 +208,14 @@ static int print_list(struct request *q)
 
 struct sink {
     int fd, error;
-    crypto_generichash_state hash;
+    struct filehash hash;
 };
 
 static int sink_write(void *ctx, struct str bytes)
 {
     struct sink *k = ctx;
 
-    crypto_generichash_update(&k->hash, (const uint8_t *)bytes.p, bytes.n);
+    filehash_add(&k->hash, bytes);
     while (bytes.n) {
         ssize_t n = write(k->fd, bytes.p, bytes.n);
 
@@ -250,7 +250,7 @@ int backup_fetch(struct service *s, const struct backup_which *w, bool keys, con
 
     if (sink.fd < 0)
         return ctl_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
-    crypto_generichash_init(&sink.hash, NULL, 0, sizeof hash);
+    filehash_begin(&sink.hash, w->backup && w->backup->sha256 ? FILEHASH_SHA256 : FILEHASH_BLAKE2B);
     k.mailbox_id = w->alias->mailbox_id;
     if (w->backup)
         k.id = w->backup->id;
@@ -258,7 +258,7 @@ int backup_fetch(struct service *s, const struct backup_which *w, bool keys, con
     k.keys = keys;
     r = service_fetch(s, ROLE_STORE, STORE__OP__BACKUP_GET, &k.base, &store__backup__descriptor, NULL,
                       sink_write, &sink);
-    crypto_generichash_final(&sink.hash, hash, sizeof hash);
+    filehash_end(&sink.hash, hash);
     if (r == 0 && !keys && w->backup &&
         (w->backup->hash.len != sizeof hash || memcmp(hash, w->backup->hash.data, sizeof hash) != 0))
         r = E_CORRUPT;

@@ -6,7 +6,6 @@
 #include "lib/base/rand.h"
 #include "src/store/keybox.h"
 #include <fcntl.h>
-#include <sodium.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -320,22 +319,104 @@ static int copy_check(struct backup_take *b, struct db *snapshot, uint64_t chang
     return r < 0 ? r : c;
 }
 
+/* The copy is hashed by another thread while it is checked on ours: nobody writes to it any more. */
+struct hashing {
+    struct work_job work;
+    struct backup_take *b;
+    const char *path;
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    bool has_ended;
+    int status;
+    _Atomic unsigned users; /* the backup, and the pool until hash_done */
+};
+
 static int copy_hash(struct backup_take *b, const char *path)
 {
     CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    crypto_generichash_state state;
-    uint8_t *slice = fd >= 0 ? malloc(SLICE_BYTES) : NULL;
+    char *slice = fd >= 0 ? malloc(SLICE_BYTES) : NULL;
+    struct filehash hash;
     ssize_t n = -1;
 
-    crypto_generichash_init(&state, NULL, 0, HASH_BYTES);
+    filehash_begin(&hash, b->info.hashed);
     b->info.bytes = 0;
     while (slice && (n = read(fd, slice, SLICE_BYTES)) > 0) {
-        crypto_generichash_update(&state, slice, (size_t)n);
+        filehash_add(&hash, str_of(slice, (size_t)n));
         b->info.bytes += (uint64_t)n;
+        if (__atomic_load_n(&b->stop.stop, __ATOMIC_RELAXED))
+            break;
     }
-    crypto_generichash_final(&state, b->info.hash, HASH_BYTES);
+    filehash_end(&hash, b->info.hash);
     free(slice);
-    return n == 0 ? 0 : fd >= 0 && !slice ? E_NOMEM : E_IO;
+    return n == 0 ? 0 : n > 0 ? E_CANCELED : fd >= 0 && !slice ? E_NOMEM : E_IO;
+}
+
+static void hash_run(struct work_job *w)
+{
+    struct hashing *h = CONTAINER_OF(w, struct hashing, work);
+    int r = copy_hash(h->b, h->path);
+
+    pthread_mutex_lock(&h->lock);
+    h->status = r;
+    h->has_ended = true;
+    pthread_cond_signal(&h->ended);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void hash_put(struct hashing *h)
+{
+    if (--h->users)
+        return;
+    pthread_mutex_destroy(&h->lock);
+    pthread_cond_destroy(&h->ended);
+    free(h);
+}
+
+/* On the loop, some time. */
+static void hash_done(struct work_job *w)
+{
+    hash_put(CONTAINER_OF(w, struct hashing, work));
+}
+
+/* NULL: nobody does it beside us. */
+static struct hashing *hash_begin(struct backup_take *b, const char *path)
+{
+    struct hashing *h = b->beside ? calloc(1, sizeof *h) : NULL;
+
+    if (!h)
+        return NULL;
+    h->work = (struct work_job){ .run = hash_run, .done = hash_done };
+    h->b = b;
+    h->path = path;
+    pthread_mutex_init(&h->lock, NULL);
+    pthread_cond_init(&h->ended, NULL);
+    h->users = 2;
+    if (work_submit(b->beside, &h->work) == 0)
+        return h;
+    h->users = 1;
+    hash_put(h);
+    return NULL;
+}
+
+static int hash_end(struct hashing *h)
+{
+    int r;
+
+    pthread_mutex_lock(&h->lock);
+    while (!h->has_ended)
+        pthread_cond_wait(&h->ended, &h->lock);
+    r = h->status;
+    pthread_mutex_unlock(&h->lock);
+    hash_put(h);
+    return r;
+}
+
+static int copy_check_and_hash(struct backup_take *b, struct db *snapshot, uint64_t changes, const char *path)
+{
+    struct hashing *h = hash_begin(b, path);
+    int r = copy_check(b, snapshot, changes, path), hashed = h ? hash_end(h) : 0;
+
+    return r < 0 ? r : h ? hashed : copy_hash(b, path);
 }
 
 static int put(struct backup_take *b, const char *name)
@@ -360,8 +441,8 @@ static int take(struct backup_take *b, struct db *snapshot, struct db *db, uint6
     backup_name(b->mailbox, b->info.id, ".sqlite", name);
     if ((r = keys_put_first(b)) < 0 || (r = target_stage(b->target, name, path, &room)) < 0)
         return r;
-    if ((r = copy_make(b, db, path, room)) < 0 || (r = copy_check(b, snapshot, changes, path)) < 0 ||
-        (r = copy_hash(b, path)) < 0 || (r = put(b, name)) < 0)
+    if ((r = copy_make(b, db, path, room)) < 0 || (r = copy_check_and_hash(b, snapshot, changes, path)) < 0 ||
+        (r = put(b, name)) < 0)
         target_unstage(b->target, name);
     return r;
 }
@@ -455,7 +536,7 @@ static int look(struct backup_take *b, uint64_t changes)
 
 static void info_begin(struct backup_take *b)
 {
-    struct backup_info i = { .taken_ms = b->now_ms, .generation = b->generation };
+    struct backup_info i = { .taken_ms = b->now_ms, .generation = b->generation, .hashed = FILEHASH_SHA256 };
 
     rand_bytes(i.id, sizeof i.id);
     i.id[6] = (uint8_t)((i.id[6] & 0x0f) | 0x40); /* RFC 9562 5.4 */

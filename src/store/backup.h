@@ -9,6 +9,8 @@
  * (doc/formats.md 9.) Nothing in the names says whose mailbox it is. */
 #ifndef SRC_STORE_BACKUP_H
 #define SRC_STORE_BACKUP_H
+#include "lib/base/work.h"
+#include "lib/crypto/filehash.h"
 #include "src/store/keys.h"
 #include "src/store/target.h"
 #include <pthread.h>
@@ -20,8 +22,9 @@
 struct backup_info {
     uint8_t id[BACKUP_ID_LEN], mailbox[MAILBOX_ID_LEN];
     int64_t taken_ms;
-    uint64_t changes, bytes; /* changes: commits of the mailbox until then */
-    uint32_t generation;     /* of the data key */
+    uint64_t changes, bytes;   /* changes: commits of the mailbox until then */
+    uint32_t generation;       /* of the data key */
+    enum filehash_kind hashed; /* by what; those that are taken now: SHA-256 */
     uint8_t hash[HASH_BYTES], mac[HASH_BYTES];
 };
 
@@ -59,6 +62,8 @@ struct backup_take {
     int64_t now_ms, min_age_ms; /* the last one must be so old; 0: does not matter */
     struct backup_rule rule;
     struct backup_stop stop;
+    struct work_pool
+        *beside; /* what can be done beside is done there; its loop frees. NULL: one after the other */
     /* what came of it */
     struct backup_info info;
     struct db_error error;

@@ -4,8 +4,8 @@
 #include "lib/base/hex.h"
 #include "src/store/backup.h"
 
-#define FIRST_LINE "letterlock backup 1"
-#define LABEL_MAC  "letterlock backup v1"
+#define FIRST_WORDS "letterlock backup "
+#define LABEL_MAC   "letterlock backup v1"
 
 void backup_id_text(const uint8_t id[BACKUP_ID_LEN], char out[BACKUP_TEXT_LEN + 1])
 {
@@ -30,20 +30,29 @@ static bool id_from_text(struct str text, uint8_t out[BACKUP_ID_LEN])
     return str_eq_z(text, again);
 }
 
+/* By the version of the format, from 1: what it hashes with, and how that is called. */
+static const struct {
+    enum filehash_kind kind;
+    const char *name;
+} versions[] = { { FILEHASH_BLAKE2B, "hash" }, { FILEHASH_SHA256, "sha256" } };
+
 static int claims_text(const struct backup_info *i, struct buf *out)
 {
     char mailbox[2 * MAILBOX_ID_LEN + 1], id[BACKUP_TEXT_LEN + 1], hash[2 * HASH_BYTES + 1];
     char taken[CLOCK_ISO_LEN + 1];
+    size_t v = 0;
 
+    while (v + 1 < ARRAY_LEN(versions) && versions[v].kind != i->hashed)
+        v++;
     hex_encode(i->mailbox, MAILBOX_ID_LEN, mailbox);
     backup_id_text(i->id, id);
     hex_encode(i->hash, HASH_BYTES, hash);
     clock_iso(i->taken_ms, taken);
     return buf_printf(out,
-                      FIRST_LINE "\nmailbox %s\nid %s\ntaken %s\nchanges %llu\ngeneration %u\nbytes %llu\n"
-                                 "hash %s\n",
-                      mailbox, id, taken, (unsigned long long)i->changes, i->generation,
-                      (unsigned long long)i->bytes, hash);
+                      FIRST_WORDS "%zu\nmailbox %s\nid %s\ntaken %s\nchanges %llu\ngeneration %u\n"
+                                  "bytes %llu\n%s %s\n",
+                      v + 1, mailbox, id, taken, (unsigned long long)i->changes, i->generation,
+                      (unsigned long long)i->bytes, versions[v].name, hash);
 }
 
 static int mac_of(const struct backup_info *i, const uint8_t key[KEY_BYTES], struct buf *text,
@@ -86,19 +95,21 @@ int backup_info_parse(struct str text, struct backup_info *out)
 {
     struct backup_info i = { 0 };
     struct str first, v;
-    uint64_t generation;
+    uint64_t generation, version;
 
-    if (!str_cut(text, '\n', &first, &text) || !str_starts(first, STR("letterlock backup ")))
+    if (!str_cut(text, '\n', &first, &text) || !str_starts(first, STR(FIRST_WORDS)) ||
+        !str_to_u64(str_skip(first, sizeof FIRST_WORDS - 1), &version) || version == 0)
         return E_CORRUPT;
-    if (!str_eq_z(first, FIRST_LINE))
+    if (version > ARRAY_LEN(versions))
         return E_VERSION;
+    i.hashed = versions[version - 1].kind;
     if (!take(&text, "mailbox", &v) || !hex_decode(v, i.mailbox, sizeof i.mailbox) ||
         !take(&text, "id", &v) || !id_from_text(v, i.id) || !take(&text, "taken", &v) ||
         !clock_from_iso(v.p, v.n, &i.taken_ms) || !take(&text, "changes", &v) || !str_to_u64(v, &i.changes) ||
         !take(&text, "generation", &v) || !str_to_u64(v, &generation) || generation == 0 ||
         generation > UINT32_MAX || !take(&text, "bytes", &v) || !str_to_u64(v, &i.bytes) ||
-        !take(&text, "hash", &v) || !hex_decode(v, i.hash, sizeof i.hash) || !take(&text, "mac", &v) ||
-        !hex_decode(v, i.mac, sizeof i.mac) || text.n)
+        !take(&text, versions[version - 1].name, &v) || !hex_decode(v, i.hash, sizeof i.hash) ||
+        !take(&text, "mac", &v) || !hex_decode(v, i.mac, sizeof i.mac) || text.n)
         return E_CORRUPT;
     i.generation = (uint32_t)generation;
     *out = i;

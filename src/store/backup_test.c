@@ -63,9 +63,11 @@ static void test_info(void **state UNUSED)
 {
     CLEANUP(buf_release) struct buf text = { .max = KIB(4) };
     struct backup_info i, back;
+    char version_1[KIB(4)];
     uint8_t key[KEY_BYTES], other[KEY_BYTES];
 
     info_make(&i);
+    i.hashed = FILEHASH_SHA256;
     rand_bytes(key, sizeof key);
     rand_bytes(other, sizeof other);
     CHECK(backup_info_text(&i, key, &text) == 0);
@@ -82,7 +84,16 @@ static void test_info(void **state UNUSED)
         bad.p[n] ^= 1;
         CHECK(backup_info_parse(buf_str(&bad), &back) < 0 || backup_info_verify(&back, key) < 0);
     }
-    CHECK(backup_info_parse(STR("letterlock backup 2\nwhatever\n"), &back) == E_VERSION);
+    CHECK(str_starts(buf_str(&text), STR("letterlock backup 2\n")) && strstr(buf_z(&text), "\nsha256 "));
+    CHECK(backup_info_parse(STR("letterlock backup 3\nwhatever\n"), &back) == E_VERSION);
+    i.hashed = FILEHASH_BLAKE2B; /* as it was written before */
+    buf_clear(&text);
+    CHECK(backup_info_text(&i, key, &text) == 0);
+    CHECK(backup_info_parse(buf_str(&text), &back) == 0 && memcmp(&i, &back, sizeof i) == 0);
+    CHECK(str_starts(buf_str(&text), STR("letterlock backup 1\n")) && strstr(buf_z(&text), "\nhash "));
+    snprintf(version_1, sizeof version_1, "letterlock backup 2%s",
+             buf_z(&text) + 19); /* a name that is the other one's */
+    CHECK(backup_info_parse(str_from(version_1), &back) == E_CORRUPT);
 }
 
 int main(void)

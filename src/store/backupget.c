@@ -28,6 +28,7 @@ void backup_pb(const struct backup_info *i, Store__Backup *out)
     out->generation = i->generation;
     out->changes = i->changes;
     out->hash = str_pb(str_of(i->hash, HASH_BYTES));
+    out->sha256 = i->hashed == FILEHASH_SHA256;
 }
 
 static void list_run(struct work_job *w)

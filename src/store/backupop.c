@@ -195,6 +195,7 @@ static void take_fill(struct run *n, const uint8_t key[KEY_BYTES], uint32_t gene
     b->key = n->key;
     b->generation = generation;
     b->attached = attached;
+    b->beside = store.hash_pool;
     b->now_ms = clock_wall_ms();
     b->min_age_ms = n->q ? 0 : (int64_t)store_conf.backup_ms;
     b->rule = (struct backup_rule){ (uint32_t)store_conf.backup_daily, (uint32_t)store_conf.backup_weekly,

@@ -159,7 +159,7 @@ static int write_all(int fd, struct str s)
 }
 
 struct fetching {
-    crypto_generichash_state hash;
+    struct filehash hash;
     const struct backup_stop *stop;
     uint64_t max, got;
     int fd;
@@ -173,7 +173,7 @@ static int fetch_take(void *ctx, struct str slice)
         return E_CANCELED;
     if ((f->got += slice.n) > f->max)
         return E_CORRUPT;
-    crypto_generichash_update(&f->hash, (const uint8_t *)slice.p, slice.n);
+    filehash_add(&f->hash, slice);
     return write_all(f->fd, slice);
 }
 
@@ -185,10 +185,11 @@ static int fetch_to(struct target *t, const struct backup_info *info, int fd, st
     int64_t n;
 
     backup_name(info->mailbox, info->id, ".sqlite", name);
-    crypto_generichash_init(&f.hash, NULL, 0, HASH_BYTES);
-    if ((n = target_read(t, name, 0, UINT64_MAX, fetch_take, &f)) < 0)
+    filehash_begin(&f.hash, info->hashed);
+    n = target_read(t, name, 0, UINT64_MAX, fetch_take, &f);
+    filehash_end(&f.hash, hash);
+    if (n < 0)
         return (int)n;
-    crypto_generichash_final(&f.hash, hash, HASH_BYTES);
     if (f.got != info->bytes || memcmp(hash, info->hash, HASH_BYTES) != 0)
         return E_CORRUPT;
     return file_ops()->fsync(fd) < 0 ? error_from_errno(errno) : 0;

@@ -70,6 +70,7 @@ static int pools_new(void)
     if (!(store.pool = work_pool_new("store", (unsigned)store_conf.workers, 0, 0)) ||
         !(store.read_pool = work_pool_new("read", (unsigned)store_conf.read_workers, 0, 0)) ||
         !(store.backup_pool = work_pool_new("backup", BACKUP_WORKERS, 0, 10)) ||
+        !(store.hash_pool = work_pool_new("hash", 1, 0, 10)) ||
         !(store.search_pool = work_pool_new("search", (unsigned)store_conf.search_workers, 0, 5)))
         return E_NOMEM;
     for (size_t i = 0; i < ARRAY_LEN(store.derive); i++)
@@ -129,7 +130,8 @@ static int store_init(struct role *r)
 
 static int store_start(struct role *r UNUSED)
 {
-    struct work_pool *const pools[] = { store.pool, store.read_pool, store.search_pool, store.backup_pool };
+    struct work_pool *const pools[] = { store.pool, store.read_pool, store.search_pool, store.backup_pool,
+                                        store.hash_pool };
     int e = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(pools) && e == 0; i++)

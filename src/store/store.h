@@ -49,7 +49,7 @@ struct store {
     struct files files;
     struct tempbox_keys temp_keys;
     struct notes *notes; /* NULL: could not be opened, an alarm was logged */
-    struct work_pool *pool, *read_pool, *search_pool, *backup_pool;
+    struct work_pool *pool, *read_pool, *search_pool, *backup_pool, *hash_pool;
     struct target *backups; /* NULL: could not be opened, an alarm was logged */
     uint64_t backups_taken, backups_failed;
     struct handles *handles;
