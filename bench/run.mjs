@@ -3,7 +3,7 @@
 // Every figure is the median of several rounds; the two sides of a comparison take turns.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir } from 'node:os';
 import path from 'node:path';
 import { backup } from './backup_bench.mjs';
@@ -225,10 +225,17 @@ const benches = {
       await writeFile(file, Array.from({ length: Math.min(1000, n - i) }, (_, k) => `From x@example.net Mon Nov  2 10:11:12 2026\n${sample(i + k, 4000).toString('latin1').replaceAll('\r\n', '\n').replace(/^From /gm, '>From ')}\n\n`).join(''), { flag: 'a' });
     const child = execFile(path.join(build, 'letterlock'), ['mailbox', 'import', a.address, '--format', 'mbox', '--input', file, '--json', '--config', path.join(service.dir, 'letterlock.conf')], () => {});
     let out = '', early = 0, late = 0, store = 0;
+    const marks = [], size = (await stat(file)).size, [pid] = await service.pids('store'); // how far, when, at what cost: does a late message cost what an early one does?
+    const of = async (id, name) => Number(new RegExp(`^${name}: (\\d+)`, 'm').exec(await readFile(`/proc/${id}/io`, 'latin1').catch(() => ''))?.[1] ?? NaN);
+    const look = async () => {
+      const t = await readFile(`/proc/${pid}/stat`, 'latin1'), f = t.slice(t.lastIndexOf(')') + 2).split(' ');
+      marks.push({ at: await of(child.pid, 'rchar') / size, ms: Date.now(), cpu: (Number(f[11]) + Number(f[12])) * 10000, written: await of(pid, 'wchar') });
+    };
     const began = Date.now(), ended = new Promise((r) => { child.on('exit', r); });
     child.stdout.on('data', (d) => { out += d; });
     child.stdin.end(`${a.password}\n`);
     const poll = setInterval(async () => {
+      await look();
       const kb = Number(/^VmRSS:\s+(\d+)/m.exec(await readFile(`/proc/${child.pid}/status`, 'latin1').catch(() => ''))?.[1] ?? 0);
       if (Date.now() - began < 2000) early = Math.max(early, kb);
       late = Math.max(late, kb);
@@ -238,6 +245,12 @@ const benches = {
     clearInterval(poll);
     const r = JSON.parse(out);
     row(`import of ${r.messages} messages from an mbox`, `${(r.messages * 1000 / r.took_ms).toFixed(0)} a second`, 'at least 1000', r.messages === n && r.messages * 1000 / r.took_ms >= 1000);
+    const between = (from, to) => { // of the messages in this part of the file
+      const [a, b] = [from, to].map((x) => marks.find((m) => m.at >= x) ?? marks.filter((m) => m.at >= 0).at(-1)), k = (b.at - a.at) * n;
+      return `${(k * 1000 / (b.ms - a.ms)).toFixed(0)} a second, ${((b.cpu - a.cpu) / k).toFixed(0)} us of the store's processor, ${((b.written - a.written) / k / 1024).toFixed(1)} KiB written`;
+    };
+    row('a message, in the second tenth of them', between(0.1, 0.2), '-');
+    row('and in the last but one', between(0.8, 0.9), 'the same');
     row('memory of the command, in its first two seconds and at most', `${(early / 1024).toFixed(1)} and ${(late / 1024).toFixed(1)} MiB (the store: ${(store / 1048576).toFixed(0)} MiB)`, 'flat', late <= early * 1.5 + 8192);
     await service.stop();
     await rm(dir, { recursive: true, force: true });

@@ -43,10 +43,10 @@ int port_reader_open(enum port_format f, const char *path, struct str password, 
     case PORT_MBOX: return port_mbox_reader(path, folder, out);
     case PORT_MAILDIR: return port_maildir_reader(path, out);
     case PORT_EML: return port_eml_reader(path, password, out);
-    case PORT_SQLITE:
+    case PORT_SQLITE: return port_sqlite_reader(path, password, out);
     case PORT_FORMATS: break;
     }
-    return E_UNSUPPORTED;
+    return E_BUG;
 }
 
 void port_reader_free(struct port_reader **r)

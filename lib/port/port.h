@@ -78,13 +78,14 @@ struct port_reader {
     bool cut;       /* the message under way broke off: it comes again. Whoever reads sets it back */
     char what[400]; /* which file, and where in it */
 };
-/* PORT_SQLITE is not read (E_UNSUPPORTED). E_AUTH: another password. A single mbox file has one folder, `folder`. */
+/* E_AUTH: another password. A single mbox file has one folder, `folder`. */
 MUST_CHECK int port_reader_open(enum port_format f, const char *path, struct str password, struct str folder,
                                 struct port_reader **out);
 void port_reader_free(struct port_reader **r);
 MUST_CHECK int port_mbox_reader(const char *path, struct str folder, struct port_reader **out);
 MUST_CHECK int port_maildir_reader(const char *path, struct port_reader **out);
 MUST_CHECK int port_eml_reader(const char *path, struct str password, struct port_reader **out);
+MUST_CHECK int port_sqlite_reader(const char *path, struct str password, struct port_reader **out);
 
 /* ---- what formats share (port.c) ---- */
 /* A level of a folder's name as the name of a file, and back: what is special to file systems or to Maildir++ is %XX. */

@@ -164,7 +164,10 @@ static void test_round(void **state UNUSED)
     static const struct {
         enum port_format f;
         const char *name;
-    } rows[] = { { PORT_MBOX, "mbox" }, { PORT_MAILDIR, "maildir" }, { PORT_EML, "eml.zip" } };
+    } rows[] = { { PORT_MBOX, "mbox" },
+                 { PORT_MAILDIR, "maildir" },
+                 { PORT_EML, "eml.zip" },
+                 { PORT_SQLITE, "mail.sqlite" } };
     struct port_reader *r = NULL;
     char path[128];
 
@@ -178,6 +181,10 @@ static void test_round(void **state UNUSED)
     check_case = "";
     snprintf(path, sizeof path, "%s/eml.zip", at);
     CHECK(port_reader_open(PORT_EML, path, STR("another"), STR_NONE, &r) == E_AUTH);
+    snprintf(path, sizeof path, "%s/mail.sqlite", at);
+    CHECK(port_reader_open(PORT_SQLITE, path, STR("another"), STR_NONE, &r) == E_AUTH);
+    snprintf(path, sizeof path, "%s/none.sqlite", at);
+    CHECK(port_reader_open(PORT_SQLITE, path, STR("another"), STR_NONE, &r) == E_NOTFOUND);
 }
 
 static void test_cancel(void **state UNUSED)
@@ -276,8 +283,7 @@ static void test_resume(void **state UNUSED)
         }
         CHECK(w->ops->finish(w) == 0);
         port_writer_free(&w);
-        if (formats[f] != PORT_SQLITE)
-            read_all(formats[f], path, 64);
+        read_all(formats[f], path, 64);
     }
 }
 

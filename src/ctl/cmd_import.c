@@ -37,13 +37,13 @@ static struct str folder_of(const struct request *q)
     return s.n ? s : STR("INBOX");
 }
 
-/* A zip may have a password of its own: asked for when the mailbox's is not it. */
+/* A zip or an SQLite file may have a password of its own: asked for when the mailbox's is not it. */
 static int input_open(struct request *q)
 {
     CLEANUP(buf_release) struct buf own = { .max = KIB(2) };
     int r = port_reader_open(q->format, q->input, buf_str(&q->password), folder_of(q), &q->x.r);
 
-    if (r != E_AUTH || secret_read("The password of the zip file", &own) < 0)
+    if (r != E_AUTH || secret_read("The password of the file", &own) < 0)
         return r;
     return port_reader_open(q->format, q->input, buf_str(&own), folder_of(q), &q->x.r);
 }
@@ -54,8 +54,8 @@ static int take(struct request *q)
 
     if (!q->format_name || !q->input)
         return ctl_fail(EX_USAGE, "--format and --input are needed");
-    if (!port_format_of(q->format_name, &q->format) || q->format == PORT_SQLITE)
-        return ctl_fail(EX_USAGE, "--format is one of mbox, Maildir and eml");
+    if (!port_format_of(q->format_name, &q->format))
+        return ctl_fail(EX_USAGE, "--format is one of mbox, Maildir, eml and sqlite");
     if ((r = service_open(&q->a, &q->s)) != 0 ||
         (r = alias_ask(q->s, DIRECTORY__OP__ALIAS_SHOW, q->a.words[0], &q->alias)) != 0)
         return r;

@@ -466,7 +466,6 @@ int import_say(const struct import *x, const char *input, int e)
             EX_CANTCREAT,
             "%s: its limit is reached: %llu messages are in, the rest is not (the same command goes on)",
             x->address, (unsigned long long)x->messages);
-    case E_UNSUPPORTED: return ctl_fail(EX_USAGE, "--format is one of mbox, Maildir and eml");
     case E_NOTFOUND: return ctl_fail(EX_NOINPUT, "%s: nothing of that format is there", input);
     default:
         return ctl_fail(ctl_exit_code(e), "%s: %s: %llu messages are in (the same command goes on)",

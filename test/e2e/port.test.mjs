@@ -53,7 +53,7 @@ async function all(who) {
   return out;
 }
 
-for (const [format, name] of [['mbox', 'mboxes'], ['Maildir', 'maildir'], ['eml', 'letters.zip']]) {
+for (const [format, name] of [['mbox', 'mboxes'], ['Maildir', 'maildir'], ['eml', 'letters.zip'], ['sqlite', 'letters.sqlite']]) {
   test(`${format}: export, import, export: nothing is lost and nothing comes twice`, async () => {
     const b = await service.alias();
     const file = await exportTo(a, format, name);
@@ -64,7 +64,12 @@ for (const [format, name] of [['mbox', 'mboxes'], ['Maildir', 'maildir'], ['eml'
     assert.deepEqual([again.messages, again.there_already, again.skipped], [0, 11, 0]);
     assert.deepEqual(await all(b), await all(a));
     const back = await exportTo(b, format, `${name}-2`);
-    if (format !== 'eml') {
+    if (format === 'sqlite') assert.equal(await rows(back, b.password), await rows(file, a.password));
+    if (format === 'mbox') for (const f of readdirSync(file, { recursive: true }).filter((n) => n.endsWith('.mbox'))) assert.ok((await readFile(path.join(back, f))).equals(await readFile(path.join(file, f))), f);
+    const c = await service.alias(); // what came back says the same as what went out first
+    await ctl(['mailbox', 'import', c.address, '--format', format, '--input', back], c, { input: `${c.password}\n${b.password}\n` });
+    assert.deepEqual(await all(c), await all(a));
+    if ((await stat(file)).isDirectory()) {
       const list = (d) => readdirSync(d, { recursive: true, withFileTypes: true }).filter((f) => f.isFile()).map((f) => path.join(f.parentPath ?? f.path, f.name));
       for (const f of list(file)) assert.equal((await stat(f)).mode & 0o077, 0, 'for the owner alone');
       assert.equal(list(file).length, list(back).length);
