@@ -79,7 +79,7 @@ static int tag_named(struct mime_html *h, struct buf *out)
 static void tag_end(struct mime_html *h)
 {
     h->state = h->raw[0] ? RAW : TEXT;
-    h->quote = 0;
+    h->quote = (struct mime_html_quote){ 0 };
 }
 
 static void word_add(struct mime_html *h, char c)
@@ -136,12 +136,8 @@ static int tag_byte(struct mime_html *h, char c, struct buf *out)
         r = tag_named(h, out);
         h->state = TAG;
     }
-    if (h->quote)
-        h->quote = c == h->quote ? 0 : h->quote;
-    else if (c == '>')
+    if (mime_html_tag_ends(&h->quote, c))
         tag_end(h);
-    else if (c == '"' || c == '\'')
-        h->quote = c;
     return r;
 }
 

@@ -16,9 +16,30 @@ extern const struct mime_entity mime_entities[];
 extern const size_t mime_entities_count;
 
 /* Private; start zeroed, nothing to release. */
+/* Inside a tag. A quote opens only where a value begins, behind its '='; a stray one is a byte of a name, so what stands
+ * behind it is not hidden (HTML Living Standard 13.2.5.33 to 13.2.5.37). All zero where the tag begins. */
+struct mime_html_quote {
+    char open;
+    bool value;
+};
+/* The next byte: does it end the tag? */
+static inline bool mime_html_tag_ends(struct mime_html_quote *q, char c)
+{
+    if (q->open) {
+        q->open = c == q->open ? 0 : q->open;
+        return false;
+    }
+    if (q->value && (c == '"' || c == '\'')) {
+        *q = (struct mime_html_quote){ .open = c };
+        return false;
+    }
+    q->value = c == '=' || (q->value && (c == ' ' || c == '\t' || c == '\r' || c == '\n'));
+    return c == '>';
+}
+
 struct mime_html {
     int state;
-    char quote;    /* inside a tag: the quote that is open */
+    struct mime_html_quote quote;
     bool closing;  /* </… */
     char raw[12];  /* the element whose text is dropped, "script" */
     char word[40]; /* a tag name or an entity, while it is read */

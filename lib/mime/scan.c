@@ -532,3 +532,8 @@ bool mime_part_is(const struct mime_part *p, const char *type, const char *subty
 {
     return str_ieq_z(p->type, type) && (!subtype || str_ieq_z(p->subtype, subtype));
 }
+
+bool mime_part_is_text(const struct mime_part *p)
+{
+    return mime_part_is(p, "text", NULL) || (p->opaque && mime_part_is(p, "multipart", NULL));
+}

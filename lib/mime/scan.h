@@ -89,4 +89,7 @@ struct mime_part *mime_part_next(const struct mime_part *p);
 MUST_CHECK int mime_part_filename(const struct mime_part *p, struct buf *out);
 /* Type and subtype, ASCII case-insensitive; subtype NULL matches all. */
 bool mime_part_is(const struct mime_part *p, const char *type, const char *subtype);
+/* A leaf that is read as text: text/…, and a multipart that says no boundary (RFC 2045 5.2: what is not valid is plain
+ * text). */
+bool mime_part_is_text(const struct mime_part *p);
 #endif

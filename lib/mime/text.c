@@ -195,7 +195,7 @@ static void on_body_begin(void *user, const struct mime_part *p)
 {
     struct mime_text *t = user;
 
-    t->active = mime_part_is(p, "text", NULL);
+    t->active = mime_part_is_text(p);
     t->watched = t->watch != NULL;
     if (t->watched && t->watch->leaf_begin)
         t->watch->leaf_begin(t->user, p);
@@ -205,7 +205,7 @@ static void on_body_begin(void *user, const struct mime_part *p)
         return;
     t->html = mime_part_is(p, "text", "html");
     t->leading = !t->preview.n && !str_ieq_z(p->disposition, "attachment") &&
-                 (t->html || mime_part_is(p, "text", "plain"));
+                 (t->html || !mime_part_is(p, "text", NULL) || mime_part_is(p, "text", "plain"));
     t->strip = (struct mime_html){ 0 };
     put_plain(t, STR(""), STR(""), false);
     t->fold = (struct mime_fold){ .space = true }; /* white space that begins a text is none */

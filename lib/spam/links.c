@@ -348,12 +348,7 @@ static void tag_end(struct spam_links *l)
 
 static void tag_byte(struct spam_links *l, char c)
 {
-    if (l->quote) {
-        if (c == l->quote)
-            l->quote = 0;
-    } else if (c == '"' || c == '\'') {
-        l->quote = l->raw[0] ? 0 : c; /* quotes in a script are its own */
-    } else if (c == '>') {
+    if (l->raw[0] ? c == '>' : mime_html_tag_ends(&l->quote, c)) { /* quotes in a script are its own */
         l->state = TEXT;
         tag_end(l);
         l->ntag = 0;
@@ -366,7 +361,7 @@ static void tag_byte(struct spam_links *l, char c)
     else if (l->ntag == 1 && !ascii_alpha(c) && c != '/' && c != '!' && c != '?') {
         l->state = TEXT; /* "a < b" */
         l->ntag = 0;
-        l->quote = 0;
+        l->quote = (struct mime_html_quote){ 0 };
     }
 }
 
@@ -392,7 +387,7 @@ static void html_byte(struct spam_links *l, char c)
     if (c == '<') {
         l->state = TAG;
         l->ntag = 0;
-        l->quote = 0;
+        l->quote = (struct mime_html_quote){ 0 };
         return;
     }
     text_byte(l, c);
@@ -405,7 +400,7 @@ void spam_links_begin(struct spam_links *l, bool html)
     l->ntag = l->nurl = l->nshown = 0;
     l->in_link = false;
     l->hidden_by[0] = l->raw[0] = '\0';
-    l->quote = 0;
+    l->quote = (struct mime_html_quote){ 0 };
     l->after_unseen = false;
     memset(l->last, 0, sizeof l->last);
     l->visible = l->hidden = l->pictures = 0;

@@ -7,6 +7,7 @@
 #define LIB_SPAM_LINKS_H
 #include "lib/base/buf.h"
 #include "lib/mailauth/psl.h"
+#include "lib/mime/html.h"
 #include "lib/spam/rules.h"
 
 #define SPAM_HOSTS_MAX 32u
@@ -26,7 +27,7 @@ struct spam_links {
     size_t nhosts;
     bool html, in_link, after_unseen;
     int state;
-    char quote;
+    struct mime_html_quote quote;
     char tag[2048], shown[200], url[512];
     size_t ntag, nshown, nurl;
     struct spam_host target;

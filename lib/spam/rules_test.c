@@ -65,6 +65,9 @@ static const struct {
       HTML("<a href=\"http://click.bank.example.org/x\">http://www.bank.example.org</a>") },
     { SPAM_LINK_OTHER_HOST, HTML("<a title='x>y' href=http://evil.test/>www.bank.test</a>"),
       HTML("<a href=http://evil.test/>read more at www.bank.test</a>") },
+    { SPAM_LINK_OTHER_HOST, /* a stray quote hides nothing */
+      HTML("<img src=\"x\"\"><a href=http://evil.test/>www.bank.test</a>"),
+      HTML("<img src=\"x\"\"><a href=http://www.bank.test/>www.bank.test</a>") },
     { SPAM_URL_HOMOGRAPH, HTML("<a href=\"http://p\xD0\xB0ypal.com/\">x</a>"),
       HTML("<a href=\"http://paypal.com/\">x</a>") },
     { SPAM_URL_HOMOGRAPH, TEXT("go to https://xn--pypal-4ve.com/login now"),

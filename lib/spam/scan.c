@@ -135,7 +135,7 @@ static void leaf_begin(void *user, const struct mime_part *p)
 
     if (mime_part_filename(p, &name) < 0)
         buf_clear(&name);
-    s->leaf_text = mime_part_is(p, "text", NULL);
+    s->leaf_text = mime_part_is_text(p);
     s->attach = spam_attach_new(buf_str(&name), s->leaf_text && name.n == 0, &s->hits, &s->budget);
     if (s->leaf_text)
         spam_links_begin(&s->links, html);
