@@ -30,8 +30,9 @@ fuzz:
 lint:
 	@node test/run.mjs lint
 
+# ARGS: names of benches (bench/README.md), --quick.
 bench: build
-	@node bench/run.mjs
+	@node bench/run.mjs $(ARGS)
 
 soak: build
 	@tools/setup check

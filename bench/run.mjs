@@ -29,6 +29,13 @@ function row(name, figure, aim, met) {
   rows.push({ name, figure, aim, met: met === undefined ? '' : met ? 'yes' : 'NO' });
   console.log(`${name}: ${figure}  (aim: ${aim}${met === undefined ? '' : met ? ', met' : ', MISSED'})`);
 }
+// Many aliases with their mailboxes, without two processes for each.
+async function aliases(service, count) {
+  const text = await new Promise((resolve, reject) => {
+    execFile(path.join(build, 'bench', 'many_aliases'), [path.join(service.dir, 'letterlock.conf'), 'many', String(count)], { env: service.env, maxBuffer: 1 << 26 }, (e, out, err) => (e ? reject(new Error(err || e.message)) : resolve(out)));
+  });
+  return text.trim().split('\n').map((l) => { const [address, password] = l.split(' '); return { address, password }; });
+}
 const times = async (n, f) => { const out = []; for (let i = 0; i < n; i++) out.push(await f(i)); return out; };
 const ms = (from) => Number(process.hrtime.bigint() - from) / 1e6;
 const now = () => process.hrtime.bigint();
@@ -604,10 +611,9 @@ const benches = {
   async pool() {
     const [count, handles] = quick ? [100, 40] : [10000, 4000];
     const service = await Service.start({ env: { LETTERLOCK_STORE_HANDLES: String(handles), LETTERLOCK_STORE_HANDLE_MEMORY: '4294967296' } });
-    const people = [];
+    const people = await aliases(service, count);
     const sessions = [];
-    const many = (n, f) => Promise.all(Array.from({ length: n }, f));
-    while (people.length < count) people.push(...await many(Math.min(20, count - people.length), () => service.alias()));
+    const attach = async (a) => { const c = await service.imap(a); await c.cmd('SELECT INBOX', { ms: 60000 }); return c; };
     const one = async (c) => { const from = now(); await c.cmd('STATUS Sent (MESSAGES)'); return ms(from); };
     const rssOf = async () => Number(/^Rss:\s+(\d+)/m.exec(await readFile(`/proc/${(await service.pids('store'))[0]}/smaps_rollup`, 'latin1'))[1]);
     const before = await rssOf();
@@ -615,7 +621,7 @@ const benches = {
     await alone.cmd('SELECT INBOX');
     const single = [];
     for (let i = 0; i < 500; i++) single.push(await one(alone));
-    for (const a of people) { const c = await service.imap(a); await c.cmd('SELECT INBOX'); sessions.push(c); }
+    for (let i = 0; i < count; i += 20) sessions.push(...await Promise.all(people.slice(i, i + 20).map(attach)));
     const [pid] = await service.pids('store');
     const fds = (await readdir(`/proc/${pid}/fd`)).length;
     const rss = (await rssOf()) - before;

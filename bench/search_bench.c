@@ -40,11 +40,11 @@ static double seconds(clockid_t clock)
 
 /* ---- filling ---------------------------------------------------------------------------------- */
 
-#define RING  64u    /* messages that one thread makes ahead of the other */
-#define LARGE 20000u /* from so many on the mailbox is set up, not measured: see index_many */
+#define RING             64u    /* messages that one thread makes ahead of the other */
+#define LARGE            20000u /* from so many on the mailbox is set up, not measured: see index_many */
 #define MAKING_CACHE_KIB 65536u
-#define CASE_SECONDS 6.0 /* a case ends after so long, once it ran CASE_LEAST times */
-#define CASE_LEAST 5u
+#define CASE_SECONDS     6.0 /* a case ends after so long, once it ran CASE_LEAST times */
+#define CASE_LEAST       5u
 
 /* A message, parsed and compressed, on its way to the mailbox. */
 struct made {

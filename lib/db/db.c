@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,8 +19,6 @@
 #define CONNECTION_BYTES  KIB(120)
 
 /* ---- memory: what SQLite gives back is wiped. It held letters and, in a codec, keys. ---- */
-
-#define MEM_HEAD 16u /* the size, and the alignment that malloc promised */
 
 static atomic_int fail_in; /* tests: 0 never, n the nth allocation from now */
 
@@ -60,12 +59,10 @@ static void *mem_take(int n)
 {
     bool fail =
         atomic_load_explicit(&fail_in, memory_order_relaxed) > 0 && atomic_fetch_sub(&fail_in, 1) == 1;
-    char *p = fail ? NULL : malloc((size_t)n + MEM_HEAD);
+    char *p = fail ? NULL : malloc((size_t)n);
 
-    if (!p && !(p = from_reserve((size_t)n + MEM_HEAD)))
+    if (!p && !(p = from_reserve((size_t)n)))
         return NULL;
-    memcpy(p, &n, sizeof n);
-    p += MEM_HEAD;
     if (codec_room.wanted && (size_t)n > CODEC_BYTES_MIN && (size_t)n < CODEC_BYTES_MAX) {
         codec_room.p = p;
         codec_room.n = (size_t)n;
@@ -92,13 +89,10 @@ static void codec_room_give(void)
     codec_room.wanted = false;
 }
 
+/* What malloc says: a schema is a thousand small pieces, and a size before each would be an eighth of them. */
 static int mem_size(void *p)
 {
-    int n = 0;
-
-    if (p)
-        memcpy(&n, (char *)p - MEM_HEAD, sizeof n);
-    return n;
+    return (int)malloc_usable_size(p);
 }
 
 static void mem_give(void *p)
@@ -108,7 +102,7 @@ static void mem_give(void *p)
     if (p == codec_room.p)
         codec_room.p = NULL;
     explicit_bzero(p, (size_t)mem_size(p));
-    free((char *)p - MEM_HEAD);
+    free(p);
 }
 
 static void *mem_resize(void *p, int n)

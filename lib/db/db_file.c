@@ -145,4 +145,5 @@ void db_shed(struct db *db)
 {
     stmts_drop(db);
     sqlite3_db_release_memory(db->s);
+    db->slim = sqlite3_db_config(db->s, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0) == SQLITE_OK;
 }

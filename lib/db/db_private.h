@@ -19,6 +19,7 @@ struct db {
     size_t n_stmts, stmts_max;
     uint32_t flags;
     bool file; /* has a file: not in memory */
+    bool slim; /* it gave its lookaside memory back */
     uint32_t wal_frames;
     struct db_error error;
     char path[];

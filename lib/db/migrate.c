@@ -15,28 +15,38 @@ static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int migrate_one(struct db *db, const struct migration_set *set, size_t i)
 {
-    CLEANUP(txn_end) struct txn txn = { 0 };
-    int r;
+    int r = i == 0 ? db_exec_literal(db, set->set_application_id) : 0;
 
-    if ((r = txn_begin(&txn, db)) < 0 || (r = db_exec_literal(db, set->list[i].sql)) < 0 ||
-        (r = db_exec_literal(db, set->list[i].set_version)) < 0 ||
-        (i == 0 && (r = db_exec_literal(db, set->set_application_id)) < 0))
-        return r;
-    return txn_commit(&txn);
+    return r < 0 || (r = db_exec_literal(db, set->list[i].sql)) < 0
+               ? r
+               : db_exec_literal(db, set->list[i].set_version);
 }
 
+/* [*at, end) in one transaction; *at: the one that fails. */
+static int migrate_some(struct db *db, const struct migration_set *set, size_t *at, size_t end)
+{
+    CLEANUP(txn_end) struct txn txn = { 0 };
+    int r = txn_begin(&txn, db);
+
+    for (; r >= 0 && *at < end; ++*at)
+        if ((r = migrate_one(db, set, *at)) < 0)
+            return r;
+    return r < 0 ? r : txn_commit(&txn);
+}
+
+/* Each in a transaction of its own, but that of a new file there is nothing to keep if it fails halfway: it is made
+ * with one sync. */
 static int migrate_from(struct db *db, const struct migration_set *set, size_t version, struct buf *why)
 {
-    for (size_t i = version; i < set->n; i++) {
-        int r = migrate_one(db, set, i);
+    size_t at = version;
+    int r = 0;
 
-        if (r < 0) {
-            schema_say(why, "migration %s of %s fails: %s (%s)", set->list[i].name, set->name, db->error.text,
-                       error_name(r));
-            return r;
-        }
-    }
-    return 0;
+    while (at < set->n && (r = migrate_some(db, set, &at, version ? at + 1 : set->n)) >= 0)
+        ;
+    if (r < 0)
+        schema_say(why, "migration %s of %s fails: %s (%s)", set->list[at < set->n ? at : set->n - 1].name,
+                   set->name, db->error.text, error_name(r));
+    return r < 0 ? r : 0;
 }
 
 static int expected_make(const struct migration_set *set, struct schema *out, struct buf *why)

@@ -7,6 +7,10 @@
 #include "lib/db/page_cipher.h"
 #include <assert.h>
 
+/* As vendor/meson.build has it for a new connection. */
+#define LOOKASIDE_BYTES 512
+#define LOOKASIDE_SLOTS 32
+
 static void stmt_to_front(struct db *db, struct stmt **at)
 {
     struct stmt *st = *at;
@@ -59,6 +63,9 @@ static int stmt_prepare(struct db *db, const char *sql, struct stmt **st_out)
 
     if (!st)
         return db_fail_other(db, E_NOMEM, sql);
+    if (db->slim) /* without memory for it SQLite goes on without */
+        db->slim = sqlite3_db_config(db->s, SQLITE_DBCONFIG_LOOKASIDE, NULL, LOOKASIDE_BYTES,
+                                     LOOKASIDE_SLOTS) != SQLITE_OK;
     rc = sqlite3_prepare_v3(db->s, sql, -1, SQLITE_PREPARE_PERSISTENT, &st->s, &tail);
     if (rc != SQLITE_OK || !st->s || *tail) { /* one statement each: the rest would never run */
         sqlite3_finalize(st->s);

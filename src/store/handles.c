@@ -270,6 +270,23 @@ static void slim_one(struct handles *p, struct handle *h)
     pthread_cond_broadcast(&p->closed);
 }
 
+/* A mailbox at rest has one handle: a reader costs as much as a writer, and is opened again in a millisecond. */
+static size_t close_readers(struct handles *p, int64_t before)
+{
+    struct handle *h = p->lists[1].head, *next;
+    size_t n = 0;
+
+    for (; h && h->used_ms <= before && n < SLIM_MAX; h = next) {
+        next = h->next;
+        if (h->closing)
+            continue;
+        close_one(p, h);
+        n++;
+        next = p->lists[1].head; /* the lock was free meanwhile */
+    }
+    return n;
+}
+
 size_t handles_slim(struct handles *p, int64_t unused_ms)
 {
     int64_t before = clock_mono_ms() - unused_ms;
@@ -285,6 +302,7 @@ size_t handles_slim(struct handles *p, int64_t unused_ms)
             }
     for (size_t i = 0; i < n; i++)
         slim_one(p, fat[i]);
+    n += close_readers(p, before - HANDLES_READER_MS);
     pthread_mutex_unlock(&p->lock);
     return n;
 }

@@ -49,7 +49,8 @@ void handle_interrupt(struct handles *p, struct handle *h);
 bool handles_other(struct handles *p, int more);
 /* Close idle ones until a sixteenth of the budget is free: then the next miss need not. How many. */
 size_t handles_trim(struct handles *p);
-/* The page caches of what nobody used for `unused_ms` are given back. How many. */
+/* The page caches of what nobody used for `unused_ms` are given back, and of that readers of HANDLES_READER_MS more
+ * closed. How many. */
 size_t handles_slim(struct handles *p, int64_t unused_ms);
 bool handles_crowded(struct handles *p);
 void handles_get_figures(struct handles *p, struct handles_figures *out);

@@ -154,8 +154,14 @@ static void test_slim(void **state UNUSED)
     CHECK_INT(handles_slim(p, 10000), 1);
     CHECK_INT(handles_slim(p, 10000), 0);
     use(p, &v[0], &o, 1);
+    CHECK_INT(handle_drop(p, &v[1]), 0);
+    v[1].reader = true;
+    use(p, &v[1], &o, 0);
+    v[1].used_ms -= 10000 + HANDLES_READER_MS;
+    CHECK_INT(handles_slim(p, 10000), 2); /* slimmer, then closed */
+    CHECK_INT(handles_slim(p, 10000), 0);
     handles_get_figures(p, &f);
-    CHECK_INT(f.open, BOXES);
+    CHECK_INT(f.open, BOXES - 1);
     for (unsigned i = 0; i < BOXES; i++)
         CHECK_INT(handle_drop(p, &v[i]), 0);
     handles_get_figures(p, &f);
