@@ -71,12 +71,12 @@ const nodeTests = (folder, dir, keep = () => true) => existsSync(folder)
     })) : [];
 
 function fuzzTargets() {
-  const finds = 'build-clang/fuzz-finds';
+  const finds = path.resolve('build-clang/fuzz-finds'); // absolute: a target may work in a folder of its own
   return introspect('build-clang', 'targets')
     .filter((t) => t.type === 'executable' && t.name.startsWith('fuzz_'))
     .map((t) => {
       const name = t.name.slice('fuzz_'.length), seed = randomInt(1, 2 ** 31);
-      const found = `build-clang/fuzz-corpus/${name}`, seeds = `test/fuzz/corpus/${name}`;
+      const found = path.resolve(`build-clang/fuzz-corpus/${name}`), seeds = path.resolve(`test/fuzz/corpus/${name}`);
       for (const d of [found, finds])
         mkdirSync(d, { recursive: true });
       const args = [`-seed=${seed}`, `-max_total_time=${fuzzSeconds}`, '-timeout=20', '-rss_limit_mb=2048',

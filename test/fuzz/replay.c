@@ -55,6 +55,11 @@ static void run_path(const char *path, bool descend)
 
 int main(int argc, char **argv)
 {
+    for (int i = 1; i < argc; i++) { /* a target may work in a folder of its own */
+        char *path = realpath(argv[i], NULL);
+
+        argv[i] = path ? path : argv[i];
+    }
     LLVMFuzzerTestOneInput((const uint8_t *)"", 0);
     for (int i = 1; i < argc; i++)
         run_path(argv[i], true);
