@@ -6,14 +6,16 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { DnsServer } from '../lib/dns.mjs';
+import { missing, startClamd, startRspamd } from '../lib/real_scanners.mjs';
 import { Scanners } from '../lib/scanners.mjs';
 import { Service, freePort, sleep, until } from '../lib/service.mjs';
 
 const gtube = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-' + 'ANTI-UBE-TEST-EMAIL*C.34X';
 const eicar = 'X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-' + 'STANDARD-ANTIVIRUS-TEST-FILE!$H+H*';
-let service, alias, other, dns, scanners, n = 0;
+let service, alias, other, dns, scanners, port, socket, n = 0;
 before(async () => {
-  const port = await freePort(), socket = path.join(await mkdtemp(path.join(tmpdir(), 'letterlock-')), 'clamd');
+  port = await freePort();
+  socket = path.join(await mkdtemp(path.join(tmpdir(), 'letterlock-')), 'clamd');
   scanners = await Scanners.start({ clamd: socket, rspamd: port });
   dns = await DnsServer.start({ zone: { 'bad.example.hosts.test': { A: '127.0.0.2' }, 'refuses.example.hosts.test': { A: '127.255.255.254' } } });
   service = await Service.start({ env: {
@@ -237,4 +239,34 @@ test('without scanners, and without the role that asks them, mail comes in', asy
   await service.kill('filter');
   assert.equal((await send(letter('nobody at all'), other.address)).code, 250);
   await until('the filter', 10000, async () => (await service.pids('filter')).length > 0);
+});
+
+// Real ones, where the made-up ones listened. How fast they are is their business: what is late is left out, and comes again.
+const sentUntil = (what, text, good) => until(what, 60000, async () => {
+  const r = await send(letter(text()), other.address);
+  return good(r, r.code === 250 ? (await last(other)).text : '');
+});
+
+test('a real clamd: a finding, a pass, and mail without it', { skip: missing.clamd }, async () => {
+  await scanners.stop();
+  const marker = 'carrier-of-a-virus-made-up-here', clamd = await startClamd({ socket, marker });
+  try {
+    await sentUntil('a finding', () => `this is a ${marker}`, (r) => r.code === 550 && /infected \(Letterlock-Test\.UNOFFICIAL\)/.test(r.lines.join()));
+    await until('a finding in what base64 hides', 60000, async () => (await send(attached('a.bin', Buffer.from(`\0\x01${marker}`)), other.address)).code === 550);
+    await sentUntil('a pass', () => 'as clean as can be', (r, text) => /^X-Virus-Status: Clean\r$/m.test(text));
+  } finally { await clamd.stop(); }
+  const r = await send(letter(`${marker} again, and nobody to see it`), other.address);
+  assert.equal(r.code, 250);
+  assert.doesNotMatch((await last(other)).text, /X-Virus-Status/);
+});
+
+test('a real rspamd: its symbol counts, a pass, and mail without it', { skip: missing.rspamd }, async () => {
+  await scanners.stop();
+  const word = 'offer-nobody-else-makes', rspamd = await startRspamd({ port, word });
+  try {
+    await sentUntil('its score', () => `an ${word} to you`, (r, text) => /^X-Spam-Status: Yes, score=4\.5, required=4\.0,\r\n\ttests=[A-Z_0-9,]*RSPAMD/m.test(text));
+    await sentUntil('a pass', () => 'nothing to see', (r, text) => /^X-Spam-Status: No, score=0\.0/m.test(text) && / rspamd=1 score=0 /.test(service.log));
+  } finally { await rspamd.stop(); }
+  assert.equal((await send(letter(`the ${word} without it`), other.address)).code, 250);
+  assert.doesNotMatch((await last(other)).text, /RSPAMD/);
 });
