@@ -29,17 +29,20 @@ static int put(struct buf *out, const char *name, struct str value)
 static int put_policy(const struct aggregate_report *rep, struct buf *out)
 {
     const struct dmarc_record *p = rep->policy;
-    enum dmarc_policy main = p->p == DMARC_POLICY_ABSENT ? DMARC_POLICY_NONE : p->p;
+    enum dmarc_policy main = p->p == DMARC_POLICY_ABSENT ? DMARC_POLICY_NONE : p->p,
+                      sub = p->sp == DMARC_POLICY_ABSENT ? main : p->sp,
+                      none = p->np == DMARC_POLICY_ABSENT ? sub : p->np; /* RFC 9989 4.7 */
     int r;
 
+    /* What was not said stands here as what it means; in the order of RFC 9990's table, though any would do. */
     if ((r = buf_putz(out, "<policy_published>\n")) < 0 || (r = put(out, "domain", rep->domain)) < 0 ||
+        (r = put(out, "discovery_method", STR("treewalk"))) < 0 ||
         (r = put(out, "p", str_from(dmarc_policy_name(main)))) < 0 ||
-        (r = put(out, "sp", str_from(dmarc_policy_name(p->sp == DMARC_POLICY_ABSENT ? main : p->sp)))) < 0 ||
-        (p->np != DMARC_POLICY_ABSENT && (r = put(out, "np", str_from(dmarc_policy_name(p->np)))) < 0) ||
+        (r = put(out, "sp", str_from(dmarc_policy_name(sub)))) < 0 ||
+        (r = put(out, "np", str_from(dmarc_policy_name(none)))) < 0 ||
+        (r = put(out, "fo", p->fo.n ? p->fo : STR("0"))) < 0 ||
         (r = put(out, "adkim", p->strict_dkim ? STR("s") : STR("r"))) < 0 ||
         (r = put(out, "aspf", p->strict_spf ? STR("s") : STR("r"))) < 0 ||
-        (r = put(out, "discovery_method", STR("treewalk"))) < 0 ||
-        (p->fo.n && (r = put(out, "fo", p->fo)) < 0) ||
         (r = put(out, "testing", p->testing ? STR("y") : STR("n"))) < 0)
         return r;
     return buf_putz(out, "</policy_published>\n");
@@ -56,7 +59,7 @@ int aggregate_begin(const struct aggregate_report *rep, struct buf *out)
         (r = put(out, "report_id", rep->id)) < 0 ||
         (r = buf_printf(out, "<date_range>\n<begin>%lld</begin>\n<end>%lld</end>\n</date_range>\n",
                         (long long)rep->begin_s, (long long)rep->end_s)) < 0 ||
-        (r = buf_putz(out, "<generator>Letterlock</generator>\n</report_metadata>\n")) < 0)
+        (r = put(out, "generator", rep->generator)) < 0 || (r = buf_putz(out, "</report_metadata>\n")) < 0)
         return r;
     return put_policy(rep, out);
 }

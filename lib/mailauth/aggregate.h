@@ -14,6 +14,7 @@ enum aggregate_disposition { AGGREGATE_NONE, AGGREGATE_PASS, AGGREGATE_QUARANTIN
 
 struct aggregate_report {
     struct str org, email;  /* who reports */
+    struct str generator;   /* program and version */
     struct str id;          /* of this report, unlike any other of ours: letters, digits, dots */
     int64_t begin_s, end_s; /* from the first to the last second */
     struct str domain;      /* where the policy record was found */
@@ -25,11 +26,10 @@ struct aggregate_row {
     struct str ip, header_from, envelope_from; /* envelope_from empty: the null sender */
     uint64_t count;
     enum aggregate_disposition disposition;
-    bool dkim, spf;    /* aligned, and passed */
-    struct str reason; /* why it is not what the policy asks for; empty: it is */
-    struct str spf_domain, spf_scope,
-        spf_result;        /* scope "mfrom" or "helo"; domain empty: SPF was not looked at */
-    struct str signatures; /* "domain selector result\n" each; may be empty */
+    bool dkim, spf;                               /* aligned, and passed */
+    struct str reason;                            /* why it is not what the policy asks for; empty: it is */
+    struct str spf_domain, spf_scope, spf_result; /* scope "mfrom"; domain empty: SPF was not looked at */
+    struct str signatures;                        /* "domain selector result\n" each; may be empty */
 };
 
 /* Appended, in this order. Errors: those of buf. */

@@ -122,7 +122,8 @@ static void test_xml(void **state UNUSED)
 {
     CLEANUP(buf_release) struct buf out = { .max = AGGREGATE_XML_MAX };
     struct dmarc_record policy;
-    struct aggregate_report rep = { .org = STR("mx.example.test"),
+    struct aggregate_report rep = { .generator = STR("Letterlock 1.2"),
+                                    .org = STR("mx.example.test"),
                                     .email = STR("d@example.test"),
                                     .id = STR("1.abc"),
                                     .begin_s = 86400,
@@ -151,8 +152,14 @@ static void test_xml(void **state UNUSED)
     CHECK(aggregate_row_put(&row, &out) == 0 && aggregate_end(&out) == 0);
     CHECK(check_schema(buf_str(&out)) == 2);
     CHECK(has(&out, "<begin>86400</begin>\n<end>172799</end>"));
-    CHECK(has(&out, "<p>reject</p>\n<sp>reject</sp>\n<np>none</np>\n<adkim>r</adkim>\n<aspf>s</aspf>"));
-    CHECK(has(&out, "<fo>1:d</fo>\n<testing>y</testing>"));
+    CHECK(has(
+        &out,
+        "<discovery_method>treewalk</discovery_method>\n<p>reject</p>\n<sp>reject</sp>\n<np>none</np>\n<fo>1:d</fo>\n"
+        "<adkim>r</adkim>\n<aspf>s</aspf>\n<testing>y</testing>"));
+    CHECK(has(&out, "<generator>Letterlock 1.2</generator>"));
+    CHECK(has(
+        &out,
+        "<feedback xmlns=\"urn:ietf:params:xml:ns:dmarc-2.0\">\n<version>1.0</version>\n<report_metadata>"));
     CHECK(has(&out,
               "<count>7</count>\n<policy_evaluated>\n<disposition>reject</disposition>\n<dkim>fail</dkim>"));
     CHECK(
@@ -160,6 +167,13 @@ static void test_xml(void **state UNUSED)
     CHECK(has(&out,
               "<disposition>pass</disposition>\n<dkim>pass</dkim>\n<spf>pass</spf>\n<reason>\n<type>local_"));
     CHECK(check_schema(STR("<feedback xmlns='urn:ietf:params:xml:ns:dmarc-2.0'><pct/></feedback>")) < 0);
+    buf_clear(&out); /* what was not said */
+    CHECK(dmarc_record_parse(STR("v=DMARC1; p=reject; sp=quarantine"), &policy) &&
+          aggregate_begin(&rep, &out) == 0);
+    CHECK(has(
+        &out,
+        "<p>reject</p>\n<sp>quarantine</sp>\n<np>quarantine</np>\n<fo>0</fo>\n<adkim>r</adkim>\n<aspf>r</aspf>\n"
+        "<testing>n</testing>"));
 }
 
 static void test_names(void **state UNUSED)

@@ -5,6 +5,7 @@
 #include "proto/monitor.pb-c.h"
 #include "src/common/report_mail.h"
 #include "src/common/resolve.h"
+#include "src/common/version.h"
 #include "src/jobs/jobs.h"
 #include <sodium.h>
 
@@ -348,7 +349,8 @@ static void next_period(void)
         return;
     }
     make_id();
-    dmarc.report = (struct aggregate_report){ .org = role_hostname(the_role()),
+    dmarc.report = (struct aggregate_report){ .generator = STR("Letterlock " LETTERLOCK_VERSION),
+                                              .org = role_hostname(the_role()),
                                               .email = from,
                                               .id = str_from(dmarc.id),
                                               .begin_s = p->begins_s,

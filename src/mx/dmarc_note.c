@@ -61,7 +61,9 @@ static void take_disposition(const struct smtp_session *s, const struct mailauth
 
     for (const struct smtp_recipient *r = s->m.recipients; r; r = r->next)
         junk |= r->junk;
-    d->disposition = c->dmarc.code == DMARC_PASS ? AGGREGATE_PASS : AGGREGATE_NONE;
+    /* "pass" is for a policy that asks for something, t=y or not (RFC 9990, appendix A) */
+    d->disposition =
+        c->dmarc.code == DMARC_PASS && c->dmarc.policy != DMARC_POLICY_NONE ? AGGREGATE_PASS : AGGREGATE_NONE;
     d->reason = STR("");
     if (c->dmarc.code == DMARC_PASS)
         return;
@@ -101,7 +103,8 @@ void mx_dmarc_note(const struct smtp_session *s, bool refused)
     d.dkim = c->dmarc.aligned_dkim;
     d.spf = c->dmarc.aligned_spf;
     d.spf_domain = c->has_ip ? str_from(c->spf.domain) : STR("");
-    d.spf_scope = c->null_sender ? STR("helo") : STR("mfrom");
+    d.spf_scope = STR(
+        "mfrom"); /* of a null sender, too: postmaster at his HELO (RFC 7208 2.4; RFC 9990 knows no other) */
     d.spf_result = str_from(spf_code_name(c->spf.code));
     d.signatures = buf_str(&signatures);
     take_disposition(s, c, refused, &d);

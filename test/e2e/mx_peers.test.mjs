@@ -1,13 +1,13 @@
-// Other people's programs bring mail: swaks, Postfix's smtp-source, and a Postfix that relays to us by SMTP and by LMTP while
-// roles of ours are killed. What is not installed is skipped, and says so.
+// Other people's programs bring mail: swaks, Postfix's smtp-source, a Postfix that relays to us by SMTP and by LMTP and an Exim
+// (which speaks BDAT) while roles of ours are killed. Debian's Exim and Postfix cannot both be installed: EXIM names one that is elsewhere. What is not installed is skipped, and says so.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Service, freePort, sample, sleep, until } from '../lib/service.mjs';
+import { Service, Smtp, dial, freePort, sample, sleep, until } from '../lib/service.mjs';
 
 let service, dir;
 before(async () => {
@@ -19,6 +19,7 @@ after(async () => { await service?.stop(); await rm(dir, { recursive: true, forc
 
 const program = (...names) => names.find((n) => existsSync(n));
 const SWAKS = program('/usr/bin/swaks'), SOURCE = program('/usr/sbin/smtp-source'), POSTFIX = process.getuid() === 0 && program('/usr/sbin/postfix');
+const EXIM = process.getuid() === 0 && program(process.env.EXIM ?? '/usr/sbin/exim4', '/usr/local/sbin/exim4');
 const run = (file, args) => new Promise((resolve) => {
   execFile(file, args, { timeout: 60000 }, (e, stdout, stderr) => resolve({ code: e ? e.code ?? -1 : 0, text: stdout + stderr }));
 });
@@ -117,3 +118,68 @@ for (const [name, transport] of [['SMTP', () => `smtp:[127.0.0.1]:${service.port
     } finally { await peer.stop(); }
   });
 }
+
+// An Exim of its own that takes what it is told and passes it on to our mx, and comes again every second.
+async function exim() {
+  const base = path.join(dir, 'exim'), conf = path.join(base, 'conf'), port = await freePort();
+  for (const d of ['spool', 'log']) await mkdir(path.join(base, d), { recursive: true });
+  await writeFile(conf, `primary_hostname = exim.example.net
+exim_path = ${EXIM}
+spool_directory = ${base}/spool
+log_file_path = ${base}/log/%slog
+pid_file_path = ${base}/pid
+daemon_smtp_ports = ${port}
+local_interfaces = 127.0.0.1
+tls_advertise_hosts =
+keep_environment =
+smtp_accept_queue_per_connection = 0
+acl_smtp_rcpt = take
+begin acl
+take:
+  accept
+begin routers
+on:
+  driver = manualroute
+  route_list = * 127.0.0.1 byname
+  self = send
+  transport = smtp
+begin transports
+smtp:
+  driver = smtp
+  port = ${service.ports.mx}
+  allow_localhost
+  hosts_avoid_tls = *
+begin retry
+* * F,1h,1s
+`, { mode: 0o644 });
+  for (const d of ['spool', 'log']) execFileSync('chown', ['Debian-exim', path.join(base, d)]);
+  const child = spawn(EXIM, ['-C', conf, '-bdf', '-q1s'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '', ended = false;
+  for (const s of [child.stdout, child.stderr]) s.on('data', (d) => { said += d; });
+  const gone = new Promise((r) => { child.on('exit', () => { ended = true; r(); }); });
+  await until('Exim', 20000, async () => { assert.equal(ended, false, said); try { (await dial(port)).end(); return true; } catch { return false; } });
+  return { port, log: () => readFile(path.join(base, 'log', 'mainlog'), 'latin1'), stop: async () => { child.kill(); await gone; } };
+}
+
+test('Exim relays while roles are killed: every message once', { skip: EXIM ? false : 'Exim is not installed, or this is not root' }, async () => {
+  const a = await service.alias(), peer = await exim(), want = Array.from({ length: 60 }, (_, i) => `<${i}@exim.test>`);
+  const send = async (ids) => {
+    const c = new Smtp(await dial(peer.port));
+    await c.reply();
+    await c.cmd('EHLO client.example.net');
+    for (const id of ids) assert.equal((await c.send('relay@example.net', a.address, Buffer.from(`From: relay@example.net\r\nMessage-ID: ${id}\r\n\r\n${'0123456789\r\n'.repeat(300)}`), 60000)).code, 250);
+    c.end();
+  };
+  try {
+    const sending = Promise.all([0, 1, 2].map((k) => send(want.filter((_, i) => i % 3 === k))));
+    for (const role of ['store', 'mx', 'directory', 'store']) {
+      await sleep(300);
+      await service.kill(role);
+    }
+    await sending;
+    const ids = (await messages(a, want.length)).map((b) => /^Message-ID: (\S+)/im.exec(b)[1]);
+    assert.deepEqual(ids.sort(), want.sort(), await peer.log());
+    assert.doesNotMatch(await peer.log(), / \*\* /, 'Exim gave nothing up');
+    assert.match(await peer.log(), / => .* K /, 'it spoke BDAT');
+  } finally { await peer.stop(); }
+});
