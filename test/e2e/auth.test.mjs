@@ -179,7 +179,7 @@ test('the domain hears of it: reports, to whom its record names and who agrees',
   assert.match(head, /^From: <dmarc@example\.test>$/m);
   assert.match(head, /^Subject: Report Domain: good\.example Submitter: (\S+) Report-ID: <\d+\.1\.[0-9a-f]{24}>$/m);
   assert.match(m.raw, /^Content-Type: application\/gzip; name="[^"]+!good\.example!(\d+)!\1!\d+[0-9a-f]{24}\.xml\.gz"\r$/m);
-  assert.match(m.xml, /<domain>good\.example<\/domain>\n<p>reject<\/p>\n<sp>reject<\/sp>\n<adkim>r<\/adkim>\n<aspf>s<\/aspf>/);
+  assert.match(m.xml, /<generator>Letterlock \S+<\/generator>[^]*<domain>good\.example<\/domain>\n<discovery_method>treewalk<\/discovery_method>\n<p>reject<\/p>\n<sp>reject<\/sp>\n<np>reject<\/np>\n<fo>0<\/fo>\n<adkim>r<\/adkim>\n<aspf>s<\/aspf>\n<testing>n<\/testing>/);
   assert.match(m.xml, /<dkim>\n<domain>good\.example<\/domain>\n<selector>key<\/selector>\n<result>pass<\/result>\n<\/dkim>/);
   const again = reports.length;
   assert.match((await service.ctl(['jobs', 'run', 'dmarc-reports'])).stdout, /\b0 reports sent/);
