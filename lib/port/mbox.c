@@ -4,18 +4,23 @@
 #include <stdio.h>
 
 #define LINE_MAX_BYTES 64u /* of ">>>>From ": deeper quoting is passed through */
+#define YEAR_MIN       1
+#define YEAR_MAX       9999
 
 static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 static const char *const days[] = { "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed" };
 
-/* asctime(3), UTC. */
+/* asctime(3), UTC. A year has four digits, or the line would not be known again, and its message be the end of another. */
 static int from_line(int64_t ms, struct buf *out)
 {
     int64_t s = ms / 1000, day, year;
+    int64_t first = clock_days_from_civil(YEAR_MIN, 1, 1) * 86400;
+    int64_t last = clock_days_from_civil(YEAR_MAX + 1, 1, 1) * 86400 - 1;
     unsigned month, mday, left;
 
     s -= ms % 1000 < 0;
+    s = s < first ? first : s > last ? last : s;
     day = s >= 0 ? s / 86400 : -((-s + 86399) / 86400);
     left = (unsigned)(s - day * 86400);
     clock_civil_from_days(day, &year, &month, &mday);
@@ -193,7 +198,7 @@ bool mbox_from_line(struct str line, int64_t *date_ms_out)
                 year = 0;
         if (k < n)
             zone_of(words[k], &zone);
-        if (year < 1970 || year > 9999)
+        if (year < YEAR_MIN || year > YEAR_MAX)
             continue;
         *date_ms_out = (clock_days_from_civil(year, month, day) * 86400 + seconds - zone * 60) * 1000;
         return true;

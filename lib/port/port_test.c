@@ -63,6 +63,7 @@ static void test_from_line(void **state UNUSED)
         { "From a b@c Mon Nov  2 10:11:12 2026 +0100\n", DATE - 3600000, true },
         { "From a@b Mon Nov  2 10:11:12 +0000 2026\r\n", DATE, true },
         { "From a@b Mon Nov  2 10:11 2026\n", DATE - 12000, true },
+        { "From a@b Tue Jan  5 10:11:12 1960\n", INT64_C(-315236928000), true },
         { "From a@b\n", 0, false },
         { "From the Mon Nov 99 10:11:12 2026\n", 0, false },
         { ">From a@b Mon Nov  2 10:11:12 2026\n", 0, false },
