@@ -306,6 +306,7 @@ int mode_memory(char **argv, int argc)
     struct mailbox **boxes = calloc(2 * (size_t)n, sizeof *boxes);
     struct letter *l = letters(100, 4096);
     uint64_t before, writers, both, shed;
+    size_t pieces; /* what malloc gave and has not back: without the holes between */
 
     (void)argc;
     for (uint32_t i = 0; i < n; i++) {
@@ -315,6 +316,7 @@ int mode_memory(char **argv, int argc)
         must(mailbox_close(&box), "close");
     }
     before = rss();
+    pieces = mallinfo2().uordblks;
     for (uint32_t i = 0; i < n; i++) {
         boxes[i] = store_box_open(argv[0], i, 0);
         fill(boxes[i], l, 100, 1);
@@ -331,9 +333,10 @@ int mode_memory(char **argv, int argc)
     malloc_trim(0);
     shed = rss();
     printf("{\"mailboxes\":%u,\"writer_bytes\":%llu,\"reader_bytes\":%llu,\"bytes\":%llu,"
-           "\"shed_bytes\":%llu}\n",
+           "\"shed_bytes\":%llu,\"shed_malloc_bytes\":%zu}\n",
            n, (unsigned long long)((writers - before) / n), (unsigned long long)((both - writers) / n),
-           (unsigned long long)((both - before) / n), (unsigned long long)((shed - before) / n));
+           (unsigned long long)((both - before) / n), (unsigned long long)((shed - before) / n),
+           (mallinfo2().uordblks - pieces) / n);
     for (uint32_t i = 0; i < 2 * n; i++)
         must(mailbox_close(&boxes[i]), "close");
     free(boxes);

@@ -47,7 +47,7 @@ static void *from_reserve(size_t n)
  * our pages have 4: sixteen pages of memory a handle. While one is opened the block is noted here. */
 #define CODEC_BYTES_MIN KIB(64)
 #define CODEC_BYTES_MAX KIB(80)
-#define CODEC_USED      KIB(12) /* at its beginning, more than one page of ours */
+#define CODEC_USED      KIB(8) /* at its beginning: a page of ours, and what stands before it */
 #define MEMORY_PAGE     KIB(4)
 static _Thread_local struct {
     bool wanted;
