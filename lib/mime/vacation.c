@@ -1,4 +1,5 @@
 #include "lib/mime/vacation.h"
+#include "lib/mime/word.h"
 #include "lib/mime/address.h"
 #include "lib/mime/date.h"
 #include "lib/mime/header.h"
@@ -6,7 +7,6 @@
 #define REFERENCES_MAX 10u  /* the last ones */
 #define ID_MAX         250u /* of a Message-ID */
 #define LINE_MAX_OUT   900u
-#define WORD_BYTES     45u /* of an encoded word: 75 characters (RFC 2047 2) */
 #define BASE64_LINE    57u
 
 /* ---- may it be answered? ---- */
@@ -144,43 +144,6 @@ static bool is_plain(struct str s, bool lines)
     return true;
 }
 
-static int base64_put(struct buf *out, struct str s)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    int r = 0;
-
-    for (size_t i = 0; i < s.n && r == 0; i += 3) {
-        uint32_t v = 0;
-        size_t n = s.n - i < 3 ? s.n - i : 3;
-        char four[4];
-
-        for (size_t k = 0; k < 3; k++)
-            v = v << 8 | (k < n ? (uint8_t)s.p[i + k] : 0);
-        for (size_t k = 0; k < 4; k++)
-            four[k] = k <= n ? digits[v >> (18 - 6 * k) & 63] : '=';
-        r = buf_append(out, four, sizeof four);
-    }
-    return r;
-}
-
-/* Encoded words, cut between characters (RFC 2047 5). */
-static int words_put(struct buf *out, struct str s)
-{
-    int r = 0;
-
-    while (s.n && r == 0) {
-        size_t n = s.n < WORD_BYTES ? s.n : WORD_BYTES;
-
-        while (n < s.n && n > 1 && ((uint8_t)s.p[n] & 0xC0) == 0x80)
-            n--;
-        if ((r = buf_putz(out, "=?utf-8?B?")) < 0 || (r = base64_put(out, str_slice(s, 0, n))) < 0 ||
-            (r = buf_putz(out, s.n > n ? "?=\r\n " : "?=")) < 0)
-            return r;
-        s = str_skip(s, n);
-    }
-    return r;
-}
-
 static int subject_put(struct arena *a, const struct vacation_reply *v, struct buf *out)
 {
     struct str was = mime_unfold(a, mime_header_find(v->header, STR("Subject")));
@@ -190,7 +153,7 @@ static int subject_put(struct arena *a, const struct vacation_reply *v, struct b
         return r;
     if (v->subject.n) {
         r = is_plain(v->subject, false) && v->subject.n < 200 ? buf_puts(out, v->subject)
-                                                              : words_put(out, v->subject);
+                                                              : mime_word_encode(v->subject, out);
     } else {
         if (!is_plain(was, false) || was.n > 500)
             was = STR("");
@@ -262,7 +225,7 @@ static int body_put(struct str text, struct buf *out)
                    : buf_puts(out, rest);
     r = buf_putz(out, "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n");
     for (; rest.n && r == 0; rest = str_skip(rest, BASE64_LINE))
-        if ((r = base64_put(out, str_slice(rest, 0, BASE64_LINE))) == 0)
+        if ((r = mime_base64_put(str_slice(rest, 0, BASE64_LINE), out)) == 0)
             r = buf_putz(out, "\r\n");
     return r;
 }

@@ -2,6 +2,7 @@
 #include "lib/mime/charset.h"
 #include "lib/mime/decode.h"
 
+#define WORD_BYTES  45u /* of an encoded word: 75 characters (RFC 2047 2) */
 #define CHARSET_MAX 60u
 
 struct word {
@@ -116,4 +117,43 @@ int mime_word_decode(struct str value, struct buf *out)
     if ((r = flush(charset, &pending, out)) < 0)
         return r;
     return plain_append(str_skip(s, from), &text, out);
+}
+
+/* ---- writing ---- */
+
+int mime_base64_put(struct str s, struct buf *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    int r = 0;
+
+    for (size_t i = 0; i < s.n && r == 0; i += 3) {
+        uint32_t v = 0;
+        size_t n = s.n - i < 3 ? s.n - i : 3;
+        char four[4];
+
+        for (size_t k = 0; k < 3; k++)
+            v = v << 8 | (k < n ? (uint8_t)s.p[i + k] : 0);
+        for (size_t k = 0; k < 4; k++)
+            four[k] = k <= n ? digits[v >> (18 - 6 * k) & 63] : '=';
+        r = buf_append(out, four, sizeof four);
+    }
+    return r;
+}
+
+/* Encoded words, cut between characters (RFC 2047 5). */
+int mime_word_encode(struct str s, struct buf *out)
+{
+    int r = 0;
+
+    while (s.n && r == 0) {
+        size_t n = s.n < WORD_BYTES ? s.n : WORD_BYTES;
+
+        while (n < s.n && n > 1 && ((uint8_t)s.p[n] & 0xC0) == 0x80)
+            n--;
+        if ((r = buf_putz(out, "=?utf-8?B?")) < 0 || (r = mime_base64_put(str_slice(s, 0, n), out)) < 0 ||
+            (r = buf_putz(out, s.n > n ? "?=\r\n " : "?=")) < 0)
+            return r;
+        s = str_skip(s, n);
+    }
+    return r;
 }

@@ -12,4 +12,8 @@
 size_t mime_word_bytes(struct str s);
 /* Append a field value, decoded, folds opened. Errors: those of buf. */
 MUST_CHECK int mime_word_decode(struct str value, struct buf *out);
+/* Append base64 without line ends. Errors: those of buf. */
+MUST_CHECK int mime_base64_put(struct str s, struct buf *out);
+/* Append UTF-8 as words of up to 75 characters, folded between them. Errors: those of buf. */
+MUST_CHECK int mime_word_encode(struct str text, struct buf *out);
 #endif

@@ -40,7 +40,7 @@ int report_mail_gzip(struct str in, struct buf *out)
     return r == Z_STREAM_END ? 0 : E_BUG;
 }
 
-static int put_base64(struct str in, struct buf *out)
+int report_mail_base64(struct str in, struct buf *out)
 {
     char line[LINE_IN * 2];
     int r = 0;
@@ -122,7 +122,7 @@ int report_mail_format(const struct report_mail *m, int64_t now_ms, struct buf *
                         "Content-Disposition: attachment;\r\n\tfilename=\"%.*s\"\r\n\r\n",
                         boundary, STR_ARG(m->text), boundary, m->content_type, STR_ARG(m->file_name),
                         STR_ARG(m->file_name))) < 0 ||
-        (r = put_base64(buf_str(&packed), out)) < 0)
+        (r = report_mail_base64(buf_str(&packed), out)) < 0)
         return r;
     return buf_printf(out, "--%s--\r\n", boundary);
 }

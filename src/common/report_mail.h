@@ -29,6 +29,9 @@ struct report_mail {
 /* Compress (RFC 1952), appended; the same bytes give the same bytes. E_NOMEM, errors of buf. */
 MUST_CHECK int report_mail_gzip(struct str in, struct buf *out);
 
+/* Lines of base64 with CRLF, appended. Errors of buf. */
+MUST_CHECK int report_mail_base64(struct str in, struct buf *out);
+
 /* The message, appended; out.max: REPORT_MAIL_MAX. E_SYNTAX: a CR, LF or foreign character where none may be.
  * E_NOMEM, E_LIMIT: errors of buf. */
 MUST_CHECK int report_mail_format(const struct report_mail *m, int64_t now_ms, struct buf *out);

@@ -225,4 +225,6 @@ void courier_recover(void);
 /* ---- tell.c: on the loop ---- */
 /* How it went, to the journal of the person it concerns. */
 void courier_tell(const struct queue_claim *c, const struct queue_outcome *o);
+/* Before the URL of a target: a TLS report that is posted (RFC 8460 3). */
+#define COURIER_TLSRPT STR("tlsrpt:")
 #endif

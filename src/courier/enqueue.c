@@ -9,7 +9,8 @@
 #include "lib/smtp/path.h"
 #include "src/courier/tls_required.h"
 
-#define PIECES_AT_ONCE 4u /* of QUEUE_CHUNK_BYTES */
+#define PIECES_AT_ONCE 4u  /* of QUEUE_CHUNK_BYTES */
+#define LANGUAGE_MAX   35u /* RFC 5646 4.4.1 */
 #define TEXT_MAX       4096u
 #define DAY_MS         INT64_C(86400000)
 
@@ -79,6 +80,8 @@ int courier_url_dest(struct arena *a, struct str url, struct str *dest_out)
         *dest_out = STR("dsn:");
         return 0;
     }
+    if (str_starts(url, COURIER_TLSRPT))
+        url = str_skip(url, COURIER_TLSRPT.n);
     if (!str_cut(url, ':', &scheme, &rest) || !str_starts(rest, STR("//")))
         return E_SYNTAX;
     str_cut(str_skip(rest, 2), '/', &host, &path);
@@ -127,14 +130,15 @@ static int take_message(const Courier__EnqueueRequest *m, struct queue_message *
     if (m->sender.len && smtp_mailbox_parse(pb_str(m->sender), SMTP_PATH_REVERSE, &p) < 0)
         return E_SYNTAX;
     if (m->prepend.len > KIB(256) || m->facts.len > KIB(64) || m->envid.len > TEXT_MAX ||
-        m->submitter.len > TEXT_MAX || m->signer.len > SMTP_DOMAIN_MAX || m->priority < -9 ||
-        m->priority > 9 || m->origin > 2)
+        m->submitter.len > TEXT_MAX || m->signer.len > SMTP_DOMAIN_MAX || m->language.len > LANGUAGE_MAX ||
+        m->priority < -9 || m->priority > 9 || m->origin > 2)
         return E_LIMIT;
     *out = (struct queue_message){ .sender = pb_str(m->sender),
                                    .submitter = pb_str(m->submitter),
                                    .signer = pb_str(m->signer),
                                    .envid = pb_str(m->envid),
                                    .facts = pb_str(m->facts),
+                                   .language = pb_str(m->language),
                                    .origin = (uint32_t)m->origin,
                                    .ret = m->ret,
                                    .smtputf8 = m->smtputf8,

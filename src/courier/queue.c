@@ -405,8 +405,9 @@ static int message_insert(struct queue *q, const struct queue_message *m, struct
 {
     static const char SQL[] =
         "INSERT INTO message (id, tag, created, event, expires, sender, origin, submitter, signer, smtputf8, eightbit, "
-        "requiretls, ret, envid, deliver_by, by_notify, priority, facts, prepend, bytes, targets, tls_optional) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+        "requiretls, ret, envid, deliver_by, by_notify, priority, facts, prepend, bytes, targets, tls_optional, "
+        "language) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(q->db, SQL, &st);
 
@@ -434,6 +435,7 @@ static int message_insert(struct queue *q, const struct queue_message *m, struct
     stmt_bind_u64(st, 20, m->bytes);
     stmt_bind_u64(st, 21, m->targets);
     stmt_bind_i64(st, 22, m->tls_optional);
+    stmt_bind_blob(st, 23, m->language.p ? m->language : STR(""));
     return stmt_run(st);
 }
 

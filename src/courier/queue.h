@@ -56,7 +56,7 @@ static inline bool queue_is_aside(const struct queue_target *t)
 struct queue_message {
     uint64_t id;
     struct str name; /* 16 bytes, out */
-    struct str sender, submitter, signer, envid, facts, prepend;
+    struct str sender, submitter, signer, envid, facts, prepend, language;
     uint32_t origin, ret;
     bool smtputf8, eightbit, requiretls, by_notify, told_delay, tls_optional;
     bool always; /* in: taken even where the queue is full */

@@ -53,7 +53,7 @@ MUST_CHECK int queue_message_read(struct stmt *st, struct arena *a, struct queue
 MUST_CHECK int queue_target_read(struct stmt *st, struct arena *a, struct queue_target *t);
 #define MESSAGE_COLUMNS                                                                                          \
     "id, tag, created, expires, sender, origin, submitter, signer, smtputf8, eightbit, requiretls, ret, envid, " \
-    "deliver_by, by_notify, priority, facts, prepend, bytes, targets, told_delay, tls_optional"
+    "deliver_by, by_notify, priority, facts, prepend, bytes, targets, told_delay, tls_optional, language"
 #define TARGET_COLUMNS "id, kind, recipient, alias, orcpt, notify, state, attempts, code, due, answer, deaths"
 /* Forgets up to `rows` of them; *more is set when there may be more. */
 MUST_CHECK int queue_tls_care(struct queue *q, int64_t rows, bool *more);

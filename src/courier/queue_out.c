@@ -171,6 +171,7 @@ int queue_message_read(struct stmt *st, struct arena *a, struct queue_message *m
         .targets = stmt_u64(st, 19),
         .told_delay = stmt_i64(st, 20) != 0,
         .tls_optional = stmt_i64(st, 21) != 0,
+        .language = copy(a, st, 22, &bad),
     };
     return bad || !m->name.p ? E_NOMEM : 0;
 }
@@ -652,8 +653,8 @@ int queue_event(struct queue *q, struct arena *a, struct queue_message *m, struc
     *next_out = INT64_MAX;
     if ((r = stmt_get(q->db, SQL, &st)) < 0 || (r = stmt_step(st)) <= 0)
         return r;
-    if (stmt_i64(st, 22) > now) {
-        *next_out = stmt_i64(st, 22);
+    if (stmt_i64(st, 23) > now) {
+        *next_out = stmt_i64(st, 23);
         return 0;
     }
     if ((r = queue_message_read(st, a, m)) < 0)

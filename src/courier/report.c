@@ -5,24 +5,25 @@
 #include "lib/base/log.h"
 #include "lib/base/rand.h"
 #include "lib/mime/date.h"
+#include "lib/mime/header.h"
+#include "lib/mime/word.h"
 #include "lib/smtp/command.h"
+#include "src/common/report_words.h"
 
 #define ORIGIN_FORWARDED 1u /* of courier.Origin */
 #define ORIGIN_REPORT    2u
 #define HEADER_MAX       KIB(64)
 #define HOUR_MS          INT64_C(3600000)
 
-enum about { FAILED, EXPIRED, DELAYED, RELAYED, DELIVERED, EXPANDED };
-
 static const struct {
-    const char *action, *subject, *status; /* status: when the peer gave none */
+    const char *action, *status; /* status: when the peer gave none */
 } kinds[] = {
-    [FAILED] = { "failed", "Your message could not be delivered", "5.0.0" },
-    [EXPIRED] = { "failed", "Your message could not be delivered in time", "4.4.7" }, /* RFC 3463 3.5 */
-    [DELAYED] = { "delayed", "Your message is delayed", "4.0.0" },
-    [RELAYED] = { "relayed", "Your message was handed on", "2.0.0" },
-    [DELIVERED] = { "delivered", "Your message was delivered", "2.0.0" },
-    [EXPANDED] = { "expanded", "Your message was delivered", "2.0.0" },
+    [REPORT_FAILED] = { "failed", "5.0.0" },
+    [REPORT_EXPIRED] = { "failed", "4.4.7" }, /* RFC 3463 3.5 */
+    [REPORT_DELAYED] = { "delayed", "4.0.0" },
+    [REPORT_RELAYED] = { "relayed", "2.0.0" },
+    [REPORT_DELIVERED] = { "delivered", "2.0.0" },
+    [REPORT_EXPANDED] = { "expanded", "2.0.0" },
 };
 
 struct entry {
@@ -33,7 +34,8 @@ struct entry {
 
 struct report {
     const struct queue_message *m;
-    enum about about;
+    enum report_about about;
+    const struct report_words *words;
     struct entry *v;
     size_t n;
     const char *status; /* NULL: that of its kind */
@@ -167,31 +169,40 @@ static void say_address(struct writer *w, const struct report *p, const char *fi
 
 /* ---- for people ---- */
 
-static void say_age(struct writer *w, int64_t ms)
+static bool is_status(struct str s)
+{
+    return s.n >= 5 && s.p[0] >= '2' && s.p[0] <= '5' && s.p[1] == '.' && s.p[2] >= '0' && s.p[2] <= '9';
+}
+
+static void say_age(struct writer *w, const struct report_words *words, int64_t ms)
 {
     int64_t hours = ms / HOUR_MS, days = hours / 24;
 
     if (days > 1)
-        say(w, "%d days", (int)days);
+        say(w, "%d %s", (int)days, words->days);
     else if (hours > 1)
-        say(w, "%d hours", (int)hours);
+        say(w, "%d %s", (int)hours, words->hours);
     else
-        say(w, "%d minutes", (int)(ms / 60000));
+        say(w, "%d %s", (int)(ms / 60000), words->minutes);
 }
 
 static void say_entry(struct writer *w, const struct report *p, const struct entry *e)
 {
+    const char *why = is_status(e->enhanced) ? report_words_why(p->words, e->enhanced) : NULL;
+
     say(w, "    %.*s\r\n", STR_ARG(recipient_of(p, e->t)));
     if (is_hidden(p, e->t) && e->code)
-        say(w, "        a mail server it leads to answered with %u\r\n", e->code);
+        say(w, "        %s%u\r\n", p->words->hidden_answered, e->code);
     else if (is_hidden(p, e->t))
         return;
     else if (e->code)
-        say(w, "        %.*s answered: %u %.*s%s%.*s\r\n",
-            STR_ARG(e->peer.n ? e->peer : STR("its mail server")), e->code, STR_ARG(e->enhanced),
-            e->enhanced.n ? " " : "", STR_ARG(e->text));
+        say(w, "        %.*s%s%u %.*s%s%.*s\r\n",
+            STR_ARG(e->peer.n ? e->peer : str_from(p->words->its_server)), p->words->answered, e->code,
+            STR_ARG(e->enhanced), e->enhanced.n ? " " : "", STR_ARG(e->text));
     else if (e->text.n)
         say(w, "        %.*s\r\n", STR_ARG(e->text));
+    if (why)
+        say(w, "        %s\r\n", why);
 }
 
 static int64_t retry_until(const struct queue_message *m)
@@ -202,53 +213,25 @@ static int64_t retry_until(const struct queue_message *m)
 
 static void say_text(struct writer *w, const struct report *p)
 {
-    static const char *const begin[] = {
-        [FAILED] = "could not be delivered to:",
-        [EXPIRED] = "could not be delivered in time to:",
-        [DELAYED] = "has not been delivered yet to:",
-        [RELAYED] = "was taken by the mail servers of:",
-        [DELIVERED] = "was delivered to:",
-        [EXPANDED] = "was delivered to an address that leads to several others:",
-    };
-    int64_t now = queue_now(w->q);
+    const struct report_words *words = p->words;
 
-    say(w, "This is the mail system at %.*s.\r\n\r\n", STR_ARG(conf.hostname));
-    say_date(w, "Your message of ", p->m->created_ms, "\r\n");
-    say(w, "%s\r\n\r\n", begin[p->about]);
+    say(w, "%s%.*s.\r\n\r\n", words->system, STR_ARG(conf.hostname));
+    say_date(w, words->message_of, p->m->created_ms, "\r\n");
+    say(w, "%s\r\n\r\n", words->begin[p->about]);
     for (size_t i = 0; i < p->n; i++)
         say_entry(w, p, &p->v[i]);
-    say(w, "\r\n");
-    switch (p->about) {
-    case FAILED:
-        say(w,
-            "It will not be tried again. If the address is right, the answer above says\r\nwhat is in the way.\r\n");
-        break;
-    case EXPIRED:
-        say(w, "It was tried for ");
-        say_age(w, now - p->m->created_ms);
-        say(w, " and will not be tried again.\r\n");
-        break;
-    case DELAYED:
-        say(w, "There is nothing you need to do. It will be tried again until\r\n");
-        say_date(w, "", retry_until(p->m), "\r\nand you will be told if that fails.\r\n");
-        break;
-    case RELAYED:
-        say(w,
-            "Those servers do not report deliveries, so this is the last you hear of it\r\nunless it fails later.\r\n");
-        break;
-    case DELIVERED: say(w, "This says that it is in the mailbox, not that it was read.\r\n"); break;
-    case EXPANDED:
-        say(w, "This is the last you hear of it unless it fails later for one of them.\r\n");
-        break;
+    say(w, "\r\n%s", words->end[p->about]);
+    if (p->about == REPORT_EXPIRED) {
+        say(w, "%s", words->tried);
+        say_age(w, words, queue_now(w->q) - p->m->created_ms);
+        say(w, "%s", words->no_more);
+    } else if (p->about == REPORT_DELAYED) {
+        say_date(w, "", retry_until(p->m), "\r\n");
+        say(w, "%s", words->told);
     }
 }
 
 /* ---- for programs (RFC 3464 2) ---- */
-
-static bool is_status(struct str s)
-{
-    return s.n >= 5 && s.p[0] >= '2' && s.p[0] <= '5' && s.p[1] == '.' && s.p[2] >= '0' && s.p[2] <= '9';
-}
 
 /* ORCPT as it came is xtext, what stands here is not (RFC 3461 6.3 d); the escapes of "utf-8;" are its own (RFC 6533 3). */
 static void say_original(struct writer *w, const struct report *p, struct str orcpt)
@@ -290,7 +273,7 @@ static void say_recipient(struct writer *w, const struct report *p, const struct
             e->enhanced.n ? " " : "", STR_ARG(e->text));
     else if (e->text.n && !is_hidden(p, e->t))
         say(w, "Diagnostic-Code: x-letterlock; %.*s\r\n", STR_ARG(e->text));
-    if (p->about == DELAYED)
+    if (p->about == REPORT_DELAYED)
         say_date(w, "Will-Retry-Until: ", retry_until(p->m), "\r\n");
     else if (!p->arrived)
         say_date(w, "Last-Attempt-Date: ", queue_now(w->q), "\r\n");
@@ -323,22 +306,44 @@ static void say_whole(struct writer *w, const struct queue_message *m)
         w->r = r;
 }
 
-/* Up to the empty line; of a very large one, whole lines of its beginning. */
-static void say_header(struct writer *w, const struct queue_message *m)
+/* Up to the empty line; of a very large one, whole lines of its beginning. In b. */
+static int header_of(struct queue *q, const struct queue_message *m, struct buf *b, struct str *out)
 {
-    CLEANUP(buf_release) struct buf b = { .max = QUEUE_CHUNK_BYTES + MIB(1) };
-    struct str s;
     ptrdiff_t end;
     int r;
 
-    if ((r = buf_puts(&b, m->prepend)) < 0 || (m->id && (r = queue_piece(w->q, m->id, 0, &b)) < 0)) {
+    if ((r = buf_puts(b, m->prepend)) < 0 || (m->id && (r = queue_piece(q, m->id, 0, b)) < 0))
+        return r;
+    *out = str_slice(buf_str(b), 0, HEADER_MAX);
+    if ((end = str_find(*out, STR("\r\n\r\n"))) >= 0 || (end = str_rchr(*out, '\r')) >= 0)
+        *out = str_slice(*out, 0, (size_t)end + 2);
+    return 0;
+}
+
+static void say_header(struct writer *w, const struct queue_message *m)
+{
+    CLEANUP(buf_release) struct buf b = { .max = QUEUE_CHUNK_BYTES + MIB(1) };
+    struct str s = STR_NONE;
+    int r = header_of(w->q, m, &b, &s);
+
+    if (r < 0)
         w->r = w->r < 0 ? w->r : r;
-        return;
-    }
-    s = str_slice(buf_str(&b), 0, HEADER_MAX);
-    if ((end = str_find(s, STR("\r\n\r\n"))) >= 0 || (end = str_rchr(s, '\r')) >= 0)
-        s = str_slice(s, 0, (size_t)end + 2);
-    put(w, s);
+    else
+        put(w, s);
+}
+
+/* What the person has set; else what the letter says of who wrote it; else English. */
+static const struct report_words *words_of(struct queue *q, const struct queue_message *m)
+{
+    static const struct str fields[] = { { "Accept-Language", 15 }, { "Content-Language", 16 } };
+    CLEANUP(buf_release) struct buf b = { .max = QUEUE_CHUNK_BYTES + MIB(1) };
+    const struct report_words *w = report_words_find(m->language);
+    struct str header = STR_NONE;
+
+    if (!w && header_of(q, m, &b, &header) == 0)
+        for (size_t i = 0; i < ARRAY_LEN(fields) && !w; i++)
+            w = report_words_find(mime_header_find(header, fields[i]));
+    return w ? w : report_words_at(0);
 }
 
 /* RET is about failures only (RFC 3461 4.3). */
@@ -346,12 +351,21 @@ static bool gives_whole(const struct report *p)
 {
     const struct queue_message *m = p->m;
 
-    if ((p->about != FAILED && p->about != EXPIRED) || m->requiretls || m->ret == SMTP_RET_HDRS)
+    if ((p->about != REPORT_FAILED && p->about != REPORT_EXPIRED) || m->requiretls || m->ret == SMTP_RET_HDRS)
         return false;
     return m->bytes <= (m->ret == SMTP_RET_FULL ? REPORT_WHOLE_MAX : conf.whole_bytes);
 }
 
 /* ---- all of it ---- */
+
+static void say_subject(struct writer *w, struct str text)
+{
+    CLEANUP(buf_release) struct buf b = { .max = KIB(1) };
+
+    if (w->r == 0)
+        w->r = str_is_ascii(text) ? buf_puts(&b, text) : mime_word_encode(text, &b);
+    say(w, "Subject: %.*s\r\n", STR_ARG(buf_str(&b)));
+}
 
 static void say_top(struct writer *w, const struct report *p, const char *boundary)
 {
@@ -361,10 +375,14 @@ static void say_top(struct writer *w, const struct report *p, const char *bounda
     rand_bytes(random, sizeof random);
     hex_encode(random, sizeof random, id);
     say(w, "From: Mail Delivery System <MAILER-DAEMON@%.*s>\r\n", STR_ARG(conf.hostname));
-    say(w, "To: <%.*s>\r\nSubject: %s\r\n", STR_ARG(p->m->sender), kinds[p->about].subject);
+    say(w, "To: <%.*s>\r\n", STR_ARG(p->m->sender));
+    say_subject(w, str_from(p->words->subject[p->about]));
     say_date(w, "Date: ", clock_wall_ms(), "\r\n");
     say(w, "Message-ID: <%s@%.*s>\r\nAuto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n", id,
         STR_ARG(conf.hostname)); /* RFC 3834 5 */
+    if (p->m->tls_optional)
+        say(w,
+            "TLS-Required: No\r\n"); /* who would rather have his letter arrive than safely, this one too (RFC 8689 3) */
     say(w, "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"%s\"\r\n\r\n",
         boundary);
 }
@@ -378,8 +396,10 @@ static void say_all(struct writer *w, const struct report *p)
     rand_bytes(random, sizeof random);
     hex_encode(random, sizeof random, boundary);
     say_top(w, p, boundary);
-    say(w, "--%s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
-        boundary);
+    say(w,
+        "--%s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Language: %s\r\n"
+        "Content-Transfer-Encoding: 8bit\r\n\r\n",
+        boundary, p->words->tag);
     say_text(w, p);
     say(w, "\r\n--%s\r\nContent-Type: message/%s\r\nContent-Transfer-Encoding: %s\r\n\r\n", boundary,
         p->utf8 ? "global-delivery-status" : "delivery-status", p->utf8 ? "8bit" : "7bit");
@@ -404,6 +424,7 @@ static int report_write(struct queue *q, void *arg)
     struct queue_target t = { .to = p->m->sender, .notify = SMTP_NOTIFY_NEVER };
     struct queue_message m = { .origin = ORIGIN_REPORT,
                                .requiretls = p->m->requiretls,
+                               .tls_optional = p->m->tls_optional,
                                .always = !p->arrived };
     uint8_t name[QUEUE_NAME_BYTES];
     uint32_t duplicates = 0;
@@ -443,6 +464,7 @@ static int report_make(struct queue *q, struct report *p)
     if (p->n == 0)
         return 0;
     to.m = &m;
+    to.words = words_of(q, &m);
     r = find_sender(q, &m, &sender);
     to.utf8 = m.smtputf8 || !str_is_ascii(m.sender);
     if (r != E_IO && r != E_NOMEM && r != E_BUSY)
@@ -471,7 +493,8 @@ static bool asked(const struct queue_target *t, uint32_t what)
 int courier_report_done(struct queue *q, const struct queue_claim *c, const struct queue_outcome *o)
 {
     CLEANUP(arena_release) struct arena a = { .max = MIB(1) };
-    struct report failed = { .m = &c->m, .about = FAILED }, relayed = { .m = &c->m, .about = RELAYED };
+    struct report failed = { .m = &c->m, .about = REPORT_FAILED },
+                  relayed = { .m = &c->m, .about = REPORT_RELAYED };
     int r;
 
     if (!hears(&c->m))
@@ -505,7 +528,7 @@ static int report_waiting(struct queue *q, struct report *p, const struct queue_
         return E_NOMEM;
     for (size_t i = 0; i < n; i++)
         if ((t[i].state != QUEUE_HELD || queue_is_aside(&t[i])) &&
-            (p->about == DELAYED || t[i].state != QUEUE_UNDER_WAY) && asked(&t[i], what))
+            (p->about == REPORT_DELAYED || t[i].state != QUEUE_UNDER_WAY) && asked(&t[i], what))
             p->v[p->n++] = (struct entry){ .t = &t[i], .code = t[i].code, .text = t[i].answer };
     return report_make(q, p);
 }
@@ -515,7 +538,7 @@ int courier_report_late(struct queue *q, const struct queue_message *m, const st
                         size_t n)
 {
     bool due = m->by_notify && m->deliver_by_ms > 0 && queue_now(q) >= m->deliver_by_ms;
-    struct report p = { .m = m, .about = DELAYED };
+    struct report p = { .m = m, .about = REPORT_DELAYED };
 
     return report_waiting(
         q, &p, t, n, due ? SMTP_NOTIFY_DELAY | SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_SUCCESS : SMTP_NOTIFY_DELAY);
@@ -524,7 +547,9 @@ int courier_report_late(struct queue *q, const struct queue_message *m, const st
 int courier_report_expired(struct queue *q, const struct queue_message *m, const struct queue_target *t,
                            size_t n)
 {
-    struct report p = { .m = m, .about = EXPIRED, .status = queue_now(q) < m->expires_ms ? "5.4.7" : NULL };
+    struct report p = { .m = m,
+                        .about = REPORT_EXPIRED,
+                        .status = queue_now(q) < m->expires_ms ? "5.4.7" : NULL };
 
     return report_waiting(q, &p, t, n, SMTP_NOTIFY_FAILURE);
 }
@@ -534,8 +559,8 @@ int courier_report_expired(struct queue *q, const struct queue_message *m, const
 int courier_report_arrived(struct queue *q, const struct queue_message *m, const struct courier_arrival *v,
                            size_t n)
 {
-    static const enum about of[] = {
-        [COURIER_DELIVERED] = DELIVERED, [COURIER_EXPANDED] = EXPANDED, [COURIER_RELAYED] = RELAYED
+    static const enum report_about of[] = {
+        [COURIER_DELIVERED] = REPORT_DELIVERED, [COURIER_EXPANDED] = REPORT_EXPANDED, [COURIER_RELAYED] = REPORT_RELAYED
     };
     CLEANUP(arena_release) struct arena a = { .max = MIB(4) };
     struct queue_target *t = ARENA_ARRAY(&a, n, struct queue_target);

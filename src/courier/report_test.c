@@ -498,6 +498,56 @@ static void test_aside(void **state UNUSED)
     queue_close(&q);
 }
 
+/* In the person's language: what was set, else what the letter says, else English. */
+static void test_language(void **state UNUSED)
+{
+    static const struct {
+        const char *name, *set, *header, *tag, *subject, *line;
+    } cases[] = {
+        { "set", "de-AT", "Accept-Language: fr\r\n", "de",
+          "Subject: Ihre Nachricht konnte nicht zugestellt werden\r\n",
+          "mx.one.test [192.0.2.1] antwortete: 550 5.1.1 nobody\r\n        Diese Adresse hat niemand.\r\n" },
+        { "in the letter", "", "Accept-Language: xx, fr-CA, en\r\n", "fr",
+          "Subject: =?utf-8?B?Vm90cmUgbWVzc2FnZSBuJ2EgcGFzIHB1IMOqdHJlIHJlbWlz?=\r\n",
+          "Personne n'a cette adresse." },
+        { "of the letter", "", "Content-Language: pl\r\n", "pl", "Subject: =?utf-8?B?",
+          "Nikt nie ma takiego adresu." },
+        { "unknown", "tlh", "Content-Language: xx\r\n", "en",
+          "Subject: Your message could not be delivered\r\n", "Nobody has that address." },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_release) struct buf b = { .max = MIB(1) };
+        CLEANUP(buf_release) struct buf field = { .max = 100 };
+        struct queue *q = fresh();
+        struct queue_claim c;
+        struct queue_message m;
+
+        check_case = cases[i].name;
+        add(q,
+            (struct queue_message){ .sender = STR("a@example.test"),
+                                    .tls_optional = i == 0,
+                                    .language = str_from(cases[i].set),
+                                    .prepend = str_from(cases[i].header) },
+            (struct queue_target){ .to = STR("b@one.test") });
+        CHECK(claim(q, &c) == 1);
+        CHECK(str_eq_z(c.m.language, cases[i].set));
+        end(q, &c,
+            (struct queue_outcome){
+                .result = QUEUE_FAILED, .code = 550, .enhanced = STR("5.1.1"), .text = STR("nobody") });
+        CHECK(report(q, &b, &m, "a@example.test"));
+        is_report(&b, "delivery-status", "message", "rfc822");
+        CHECK(buf_printf(&field, "\r\nContent-Language: %s\r\n", cases[i].tag) == 0);
+        has(&b, (const char *)field.p);
+        has(&b, cases[i].subject);
+        has(&b, cases[i].line);
+        /* Who would rather have his letter arrive than safely says so of what is told of it. */
+        CHECK(m.tls_optional == (i == 0));
+        CHECK((str_find(buf_str(&b), STR("\r\nTLS-Required: No\r\n")) >= 0) == (i == 0));
+        queue_close(&q);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -505,7 +555,7 @@ int main(void)
         cmocka_unit_test(test_late_and_over), cmocka_unit_test(test_internationalized),
         cmocka_unit_test(test_forward),       cmocka_unit_test(test_arrived),
         cmocka_unit_test(test_onward),        cmocka_unit_test(test_five_days),
-        cmocka_unit_test(test_aside),
+        cmocka_unit_test(test_aside),         cmocka_unit_test(test_language),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

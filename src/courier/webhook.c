@@ -21,8 +21,9 @@
 #define ID_MAX        64u
 #define RAW_OPTION    STR("#raw") /* behind a URL: the message's bytes, too. It is not sent to the server */
 
-/* A message; a text that is JSON but for its beginning; a report to be read, which goes nowhere. */
-enum kind { KIND_MESSAGE, KIND_EVENT, KIND_REPORT };
+/* A message; a text that is JSON but for its beginning; a report to be read, which goes nowhere; base64 of what is posted
+ * as it is. */
+enum kind { KIND_MESSAGE, KIND_EVENT, KIND_REPORT, KIND_PLAIN };
 
 struct webhook {
     const struct queue_claim *c;
@@ -161,11 +162,15 @@ static void post(struct webhook *w)
                            .ctx = w };
     char signature[7 + 2 * crypto_auth_hmacsha256_BYTES + 1];
 
-    sign(w, signature);
     m.attempt = w->c->attempt;
     m.url = str_pb(w->url);
-    m.id = str_pb(str_from(w->id));
-    m.signature = str_pb(str_from(signature));
+    if (w->kind == KIND_PLAIN) {
+        m.type = str_pb(STR("application/tlsrpt+gzip")); /* RFC 8460 6.4 */
+    } else {
+        sign(w, signature);
+        m.id = str_pb(str_from(w->id));
+        m.signature = str_pb(str_from(signature));
+    }
     m.bytes = w->json.n;
     w->at = 0;
     buf_release(&w->piece);
@@ -467,6 +472,36 @@ static int event_read(struct queue *q, struct webhook *w)
     return r;
 }
 
+static int plain_read(struct queue *q, struct lane_job *j)
+{
+    struct webhook *w = CONTAINER_OF(j, struct webhook, job);
+    CLEANUP(buf_release) struct buf text = { .max = w->json.max };
+    size_t n = 0;
+    char *p;
+    int r;
+
+    buf_clear(&w->json);
+    for (uint32_t i = 0; (r = queue_piece(q, w->c->m.id, i, &text)) > 0; i++)
+        ;
+    if (r < 0 || !(p = buf_reserve(&w->json, text.n + 1)))
+        return r < 0 ? r : E_LIMIT;
+    if (sodium_base642bin((unsigned char *)p, text.n, text.p, text.n, "\r\n", &n, NULL,
+                          sodium_base64_VARIANT_ORIGINAL) != 0)
+        return E_SYNTAX;
+    w->json.n = n;
+    return 0;
+}
+
+static void plain_came(struct lane_job *j, int status)
+{
+    struct webhook *w = CONTAINER_OF(j, struct webhook, job);
+
+    if (status < 0)
+        fail(w, "the report cannot be read");
+    else
+        post(w);
+}
+
 static int key_read(struct queue *q, struct lane_job *j)
 {
     struct webhook *w = CONTAINER_OF(j, struct webhook, job);
@@ -502,7 +537,8 @@ static void begin(struct webhook *w)
         parse(w);
         return;
     }
-    w->job = (struct lane_job){ .run = key_read, .done = key_came };
+    w->job = (struct lane_job){ .run = w->kind == KIND_PLAIN ? plain_read : key_read,
+                                .done = w->kind == KIND_PLAIN ? plain_came : key_came };
     if (lane_submit(&w->job) < 0)
         fail(w, "the queue is busy");
 }
@@ -529,6 +565,9 @@ static void kind_of(struct webhook *w)
     w->url = to;
     if (str_starts(to, STR("dsn:"))) {
         w->kind = KIND_REPORT;
+    } else if (str_starts(to, COURIER_TLSRPT)) {
+        w->kind = KIND_PLAIN;
+        w->url = str_skip(to, COURIER_TLSRPT.n);
     } else if (w->c->m.origin == COURIER__ORIGIN__REPORT) {
         w->kind = KIND_EVENT;
     } else if (str_ends(to, RAW_OPTION)) {

@@ -1,6 +1,7 @@
 /* src/ctl/cmd_sending.c: who may send as whom, and how much a day. */
 #include "lib/base/errors.h"
 #include "proto/directory.pb-c.h"
+#include "src/common/report_words.h"
 #include "src/ctl/ctl.h"
 #include "src/ctl/cmd_sending.h"
 #include <jansson.h>
@@ -39,12 +40,16 @@ static void show(const struct args *a, const Directory__Sending *m)
         say_switch("copy", m->has_copy, m->copy);
         say_limit("messages", m->has_messages, m->messages);
         say_limit("recipients", m->has_recipients, m->recipients);
+        printf("  %-12s %.*s\n", "language", m->language.len ? (int)m->language.len : 7,
+               m->language.len ? (const char *)m->language.data : "default");
         return;
     }
-    j = json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", a->words[1], "as_domain",
+    j = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "name", a->words[1], "as_domain",
                   switch_json(m->has_as_domain, m->as_domain), "copy", switch_json(m->has_copy, m->copy),
                   "messages", limit_json(m->has_messages, m->messages), "recipients",
-                  limit_json(m->has_recipients, m->recipients));
+                  limit_json(m->has_recipients, m->recipients), "language",
+                  m->language.len ? json_stringn((const char *)m->language.data, m->language.len)
+                                  : json_null());
     json_dumpf(j, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(j);
@@ -80,24 +85,44 @@ static bool take_limit(const char *text, protobuf_c_boolean *has, int64_t *n, ui
     return true;
 }
 
+/* What reports are not written in is no setting. */
+static bool take_language(const char *text, ProtobufCBinaryData *out, uint32_t bit, uint32_t *forget)
+{
+    if (!text)
+        return true;
+    if (strcmp(text, "default") == 0)
+        *forget |= bit;
+    else
+        *out = str_pb(str_from(text));
+    return out->len == 0 || (strchr(text, ',') == NULL && report_words_find(str_from(text)));
+}
+
+static int no_such_language(void)
+{
+    CLEANUP(buf_release) struct buf b = { .max = KIB(1) };
+
+    for (size_t i = 0; report_words_at(i); i++)
+        if (buf_printf(&b, " %s", report_words_at(i)->tag) < 0)
+            break;
+    return ctl_fail(EX_USAGE, "sending: reports are written in:%.*s; or default", STR_ARG(buf_str(&b)));
+}
+
 int cmd_sending(int argc, char **argv)
 {
     Directory__SendingRequest q = DIRECTORY__SENDING_REQUEST__INIT;
     Directory__Sending set = DIRECTORY__SENDING__INIT, *m = NULL;
-    const char *as_domain = NULL, *copy = NULL, *messages = NULL, *recipients = NULL;
+    const char *as_domain = NULL, *copy = NULL, *messages = NULL, *recipients = NULL, *language = NULL;
     bool account = false, change;
-    struct option opts[] = { { "--as-domain", &as_domain, NULL },
-                             { "--copy", &copy, NULL },
-                             { "--messages", &messages, NULL },
-                             { "--recipients", &recipients, NULL },
-                             { "--account", NULL, &account } };
+    struct option opts[] = { { "--as-domain", &as_domain, NULL }, { "--copy", &copy, NULL },
+                             { "--messages", &messages, NULL },   { "--recipients", &recipients, NULL },
+                             { "--language", &language, NULL },   { "--account", NULL, &account } };
     CLEANUP(service_close) struct service *s = NULL;
     struct args a = { .nwords = 0 };
     int r;
 
     if ((r = args_parse(argc, argv, opts, ARRAY_LEN(opts), 2, &a)) != 0)
         return r;
-    change = as_domain || copy || messages || recipients;
+    change = as_domain || copy || messages || recipients || language;
     if (strcmp(a.words[0], change ? "set" : "show") != 0)
         return ctl_fail(EX_USAGE, "sending: show NAME, or set NAME and what (--help says it)");
     if (!take_switch(as_domain, &set.has_as_domain, &set.as_domain, 1, &q.forget) ||
@@ -106,6 +131,8 @@ int cmd_sending(int argc, char **argv)
     if (!take_limit(messages, &set.has_messages, &set.messages, 4, &q.forget) ||
         !take_limit(recipients, &set.has_recipients, &set.recipients, 8, &q.forget))
         return ctl_fail(EX_USAGE, "sending: a number, none or default");
+    if (!take_language(language, &set.language, 16, &q.forget))
+        return no_such_language();
     if ((r = service_open(&a, &s)) != 0)
         return r;
     q.kind = account                           ? DIRECTORY__LEASE_SCOPE__KIND__ACCOUNT

@@ -74,11 +74,13 @@ static const struct command commands[] = {
     { "sending", cmd_sending,
       "sending show NAME [--account] [--json]\n"
       "       letterlock sending set NAME [--as-domain yes|no|default] [--copy yes|no|default]\n"
-      "                          [--messages N|none|default] [--recipients N|none|default] [--account] [--json]",
+      "                          [--messages N|none|default] [--recipients N|none|default] [--language TAG|default]\n"
+      "                          [--account] [--json]",
       "What who logs in to send may do. NAME: an address, a domain, or with --account an account; the narrower one\n"
       "decides. --as-domain: send as every address of the domain. --copy: what is sent is put into Sent. --messages,\n"
       "--recipients: limits a day (UTC), counted for address, domain and account each; default: what submission.*\n"
-      "says." },
+      "says. --language: of the reports it gets (en, de, fr, es, it, nl, pl, pt); default: what its letters say of\n"
+      "themselves (Accept-Language, Content-Language), else English." },
     { "jobs run", cmd_jobs_run, "jobs run NAME [--json]",
       "Do a job of the schedule now, and wait for it. Exit status 65 when it found something, 75 when it failed." },
     { "jobs webhook-key", cmd_jobs_webhook_key, "jobs webhook-key [--rotate] [--json]",

@@ -8,23 +8,33 @@ static int64_t said(struct stmt *st, int col)
     return stmt_is_null(st, col) ? SENDING_NOT_SAID : stmt_i64(st, col);
 }
 
+static void language_set(char at[SENDING_LANGUAGE_MAX + 1], struct str tag)
+{
+    snprintf(at, SENDING_LANGUAGE_MAX + 1, "%.*s", STR_ARG(tag));
+}
+
 static int rule_read(struct db *db, enum sending_kind kind, int64_t id, struct sending_rule *out)
 {
     static const char *const sql[SENDING_KINDS] = {
-        [SENDING_ACCOUNT] = "SELECT as_domain, copy, messages, recipients FROM sending WHERE account_id = ?1",
-        [SENDING_DOMAIN] = "SELECT as_domain, copy, messages, recipients FROM sending WHERE domain_id = ?1",
-        [SENDING_ALIAS] = "SELECT as_domain, copy, messages, recipients FROM sending WHERE alias_id = ?1",
+        [SENDING_ACCOUNT] =
+            "SELECT as_domain, copy, messages, recipients, language FROM sending WHERE account_id = ?1",
+        [SENDING_DOMAIN] =
+            "SELECT as_domain, copy, messages, recipients, language FROM sending WHERE domain_id = ?1",
+        [SENDING_ALIAS] =
+            "SELECT as_domain, copy, messages, recipients, language FROM sending WHERE alias_id = ?1",
     };
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(db, sql[kind], &st);
 
-    *out = (struct sending_rule){ SENDING_NOT_SAID, SENDING_NOT_SAID, SENDING_NOT_SAID, SENDING_NOT_SAID };
+    *out =
+        (struct sending_rule){ SENDING_NOT_SAID, SENDING_NOT_SAID, SENDING_NOT_SAID, SENDING_NOT_SAID, "" };
     if (r < 0)
         return r;
     stmt_bind_i64(st, 1, id);
     if ((r = stmt_step(st)) <= 0)
         return r;
-    *out = (struct sending_rule){ said(st, 0), said(st, 1), said(st, 2), said(st, 3) };
+    *out = (struct sending_rule){ said(st, 0), said(st, 1), said(st, 2), said(st, 3), "" };
+    language_set(out->language, stmt_str(st, 4));
     return 0;
 }
 
@@ -60,6 +70,8 @@ int sending_of(struct db *db, uint64_t alias_id, const int64_t limits[SENDING_KI
             s.as_domain = rule.as_domain != 0;
         if (rule.copy != SENDING_NOT_SAID)
             s.copy = rule.copy != 0;
+        if (rule.language[0])
+            language_set(s.language, str_from(rule.language));
         s.of[k].messages = rule.messages != SENDING_NOT_SAID ? rule.messages : limits[k][0];
         s.of[k].recipients = rule.recipients != SENDING_NOT_SAID ? rule.recipients : limits[k][1];
     }
@@ -182,7 +194,7 @@ static int rule_write(struct db *db, enum sending_kind kind, int64_t id, const s
     };
     static const char insert[] =
         "INSERT INTO sending (account_id, domain_id, alias_id, as_domain, copy, messages, "
-        "recipients) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        "recipients, language) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     const int64_t v[4] = { rule->as_domain, rule->copy, rule->messages, rule->recipients };
     CLEANUP(stmt_release) struct stmt *del = NULL;
     CLEANUP(stmt_release) struct stmt *st = NULL;
@@ -201,6 +213,10 @@ static int rule_write(struct db *db, enum sending_kind kind, int64_t id, const s
             stmt_bind_null(st, 4 + i);
         else
             stmt_bind_i64(st, 4 + i, v[i]);
+    if (rule->language[0])
+        stmt_bind_str(st, 8, str_from(rule->language));
+    else
+        stmt_bind_null(st, 8);
     return stmt_run(st);
 }
 
@@ -213,7 +229,7 @@ static void change(int64_t *at, int64_t to, bool forget)
 }
 
 int sending_set(struct db *db, enum sending_kind kind, struct str name, const struct address *addr,
-                const struct sending_rule *set, const bool forget[4], struct sending_rule *out)
+                const struct sending_rule *set, const bool forget[5], struct sending_rule *out)
 {
     CLEANUP(txn_end) struct txn txn = { 0 };
     struct sending_rule rule;
@@ -227,6 +243,8 @@ int sending_set(struct db *db, enum sending_kind kind, struct str name, const st
     change(&rule.copy, set->copy, forget[1]);
     change(&rule.messages, set->messages, forget[2]);
     change(&rule.recipients, set->recipients, forget[3]);
+    if (set->language[0] || forget[4])
+        language_set(rule.language, forget[4] ? STR("") : str_from(set->language));
     if ((r = rule_write(db, kind, id, &rule)) < 0 || (r = txn_commit(&txn)) < 0)
         return r;
     *out = rule;

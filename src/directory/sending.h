@@ -6,16 +6,19 @@
 #include "src/directory/accounts.h"
 
 enum sending_kind { SENDING_ACCOUNT, SENDING_DOMAIN, SENDING_ALIAS, SENDING_KINDS };
-#define SENDING_NOT_SAID INT64_MIN
-#define SENDING_NO_LIMIT (-1)
+#define SENDING_NOT_SAID     INT64_MIN
+#define SENDING_NO_LIMIT     (-1)
+#define SENDING_LANGUAGE_MAX 35u /* RFC 5646 4.4.1 */
 
 /* One row; SENDING_NOT_SAID: the wider one decides. */
 struct sending_rule {
     int64_t as_domain, copy, messages, recipients;
+    char language[SENDING_LANGUAGE_MAX + 1]; /* empty: the wider one decides */
 };
 /* What holds for an alias. */
 struct sending {
     bool as_domain, copy;
+    char language[SENDING_LANGUAGE_MAX + 1];
     struct {
         int64_t id, messages, recipients; /* limits, or SENDING_NO_LIMIT */
     } of[SENDING_KINDS];
@@ -36,5 +39,5 @@ MUST_CHECK int sending_take(struct db *db, const struct sending *s, uint32_t mes
 /* `addr` for an alias, else `name`. What is SENDING_NOT_SAID in `set` stays as it was; `forget`: it is not said any
  * more. *out is what stands then. E_NOTFOUND. */
 MUST_CHECK int sending_set(struct db *db, enum sending_kind kind, struct str name, const struct address *addr,
-                           const struct sending_rule *set, const bool forget[4], struct sending_rule *out);
+                           const struct sending_rule *set, const bool forget[5], struct sending_rule *out);
 #endif

@@ -82,6 +82,7 @@ int directory_run_sender(struct db *db, struct arena *a, const void *request, st
         return r;
     m->as_domain = s.as_domain;
     m->copy = s.copy;
+    m->language = str_pb(arena_dup(a, str_from(s.language)));
     for (size_t i = 0; i < q->n_as && !m->foreign; i++)
         if (!may_send_as(a, pb_str(m->who->address), pb_str(q->as[i]), s.as_domain))
             m->foreign = (uint32_t)i + 1;
@@ -93,7 +94,16 @@ static int64_t number(bool set, int64_t v)
     return set ? v : SENDING_NOT_SAID;
 }
 
-static void answer_rule(const struct sending_rule *rule, Directory__Sending *m)
+/* language-tag of RFC 5646 2.1, its letters only. */
+static bool is_language(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!ascii_alpha(s.p[i]) && (i == 0 || (!ascii_digit(s.p[i]) && s.p[i] != '-')))
+            return false;
+    return s.n <= SENDING_LANGUAGE_MAX;
+}
+
+static void answer_rule(const struct sending_rule *rule, struct arena *a, Directory__Sending *m)
 {
     m->has_as_domain = rule->as_domain != SENDING_NOT_SAID;
     m->as_domain = rule->as_domain == 1;
@@ -103,6 +113,7 @@ static void answer_rule(const struct sending_rule *rule, Directory__Sending *m)
     m->messages = m->has_messages ? rule->messages : 0;
     m->has_recipients = rule->recipients != SENDING_NOT_SAID;
     m->recipients = m->has_recipients ? rule->recipients : 0;
+    m->language = str_pb(arena_dup(a, str_from(rule->language)));
 }
 
 int directory_run_sending(struct db *db, struct arena *a, const void *request, struct directory_answer *out)
@@ -111,8 +122,8 @@ int directory_run_sending(struct db *db, struct arena *a, const void *request, s
     const Directory__Sending *s = q->set;
     Directory__Sending *m = directory_message(a, &directory__sending__descriptor);
     struct sending_rule rule,
-        set = { SENDING_NOT_SAID, SENDING_NOT_SAID, SENDING_NOT_SAID, SENDING_NOT_SAID };
-    const bool forget[4] = { q->forget & 1, q->forget & 2, q->forget & 4, q->forget & 8 };
+        set = { SENDING_NOT_SAID, SENDING_NOT_SAID, SENDING_NOT_SAID, SENDING_NOT_SAID, "" };
+    const bool forget[5] = { q->forget & 1, q->forget & 2, q->forget & 4, q->forget & 8, q->forget & 16 };
     struct address addr = { .local = STR_NONE };
     struct str name = pb_str(q->name);
     int r = 0;
@@ -127,13 +138,17 @@ int directory_run_sending(struct db *db, struct arena *a, const void *request, s
         r = E_SYNTAX;
     if (r == 0 && s && (s->messages < -1 || s->recipients < -1))
         r = E_RANGE;
-    if (s)
+    if (r == 0 && s && !is_language(pb_str(s->language)))
+        r = E_SYNTAX;
+    if (r == 0 && s) {
         set = (struct sending_rule){ number(s->has_as_domain, s->as_domain), number(s->has_copy, s->copy),
                                      number(s->has_messages, s->messages),
-                                     number(s->has_recipients, s->recipients) };
+                                     number(s->has_recipients, s->recipients), "" };
+        snprintf(set.language, sizeof set.language, "%.*s", STR_ARG(pb_str(s->language)));
+    }
     if (r < 0 || (r = sending_set(db, (enum sending_kind)q->kind, name, &addr, &set, forget, &rule)) < 0)
         return r;
-    answer_rule(&rule, m);
+    answer_rule(&rule, a, m);
     out->body = &m->base;
     return 0;
 }

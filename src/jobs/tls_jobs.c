@@ -4,6 +4,7 @@
 #include "lib/mailauth/aggregate.h"
 #include "lib/smtp/sts.h"
 #include "proto/courier.pb-c.h"
+#include "src/common/courier_send.h"
 #include "src/common/report_mail.h"
 #include "src/common/resolve.h"
 #include "src/jobs/jobs.h"
@@ -14,6 +15,7 @@
 #define WAIT_MS     15000
 #define TARGETS_MAX 10u
 #define ADDRESS_MAX 254u
+#define URL_MAX     500u
 #define ID_BYTES    12u
 #define ANSWER_MAX  MIB(4)
 
@@ -24,7 +26,7 @@ static struct {
     Courier__TlsReportResponse *now;
     struct buf domain; /* of the one before, to go on from */
     int64_t day;
-    char id[64], targets[TARGETS_MAX][ADDRESS_MAX + 1];
+    char id[64], targets[TARGETS_MAX][URL_MAX + 1];
     size_t ntargets, target;
     bool later;
     unsigned sent, failed, unwanted;
@@ -110,6 +112,34 @@ static int write_json(const struct tls_report *base, struct buf *out)
     return tls_report_write(&r, out);
 }
 
+/* To an https: URL (RFC 8460 3, 5.4), by the queue as well, which holds lines. Begun: sent() follows. */
+static int post_one(const char *url)
+{
+    CLEANUP(buf_release)
+    struct buf json = { .max = TLS_REPORT_MAX }, zip = { .max = TLS_REPORT_MAX },
+               lines = { .max = REPORT_MAIL_MAX }, to = { .max = KIB(1) };
+    struct tls_report t = { .org = role_hostname(the_role()),
+                            .contact = str_from(jobs_conf.tls_report_from),
+                            .id = str_from(tls.id),
+                            .domain = buf_str(&tls.domain),
+                            .day = tls.day };
+    struct courier_send q = { .webhook = true, .never_notify = true, .ask_ms = ASK_MS };
+    uint8_t id[COURIER_SEND_ID];
+    int r;
+
+    if ((r = write_json(&t, &json)) < 0 || (r = report_mail_gzip(buf_str(&json), &zip)) < 0 ||
+        (r = report_mail_base64(buf_str(&zip), &lines)) < 0 ||
+        (r = buf_printf(&to, "%s\n%s", tls.id, url)) < 0)
+        return r;
+    crypto_generichash(id, sizeof id, (const uint8_t *)to.p, to.n, NULL, 0);
+    q.delivery_id = id;
+    buf_clear(&to);
+    if ((r = buf_printf(&to, "tlsrpt:%s", url)) < 0)
+        return r;
+    q.to = buf_str(&to);
+    return courier_send(role_link(the_role(), ROLE_COURIER), &q, &lines, sent, NULL);
+}
+
 /* Begun: sent() follows. */
 static int send_one(const char *to)
 {
@@ -155,7 +185,9 @@ static int send_one(const char *to)
 static void next_target(void)
 {
     for (; tls.target < tls.ntargets; tls.target++) {
-        if (send_one(tls.targets[tls.target]) == 0)
+        const char *to = tls.targets[tls.target];
+
+        if ((str_istarts(str_from(to), STR("https://")) ? post_one(to) : send_one(to)) == 0)
             return;
         tls.failed++;
     }
@@ -173,8 +205,10 @@ static void take_record(struct str txt)
         CLEANUP(buf_release) struct buf address = { .max = ADDRESS_MAX };
         uint64_t bytes_max;
 
-        if (str_istarts(uri, STR("mailto:")) && aggregate_uri(uri, &address, &bytes_max) &&
-            address.n <= ADDRESS_MAX)
+        if (str_istarts(uri, STR("https://")) && uri.n <= URL_MAX)
+            snprintf(tls.targets[tls.ntargets++], URL_MAX + 1, "%.*s", STR_ARG(uri));
+        else if (str_istarts(uri, STR("mailto:")) && aggregate_uri(uri, &address, &bytes_max) &&
+                 address.n <= ADDRESS_MAX)
             snprintf(tls.targets[tls.ntargets++], ADDRESS_MAX + 1, "%.*s", STR_ARG(buf_str(&address)));
     }
 }

@@ -473,7 +473,8 @@ static int put_mail(struct delivery *d, const struct smtp_offer *o, struct buf *
         r = buf_putz(b, m->eightbit ? " BODY=8BITMIME" : " BODY=7BIT");
     if (r == 0 && m->smtputf8)
         r = buf_putz(b, " SMTPUTF8");
-    if (r == 0 && m->requiretls)
+    if (r == 0 && m->requiretls &&
+        (o->has & SMTP_OFFER_REQUIRETLS)) /* a bounce goes without: keeps_requiretls */
         r = buf_putz(b, " REQUIRETLS");
     if (r == 0 && (o->has & SMTP_OFFER_DSN) && m->ret)
         r = buf_putz(b, m->ret == 1 ? " RET=FULL" : " RET=HDRS");
@@ -505,6 +506,12 @@ static const char *lacks(const struct delivery *d, const struct smtp_offer *o, c
     if (o->size_max && d->m->bytes > o->size_max)
         return "the message is larger than the mail server takes";
     return NULL;
+}
+
+/* Who goes on from there, too; but for a bounce that is not asked, which would be lost (RFC 8689 5). */
+static bool keeps_requiretls(const struct delivery *d, const struct smtp_offer *o)
+{
+    return relay_session_is_tls(d->s) && ((o->has & SMTP_OFFER_REQUIRETLS) || d->m->sender.len == 0);
 }
 
 static int envelope(struct delivery *d, const struct smtp_offer *o)
@@ -544,7 +551,7 @@ void relay_delivery_session_up(struct delivery *d)
         skip_host(d);
         return;
     }
-    if ((d->m->requiretls && (!relay_session_is_tls(d->s) || !(o->has & SMTP_OFFER_REQUIRETLS))) ||
+    if ((d->m->requiretls && !keeps_requiretls(d, o)) ||
         (relay_conf.smarthost[0] && relay_conf.tls != RELAY_TLS_NEVER && !relay_session_is_tls(d->s))) {
         reason(d, 0, "5.7.30",
                "the mail server cannot keep what was asked for (REQUIRETLS)"); /* RFC 8689 5 */

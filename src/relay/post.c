@@ -138,13 +138,13 @@ static bool may_dial(void *ctx UNUSED, const struct sockaddr *sa)
 static void post_out(struct post *p)
 {
     static const char *const want[] = { "Retry-After", NULL };
-    char id[HEADER_MAX], signature[HEADER_MAX];
-    const char *fields[] = { id, signature, "User-Agent: Letterlock", NULL };
+    char id[HEADER_MAX], signature[HEADER_MAX], type[HEADER_MAX];
+    const char *fields[] = { "User-Agent: Letterlock", id, signature, NULL };
     Relay__DotEvent e = RELAY__DOT_EVENT__INIT;
     struct http_request r = { .url = p->url,
                               .allow_plain = p->plain,
                               .resolve = p->resolve,
-                              .type = "application/json",
+                              .type = p->m->type.len ? type : "application/json",
                               .body = buf_str(&p->body),
                               .body_stays = true,
                               .fields = fields,
@@ -157,6 +157,9 @@ static void post_out(struct post *p)
 
     snprintf(id, sizeof id, "X-Webhook-Id: %.*s", STR_ARG(pb_str(p->m->id)));
     snprintf(signature, sizeof signature, "X-Webhook-Signature: %.*s", STR_ARG(pb_str(p->m->signature)));
+    snprintf(type, sizeof type, "%.*s", STR_ARG(pb_str(p->m->type)));
+    if (p->m->type.len)
+        fields[1] = NULL;
     e.attempt = p->m->attempt;
     if (rpc_push(rpc_req_peer(p->q), RELAY__EVENT__DOT, &e.base) < 0)
         log_event(LOG_WARN, "relay.courier_does_not_read");

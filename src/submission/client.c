@@ -112,6 +112,7 @@ static int sender_of(const Directory__SenderResponse *m, struct submission_sende
                                        .opens_ms = m->opens_ms,
                                        .of = m->of_recipients ? "recipients" : "messages",
                                        .scope = scopes[(size_t)m->kind < ARRAY_LEN(scopes) ? m->kind : 2] };
+    snprintf(out->language, sizeof out->language, "%.*s", STR_ARG(pb_str(m->language)));
     r = mailbox_of(m->who, &out->mailbox);
     return r;
 }

@@ -426,6 +426,7 @@ static int enqueue(struct submission_client *c, const struct smtp_message *m)
     q.origin = COURIER__ORIGIN__SUBMITTED;
     q.signer = str_pb(domain);
     q.submitter = str_pb(str_from(c->own.address));
+    q.language = str_pb(str_from(c->own.language));
     q.envid = str_pb(buf_str(&envid));
     wishes_fill(m, &q);
     c->call = rpc_link_ask(role_link(c->server->role, ROLE_COURIER), &ask);

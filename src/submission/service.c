@@ -155,6 +155,7 @@ void submission_logged_in(struct smtp_session *s, int status, const struct submi
     o->address[who->mailbox.address.n] = '\0';
     o->as_domain = who->as_domain;
     o->copy = who->copy;
+    memcpy(o->language, who->language, sizeof o->language);
     count_one(COUNT_LOGINS_GOOD);
     leave_dialogue(s);
     smtp_say(s, &say_in);

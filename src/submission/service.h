@@ -28,6 +28,7 @@ struct submission_sender {
     const char *scope, *of;
     uint64_t limit;
     int64_t opens_ms;
+    char language[36]; /* of reports; empty: not said */
 };
 
 /* Of one session; the owner's. Zeros, and conf, io, ctx. */
@@ -39,6 +40,7 @@ struct submission_own {
     uint64_t failed;
     char address[LOGIN_ADDRESS_MAX + 1]; /* who has logged in, as the directory writes it; "": nobody */
     bool as_domain, copy;
+    char language[36];
     struct letter letter;
     bool has_letter;
     bool asked, known, counted;

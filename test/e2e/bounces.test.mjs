@@ -76,6 +76,26 @@ before(async () => {
 });
 after(async () => { await service?.stop(); await dns?.stop(); peer?.close(); hook?.close(); if (process.env.SHOW_LOG) console.log(service.log); });
 
+test('reports are in the language of who sent it: his own, that of his domain, that of the letter', async () => {
+  refuse['niemand@far.test'] = '550 5.1.1 no such user';
+  const cases = [[[], { headers: { 'Content-Language': 'nl' } }, 'nl', 'Niemand heeft dat adres.'], [['set', 'example.test', '--language', 'de-AT'], { headers: { 'Content-Language': 'nl' } }, 'de', 'Diese Adresse hat niemand.'],
+    [['set', ann.address, '--language', 'fr'], {}, 'fr', "Personne n'a cette adresse."], [['set', ann.address, '--language', 'default'], {}, 'de', 'Diese Adresse hat niemand.']];
+  for (const [set, more, tag, words] of cases) {
+    if (set.length) await ctl('sending', ...set);
+    await ctl('queue', 'suppressed', 'remove', 'niemand@far.test', '--domain', 'example.test').catch(() => {});
+    const subject = `in ${tag} ${set.length ? set[3] : ''}`;
+    await send({ to: 'niemand@far.test', subject, ...more });
+    await mail(ann, `Subject: ${subject}`, `Content-Language: ${tag}`, words, 'Status: 5.1.1');
+  }
+  assert.equal((await json('sending', 'show', 'example.test')).language, 'de-AT');
+  assert.equal((await json('sending', 'show', ann.address)).language, null);
+  const no = await service.ctl(['sending', 'set', 'example.test', '--language', 'tlh'], { ok: false });
+  assert.equal(no.code, 64);
+  assert.match(no.stderr, /written in: en de fr es it nl pl pt/);
+  await ctl('sending', 'set', 'example.test', '--language', 'default');
+  await ctl('queue', 'suppressed', 'remove', 'niemand@far.test', '--domain', 'example.test');
+});
+
 test('who refuses for good is not written to again, until he is taken off the list', async () => {
   refuse['gone@far.test'] = '550 5.1.1 no such user';
   refuse['angry@far.test'] = '550 5.7.1 not from you';

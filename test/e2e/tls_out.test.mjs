@@ -24,7 +24,7 @@ function certificate(name, san, own = false) {
   if (!own) openssl('x509', '-req', '-in', at(`${name}.csr`), '-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2', '-copy_extensions', 'copy', '-out', at(`${name}.pem`));
   return { key: readFileSync(at(`${name}.key`)), cert: readFileSync(at(`${name}.pem`)) };
 }
-const right = certificate('right', 'DNS:mx.peer.test,DNS:mta-sts.sts.test,DNS:mta-sts.testing.test,DNS:mta-sts.lost.test,DNS:mta-sts.elsewhere.test');
+const right = certificate('right', 'DNS:mx.peer.test,DNS:mta-sts.sts.test,DNS:mta-sts.testing.test,DNS:mta-sts.lost.test,DNS:mta-sts.elsewhere.test,DNS:reports.peer.test');
 const own = certificate('own', 'DNS:other.test', true);
 const digest = (pem) => createHash('sha256').update(new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' })).digest('hex');
 
@@ -67,7 +67,7 @@ class Peer {
   }
 }
 
-const policies = {}, fetched = [];
+const policies = {}, fetched = [], posted = [];
 const policy = (mode, mx = 'mx.peer.test', age = 86400) => `version: STSv1\r\nmode: ${mode}\r\nmx: ${mx}\r\nmax_age: ${age}\r\n`;
 const zone = { 'mx.peer.test': { A: '127.0.0.1' }, 'mx.signed.test': { A: '127.0.0.1', ad: true } };
 const domain = (name, record) => { zone[name] = { MX: [[10, 'mx.peer.test']] }; if (record) { zone[`_mta-sts.${name}`] = { TXT: `v=STSv1; id=${record};`, ttl: 0 }; zone[`mta-sts.${name}`] = { A: '127.0.0.1' }; } };
@@ -82,6 +82,11 @@ const anew = async () => { await service.ctl(['queue', 'delete', '--all']); peer
 before(async () => {
   peer = await new Peer().start();
   web = https.createServer(right, (q, r) => {
+    if (q.method === 'POST') {
+      const b = [];
+      q.on('data', (d) => b.push(d)).on('end', () => { posted.push({ url: q.url, headers: q.headers, body: Buffer.concat(b) }); r.writeHead(posted.length > 1 ? 201 : 503).end(); });
+      return;
+    }
     const name = q.headers.host.replace(/:\d+$/, '').replace(/^mta-sts\./, ''), p = policies[name];
     fetched.push(name);
     if (q.url !== '/.well-known/mta-sts.txt' || !p) { r.writeHead(p === undefined ? 404 : 302, { location: 'https://elsewhere.test/' }); r.end(); return; }
@@ -93,7 +98,7 @@ before(async () => {
   service = await Service.start({ env: {
     LETTERLOCK_RESOLVER_UPSTREAMS: dns.upstream, LETTERLOCK_RESOLVER_CA_FILE: dns.ca, LETTERLOCK_RELAY_SMTP_PORT: String(peer.port), LETTERLOCK_RELAY_MTA_STS_PORT: String(web.address().port),
     LETTERLOCK_RELAY_PRIVATE_NETWORKS: 'yes', LETTERLOCK_RELAY_CA_FILE: at('ca.pem'), LETTERLOCK_SERVER_HOSTNAME: 'mail.example.test', LETTERLOCK_COURIER_RETRY_FIRST: '1s', LETTERLOCK_RELAY_IDLE: '0',
-    LETTERLOCK_RELAY_TLS_REPORTS: 'yes', LETTERLOCK_RELAY_TLS_REPORT_FROM: 'tls@example.test',
+    LETTERLOCK_RELAY_WEBHOOK_PORTS: String(web.address().port), LETTERLOCK_RELAY_TLS_REPORTS: 'yes', LETTERLOCK_RELAY_TLS_REPORT_FROM: 'tls@example.test',
   } });
   await start();
 });
@@ -226,8 +231,8 @@ test('REQUIRETLS: only where somebody vouches for the host, its certificate is g
   const secure = await new Promise((resolve, reject) => { const s = tls.connect({ socket: raw, rejectUnauthorized: false }, () => resolve(s)); s.once('error', reject); });
   const c = new Smtp(new Lines(secure));
   await c.cmd('EHLO a.example');
-  const send = async (who) => {
-    for (const line of ['MAIL FROM:<> REQUIRETLS', `RCPT TO:<${who}@example.test>`]) assert.equal((await c.cmd(line)).code, 250);
+  const send = async (who, from = 'b@plain.test') => {
+    for (const line of [`MAIL FROM:<${from}> REQUIRETLS`, `RCPT TO:<${who}@example.test>`]) assert.equal((await c.cmd(line)).code, 250);
     assert.equal((await c.cmd('DATA')).code, 354);
     assert.equal((await c.cmd(`Subject: ${who}\r\nTLS-Required: No\r\n\r\nx\r\n.`)).code, 250);
   };
@@ -242,12 +247,16 @@ test('REQUIRETLS: only where somebody vouches for the host, its certificate is g
   await send('sts'); // which would not go on with it
   await left();
   assert.equal(peer.got.length, 1);
+  await send('sts', ''); // a bounce goes there, though (RFC 8689 5), still over TLS with a good certificate
+  await left();
+  assert.deepEqual(peer.got.slice(1).map((m) => [m.secure, m.mail.startsWith('MAIL FROM:<>'), /REQUIRETLS/.test(m.mail)]), [[true, true, false]]);
   c.end();
   await anew();
 });
 
 test('a day later each domain that asks for it hears how TLS went (RFC 8460)', async () => {
-  zone['_smtp._tls.testing.test'] = { TXT: 'v=TLSRPTv1; rua=mailto:reports@peer.test' };
+  zone['_smtp._tls.testing.test'] = { TXT: `v=TLSRPTv1; rua=mailto:reports@peer.test,https://reports.peer.test:${web.address().port}/tls` };
+  zone['reports.peer.test'] = { A: '127.0.0.1' };
   zone['peer.test'] = { MX: [[10, 'mx.peer.test']] };
   await service.stop({ keep: true });
   service.exit = undefined;
@@ -256,7 +265,7 @@ test('a day later each domain that asks for it hears how TLS went (RFC 8460)', a
   await start();
   assert.match((await service.ctl(['jobs', 'run', 'tls-reports'], { ok: false })).stdout, /relay\.tls_report_from names a domain without DKIM keys/);
   await service.ctl(['domain', 'dkim', 'example.test']);
-  assert.match((await service.ctl(['jobs', 'run', 'tls-reports'])).stdout, /1 reports sent, 0 not possible now/);
+  assert.match((await service.ctl(['jobs', 'run', 'tls-reports'])).stdout, /2 reports sent, 0 not possible now/);
   const { mail, data } = await until('the report', 10000, () => peer.got[0]);
   assert.match(mail, /FROM:<>/);
   for (const field of [/^DKIM-Signature: [^]*\bd=example\.test;/m, /^From: .*tls@example\.test/m, /^TLS-Report-Domain: testing\.test\r/m, /^TLS-Report-Submitter: mail\.example\.test\r/m, /report-type="?tlsrpt/, /application\/tlsrpt\+gzip/]) assert.match(data, field);
@@ -269,5 +278,10 @@ test('a day later each domain that asks for it hears how TLS went (RFC 8460)', a
   assert.deepEqual(sts.summary, { 'total-successful-session-count': 0, 'total-failure-session-count': 2 });
   assert.deepEqual(sts['failure-details'].map((f) => [f['result-type'], f['receiving-mx-hostname'], f['failed-session-count']]).sort(),
     [['certificate-not-trusted', 'mx.peer.test', 1], ['starttls-not-supported', 'mx.peer.test', 1]]);
+  await until('the second try, the first being refused for now', 15000, async () => { await service.ctl(['queue', 'retry', '--all']); return posted.length > 1; });
+  for (const { url, headers, body } of posted) {
+    assert.deepEqual([url, headers['content-type'], headers['x-webhook-id']], ['/tls', 'application/tlsrpt+gzip', undefined]);
+    assert.deepEqual(JSON.parse(gunzipSync(body).toString()), report);
+  }
   assert.match((await service.ctl(['jobs', 'run', 'tls-reports'])).stdout, /^[^]*0 reports sent/);
 });
