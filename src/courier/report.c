@@ -559,9 +559,9 @@ int courier_report_expired(struct queue *q, const struct queue_message *m, const
 int courier_report_arrived(struct queue *q, const struct queue_message *m, const struct courier_arrival *v,
                            size_t n)
 {
-    static const enum report_about of[] = {
-        [COURIER_DELIVERED] = REPORT_DELIVERED, [COURIER_EXPANDED] = REPORT_EXPANDED, [COURIER_RELAYED] = REPORT_RELAYED
-    };
+    static const enum report_about of[] = { [COURIER_DELIVERED] = REPORT_DELIVERED,
+                                            [COURIER_EXPANDED] = REPORT_EXPANDED,
+                                            [COURIER_RELAYED] = REPORT_RELAYED };
     CLEANUP(arena_release) struct arena a = { .max = MIB(4) };
     struct queue_target *t = ARENA_ARRAY(&a, n, struct queue_target);
     int r = 0;
