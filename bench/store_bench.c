@@ -7,7 +7,8 @@
  *   store_bench size    FOLDER NAMES                              disk bytes of the files named in it
  *   store_bench memory  FOLDER BOXES                                RSS of open mailboxes
  *   store_bench folders FOLDER BOXES                                a delivery among so many mailboxes
- *   store_bench profile FOLDER MESSAGES BYTES APPEND_OR_READ        one thing again and again, for perf */
+ *   store_bench profile FOLDER MESSAGES BYTES APPEND_OR_READ        one thing again and again, for perf
+ *   store_bench pages   FOLDER MESSAGES BYTES GROUP                 which b-trees a commit writes */
 #include "bench/bare.h"
 #include "bench/store_box.h"
 #include <stdio.h>
@@ -17,12 +18,12 @@ static const struct {
     int (*run)(char **argv, int argc);
 } modes[] = {
     { "read", mode_read },       { "size", mode_size },       { "memory", mode_memory },
-    { "folders", mode_folders }, { "profile", mode_profile },
+    { "folders", mode_folders }, { "profile", mode_profile }, { "pages", mode_pages },
 };
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: store_bench append|bare|read|size|memory|folders|profile FOLDER ...\n");
+    fprintf(stderr, "usage: store_bench append|bare|read|size|memory|folders|profile|pages FOLDER ...\n");
     return 64;
 }
 

@@ -15,4 +15,5 @@ int mode_size(char **argv, int argc);
 int mode_memory(char **argv, int argc);
 int mode_folders(char **argv, int argc);
 int mode_profile(char **argv, int argc);
+int mode_pages(char **argv, int argc);
 #endif

@@ -230,10 +230,6 @@ int email_drop_unused(struct mailbox *box, int64_t id)
                                         "DELETE FROM email_body WHERE id BETWEEN ?1 AND ?2",
                                         "DELETE FROM email_text WHERE id BETWEEN ?1 AND ?2",
                                         "DELETE FROM email_words WHERE id BETWEEN ?1 AND ?2" };
-    static const char refs[] =
-        "DELETE FROM thread_ref WHERE thread_id = (SELECT thread_id FROM email WHERE id = ?1) "
-        "AND NOT EXISTS (SELECT 1 FROM email e WHERE e.thread_id = thread_ref.thread_id "
-        "AND e.id <> ?2)";
     static const char email[] = "DELETE FROM email WHERE id = ?1 AND id = ?2";
     int64_t first = id * (INT64_C(1) << ROW_SHIFT), last = first + ROWS_MAX;
     int r;
@@ -245,7 +241,7 @@ int email_drop_unused(struct mailbox *box, int64_t id)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if ((r = run_for(box, rows[i], first, last)) < 0)
             return r;
-    return (r = run_for(box, refs, id, id)) < 0 ? r : run_for(box, email, id, id);
+    return run_for(box, email, id, id);
 }
 
 /* ---- reading ---------------------------------------------------------------------------------- */

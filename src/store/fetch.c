@@ -27,8 +27,8 @@ int fetch_init(struct fetch *f, const Store__FetchRequest *q)
 
 int fetch_narrow(struct mailbox *box, struct fetch *f)
 {
-    static const char sql[] = "SELECT uid FROM message INDEXED BY message_modseq "
-                              "WHERE folder_id = ?1 AND modseq > ?2";
+    static const char sql[] = "SELECT uid FROM message INDEXED BY message_changed "
+                              "WHERE folder_id = ?1 AND modseq > added AND modseq > ?2 " MESSAGES_ADDED_AFTER;
     CLEANUP(uidset_release) struct uidset changed = { 0 }, both = { 0 };
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, sql, &st);

@@ -223,16 +223,20 @@ static void iso_before(int64_t keep_ms, char out[CLOCK_ISO_LEN + 1])
 }
 
 /* Ids are as good as random, so what is old lies everywhere: an index by time would be a page more in every
- * commit. A slice of them is looked through each minute in which something is written, which one the time says. */
+ * commit. A slice of them is looked through each minute in which something is written, which one the time says.
+ * The same for message ids of threads of which no email is left. */
 static int prune(struct mailbox *box)
 {
     static const struct {
         const char *sql;
         int64_t keep_ms;
-        unsigned slices; /* a power of two, at most 256 */
+        unsigned slices; /* a power of two, at most 65536 */
     } old[] = {
         { "DELETE FROM operation WHERE id >= ?1 AND id < ?2 AND at < ?3", MAILBOX_OPERATION_MS, 8 },
         { "DELETE FROM delivery WHERE id >= ?1 AND id < ?2 AND at < ?3", MAILBOX_DELIVERY_MS, 64 },
+        { "DELETE FROM thread_ref WHERE ref >= ?1 AND ref < ?2 AND ?3 <> '' "
+          "AND NOT EXISTS (SELECT 1 FROM email e WHERE e.thread_id = thread_ref.thread_id)",
+          0, 1024 },
     };
     int64_t now = clock_mono_ms(), minute = clock_wall_ms() / 60000;
     int r = 0;
@@ -241,16 +245,19 @@ static int prune(struct mailbox *box)
         return 0;
     for (size_t i = 0; i < ARRAY_LEN(old) && r >= 0; i++) {
         CLEANUP(stmt_release) struct stmt *st = NULL;
-        unsigned each = 256 / old[i].slices, first = (unsigned)minute % old[i].slices * each;
-        uint8_t from = (uint8_t)first, to[MAILBOX_DELIVERY_ID_LEN + 1]; /* longer than any id */
+        unsigned each = 65536 / old[i].slices, first = (unsigned)minute % old[i].slices * each,
+                 last = first + each - 1;
+        uint8_t from[2] = { (uint8_t)(first >> 8), (uint8_t)first };
+        uint8_t to[MAILBOX_DELIVERY_ID_LEN + 1]; /* longer than any id */
         char before[CLOCK_ISO_LEN + 1];
 
         memset(to, 0xff, sizeof to);
-        to[0] = (uint8_t)(first + each - 1);
+        to[0] = (uint8_t)(last >> 8);
+        to[1] = (uint8_t)last;
         iso_before(old[i].keep_ms, before);
         if ((r = stmt_get(box->db, old[i].sql, &st)) < 0)
             break;
-        stmt_bind_blob(st, 1, str_of(&from, 1));
+        stmt_bind_blob(st, 1, str_of(from, first ? 2 : 0));
         stmt_bind_blob(st, 2, str_of(to, sizeof to));
         stmt_bind_str(st, 3, str_of(before, CLOCK_ISO_LEN));
         r = stmt_run(st);

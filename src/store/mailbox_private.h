@@ -9,8 +9,15 @@
 
 #define CHANGES_MAX MAILBOX_CHANGES_MAX
 #define CLAIMS_MAX  64u
-#define ROW_SHIFT   16 /* id of a chunk's row = email id << 16 | number */
-#define ROWS_MAX    65535u
+/* And those that came behind modseq ?2 in folder ?1, none of which changed since: UIDs and modseqs grow alike, so
+ * they stand at the end. */
+#define MESSAGES_ADDED_SINCE(op)                                                                    \
+    "UNION ALL SELECT uid FROM message WHERE folder_id = ?1 AND modseq = added AND uid > coalesce(" \
+    "(SELECT uid FROM message WHERE folder_id = ?1 AND added " op " ?2 ORDER BY uid DESC LIMIT 1), 0)"
+#define MESSAGES_ADDED_AFTER MESSAGES_ADDED_SINCE("<=")
+#define MESSAGES_ADDED_FROM  MESSAGES_ADDED_SINCE("<")
+#define ROW_SHIFT            16 /* id of a chunk's row = email id << 16 | number */
+#define ROWS_MAX             65535u
 
 /* \Recent that a session took. Written with the next commit or at close: what a crash forgets is
  * shown as recent once more, which harms nobody, and no SELECT costs a sync. */

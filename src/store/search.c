@@ -324,16 +324,35 @@ uint64_t search_left(const struct search *s)
 
 /* ---- the answer ------------------------------------------------------------------------------- */
 
+/* The last one that came has the highest modseq of all that did not change since. */
+static int last_modseq(struct search *s, struct mailbox *box, uint64_t *out)
+{
+    static const char sql[] = "SELECT modseq FROM message WHERE folder_id = ?1 AND uid = ?2";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, s->folder_id);
+    stmt_bind_u64(st, 2, s->found.v[s->found.n - 1]);
+    if ((r = stmt_step(st)) > 0)
+        *out = stmt_u64(st, 0);
+    return r < 0 ? r : 0;
+}
+
 /* The highest modseq of what was found: the newest changes are looked at until one is of it. */
 static int highest_modseq(struct search *s, struct mailbox *box, uint64_t *out)
 {
-    static const char sql[] = "SELECT modseq, uid FROM message WHERE folder_id = ?1 ORDER BY modseq DESC";
+    static const char sql[] =
+        "SELECT modseq, uid FROM message INDEXED BY message_changed WHERE folder_id = ?1 "
+        "AND modseq > added AND modseq > ?2 ORDER BY modseq DESC";
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = s->found.n ? stmt_get(box->db, sql, &st) : 0;
+    int r = s->found.n ? last_modseq(s, box, out) : 0;
 
-    if (r < 0 || !s->found.n)
+    if (r < 0 || !s->found.n || (r = stmt_get(box->db, sql, &st)) < 0)
         return r;
     stmt_bind_u64(st, 1, s->folder_id);
+    stmt_bind_u64(st, 2, *out);
     while ((r = stmt_step(st)) > 0)
         if (set_has(&s->found, (uint32_t)stmt_u64(st, 1))) {
             *out = stmt_u64(st, 0);

@@ -24,7 +24,9 @@ static const struct {
     { T(INTERNAL_BEFORE), true, "SELECT uid FROM message WHERE folder_id = ?1 AND internal < ?2" },
     { T(SAVED_FROM), true, "SELECT uid FROM message WHERE folder_id = ?1 AND saved >= ?2" },
     { T(SAVED_BEFORE), true, "SELECT uid FROM message WHERE folder_id = ?1 AND saved < ?2" },
-    { T(MODSEQ), false, "SELECT uid FROM message WHERE folder_id = ?1 AND modseq >= ?2" },
+    { T(MODSEQ), false,
+      "SELECT uid FROM message INDEXED BY message_changed "
+      "WHERE folder_id = ?1 AND modseq > added AND modseq > ?2 - 1 " MESSAGES_ADDED_FROM },
 };
 
 int64_t iso_ms(struct str iso)

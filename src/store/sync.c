@@ -71,36 +71,76 @@ static int row_add(struct mailbox *box, struct arena *a, struct stmt *st, uint64
     return keywords_of(box, a, folder_id, row->uid, &row->keywords, &row->n_keywords);
 }
 
-/* Rows changed after `since`, oldest change first, until `limit` and then to the end of that modseq.
- * *upto is the modseq that the answer reaches. */
-static int changed_rows(struct mailbox *box, struct arena *a, const struct folder *f, uint64_t since,
-                        size_t limit, Store__SyncResponse *out, uint64_t *upto)
+struct rows {
+    struct stmt *st; /* uid, modseq, flags, added */
+    bool on_row;
+    uint64_t modseq;
+};
+
+static void rows_release(struct rows *rows)
 {
-    static const char sql[] = "SELECT uid, modseq, flags, added FROM message INDEXED BY message_modseq "
-                              "WHERE folder_id = ?1 AND modseq > ?2 ORDER BY modseq, uid";
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    uint64_t last = since;
-    size_t cap = 0, seen = 0;
-    int r = stmt_get(box->db, sql, &st);
+    stmt_release(&rows->st);
+}
+
+static int rows_next(struct rows *rows)
+{
+    int r = stmt_step(rows->st);
+
+    rows->on_row = r > 0;
+    if (r > 0)
+        rows->modseq = stmt_u64(rows->st, 1);
+    return r < 0 ? r : 0;
+}
+
+static int rows_open(struct rows *rows, struct mailbox *box, const char *sql, uint64_t folder_id,
+                     uint64_t since)
+{
+    int r = stmt_get(box->db, sql, &rows->st);
 
     if (r < 0)
         return r;
-    stmt_bind_u64(st, 1, f->id);
-    stmt_bind_u64(st, 2, since);
-    while ((r = stmt_step(st)) > 0) {
-        if (seen >= limit && stmt_u64(st, 1) != last) {
+    stmt_bind_u64(rows->st, 1, folder_id);
+    stmt_bind_u64(rows->st, 2, since);
+    return rows_next(rows);
+}
+
+/* Rows of after `since`, oldest change first, until `limit` and then to the end of that modseq. *upto is the modseq
+ * that the answer reaches. Those that are as they came are only counted: UIDs and modseqs grow alike, so that they
+ * stand at the folder's end in order. */
+static int changed_rows(struct mailbox *box, struct arena *a, const struct folder *f, uint64_t since,
+                        size_t limit, Store__SyncResponse *out, uint64_t *upto)
+{
+    static const char changed[] =
+        "SELECT uid, modseq, flags, added FROM message INDEXED BY message_changed "
+        "WHERE folder_id = ?1 AND modseq > added AND modseq > ?2 ORDER BY modseq, uid";
+    static const char came[] =
+        "SELECT uid, modseq, flags, added FROM message WHERE folder_id = ?1 AND modseq = added AND uid > coalesce("
+        "(SELECT uid FROM message WHERE folder_id = ?1 AND added <= ?2 ORDER BY uid DESC LIMIT 1), 0) ORDER BY uid";
+    CLEANUP(rows_release) struct rows old = { 0 }, new = { 0 };
+    uint64_t last = since;
+    size_t cap = 0, seen = 0;
+    int r;
+
+    if ((r = rows_open(&old, box, changed, f->id, since)) < 0 ||
+        (r = rows_open(&new, box, came, f->id, since)) < 0)
+        return r;
+    while (old.on_row || new.on_row) {
+        struct rows *next = !new.on_row || (old.on_row && old.modseq <= new.modseq) ? &old : &new;
+
+        if (seen >= limit && next->modseq != last) {
             *upto = last;
             out->more = true;
             return 0;
         }
-        last = stmt_u64(st, 1);
+        last = next->modseq;
         seen++;
-        if (stmt_u64(st, 3) > since)
-            continue; /* added: told as such */
-        if ((r = row_add(box, a, st, f->id, out, &cap)) < 0)
+        if (stmt_u64(next->st, 3) <= since && /* otherwise told as added */
+            (r = row_add(box, a, next->st, f->id, out, &cap)) < 0)
+            return r;
+        if ((r = rows_next(next)) < 0)
             return r;
     }
-    return r;
+    return 0;
 }
 
 /* UIDs grow as messages are added, so the new ones stand at the end. With a limit in between, what was
