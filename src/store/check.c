@@ -61,7 +61,8 @@ static const struct question {
       "OR EXISTS (SELECT 1 FROM message m WHERE m.folder_id = v.folder_id "
       "AND m.uid BETWEEN v.first_uid AND v.last_uid)" },
     { "index", "SELECT format('email %d is neither in it nor waiting for it', e.id) FROM email e "
-               "WHERE NOT EXISTS (SELECT 1 FROM unindexed u WHERE u.email_id = e.id) "
+               "WHERE e.id <= (SELECT indexed_upto FROM meta) "
+               "AND NOT EXISTS (SELECT 1 FROM unindexed u WHERE u.email_id = e.id) "
                "AND NOT EXISTS (SELECT 1 FROM search_index_docsize d WHERE d.id = e.id)" },
     { "index", "SELECT format('email %d is in it and not there', d.id) FROM search_index_docsize d "
                "WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = d.id)" },
@@ -333,8 +334,8 @@ static int index_check(struct mailbox *box, int64_t email_id, struct check *c)
 static int step_index(struct mailbox *box, struct check *c)
 {
     static const char next[] =
-        "SELECT id FROM email e WHERE id > ?1 AND NOT EXISTS (SELECT 1 FROM unindexed u "
-        "WHERE u.email_id = e.id) ORDER BY id LIMIT 1";
+        "SELECT id FROM email e WHERE id > ?1 AND id <= (SELECT indexed_upto FROM meta) "
+        "AND NOT EXISTS (SELECT 1 FROM unindexed u WHERE u.email_id = e.id) ORDER BY id LIMIT 1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, next, &st);
 

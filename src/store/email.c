@@ -22,11 +22,12 @@ static int row_insert(struct mailbox *box, const char *sql, int64_t id, const st
     return stmt_run(st);
 }
 
-/* What is made, or a piece of what is too long to be ready. */
+/* Text, beside the raw bytes: what is made, or a piece of what is too long to be ready. */
 static int words_insert(struct mailbox *box, int64_t id, int part, const struct ready_row *row,
                         struct str data)
 {
-    static const char sql[] = "INSERT INTO email_words VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    static const char sql[] = "INSERT INTO email_raw (id, part, codec, bytes, like_bytes, data) "
+                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, sql, &st);
 
@@ -44,7 +45,7 @@ static int words_insert(struct mailbox *box, int64_t id, int part, const struct 
 /* A piece of what is too long to be ready: raw bytes (part -1) or text. */
 static int piece_insert(struct mailbox *box, int part, int64_t id, struct str in, struct buf *scratch)
 {
-    static const char raw[] = "INSERT INTO email_raw VALUES (?1, ?2, ?3, ?4)";
+    static const char raw[] = "INSERT INTO email_raw (id, codec, bytes, data) VALUES (?1, ?2, ?3, ?4)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     struct chunk c;
     int r = part < 0 ? chunk_encode_letter(in, scratch, &c) : chunk_encode(in, scratch, &c);
@@ -63,7 +64,7 @@ static int piece_insert(struct mailbox *box, int part, int64_t id, struct str in
     return stmt_run(st);
 }
 
-/* [from, to) of `in` as rows, numbered from *row. */
+/* [from, to) of `in` as rows, numbered from *row: raw bytes below WORDS_ROW, text behind. */
 static int rows_insert(struct mailbox *box, int part, int64_t email_id, const struct bytes_in *in,
                        uint64_t from, uint64_t to, uint32_t *row)
 {
@@ -76,7 +77,7 @@ static int rows_insert(struct mailbox *box, int part, int64_t email_id, const st
         int r;
 
         buf_clear(&piece);
-        if (*row >= ROWS_MAX)
+        if (*row >= (part < 0 ? WORDS_ROW : ROWS_MAX))
             return E_TOO_BIG;
         if (!(p = buf_reserve(&piece, n)))
             return E_NOMEM;
@@ -111,9 +112,10 @@ static int email_row_insert(struct mailbox *box, const struct email_in *e, const
 {
     static const char sql[] =
         "INSERT INTO email (object_id, thread_id, bytes, header_bytes, head_bytes, sent, "
-        "message_id, sent_zone, map) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        "message_id, sent_zone, map, subject, reply, from_box, to_box, cc_box, from_display, to_display, refs) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    uint8_t object_id[12], thread[12];
+    uint8_t object_id[12], thread[12], refs[SORT_REFS_BYTES];
     char sent[CLOCK_ISO_LEN + 1];
     int r;
 
@@ -130,6 +132,7 @@ static int email_row_insert(struct mailbox *box, const struct email_in *e, const
     stmt_bind_str_or_null(st, 7, e->message_id.n ? e->message_id : STR_NONE);
     stmt_bind_i64(st, 8, e->sent_zone_min > -1440 && e->sent_zone_min < 1440 ? e->sent_zone_min : 0);
     stmt_bind_blob(st, 9, map.n ? map : STR(""));
+    sort_bind(st, 10, e, refs);
     if ((r = stmt_run(st)) < 0)
         return r;
     *id_out = db_last_rowid(box->db);
@@ -139,7 +142,7 @@ static int email_row_insert(struct mailbox *box, const struct email_in *e, const
 static int raw_insert(struct mailbox *box, int64_t id, const struct email_in *e, const struct email_ready *y,
                       struct str map)
 {
-    static const char sql[] = "INSERT INTO email_raw VALUES (?1, ?2, ?3, ?4)";
+    static const char sql[] = "INSERT INTO email_raw (id, codec, bytes, data) VALUES (?1, ?2, ?3, ?4)";
     uint32_t row = 0;
     struct bytes_raw raw;
     int r = bytes_raw_init(&raw, e->message, y->head_bytes, map);
@@ -164,7 +167,7 @@ static int texts_insert(struct mailbox *box, int64_t id, const struct email_in *
                         const struct email_ready *y)
 {
     uint64_t bytes = e->text ? e->text->bytes : 0;
-    uint32_t row = 0;
+    uint32_t row = WORDS_ROW;
     int r = text_insert(box, id, 0, &y->lines, e->text, 0, e->text_header_bytes, &row);
 
     return r < 0 ? r : text_insert(box, id, 1, &y->words, e->text, e->text_header_bytes, bytes, &row);
@@ -178,9 +181,9 @@ static int ready_insert(struct mailbox *box, const struct email_in *e, const str
     int r;
 
     if ((r = parts_put(box, e->message, y, &map)) < 0 ||
-        (r = email_row_insert(box, e, y, buf_str(&map), &id)) < 0 || (r = sort_insert(box, id, e)) < 0 ||
-        (r = top_insert(box, id, e, y)) < 0 || (r = raw_insert(box, id, e, y, buf_str(&map))) < 0 ||
-        (r = texts_insert(box, id, e, y)) < 0 || (r = index_note(box, id)) < 0)
+        (r = email_row_insert(box, e, y, buf_str(&map), &id)) < 0 || (r = top_insert(box, id, e, y)) < 0 ||
+        (r = raw_insert(box, id, e, y, buf_str(&map))) < 0 || (r = texts_insert(box, id, e, y)) < 0 ||
+        (r = index_note(box, id)) < 0)
         return r;
     *id_out = id;
     return 0;

@@ -13,9 +13,10 @@ static int run_one(struct mailbox *box, const char *sql, int64_t id)
     return stmt_run(st);
 }
 
+/* An id that was given once before (SQLite takes the highest there is and one more) is behind what is done. */
 int index_note(struct mailbox *box, int64_t email_id)
 {
-    return run_one(box, "INSERT INTO unindexed VALUES (?1, 0)", email_id);
+    return run_one(box, "INSERT INTO unindexed SELECT ?1, 0 FROM meta WHERE indexed_upto >= ?1", email_id);
 }
 
 int index_forget(struct mailbox *box, int64_t email_id)
@@ -24,13 +25,17 @@ int index_forget(struct mailbox *box, int64_t email_id)
 
     if (r < 0 || db_changes(box->db) > 0)
         return r; /* it was never in the index, or its row there is a tombstone already */
-    return run_one(box, "DELETE FROM search_index WHERE rowid = ?1", email_id);
+    return run_one(box, "DELETE FROM search_index WHERE rowid = ?1 AND ?1 <= (SELECT indexed_upto FROM meta)",
+                   email_id);
 }
 
 int mailbox_index_waiting(struct mailbox *box, uint64_t *n_out)
 {
     int64_t n = 0;
-    int r = db_get_i64(box->db, "SELECT count(*) FROM unindexed WHERE state = 0", &n);
+    int r = db_get_i64(box->db,
+                       "SELECT (SELECT count(*) FROM unindexed WHERE state = 0) + "
+                       "(SELECT count(*) FROM email WHERE id > (SELECT indexed_upto FROM meta))",
+                       &n);
 
     *n_out = (uint64_t)n;
     return r;
@@ -40,6 +45,7 @@ int mailbox_index_waiting(struct mailbox *box, uint64_t *n_out)
 
 struct batch {
     struct mailbox *box;
+    int64_t upto; /* what stands behind is not in unindexed */
     struct words words;
     struct buf part[2]; /* header lines, body */
 };
@@ -90,8 +96,8 @@ static int index_one(struct batch *b, int64_t email_id)
     int r = text_read(b, email_id);
 
     if (r <= 0)
-        return r < 0 ? r : run_one(b->box, "UPDATE unindexed SET state = 1 WHERE email_id = ?1", email_id);
-    if ((r = text_insert(b, email_id)) < 0)
+        return r < 0 ? r : run_one(b->box, "INSERT OR REPLACE INTO unindexed VALUES (?1, 1)", email_id);
+    if ((r = text_insert(b, email_id)) < 0 || email_id > b->upto)
         return r;
     return run_one(b->box, "DELETE FROM unindexed WHERE email_id = ?1", email_id);
 }
@@ -99,8 +105,11 @@ static int index_one(struct batch *b, int64_t email_id)
 static int waiting_read(struct mailbox *box, int64_t ids[INDEX_BATCH_MAX])
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int n = 0, r = stmt_get(box->db,
-                            "SELECT email_id FROM unindexed WHERE state = 0 ORDER BY email_id LIMIT ?1", &st);
+    int n = 0,
+        r = stmt_get(box->db,
+                     "SELECT email_id FROM unindexed WHERE state = 0 UNION ALL "
+                     "SELECT id FROM email WHERE id > (SELECT indexed_upto FROM meta) ORDER BY 1 LIMIT ?1",
+                     &st);
 
     if (r < 0)
         return r;
@@ -115,12 +124,16 @@ int mailbox_index_step(struct mailbox *box, int64_t budget_ms)
     CLEANUP(batch_release)
     struct batch b = { .box = box, .part = { { .max = MIB(1) }, { .max = MIB(1) } } };
     int64_t ids[INDEX_BATCH_MAX], until = clock_mono_ms() + budget_ms;
-    int n = waiting_read(box, ids), done = 0, r = 0;
+    int n = db_get_i64(box->db, "SELECT indexed_upto FROM meta", &b.upto), done = 0, r = 0;
 
+    n = n < 0 ? n : waiting_read(box, ids);
     while (done < n && (done == 0 || clock_mono_ms() < until)) {
         if ((r = index_one(&b, ids[done])) < 0)
             return r;
         done++;
     }
+    if (done && ids[done - 1] > b.upto &&
+        (r = run_one(box, "UPDATE meta SET indexed_upto = ?1", ids[done - 1])) < 0)
+        return r;
     return n < 0 ? n : done;
 }

@@ -1,7 +1,7 @@
 /* src/store/index.h
  *
  * The text index behind SEARCH (sql/mailbox/0002_search.sql), kept up behind the deliveries: an email is
- * noted as unindexed in the transaction that stores it, and comes into the index later, a batch at a
+ * behind meta.indexed_upto when it is stored, and comes into the index later, a batch at a
  * time. What is noted is never lost, and whoever searches looks at the text of what is not in the index
  * yet, so nobody can tell the difference but by the time it takes. */
 #ifndef SRC_STORE_INDEX_H

@@ -87,7 +87,7 @@ static int copy_clear(const struct files *f, const char *path)
 int keybox_compare(struct db *of, struct db *copy)
 {
     static const char *const sums[] = {
-        "SELECT changes FROM meta",
+        "SELECT changes + indexed_upto FROM meta",
         "SELECT count(*) FROM sqlite_schema",
         "SELECT count(*) FROM folder",
         "SELECT coalesce(sum(uidnext + modseq + messages + bytes), 0) FROM folder",

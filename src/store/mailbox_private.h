@@ -9,6 +9,7 @@
 
 #define CHANGES_MAX MAILBOX_CHANGES_MAX
 #define CLAIMS_MAX  64u
+
 /* And those that came behind modseq ?2 in folder ?1, none of which changed since: UIDs and modseqs grow alike, so
  * they stand at the end. */
 #define MESSAGES_ADDED_SINCE(op)                                                                    \
@@ -18,6 +19,8 @@
 #define MESSAGES_ADDED_FROM  MESSAGES_ADDED_SINCE("<")
 #define ROW_SHIFT            16 /* id of a chunk's row = email id << 16 | number */
 #define ROWS_MAX             65535u
+#define WORDS_ROW            32768u /* in email_raw: the first row of an email's text */
+#define SORT_REFS_BYTES      (65u * 16u)
 
 /* \Recent that a session took. Written with the next commit or at close: what a crash forgets is
  * shown as recent once more, which harms nobody, and no SELECT costs a sync. */
@@ -78,6 +81,9 @@ MUST_CHECK int gap_add(struct mailbox *box, uint64_t folder_id, const struct uid
 MUST_CHECK int thread_find(struct mailbox *box, const struct email_in *e, const uint8_t own[12],
                            uint8_t thread[12]);
 /* (w) What SORT and THREAD need of it. */
+/* The eight columns of its keys as ?at and on; `refs` holds one of them until the statement ran. */
+void sort_bind(struct stmt *st, int at, const struct email_in *e, uint8_t refs[SORT_REFS_BYTES]);
+/* The same for an email of before, into a row of its own. */
 MUST_CHECK int sort_insert(struct mailbox *box, int64_t email_id, const struct email_in *e);
 
 /* (w) Note what is told to who watches; *out, when not NULL: to add to it, NULL when it was one too many. */

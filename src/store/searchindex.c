@@ -120,7 +120,9 @@ int index_tail(struct search *s, struct mailbox *box, const struct uidset **out)
 {
     CLEANUP(idbits_release) struct idbits ids = { 0 };
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = s->have_tail ? 0 : stmt_get(box->db, "SELECT email_id FROM unindexed ORDER BY email_id", &st);
+    static const char sql[] = "SELECT email_id FROM unindexed UNION ALL "
+                              "SELECT id FROM email WHERE id > (SELECT indexed_upto FROM meta) ORDER BY 1";
+    int r = s->have_tail ? 0 : stmt_get(box->db, sql, &st);
 
     *out = &s->tail;
     if (r < 0 || s->have_tail)

@@ -1,11 +1,11 @@
-/* src/store/sort.c: SORT (RFC 5256, RFC 5957). Keys were made when an email came (email_sort), so no
+/* src/store/sort.c: SORT (RFC 5256, RFC 5957). Keys were made when an email came, so no
  * header is read here: rows of what was found go into memory with the keys that are asked for. */
 #include "src/store/mailbox_private.h"
 #include "lib/base/hex.h"
 #include <sodium.h>
 
-#define REFS_MAX     64u
 #define REF_BYTES    16u
+#define REFS_MAX     (SORT_REFS_BYTES / REF_BYTES - 1)
 #define CRITERIA_MAX 16u
 #define MEMORY_MAX   MIB(512) /* of one SORT */
 
@@ -25,28 +25,35 @@ static void ref_hash(struct str id, uint8_t out[REF_BYTES])
     crypto_generichash_final(&h, out, REF_BYTES);
 }
 
+void sort_bind(struct stmt *st, int at, const struct email_in *e, uint8_t refs[SORT_REFS_BYTES])
+{
+    const struct str texts[] = { e->sort.subject, e->sort.from,         e->sort.to,
+                                 e->sort.cc,      e->sort.display_from, e->sort.display_to };
+    static const int column[] = { 0, 2, 3, 4, 5, 6 };
+    size_t n = 1, skip = e->nreferences > REFS_MAX ? e->nreferences - REFS_MAX : 0;
+
+    memset(refs, 0, REF_BYTES);
+    if (e->message_id.n)
+        ref_hash(e->message_id, refs);
+    for (size_t i = 0; i + skip < e->nreferences; i++) /* the first and the newest: RFC 5256 leaves it open */
+        ref_hash(e->references[i ? i + skip : 0], refs + n++ * REF_BYTES);
+    stmt_bind_i64(st, at + 1, e->sort.reply);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        stmt_bind_str(st, at + column[i], texts[i].n ? texts[i] : STR(""));
+    stmt_bind_blob(st, at + 7, str_of(refs, n * REF_BYTES));
+}
+
 int sort_insert(struct mailbox *box, int64_t email_id, const struct email_in *e)
 {
     static const char sql[] = "INSERT INTO email_sort VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    const struct str texts[] = { e->sort.subject, e->sort.from,         e->sort.to,
-                                 e->sort.cc,      e->sort.display_from, e->sort.display_to };
-    static const int at[] = { 2, 4, 5, 6, 7, 8 };
-    uint8_t refs[REFS_MAX + 1][REF_BYTES] = { 0 };
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    size_t n = 1, skip = e->nreferences > REFS_MAX ? e->nreferences - REFS_MAX : 0;
+    uint8_t refs[SORT_REFS_BYTES];
     int r = stmt_get(box->db, sql, &st);
 
     if (r < 0)
         return r;
-    if (e->message_id.n)
-        ref_hash(e->message_id, refs[0]);
-    for (size_t i = 0; i + skip < e->nreferences; i++) /* the first and the newest: RFC 5256 leaves it open */
-        ref_hash(e->references[i ? i + skip : 0], refs[n++]);
     stmt_bind_i64(st, 1, email_id);
-    stmt_bind_i64(st, 3, e->sort.reply);
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        stmt_bind_str(st, at[i], texts[i].n ? texts[i] : STR(""));
-    stmt_bind_blob(st, 9, str_of(refs, n * REF_BYTES));
+    sort_bind(st, 2, e, refs);
     return stmt_run(st);
 }
 
@@ -119,9 +126,11 @@ static const char *statement(const Store__SortRequest *q)
         "JOIN email e ON e.id = m.email_id "
         "WHERE m.folder_id = ?1 AND m.uid BETWEEN ?2 AND ?3 ORDER BY m.uid";
     static const char texts[] =
-        "SELECT m.uid, m.internal, m.bytes, coalesce(e.sent, m.internal), s.subject, s.from_box, s.to_box, "
-        "s.cc_box, s.from_display, s.to_display FROM message m JOIN email e ON e.id = m.email_id "
-        "LEFT JOIN email_sort s ON s.email_id = m.email_id "
+        "SELECT m.uid, m.internal, m.bytes, coalesce(e.sent, m.internal), coalesce(e.subject, s.subject), "
+        "coalesce(e.from_box, s.from_box), coalesce(e.to_box, s.to_box), coalesce(e.cc_box, s.cc_box), "
+        "coalesce(e.from_display, s.from_display), coalesce(e.to_display, s.to_display) "
+        "FROM message m JOIN email e ON e.id = m.email_id "
+        "LEFT JOIN email_sort s ON s.email_id = m.email_id AND e.subject IS NULL "
         "WHERE m.folder_id = ?1 AND m.uid BETWEEN ?2 AND ?3 ORDER BY m.uid";
     const char *sql = cheap;
 

@@ -227,8 +227,9 @@ static int add_message(struct threads *t, struct stmt *st)
 static int load(struct threads *t, const Store__SearchResponse *found)
 {
     static const char sql[] =
-        "SELECT m.uid, coalesce(e.sent, m.internal), m.internal, s.subject, s.reply, s.refs FROM message m "
-        "JOIN email e ON e.id = m.email_id LEFT JOIN email_sort s ON s.email_id = m.email_id "
+        "SELECT m.uid, coalesce(e.sent, m.internal), m.internal, coalesce(e.subject, s.subject), coalesce(e.reply, s.reply), "
+        "coalesce(e.refs, s.refs) FROM message m JOIN email e ON e.id = m.email_id "
+        "LEFT JOIN email_sort s ON s.email_id = m.email_id AND e.subject IS NULL "
         "WHERE m.folder_id = ?1 AND m.uid BETWEEN ?2 AND ?3 ORDER BY m.uid";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     uint32_t root = 0;

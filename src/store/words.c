@@ -13,7 +13,7 @@ int words_next(struct words *w)
     return 0;
 }
 
-static int rows_open(struct words *w, const char *sql)
+static int rows_open(struct words *w, const char *sql, uint32_t from)
 {
     int64_t first = w->email_id * (INT64_C(1) << ROW_SHIFT);
     int r;
@@ -21,13 +21,15 @@ static int rows_open(struct words *w, const char *sql)
     stmt_release(&w->st);
     if ((r = stmt_get(w->box->db, sql, &w->st)) < 0)
         return r;
-    stmt_bind_i64(w->st, 1, first);
+    stmt_bind_i64(w->st, 1, first + from);
     stmt_bind_i64(w->st, 2, first + ROWS_MAX);
     return words_next(w);
 }
 
 int words_open(struct words *w, struct mailbox *box, int64_t email_id)
 {
+    static const char beside[] = "SELECT part, codec, bytes, data, like_bytes FROM email_raw "
+                                 "WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
     static const char words[] = "SELECT part, codec, bytes, data, like_bytes FROM email_words "
                                 "WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
     static const char old[] =
@@ -37,8 +39,10 @@ int words_open(struct words *w, struct mailbox *box, int64_t email_id)
     w->on_row = false;
     w->box = box;
     w->email_id = email_id;
-    r = rows_open(w, words);
-    return r < 0 || w->on_row ? r : rows_open(w, old);
+    if ((r = rows_open(w, beside, WORDS_ROW)) < 0 || w->on_row || (r = rows_open(w, words, 0)) < 0 ||
+        w->on_row)
+        return r;
+    return rows_open(w, old, 0);
 }
 
 /* Header lines are like the header block, body text is like what comes behind. */

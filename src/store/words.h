@@ -1,7 +1,7 @@
 /* src/store/words.h
  *
  * The text of an email that SEARCH looks at, folded: header lines (part 0), then text of the bodies (1), row
- * by row, wherever the rows stand: emails of before have them in email_text, later ones in email_words, as
+ * by row, wherever the rows stand: emails of before have them in email_text, later ones in email_words or in email_raw, as
  * what differs from the message. */
 #ifndef SRC_STORE_WORDS_H
 #define SRC_STORE_WORDS_H
