@@ -64,6 +64,18 @@ static const struct question {
                "WHERE e.id <= (SELECT indexed_upto FROM meta) "
                "AND NOT EXISTS (SELECT 1 FROM unindexed u WHERE u.email_id = e.id) "
                "AND NOT EXISTS (SELECT 1 FROM search_index_docsize d WHERE d.id = e.id)" },
+    { "order", "SELECT format('email %d is not found by its date', e.id) FROM email e "
+               "WHERE e.sent IS NOT NULL AND e.id <= (SELECT indexed_upto FROM meta) "
+               "AND NOT EXISTS (SELECT 1 FROM unindexed u WHERE u.email_id = e.id AND u.state = 0) "
+               "AND NOT EXISTS (SELECT 1 FROM email_by_date d WHERE d.sent = e.sent AND d.email_id = e.id)" },
+    { "order",
+      "SELECT format('email %d is not found by its thread', e.id) FROM email e "
+      "WHERE e.id <= (SELECT indexed_upto FROM meta) "
+      "AND NOT EXISTS (SELECT 1 FROM unindexed u WHERE u.email_id = e.id AND u.state = 0) "
+      "AND NOT EXISTS (SELECT 1 FROM email_by_thread t WHERE t.thread_id = e.thread_id AND t.email_id = e.id)" },
+    { "order", "SELECT format('email %d is found by a date or thread and not there', o.email_id) "
+               "FROM (SELECT email_id FROM email_by_date UNION SELECT email_id FROM email_by_thread) o "
+               "WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = o.email_id)" },
     { "index", "SELECT format('email %d is in it and not there', d.id) FROM search_index_docsize d "
                "WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = d.id)" },
     { "heads", "SELECT format('email %d has no head', e.id) FROM email e "

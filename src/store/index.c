@@ -19,11 +19,35 @@ int index_note(struct mailbox *box, int64_t email_id)
     return run_one(box, "INSERT INTO unindexed SELECT ?1, 0 FROM meta WHERE indexed_upto >= ?1", email_id);
 }
 
+/* What else is written behind: by which an email is looked for now and then. */
+static int orders_put(struct mailbox *box, int64_t email_id)
+{
+    static const char date[] =
+        "INSERT OR IGNORE INTO email_by_date SELECT sent, id FROM email WHERE id = ?1 AND sent IS NOT NULL";
+    static const char thread[] =
+        "INSERT OR IGNORE INTO email_by_thread SELECT thread_id, id FROM email WHERE id = ?1";
+    int r = run_one(box, date, email_id);
+
+    return r < 0 ? r : run_one(box, thread, email_id);
+}
+
+static int orders_drop(struct mailbox *box, int64_t email_id)
+{
+    static const char date[] =
+        "DELETE FROM email_by_date WHERE sent = (SELECT sent FROM email WHERE id = ?1) AND email_id = ?1";
+    static const char thread[] =
+        "DELETE FROM email_by_thread WHERE thread_id = (SELECT thread_id FROM email WHERE id = ?1) AND email_id = ?1";
+    int r = run_one(box, date, email_id);
+
+    return r < 0 ? r : run_one(box, thread, email_id);
+}
+
 int index_forget(struct mailbox *box, int64_t email_id)
 {
-    int r = run_one(box, "DELETE FROM unindexed WHERE email_id = ?1", email_id);
+    int r = orders_drop(box, email_id);
 
-    if (r < 0 || db_changes(box->db) > 0)
+    if (r < 0 || (r = run_one(box, "DELETE FROM unindexed WHERE email_id = ?1", email_id)) < 0 ||
+        db_changes(box->db) > 0)
         return r; /* it was never in the index, or its row there is a tombstone already */
     return run_one(box, "DELETE FROM search_index WHERE rowid = ?1 AND ?1 <= (SELECT indexed_upto FROM meta)",
                    email_id);
@@ -93,9 +117,9 @@ static int text_insert(struct batch *b, int64_t email_id)
 
 static int index_one(struct batch *b, int64_t email_id)
 {
-    int r = text_read(b, email_id);
+    int r = orders_put(b->box, email_id);
 
-    if (r <= 0)
+    if (r < 0 || (r = text_read(b, email_id)) <= 0)
         return r < 0 ? r : run_one(b->box, "INSERT OR REPLACE INTO unindexed VALUES (?1, 1)", email_id);
     if ((r = text_insert(b, email_id)) < 0 || email_id > b->upto)
         return r;

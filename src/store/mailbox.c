@@ -235,7 +235,9 @@ static int prune(struct mailbox *box)
         { "DELETE FROM operation WHERE id >= ?1 AND id < ?2 AND at < ?3", MAILBOX_OPERATION_MS, 8 },
         { "DELETE FROM delivery WHERE id >= ?1 AND id < ?2 AND at < ?3", MAILBOX_DELIVERY_MS, 64 },
         { "DELETE FROM thread_ref WHERE ref >= ?1 AND ref < ?2 AND ?3 <> '' "
-          "AND NOT EXISTS (SELECT 1 FROM email e WHERE e.thread_id = thread_ref.thread_id)",
+          "AND NOT EXISTS (SELECT 1 FROM email_by_thread t WHERE t.thread_id = thread_ref.thread_id) "
+          "AND NOT EXISTS (SELECT 1 FROM email WHERE id > (SELECT indexed_upto FROM meta)) "
+          "AND NOT EXISTS (SELECT 1 FROM unindexed WHERE state = 0)",
           0, 1024 },
     };
     int64_t now = clock_mono_ms(), minute = clock_wall_ms() / 60000;

@@ -3,6 +3,7 @@
 #include "lib/base/errors.h"
 #include "lib/base/hex.h"
 #include "lib/base/rand.h"
+#include "src/store/index.h"
 #include "src/store/chunk.h"
 #include "src/store/mailbox.h"
 #include <unistd.h>
@@ -317,6 +318,36 @@ static void test_copy_move_expunge(void **state)
     CHECK(rows_in("SELECT count(*) FROM message_keyword") == 0);
     CHECK(rows_in("SELECT count(*) FROM email_top") == 3 &&
           rows_in("SELECT count(*) FROM email_raw WHERE part >= 0") == 6);
+}
+
+/* SQLite gives the highest id again when its email went: it waits for the index once more. */
+static void test_id_again(void **state)
+{
+    Store__ExpungeRequest xq = STORE__EXPUNGE_REQUEST__INIT;
+    Store__ExpungeResponse xr = STORE__EXPUNGE_RESPONSE__INIT;
+    Store__AppendResponse out = STORE__APPEND_RESPONSE__INIT;
+    uint64_t waiting = 9;
+
+    (void)state;
+    append("INBOX", "one");
+    CHECK(append_as("INBOX", STR("A: b\r\n\r\n"), STR("two"), STORE__FLAG__DELETED, NULL, 0, NULL, &out) ==
+          0);
+    CHECK(mailbox_index_waiting(box, &waiting) == 0 && waiting == 2 &&
+          rows_in("SELECT count(*) FROM unindexed") == 0);
+    CHECK(mailbox_begin(box) == 0 && mailbox_index_step(box, 1000) == 2 && mailbox_commit(box) == 0);
+    CHECK(mailbox_index_waiting(box, &waiting) == 0 && waiting == 0);
+    xq.folder_id = folder_named("INBOX", false)->id;
+    CHECK(mailbox_begin(box) == 0 && mailbox_expunge(box, &arena, &xq, &xr) == 0 && mailbox_commit(box) == 0);
+    CHECK(rows_in("SELECT count(*) FROM search_index_docsize") == 1);
+    append("INBOX", "three");
+    CHECK(rows_in("SELECT max(id) FROM email") == 2 && rows_in("SELECT indexed_upto FROM meta") == 2);
+    CHECK(mailbox_index_waiting(box, &waiting) == 0 && waiting == 1 &&
+          rows_in("SELECT count(*) FROM unindexed") == 1);
+    CHECK(mailbox_begin(box) == 0 && mailbox_index_step(box, 1000) == 1 && mailbox_commit(box) == 0);
+    CHECK(mailbox_index_waiting(box, &waiting) == 0 && waiting == 0 &&
+          rows_in("SELECT count(*) FROM unindexed") == 0);
+    CHECK(rows_in("SELECT count(*) FROM search_index_docsize") == 2 &&
+          rows_in("SELECT count(*) FROM email_by_thread") == 2);
 }
 
 static Store__SyncResponse *sync_since(uint64_t folder, uint64_t since, uint32_t limit)
@@ -781,6 +812,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_select_and_recent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flags, setup, teardown),
         cmocka_unit_test_setup_teardown(test_copy_move_expunge, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_id_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sync, setup, teardown),
         cmocka_unit_test_setup_teardown(test_vanished_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(test_folders, setup, teardown),

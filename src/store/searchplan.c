@@ -147,14 +147,23 @@ static int plan_flags(struct search *s, struct mailbox *box, struct node *n, con
     return (r = uids_collect(s, st, &got)) < 0 ? r : certain(n, bound, &got);
 }
 
+/* Messages of folder ?1 whose email has such a column, by ?2: from the table that is written behind, and what it
+ * waits for. Some come twice. */
+#define EMAILS_BY(what, table, column, op)                                                              \
+    "SELECT " what " FROM " table " t CROSS JOIN email e ON e.id = t.email_id CROSS JOIN message m ON " \
+    "m.email_id = e.id WHERE t." column " " op " ?2 AND m.folder_id = ?1 "                              \
+    "UNION ALL SELECT " what " FROM email e CROSS JOIN message m ON m.email_id = e.id "                 \
+    "WHERE e.id > (SELECT indexed_upto FROM meta) AND e." column " " op " ?2 AND m.folder_id = ?1 "     \
+    "UNION ALL SELECT " what                                                                            \
+    " FROM unindexed u CROSS JOIN email e ON e.id = u.email_id CROSS JOIN message m "                   \
+    "ON m.email_id = e.id WHERE u.state = 0 AND e." column " " op " ?2 AND m.folder_id = ?1"
+
 /* RFC 9051 6.4.4: "disregarding time and timezone", so the day is that of the Date field's own zone,
  * which may be a day before or after the same moment in UTC. */
 static int plan_sent(struct search *s, struct mailbox *box, struct node *n, const struct uidset *bound)
 {
-    static const char from_sql[] = "SELECT m.uid, e.sent, e.sent_zone FROM email e CROSS JOIN message m ON "
-                                   "m.email_id = e.id WHERE e.sent >= ?2 AND m.folder_id = ?1";
-    static const char before_sql[] = "SELECT m.uid, e.sent, e.sent_zone FROM email e CROSS JOIN message m ON "
-                                     "m.email_id = e.id WHERE e.sent < ?2 AND m.folder_id = ?1";
+    static const char from_sql[] = EMAILS_BY("m.uid, e.sent, e.sent_zone", "email_by_date", "sent", ">=");
+    static const char before_sql[] = EMAILS_BY("m.uid, e.sent, e.sent_zone", "email_by_date", "sent", "<");
     CLEANUP(uidset_release) struct uidset got = { 0 };
     CLEANUP(stmt_release) struct stmt *st = NULL;
     bool from = n->k->type == T(SENT_FROM);
@@ -197,9 +206,8 @@ static int plan_keyword(struct search *s, struct mailbox *box, struct node *n, c
 static int plan_object(struct search *s, struct mailbox *box, struct node *n, const struct uidset *bound)
 {
     static const char by_email[] = "SELECT m.uid FROM email e JOIN message m ON m.email_id = e.id "
-                                   "WHERE e.object_id = ?1 AND m.folder_id = ?2";
-    static const char by_thread[] = "SELECT m.uid FROM email e JOIN message m ON m.email_id = e.id "
-                                    "WHERE e.thread_id = ?1 AND m.folder_id = ?2";
+                                   "WHERE e.object_id = ?2 AND m.folder_id = ?1";
+    static const char by_thread[] = EMAILS_BY("m.uid", "email_by_thread", "thread_id", "=");
     CLEANUP(uidset_release) struct uidset got = { 0 };
     CLEANUP(stmt_release) struct stmt *st = NULL;
     bool email = n->k->type == T(EMAIL_ID);
@@ -210,8 +218,8 @@ static int plan_object(struct search *s, struct mailbox *box, struct node *n, co
         return 0;
     if ((r = stmt_get(box->db, email ? by_email : by_thread, &st)) < 0)
         return r;
-    stmt_bind_blob(st, 1, str_of(id, sizeof id));
-    stmt_bind_u64(st, 2, s->folder_id);
+    stmt_bind_u64(st, 1, s->folder_id);
+    stmt_bind_blob(st, 2, str_of(id, sizeof id));
     return (r = uids_collect(s, st, &got)) < 0 ? r : certain(n, bound, &got);
 }
 
