@@ -7,7 +7,7 @@
  *   store_bench size    FOLDER NAMES                              disk bytes of the files named in it
  *   store_bench memory  FOLDER BOXES                                RSS of open mailboxes
  *   store_bench folders FOLDER BOXES                                a delivery among so many mailboxes
- *   store_bench profile FOLDER MESSAGES BYTES APPEND_OR_READ        one thing again and again, for perf
+ *   store_bench profile FOLDER MESSAGES BYTES WHAT                  one thing again and again, for perf
  *   store_bench pages   FOLDER MESSAGES BYTES GROUP                 which b-trees a commit writes */
 #include "bench/bare.h"
 #include "bench/store_box.h"

@@ -183,6 +183,11 @@ int mode_profile(char **argv, int argc)
         printf("{\"append_us\":%.1f}\n", (cpu_us() - began) / count);
     for (int i = 0; i < 10 && reading; i++)
         fetch_all(box, STORE__WANT__BODY);
+    began = cpu_us();
+    if (argc > 3 && strcmp(argv[3], "index") == 0) {
+        store_box_index(box);
+        printf("{\"index_us\":%.1f}\n", (cpu_us() - began) / count);
+    }
     must(mailbox_close(&box), "close");
     letters_free(l, n);
     return 0;
