@@ -4,7 +4,7 @@
  * (seccomp, an allowlist; anything else kills the process with SIGSYS). It knows groups of powers, no
  * roles. What the kernel lacks is said in sandbox_state, and the caller decides.
  *
- * Built with AddressSanitizer, sandbox_enter does nothing: the sanitizer itself needs calls that a role
+ * Built with AddressSanitizer, sandbox_enter does nothing and /proc may be read: the sanitizer itself needs what a role
  * must not have (ptrace, clone, /proc). */
 #ifndef LIB_SANDBOX_SANDBOX_H
 #define LIB_SANDBOX_SANDBOX_H

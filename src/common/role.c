@@ -22,6 +22,17 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define ROLE_LSAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ROLE_LSAN 1
+#endif
+#endif
+#ifdef ROLE_LSAN
+#include <sanitizer/lsan_interface.h>
+#endif
+
 #define LINKS_MAX     32u
 #define LISTENERS_MAX 64u
 #define PORTS_MAX     16u
@@ -140,10 +151,15 @@ struct str role_hostname(const struct role *r)
 }
 
 /* Exactly once the end: the kernel closes what is open, and the supervisor sees the exit. Freeing all
- * first would only give a late callback something to trip over; secrets are wiped here. */
+ * first would only give a late callback something to trip over; secrets are wiped here. A sanitizer is asked for what
+ * nothing points to any more, since it sees no exit. */
 void role_stopped(struct role *r)
 {
     log_event(LOG_INFO, "role.stopped");
+#ifdef ROLE_LSAN
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* or who changed users may not look at itself */
+    __lsan_do_leak_check();
+#endif
     sodium_memzero(r->subkeys, sizeof r->subkeys);
     sodium_memzero(r->ticket_key, sizeof r->ticket_key);
     _exit(EX_OK);
