@@ -74,11 +74,59 @@ static int once_token(void *ctx, int flags, const char *p, int n, int from, int 
     return f->token(f->to, flags, p, n, from, end);
 }
 
+/* How many bytes the character takes that begins here, where the stock tokenizer would write the same bytes again; 0:
+ * it would not, as for a NUL, which it passes over, and for what is no UTF-8. */
+static size_t char_bytes(const unsigned char *p, const unsigned char *end)
+{
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    size_t n = *p < 0x80 ? *p != 0 : *p < 0xC2 ? 0 : *p < 0xE0 ? 2 : *p < 0xF0 ? 3 : *p < 0xF5 ? 4 : 0;
+    uint32_t c = n > 1 ? *p & (0x7Fu >> n) : 0;
+
+    if (n <= 1 || (size_t)(end - p) < n)
+        return n > 1 ? 0 : n;
+    for (size_t i = 1; i < n; i++) {
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+        c = c << 6 | (p[i] & 0x3Fu);
+    }
+    if (p + n < end && (p[n] & 0xC0) == 0x80) /* the stock one takes all that follow */
+        return 0;
+    return c < least[n] || c > 0x10FFFF || (c & 0xFFFFF800) == 0xD800 || (c & 0xFFFFFFFE) == 0xFFFE ? 0 : n;
+}
+
+/* As the stock tokenizer does, which decodes each character, writes it again and is asked for by a pointer. Returns
+ * where it could not go on: the text's end when all is done. */
+static int trigrams(struct filter *f, const char *text, int n, const unsigned char **at_out)
+{
+    const unsigned char *from = (const unsigned char *)text, *at = from, *end = from + n;
+    const unsigned char *first = NULL, *second = NULL; /* the two characters before */
+    int rc = SQLITE_OK;
+
+    while (at < end && rc == SQLITE_OK) {
+        size_t bytes = *at - 1u < 0x7F ? 1 : char_bytes(at, end);
+        const unsigned char *behind = at + bytes;
+
+        if (!bytes)
+            break;
+        if (first && behind - first > 3)
+            rc = once_token(f, 0, (const char *)first, (int)(behind - first), (int)(first - from),
+                            (int)(behind - from));
+        else if (first && !ascii_seen(f, (const char *)first))
+            rc = f->token(f->to, 0, (const char *)first, 3, (int)(first - from), (int)(behind - from));
+        first = second;
+        second = at;
+        at = behind;
+    }
+    *at_out = at;
+    return rc;
+}
+
 static int once_tokenize(Fts5Tokenizer *t, void *to, int flags, const char *text, int n,
                          int (*token)(void *, int, const char *, int, int, int))
 {
     struct once *o = (struct once *)(void *)t;
     struct filter f = { .to = to, .token = token };
+    const unsigned char *at;
     int rc;
 
     if (!(flags & FTS5_TOKENIZE_DOCUMENT))
@@ -86,7 +134,10 @@ static int once_tokenize(Fts5Tokenizer *t, void *to, int flags, const char *text
     if (!(f.seen = sqlite3_malloc(sizeof *f.seen)))
         return SQLITE_NOMEM;
     memset(f.seen->ascii, 0, sizeof f.seen->ascii);
-    rc = o->stock->module.xTokenize(o->inner, &f, flags, text, n, once_token);
+    rc = trigrams(&f, text, n, &at);
+    if (rc == SQLITE_OK &&
+        at < (const unsigned char *)text + n) /* once more: what comes twice harms nobody */
+        rc = o->stock->module.xTokenize(o->inner, &f, flags, text, n, once_token);
     sqlite3_free(f.seen); /* wiped, as all that SQLite gives back */
     return rc;
 }
