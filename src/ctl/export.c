@@ -214,6 +214,13 @@ int export_say(const struct export *x, const char *whose, const char *output, in
     case E_SYNTAX:
         return ctl_fail(EX_DATAERR,
                         "a password that begins with \"raw:\" or \"x'\" cannot be that of an SQLite file");
+    case E_CLOSED:
+    case E_TIMEOUT:
+    case E_UNAVAIL:
+        return ctl_fail(
+            EX_TEMPFAIL,
+            "%s: the service ended, or its store was started again, before all was read: the same command %s",
+            whose, x->format == PORT_EML ? "begins anew" : "goes on where this one was");
     case E_UNSUPPORTED: return ctl_fail(EX_UNAVAILABLE, "this machine's libarchive encrypts no zip files");
     case E_NOTFOUND:
     case E_DENIED:

@@ -25,6 +25,7 @@ struct service {
     struct config config;
     struct loop *loop;
     struct rpc_link *links[ROLE_COUNT]; /* each from when it is asked for the first time */
+    bool broken[ROLE_COUNT];            /* the role is gone, and what it knew of us with it */
     struct arena arena;
     pid_t started; /* the supervisor of this command; 0: the service runs by itself */
     int64_t patience_ms;
@@ -160,6 +161,17 @@ static int start_own(struct service *s)
 
 /* ---- links ---- */
 
+/* Nobody hands us another connection: whoever waits is told E_CLOSED by the link, and whoever comes by link_to. */
+static void link_down(void *ctx, struct rpc_link *l)
+{
+    struct service *s = ctx;
+
+    for (size_t i = 0; i < ROLE_COUNT; i++)
+        s->broken[i] |= s->links[i] == l;
+}
+
+static const struct rpc_link_ops link_ops = { .on_down = link_down };
+
 static int open_link(struct service *s, enum role_id role)
 {
     struct rpc_link **l = &s->links[role];
@@ -169,7 +181,7 @@ static int open_link(struct service *s, enum role_id role)
     snprintf(name, sizeof name, "%s.sock", role_name(role));
     if ((r = connect_run(&s->config, name, &fd)) < 0)
         return ctl_fail(ctl_exit_code(r), "%s/%s: %s", s->config.server.run_dir, name, error_text(r));
-    if (!(*l = rpc_link_new(s->loop, role, NULL, s)) || rpc_link_connect(*l, fd) < 0)
+    if (!(*l = rpc_link_new(s->loop, role, &link_ops, s)) || rpc_link_connect(*l, fd) < 0)
         return ctl_fail(EX_OSERR, "%s", error_text(E_NOMEM));
     return 0;
 }
@@ -258,14 +270,20 @@ static void answered(void *ctx, int status, struct str body)
     loop_stop(w->s->loop);
 }
 
-static struct rpc_link *link_to(struct service *s, enum role_id role)
+static int link_to(struct service *s, enum role_id role, struct rpc_link **out)
 {
-    return s->links[role] || open_link(s, role) == 0 ? s->links[role] : NULL;
+    if (s->broken[role])
+        return E_CLOSED;
+    if (!s->links[role] && open_link(s, role) != 0)
+        return E_UNAVAIL;
+    *out = s->links[role];
+    return 0;
 }
 
 static int ask(struct wait *w, enum role_id role, uint32_t op, const ProtobufCMessage *body)
 {
-    struct rpc_link *l = link_to(w->s, role);
+    struct rpc_link *l = NULL;
+    int r = link_to(w->s, role, &l);
     struct rpc_ask ask = { .op = op,
                            .body = body,
                            .flags = RPC_NO_REPEAT,
@@ -274,8 +292,8 @@ static int ask(struct wait *w, enum role_id role, uint32_t op, const ProtobufCMe
                            .done = answered,
                            .ctx = w };
 
-    if (!l)
-        return E_UNAVAIL;
+    if (r < 0)
+        return r;
     if (!rpc_link_ask(l, &ask))
         return E_NOMEM;
     while (!w->done)
@@ -317,7 +335,8 @@ int service_fetch(struct service *s, enum role_id role, uint32_t op, const Proto
                   void *ctx)
 {
     struct wait w = { .s = s, .d = d, .status = E_BUG, .sink = sink, .ctx = ctx };
-    struct rpc_link *l = link_to(s, role);
+    struct rpc_link *l = NULL;
+    int r = link_to(s, role, &l);
     struct rpc_ask ask = { .op = op,
                            .body = body,
                            .flags = RPC_NO_REPEAT,
@@ -327,8 +346,8 @@ int service_fetch(struct service *s, enum role_id role, uint32_t op, const Proto
                            .on_data = arrived,
                            .ctx = &w };
 
-    if (!l)
-        return E_UNAVAIL;
+    if (r < 0)
+        return r;
     if (!(w.call = rpc_link_ask(l, &ask)))
         return E_NOMEM;
     while (!w.done && w.sunk == 0)
@@ -419,8 +438,9 @@ int service_begin(struct service *s, enum role_id role, uint32_t op, const Proto
                   int64_t (*source)(void *ctx, size_t max, struct buf *out), void *ctx,
                   struct service_call **out)
 {
-    struct rpc_link *l = link_to(s, role);
-    struct service_call *c = l ? call_new(s) : NULL;
+    struct rpc_link *l = NULL;
+    int r = link_to(s, role, &l);
+    struct service_call *c = r == 0 ? call_new(s) : NULL;
     struct rpc_ask ask = { .op = op,
                            .body = body,
                            .flags = RPC_NO_REPEAT,
@@ -429,10 +449,9 @@ int service_begin(struct service *s, enum role_id role, uint32_t op, const Proto
                            .changes = true,
                            .done = answered,
                            .on_room = source ? room_again : NULL };
-    int r;
 
     if (!c)
-        return l ? E_NOMEM : E_UNAVAIL;
+        return r < 0 ? r : E_NOMEM;
     ask.ctx = &c->w;
     if (!(c->w.call = rpc_link_ask(l, &ask)))
         return call_give_up(c, E_NOMEM);

@@ -7,7 +7,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { promisify } from 'node:util';
 import path from 'node:path';
-import { Service, sample, crlf, build } from '../lib/service.mjs';
+import { Service, sample, crlf, build, sleep, until } from '../lib/service.mjs';
 
 let service, dir, a;
 const FOLDERS = { INBOX: 6, Work: 3, 'Work/Größe: 50.5': 2 };
@@ -156,6 +156,35 @@ test('convert: a downloaded backup, its keys and the password give what export g
   assert.equal(convert(['--format', 'mbox', '--output', path.join(there, 'm')]).code, 0);
   await writeFile(backup, Buffer.concat([before.subarray(0, 5000), Buffer.alloc(4096), before.subarray(9096)]));
   assert.equal(convert(['--output', path.join(there, 'bad.sqlite')]).code, 65);
+});
+
+test('the store is killed under an export: it says so at once, and the same command goes on', async () => {
+  const b = await service.alias(), c = await service.imap(b), out = path.join(dir, 'store-killed');
+  for (let i = 0; i < 12; i++) await c.cmd(['APPEND INBOX ', sample(i, 2 << 20)]);
+  await c.logout();
+  const run = () => {
+    const child = spawn(path.join(build, 'letterlock'), ['mailbox', 'export', b.address, '--format', 'Maildir', '--output', out, '--config', path.join(service.dir, 'letterlock.conf')], { stdio: ['pipe', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (d) => { said += d; });
+    child.stdin.end(`${b.password}\n`);
+    return { child, end: new Promise((r) => { child.on('close', (code) => r({ code, said })); }) };
+  };
+  const { child, end } = run();
+  while (!existsSync(`${out}.resume`) && child.exitCode === null) await sleep(1);
+  child.kill('SIGSTOP');
+  await service.kill('store');
+  const killed = Date.now();
+  child.kill('SIGCONT');
+  const { code, said } = await end;
+  if (code !== 0) { // it had not read all of it
+    assert.equal(code, 75, said);
+    assert.match(said, /the same command goes on where this one was/);
+    assert.ok(Date.now() - killed < 30000, 'and not after its patience');
+  }
+  await until('the store again', 20000, () => service.imap(b).then((x) => x.logout().then(() => true), () => false));
+  if (code !== 0) assert.equal((await run().end).code, 0);
+  assert.equal(readdirSync(path.join(out, 'cur')).length + readdirSync(path.join(out, 'new')).length, 12);
+  assert.ok(!existsSync(`${out}.resume`));
 });
 
 test('an export that was killed goes on where it was, and ends as one that was not', async () => {
