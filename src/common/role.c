@@ -9,6 +9,7 @@
 #include "lib/base/wipe_stack.h"
 #include "lib/sandbox/sandbox.h"
 #include "src/common/boot.h"
+#include "src/common/places.h"
 #include "src/common/role_facts.h"
 #include <assert.h>
 #include <errno.h>
@@ -57,7 +58,7 @@ struct role {
     uint8_t subkeys[SUBKEY_PURPOSES][KEY_BYTES], ticket_key[KEY_BYTES];
     uint32_t has_subkey;
     bool has_ticket_key, stopping;
-    struct buf credentials;
+    struct buf credentials, places;
     int64_t server_key_ms;
     struct role_listener listeners[LISTENERS_MAX];
     size_t nlisteners;
@@ -132,9 +133,15 @@ int64_t role_server_key_ms(const struct role *r)
 {
     return r->server_key_ms;
 }
+struct str role_places(const struct role *r)
+{
+    return buf_str(&r->places);
+}
+
 void role_credentials_wipe(struct role *r)
 {
     buf_release(&r->credentials);
+    buf_release(&r->places);
 }
 struct tls_ctx *role_tls(const struct role *r)
 {
@@ -229,8 +236,8 @@ static int take_secrets(struct role *r, const Boot__Start *m)
         r->has_ticket_key = true;
     }
     r->server_key_ms = m->server_key_ms;
-    r->credentials.max = KIB(32);
-    if (buf_puts(&r->credentials, pb_str(m->credentials)) < 0)
+    r->credentials.max = r->places.max = KIB(32);
+    if (buf_puts(&r->credentials, pb_str(m->credentials)) < 0 || buf_puts(&r->places, pb_str(m->places)) < 0)
         return E_NOMEM;
     return m->tls_cert.len ? tls_ctx_new(pb_str(m->tls_cert), pb_str(m->tls_key), &r->tls) : 0;
 }
@@ -290,6 +297,7 @@ static int take_start(struct role *r)
     sodium_memzero(m->ticket_key.data, m->ticket_key.len);
     sodium_memzero(m->tls_key.data, m->tls_key.len);
     sodium_memzero(m->credentials.data, m->credentials.len);
+    sodium_memzero(m->places.data, m->places.len);
     return 0;
 }
 
@@ -380,17 +388,34 @@ static int make_links(struct role *r)
     return 0;
 }
 
-/* The data folder, and what the role's settings name besides. Where that cannot be opened the role finds out. */
+static void folder_open(const char *path, int *folders, size_t *n)
+{
+    int fd = file_mkdir(AT_FDCWD, path) == 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    if (fd >= 0)
+        folders[(*n)++] = fd;
+}
+
+/* The data folder, and what the role's settings and places name besides. Where that cannot be opened the role finds out. */
 static int box_files(struct role *r)
 {
+    CLEANUP(arena_release) struct arena a = { .max = KIB(256) };
     const char *path = r->def->folder ? r->def->folder() : NULL;
-    CLEANUP(fd_close) int further = -1;
-    int folders[2] = { r->data_dir, -1 };
+    int folders[2 + PLACES_MAX] = { r->data_dir }, e;
+    struct places p = { .n = 0 };
+    size_t n = 1;
 
-    if (path && file_mkdir(AT_FDCWD, path) == 0)
-        further = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    folders[1] = further;
-    return sandbox_verdict(r, sandbox_files(folders, further >= 0 ? 2 : 1, &r->sandbox), "landlock");
+    if ((e = places_parse(role_places(r), &a, &p, NULL)) < 0)
+        return e; /* the supervisor has read it too and said why */
+    if (path)
+        folder_open(path, folders, &n);
+    for (size_t i = 0; i < p.n; i++)
+        if (place_is_folder(&p.rows[i]))
+            folder_open(p.rows[i].target, folders, &n);
+    e = sandbox_verdict(r, sandbox_files(folders, n, &r->sandbox), "landlock");
+    while (n > 1)
+        fd_close(&folders[--n]);
+    return e;
 }
 
 /* After init, with no files: Landlock for the rest of its life. */

@@ -65,6 +65,8 @@ const uint8_t *role_ticket_key(const struct role *r);
 /* What the operator gave this role to show elsewhere (a file's text); empty when nothing. To be wiped when read. */
 struct str role_credentials(const struct role *r);
 void role_credentials_wipe(struct role *r);
+/* Places of domains (src/common/places.h); empty: none. role_credentials_wipe wipes it too. */
+struct str role_places(const struct role *r);
 /* When the server key was made, as far as its file says; 0: not known, or nothing of this role's. */
 int64_t role_server_key_ms(const struct role *r);
 /* NULL when no certificate is configured. */

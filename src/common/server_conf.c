@@ -94,6 +94,12 @@ const struct conf_item server_conf_items[] = {
           "File with the credentials, mode 0600: lines aws_access_key_id, aws_secret_access_key and, where there is "
           "one, aws_session_token, each = its value. A systemd credential named letterlock.storage_credentials goes "
           "before it." },
+    { "storage.places", CONF_PATH, AT(storage_places), .sdef = "",
+      .help =
+          "File with further places for backups, mode 0600: a section for each, [name], with target = s3://bucket/prefix or "
+          "a folder (/...), and for s3:// endpoint, region, style (host or path), aws_access_key_id and "
+          "aws_secret_access_key, as above. letterlock domain set DOMAIN --backups NAME says whose backups go there. "
+          "Empty: there are none." },
 };
 const size_t server_conf_nitems = ARRAY_LEN(server_conf_items);
 

@@ -50,7 +50,7 @@ struct server_conf {
     const char *hostname, *data_dir, *run_dir, *key_file, *tls_cert, *tls_key, *user;
     const char *users[ROLE_COUNT];                 /* "": `user` */
     const char *storage_target, *storage_endpoint; /* the role's own rows too */
-    const char *storage_credentials;
+    const char *storage_credentials, *storage_places;
     const char *resolver_upstreams; /* the role's own row too */
     uint32_t sandbox, log_level;
     uint64_t imap_workers, pop3_workers, mx_workers, submission_workers, content_workers, restart_max_ms;

@@ -80,8 +80,9 @@ static json_t *backup_json(const Store__Backup *b)
 
     backup_id_print(b, id);
     clock_iso(b->taken_ms, iso);
-    return json_pack("{s:s, s:s, s:I, s:I, s:I}", "id", id, "taken", iso, "bytes", (json_int_t)b->bytes,
-                     "generation", (json_int_t)b->generation, "changes", (json_int_t)b->changes);
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:s?}", "id", id, "taken", iso, "bytes", (json_int_t)b->bytes,
+                     "generation", (json_int_t)b->generation, "changes", (json_int_t)b->changes, "place",
+                     b->place[0] ? b->place : NULL);
 }
 
 static void json_out(json_t *j)

@@ -2,6 +2,7 @@
 #ifndef SRC_CTL_CMD_BACKUP_H
 #define SRC_CTL_CMD_BACKUP_H
 #include "proto/store.pb-c.h"
+#include "src/common/places.h"
 #include "src/ctl/cmd_alias.h"
 
 #define BACKUP_ID_TEXT 37u
@@ -22,6 +23,11 @@ int backup_fetch(struct service *s, const struct backup_which *w, bool keys, con
  * an offset it is local time (moment.c). */
 bool moment_parse(const char *text, int64_t *ms_out);
 #define MOMENT_HELP "a time is 2026-11-22T10:20:30Z, or 2026-11-22T10:20 for a whole local minute, its end"
+
+/* cmd_backup_place.c: sysexits codes, said on standard error. The mailboxes of the domain that are there go there; the directory
+ * knows it already. */
+int backup_place_exists(struct service *s, const char *place);
+int backup_place_give(struct service *s, const char *domain, const char *place);
 
 /* cmd_restore_beside.c: what `w` has as folders below "Restored ..." in the mailbox as it is. sysexits code. */
 int restore_beside(struct service *s, const struct backup_which *w, const char *address, bool json);

@@ -83,12 +83,12 @@ static void print_domain(const Directory__Domain *d, json_t *list)
     clock_iso(d->created_ms, iso);
     if (list) {
         json_array_append_new(
-            list, json_pack("{s:s%, s:I, s:s, s:s%, s:o, s:o, s:o, s:s%, s:I}", "domain", d->domain.data,
+            list, json_pack("{s:s%, s:I, s:s, s:s%, s:o, s:o, s:o, s:s%, s:I, s:o}", "domain", d->domain.data,
                             d->domain.len, "aliases", (json_int_t)d->aliases, "created", iso, "account",
                             account.p, account.n, "quota", quota_json(d->quota), "alias_of",
                             name_json(d->alias_of), "catch_all", name_json(d->catch_all), "separators",
                             d->separators.len ? (const char *)d->separators.data : "", d->separators.len,
-                            "patterns", (json_int_t)d->patterns));
+                            "patterns", (json_int_t)d->patterns, "backups", name_json(d->backup_place)));
         return;
     }
     if (d->alias_of.len)
@@ -100,6 +100,8 @@ static void print_domain(const Directory__Domain *d, json_t *list)
     if (d->catch_all.len)
         printf("    what no alias takes goes to %.*s\n", (int)d->catch_all.len,
                (const char *)d->catch_all.data);
+    if (d->backup_place.len)
+        printf("    backups go to %.*s\n", (int)d->backup_place.len, (const char *)d->backup_place.data);
     if (d->patterns)
         printf("    %llu patterns\n", (unsigned long long)d->patterns);
     if (!str_eq_z(pb_str(d->separators), "+") && !d->alias_of.len)

@@ -109,6 +109,7 @@ static int run_add(struct request *q)
     k.current_password = str_pb(buf_str(&q->current_password));
     k.own_password = str_pb(buf_str(&q->own_password));
     k.name = (char *)(uintptr_t)(q->name ? q->name : "");
+    k.place = q->alias->backup_place;
     r = service_ask(q->s, ROLE_STORE, STORE__OP__KEY_ADD, &k.base, &store__key_add_response__descriptor, &m);
     if (r < 0)
         return say(q, r);
@@ -136,6 +137,7 @@ static int run_start_over(struct request *q)
     k.mailbox_id = q->alias->mailbox_id;
     k.own_password = str_pb(buf_str(&q->own_password));
     k.name = (char *)(uintptr_t)(q->name ? q->name : "");
+    k.place = q->alias->backup_place;
     r = service_ask(q->s, ROLE_STORE, STORE__OP__KEY_START_OVER, &k.base,
                     &store__key_add_response__descriptor, &m);
     if (r < 0)

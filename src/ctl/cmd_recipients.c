@@ -1,6 +1,7 @@
 /* src/ctl/cmd_recipients.c: where mail to an address goes, and who may write to it. */
 #include "src/ctl/cmd_recipients.h"
 #include "lib/base/errors.h"
+#include "src/ctl/cmd_backup.h"
 #include <sysexits.h>
 
 static const char *const kinds[] = { "mailbox", "address", "webhook" };
@@ -161,8 +162,9 @@ static ProtobufCBinaryData or_none(const char *text)
 int cmd_domain_set(int argc, char **argv)
 {
     Directory__DomainSetRequest q = DIRECTORY__DOMAIN_SET_REQUEST__INIT;
-    const char *alias_of = NULL, *catch_all = NULL, *separators = NULL;
+    const char *alias_of = NULL, *catch_all = NULL, *separators = NULL, *backups = NULL;
     struct option opts[] = { { "--alias-of", &alias_of, NULL },
+                             { "--backups", &backups, NULL },
                              { "--catch-all", &catch_all, NULL },
                              { "--separators", &separators, NULL } };
     CLEANUP(service_close) struct service *s = NULL;
@@ -171,11 +173,15 @@ int cmd_domain_set(int argc, char **argv)
 
     if ((r = args_parse(argc, argv, opts, ARRAY_LEN(opts), 1, &a)) != 0)
         return r;
-    if (!alias_of && !catch_all && !separators)
+    if (!alias_of && !catch_all && !separators && !backups)
         return ctl_fail(EX_USAGE, "domain set: nothing to set (--help says what there is)");
     if ((r = service_open(&a, &s)) != 0)
         return r;
+    if (backups && (r = backup_place_exists(s, backups)) != 0)
+        return r;
     q.domain = str_pb(str_from(a.words[0]));
+    if ((q.set_backup_place = backups != NULL) && strcmp(backups, PLACE_DEFAULT) != 0)
+        q.backup_place = str_pb(str_from(backups));
     if ((q.set_alias_of = alias_of != NULL))
         q.alias_of = or_none(alias_of);
     if ((q.set_catch_all = catch_all != NULL))
@@ -196,7 +202,7 @@ int cmd_domain_set(int argc, char **argv)
     if (r < 0)
         return ctl_fail(ctl_exit_code(r), "%s: %s", a.words[0], error_text(r));
     fprintf(stderr, "%s is set\n", a.words[0]);
-    return EX_OK;
+    return backups ? backup_place_give(s, a.words[0], backups) : EX_OK;
 }
 
 /* ---- domain pattern ---- */

@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "proto/directory.pb-c.h"
+#include "src/common/places.h"
 #include "src/ctl/cmd_backup.h"
 #include "src/ctl/ctl.h"
 #include <jansson.h>
@@ -72,6 +73,22 @@ static void is_back(struct recovering *t, const Directory__Alias *a, int64_t as_
     told(t, a, "is back", as_of_ms);
 }
 
+/* The directory knows where its domain's backups go; the store of an empty machine does not. */
+static int place_tell(struct recovering *t, const Directory__Alias *a)
+{
+    Store__PlaceSetRequest k = STORE__PLACE_SET_REQUEST__INIT;
+    ProtobufCBinaryData id = a->mailbox_id;
+    char name[PLACE_NAME_MAX + 1] = PLACE_DEFAULT;
+
+    if (a->backup_place.len)
+        snprintf(name, sizeof name, "%.*s", (int)a->backup_place.len, (const char *)a->backup_place.data);
+    k.place = name;
+    k.lost = true;
+    k.mailbox_ids = &id;
+    k.n_mailbox_ids = 1;
+    return service_ask(t->s, ROLE_STORE, STORE__OP__PLACE_SET, &k.base, NULL, NULL);
+}
+
 /* The newest one that is whole; an older one is better than none. */
 static void recover_one(struct recovering *t, const Directory__Alias *a)
 {
@@ -80,6 +97,11 @@ static void recover_one(struct recovering *t, const Directory__Alias *a)
     int64_t ms;
     int r, l;
 
+    if ((r = place_tell(t, a)) < 0) {
+        t->failed++;
+        told(t, a, r == E_NOTFOUND ? "where its backups are is not in storage.places" : error_text(r), 0);
+        return;
+    }
     k.mailbox_id = a->mailbox_id;
     r = service_ask(t->s, ROLE_STORE, STORE__OP__BACKUP_LIST, &k.base,
                     &store__backup_list_response__descriptor, &m);

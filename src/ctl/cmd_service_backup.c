@@ -28,6 +28,7 @@ static const struct piece {
     { .name = "tls_cert", .path = offsetof(struct server_conf, tls_cert) },
     { .name = "tls_key", .path = offsetof(struct server_conf, tls_key) },
     { .name = "storage_credentials", .path = offsetof(struct server_conf, storage_credentials) },
+    { .name = "storage_places", .path = offsetof(struct server_conf, storage_places) },
     { .name = "server-key.carried", .in_data = "server-key.carried" },
     { .name = "spam.model", .in_data = "spam.model" },
     { .name = "directory.sqlite",

@@ -56,9 +56,12 @@ static const struct command commands[] = {
       "Who would get mail to an address: tags, patterns, the catch-all and targets of targets followed. --sender\n"
       "(\"\" for a bounce) and --peer ask the allow and deny lists, too. Exit status 67 when nobody would." },
     { "domain set", cmd_domain_set,
-      "domain set DOMAIN [--alias-of DOMAIN|none] [--catch-all ADDRESS|none] [--separators CHARACTERS|none]",
+      "domain set DOMAIN [--alias-of DOMAIN|none] [--catch-all ADDRESS|none] [--separators CHARACTERS|none] [--backups "
+      "NAME|default]",
       "--alias-of: another name of a domain, with all its addresses. --catch-all: who gets what no alias and no\n"
-      "pattern takes. --separators: each begins a tag (ann+tag is ann; \"+\" unless set)." },
+      "pattern takes. --separators: each begins a tag (ann+tag is ann; \"+\" unless set).\n"
+      "--backups: the place of storage.places that backups of its mailboxes go to; those that are there move with\n"
+      "the next start, and what they have where they were stays good." },
     { "domain pattern", cmd_domain_pattern,
       "domain pattern add DOMAIN PATTERN TARGET [--position N]\n"
       "       letterlock domain pattern remove DOMAIN POSITION\n"

@@ -123,7 +123,7 @@ int domain_list(struct db *db, struct arena *a, struct str after, uint32_t limit
                       "domain.limit_bytes, domain.used, domain.leased, account.name, "
                       "(SELECT name FROM domain AS d WHERE d.id = domain.alias_of), "
                       "(SELECT address FROM alias WHERE alias.id = domain.catch_all), domain.separators, "
-                      "(SELECT count(*) FROM pattern WHERE domain_id = domain.id) "
+                      "(SELECT count(*) FROM pattern WHERE domain_id = domain.id), domain.backup_place "
                       "FROM domain JOIN account ON account.id = coalesce(domain.account_id, 1) "
                       "WHERE domain.name > ?1 ORDER BY domain.name LIMIT ?2",
                       &st)) < 0)
@@ -137,10 +137,11 @@ int domain_list(struct db *db, struct arena *a, struct str after, uint32_t limit
                                        .alias_of = arena_dup(a, stmt_str(st, 7)),
                                        .catch_all = arena_dup(a, stmt_str(st, 8)),
                                        .separators = arena_dup(a, stmt_str(st, 9)),
-                                       .patterns = stmt_u64(st, 10) };
+                                       .patterns = stmt_u64(st, 10),
+                                       .backup_place = arena_dup(a, stmt_str(st, 11)) };
         if (!rows[n].name.p || (stmt_str(st, 7).n && !rows[n].alias_of.p) ||
             (stmt_str(st, 8).n && !rows[n].catch_all.p) || (stmt_str(st, 9).n && !rows[n].separators.p) ||
-            read_quota(a, st, 3, &rows[n].quota) < 0)
+            (stmt_str(st, 11).n && !rows[n].backup_place.p) || read_quota(a, st, 3, &rows[n].quota) < 0)
             return E_NOMEM;
         n++;
     }
@@ -170,7 +171,7 @@ static int read_states(struct db *db, struct arena *a, struct account *acc)
 
 #define ALIAS_COLUMNS                                                                             \
     "alias.id, address, mailbox_id, alias.created, alias.limit_bytes, alias.used, alias.leased, " \
-    "account.name, alias.answer, alias.to_mailbox"
+    "account.name, alias.answer, alias.to_mailbox, domain.backup_place"
 #define ALIAS_TABLES                              \
     "alias JOIN domain ON domain.id = domain_id " \
     "JOIN account ON account.id = coalesce(alias.account_id, domain.account_id, 1) "
@@ -186,7 +187,9 @@ static int read_account(struct arena *a, struct stmt *st, struct account *out)
     acc.address = arena_dup(a, stmt_str(st, 1));
     if (!stmt_is_null(st, 2))
         acc.mailbox_id = arena_dup(a, stmt_str(st, 2));
-    if (!acc.address.p || (!stmt_is_null(st, 2) && !acc.mailbox_id.p) || read_quota(a, st, 4, &acc.quota) < 0)
+    acc.backup_place = arena_dup(a, stmt_str(st, 10));
+    if (!acc.address.p || (stmt_str(st, 10).n && !acc.backup_place.p) ||
+        (!stmt_is_null(st, 2) && !acc.mailbox_id.p) || read_quota(a, st, 4, &acc.quota) < 0)
         return E_NOMEM;
     *out = acc;
     return 0;

@@ -27,8 +27,9 @@ struct account {
     size_t nstates;
     int64_t created_ms;
     struct quota quota;
-    unsigned answer; /* 0: takes mail; else what RCPT is answered */
-    bool to_mailbox; /* its mailbox, once there is one, gets what comes */
+    unsigned answer;         /* 0: takes mail; else what RCPT is answered */
+    bool to_mailbox;         /* its mailbox, once there is one, gets what comes */
+    struct str backup_place; /* of its domain; empty: that of all others */
 };
 struct domain_row {
     struct str name;
@@ -37,6 +38,7 @@ struct domain_row {
     struct quota quota;
     struct str alias_of, catch_all, separators; /* the first two may be empty */
     uint64_t patterns;
+    struct str backup_place;
 };
 
 /* Bring the schema to this program's version; `why` says what is wrong with the file. */

@@ -48,6 +48,7 @@ int directory_alias(struct db *db, struct arena *a, const struct account *acc, D
     m->created_ms = acc->created_ms;
     m->answer = acc->answer;
     m->no_mailbox = !acc->to_mailbox;
+    m->backup_place = str_pb(acc->backup_place);
     if (!(m->quota = directory_quota(a, &acc->quota)))
         return E_NOMEM;
     *out = m;
@@ -189,6 +190,7 @@ static int run_domain_list(struct db *db, struct arena *a, const void *request, 
         m->domains[i]->catch_all = str_pb(rows[i].catch_all);
         m->domains[i]->separators = str_pb(rows[i].separators);
         m->domains[i]->patterns = rows[i].patterns;
+        m->domains[i]->backup_place = str_pb(rows[i].backup_place);
         if (!(m->domains[i]->quota = directory_quota(a, &rows[i].quota)))
             return E_NOMEM;
     }

@@ -268,7 +268,8 @@ int directory_run_domain_set(struct db *db, struct arena *a, const void *request
     if ((r = address_domain(a, pb_str(q->domain), &name)) < 0 ||
         (q->set_alias_of && (r = set_alias_of(db, a, name, pb_str(q->alias_of))) < 0) ||
         (q->set_catch_all && (r = set_catch_all(db, a, name, pb_str(q->catch_all))) < 0) ||
-        (q->set_separators && (r = domain_set_separators(db, name, pb_str(q->separators))) < 0))
+        (q->set_separators && (r = domain_set_separators(db, name, pb_str(q->separators))) < 0) ||
+        (q->set_backup_place && (r = domain_set_backup_place(db, name, pb_str(q->backup_place))) < 0))
         return r;
     return empty(a, out);
 }

@@ -1,4 +1,5 @@
 #include "src/directory/recipients.h"
+#include "src/common/places.h"
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "src/directory/conf.h"
@@ -143,6 +144,25 @@ int domain_set_separators(struct db *db, struct str domain, struct str separator
         return r;
     stmt_bind_str(st, 1, domain);
     stmt_bind_str(st, 2, separators.n ? separators : STR(""));
+    if ((r = stmt_run(st)) < 0)
+        return r;
+    return db_changes(db) > 0 ? 0 : E_NOTFOUND;
+}
+
+int domain_set_backup_place(struct db *db, struct str domain, struct str place)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r;
+
+    if (place.n > PLACE_NAME_MAX)
+        return E_SYNTAX;
+    if ((r = stmt_get(db, "UPDATE domain SET backup_place = ?2 WHERE name = ?1", &st)) < 0)
+        return r;
+    stmt_bind_str(st, 1, domain);
+    if (place.n)
+        stmt_bind_str(st, 2, place);
+    else
+        stmt_bind_null(st, 2);
     if ((r = stmt_run(st)) < 0)
         return r;
     return db_changes(db) > 0 ? 0 : E_NOTFOUND;

@@ -37,6 +37,8 @@ MUST_CHECK int domain_set_catch_all(struct db *db, struct arena *a, struct str d
                                     const struct address *addr);
 /* E_SYNTAX: letters, digits, '.', '@' and the like begin no tag. */
 MUST_CHECK int domain_set_separators(struct db *db, struct str domain, struct str separators);
+/* A name in storage.places; empty: where all others go. E_NOTFOUND, E_SYNTAX. */
+MUST_CHECK int domain_set_backup_place(struct db *db, struct str domain, struct str place);
 
 /* 0: takes mail; 250, 421, 550. E_RANGE, E_NOTFOUND. */
 MUST_CHECK int alias_set_answer(struct db *db, struct arena *a, const struct address *addr, unsigned answer);

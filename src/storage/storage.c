@@ -1,13 +1,14 @@
 /* src/storage/storage.c
  *
- * The role that keeps objects elsewhere: S3. It alone has the credentials and dials the one endpoint that the
- * configuration names, at addresses that the resolver gave; the bytes that pass through it are closed already. It has no file and
+ * The role that keeps objects elsewhere: S3. It alone has the credentials and dials the endpoints that the
+ * configuration and its places name, at addresses that the resolver gave; the bytes that pass through it are closed already. It has no file and
  * no key of ours. Beside the relay, which dials whoever gets mail, since a peer that takes over the one shall not
  * have the credentials of the other. */
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
 #include "lib/s3/s3.h"
 #include "proto/storage.pb-c.h"
+#include "src/common/places.h"
 #include "src/common/resolve.h"
 #include "src/common/role.h"
 #include "src/storage/conf.h"
@@ -19,14 +20,24 @@
 #define LIST_BYTES_MAX (RPC_BODY_MAX - KIB(4))
 
 static struct storage_conf conf;
+/* A bucket, and a prefix in it: the configuration's, and those of storage.places. */
+struct bucket {
+    char name[PLACE_NAME_MAX + 1]; /* "": the configuration's */
+    struct s3 *s3;
+    uint16_t port;
+    struct resolving {
+        struct bucket *bucket;
+        struct resolve *asked;
+    } asked[2]; /* A, AAAA */
+    struct buf addresses;
+    uint32_t ttl_s;
+};
 static struct {
     struct role *role;
     struct http_client *http;
-    struct s3 *s3;
+    struct bucket buckets[1 + PLACES_MAX];
+    size_t n;
     uint64_t putting, getting;
-    struct resolve *asked[2]; /* A, AAAA */
-    struct buf addresses;
-    uint32_t ttl_s;
 } storage;
 
 /* ---- names and addresses ---- */
@@ -43,70 +54,77 @@ static bool name_take(struct str s, char out[NAME_MAX_BYTES + 1])
     return true;
 }
 
-static bool may_dial(void *ctx UNUSED, const struct sockaddr *sa)
+static struct s3 *s3_of(ProtobufCBinaryData place)
 {
-    return storage.s3 && s3_may_dial(storage.s3, sa);
+    for (size_t i = 0; i < storage.n; i++)
+        if (str_eq_z(pb_str(place), storage.buckets[i].name))
+            return storage.buckets[i].s3;
+    return NULL;
 }
 
-static void address_add(const struct dns_record *r)
+static bool may_dial(void *ctx UNUSED, const struct sockaddr *sa)
+{
+    for (size_t i = 0; i < storage.n; i++)
+        if (s3_may_dial(storage.buckets[i].s3, sa))
+            return true;
+    return false;
+}
+
+static void address_add(struct bucket *b, const struct dns_record *r)
 {
     char text[INET6_ADDRSTRLEN] = "";
-    const char *comma = storage.addresses.n ? "," : "";
+    const char *comma = b->addresses.n ? "," : "";
 
     if (!inet_ntop(r->type == DNS_A ? AF_INET : AF_INET6, r->type == DNS_A ? r->a : r->aaaa, text,
                    sizeof text))
         return;
-    if (buf_printf(&storage.addresses, r->type == DNS_A ? "%s%s" : "%s[%s]", comma, text) < 0)
+    if (buf_printf(&b->addresses, r->type == DNS_A ? "%s%s" : "%s[%s]", comma, text) < 0)
         return; /* those that fit are enough */
-    storage.ttl_s = r->ttl_s < storage.ttl_s ? r->ttl_s : storage.ttl_s;
+    b->ttl_s = r->ttl_s < b->ttl_s ? r->ttl_s : b->ttl_s;
 }
 
-static void resolved(size_t i, const struct dns_answer *a)
+static void resolved(void *ctx, const struct dns_answer *a)
 {
+    struct resolving *one = ctx;
+    struct bucket *b = one->bucket;
     const char *text;
 
-    storage.asked[i] = NULL;
+    one->asked = NULL;
     for (size_t k = 0; a->status == DNS_OK && k < a->n && k < 8; k++)
-        address_add(&a->records[k]);
-    if (storage.asked[0] || storage.asked[1])
+        address_add(b, &a->records[k]);
+    if (b->asked[0].asked || b->asked[1].asked)
         return;
-    text = buf_z(&storage.addresses);
-    if (!storage.addresses.n || !text)
-        s3_resolved(storage.s3, E_UNAVAIL, "", 0);
+    text = buf_z(&b->addresses);
+    if (!b->addresses.n || !text)
+        s3_resolved(b->s3, E_UNAVAIL, "", 0);
     else
-        s3_resolved(storage.s3, 0, text, storage.ttl_s);
+        s3_resolved(b->s3, 0, text, b->ttl_s);
 }
 
-static void resolved_a(void *ctx UNUSED, const struct dns_answer *a)
-{
-    resolved(0, a);
-}
-
-static void resolved_aaaa(void *ctx UNUSED, const struct dns_answer *a)
-{
-    resolved(1, a);
-}
-
-static void resolve(void *ctx UNUSED, struct s3 *s, const char *host)
+static void resolve(void *ctx, struct s3 *s, const char *host)
 {
     static const uint16_t types[] = { DNS_A, DNS_AAAA };
-    resolve_fn *const fns[] = { resolved_a, resolved_aaaa };
+    struct bucket *b = ctx;
 
-    buf_clear(&storage.addresses);
-    storage.ttl_s = UINT32_MAX;
+    buf_clear(&b->addresses);
+    b->ttl_s = UINT32_MAX;
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         struct dns_question q = { str_from(host), types[i] };
 
-        storage.asked[i] = resolve_ask(role_link(storage.role, ROLE_RESOLVER), &q, RESOLVE_MS, fns[i], NULL);
+        b->asked[i] = (struct resolving){ .bucket = b };
+        b->asked[i].asked =
+            resolve_ask(role_link(storage.role, ROLE_RESOLVER), &q, RESOLVE_MS, resolved, &b->asked[i]);
     }
-    if (!storage.asked[0] && !storage.asked[1])
+    if (!b->asked[0].asked && !b->asked[1].asked)
         s3_resolved(s, E_NOMEM, "", 0);
 }
 
-static void request_failed(void *ctx UNUSED, const char *what, int status, int http, const char *code)
+static void request_failed(void *ctx, const char *what, int status, int http, const char *code)
 {
+    const struct bucket *b = ctx;
+
     log_event(LOG_ERROR, "storage.request_failed", F_Z("request", what), F_ERR(status), F_I64("http", http),
-              F_Z("code", code));
+              F_Z("code", code), F_Z("place", b->name));
 }
 
 /* ---- PUT ---- */
@@ -177,10 +195,11 @@ static int op_put(struct rpc_req *q, struct str body)
     Storage__PutRequest *m = RPC_UNPACK(rpc_req_arena(q), body, storage__put_request);
     char name[NAME_MAX_BYTES + 1];
     struct putting *p;
+    struct s3 *s;
 
     if (!m || !name_take(pb_str(m->name), name))
         return E_SYNTAX;
-    if (!storage.s3)
+    if (!(s = s3_of(m->place)))
         return E_UNAVAIL;
     if (!(p = calloc(1, sizeof *p)))
         return E_NOMEM;
@@ -188,7 +207,7 @@ static int op_put(struct rpc_req *q, struct str body)
     p->wait.max = 2 * RPC_WINDOW;
     rpc_req_on_data(q, put_data, p);
     rpc_req_on_cancel(q, put_cancelled, p);
-    if (!(p->put = s3_put_new(storage.s3, name, m->bytes, put_room, put_done, p))) {
+    if (!(p->put = s3_put_new(s, name, m->bytes, put_room, put_done, p))) {
         free(p);
         return E_NOMEM;
     }
@@ -267,16 +286,17 @@ static int op_get(struct rpc_req *q, struct str body)
     Storage__GetRequest *m = RPC_UNPACK(rpc_req_arena(q), body, storage__get_request);
     char name[NAME_MAX_BYTES + 1];
     struct getting *g;
+    struct s3 *s;
 
     if (!m || !name_take(pb_str(m->name), name))
         return E_SYNTAX;
-    if (!storage.s3)
+    if (!(s = s3_of(m->place)))
         return E_UNAVAIL;
     if (!(g = calloc(1, sizeof *g)))
         return E_NOMEM;
     g->q = q;
     g->window.max = S3_WINDOW;
-    g->get = s3_get_new(storage.s3, name, m->at, m->max ? m->max : UINT64_MAX, get_window, get_done, g);
+    g->get = s3_get_new(s, name, m->at, m->max ? m->max : UINT64_MAX, get_window, get_done, g);
     if (!g->get) {
         free(g);
         return E_NOMEM;
@@ -367,17 +387,17 @@ static int op_list(struct rpc_req *q, struct str body)
     const char *after = m ? text_of(q, m->after) : NULL, *version = m ? text_of(q, m->after_version) : NULL;
     char prefix[NAME_MAX_BYTES + 1] = "";
     struct calling *c;
+    struct s3 *s;
 
     if (!after || !version || (unsigned)m->kind > S3_UPLOADS ||
         (m->prefix.len && !name_take(pb_str(m->prefix), prefix)))
         return E_SYNTAX;
-    if (!storage.s3)
+    if (!(s = s3_of(m->place)))
         return E_UNAVAIL;
     if (!(c = calloc(1, sizeof *c)))
         return E_NOMEM;
     c->q = q;
-    c->call =
-        s3_list(storage.s3, (enum s3_listed)m->kind, prefix, m->by_folder, after, version, list_done, c);
+    c->call = s3_list(s, (enum s3_listed)m->kind, prefix, m->by_folder, after, version, list_done, c);
     return begun(q, c);
 }
 
@@ -395,16 +415,17 @@ static int op_delete(struct rpc_req *q, struct str body)
     const char *version = m ? text_of(q, m->version) : NULL;
     char name[NAME_MAX_BYTES + 1];
     struct calling *c;
+    struct s3 *s;
 
     if (!version || !name_take(pb_str(m->name), name) || (unsigned)m->kind > S3_UPLOADS ||
         (m->kind != STORAGE__KIND__OBJECTS) != (version[0] != '\0'))
         return E_SYNTAX;
-    if (!storage.s3)
+    if (!(s = s3_of(m->place)))
         return E_UNAVAIL;
     if (!(c = calloc(1, sizeof *c)))
         return E_NOMEM;
     c->q = q;
-    c->call = s3_delete(storage.s3, (enum s3_listed)m->kind, name, version, delete_done, c);
+    c->call = s3_delete(s, (enum s3_listed)m->kind, name, version, delete_done, c);
     return begun(q, c);
 }
 
@@ -413,15 +434,16 @@ static int op_delete(struct rpc_req *q, struct str body)
 static int op_status(struct rpc_req *q, struct str body UNUSED)
 {
     Storage__StatusResponse m = STORAGE__STATUS_RESPONSE__INIT;
-    struct s3_counts n = { 0 };
 
-    if (storage.s3)
-        n = s3_counts(storage.s3);
-    m.requests = n.requests;
-    m.repeated = n.repeated;
-    m.failed = n.failed;
-    m.sent_bytes = n.sent_bytes;
-    m.got_bytes = n.got_bytes;
+    for (size_t i = 0; i < storage.n; i++) {
+        struct s3_counts n = s3_counts(storage.buckets[i].s3);
+
+        m.requests += n.requests;
+        m.repeated += n.repeated;
+        m.failed += n.failed;
+        m.sent_bytes += n.sent_bytes;
+        m.got_bytes += n.got_bytes;
+    }
     m.putting = storage.putting;
     m.getting = storage.getting;
     rpc_reply(q, 0, &m.base, NULL);
@@ -439,49 +461,91 @@ static const struct rpc_service service = { .name = "storage", .ops = ops, .nops
 
 /* ---- life ---- */
 
-static int storage_init(struct role *r)
+/* A bucket more. The supervisor has read all of this too, and said why it is not good. */
+static int bucket_add(const struct place_row *row)
 {
-    struct s3_conf c = { .path_style = conf.style == STORAGE_PATH,
+    struct s3_conf c = { .path_style = row->path_style,
                          .part_bytes = conf.part_bytes,
                          .tries = (unsigned)conf.tries,
                          .backoff_ms = (int64_t)conf.backoff_ms,
                          .request_ms = (int64_t)conf.request_ms,
                          .stall_ms = (int64_t)conf.stall_ms };
-    const struct s3_owner owner = { .resolve = resolve, .failed = request_failed };
-    const char *err = NULL;
+    struct bucket *b = &storage.buckets[storage.n];
+    const struct s3_owner owner = { .resolve = resolve, .failed = request_failed, .ctx = b };
     int e;
 
-    storage.role = r;
-    storage.addresses.max = KIB(1) - 1;
-    if ((e = s3_place_parse(str_from(conf.target), str_from(conf.endpoint), &c.place)) < 0)
-        return e; /* the supervisor has read it too and said why */
-    snprintf(c.region, sizeof c.region, "%s", conf.region);
-    e = s3_credentials_parse(role_credentials(r), &c.credentials);
-    role_credentials_wipe(r);
-    if (e == 0) {
-        storage.http = http_client_new(role_loop(r), conf.ca_file, may_dial, NULL, &err);
-        if (err)
-            log_event(LOG_ERROR, "storage.no_authorities", F_Z("why", err), F_Z("file", conf.ca_file));
-        storage.s3 = storage.http ? s3_new(role_loop(r), storage.http, &c, &owner) : NULL;
-        e = storage.s3 ? 0 : err ? E_NOTFOUND : E_NOMEM;
+    *b = (struct bucket){ .addresses = { .max = KIB(1) - 1 } };
+    snprintf(b->name, sizeof b->name, "%s", row->name);
+    if ((e = s3_place_parse(str_from(row->target), str_from(row->endpoint), &c.place)) < 0)
+        return e;
+    snprintf(c.region, sizeof c.region, "%s", row->region);
+    b->port = c.place.port;
+    if ((e = s3_credentials_parse(row->credentials, &c.credentials)) == 0) {
+        b->s3 = s3_new(role_loop(storage.role), storage.http, &c, &owner);
+        e = b->s3 ? 0 : E_NOMEM;
     }
+    storage.n += e == 0;
     s3_credentials_wipe(&c.credentials);
+    return e;
+}
+
+static int buckets_add(struct role *r)
+{
+    const struct place_row own = { .name = "",
+                                   .target = conf.target,
+                                   .endpoint = conf.endpoint,
+                                   .region = conf.region,
+                                   .path_style = conf.style == STORAGE_PATH,
+                                   .credentials = role_credentials(r) };
+    CLEANUP(arena_release) struct arena a = { .max = KIB(256) }; /* freeing wipes */
+    struct places p = { .n = 0 };
+    int e = places_parse(role_places(r), &a, &p, NULL);
+
+    if (e == 0 && conf.target[0])
+        e = bucket_add(&own);
+    for (size_t i = 0; i < p.n && e == 0; i++)
+        if (!place_is_folder(&p.rows[i]))
+            e = bucket_add(&p.rows[i]);
+    return e;
+}
+
+static int storage_init(struct role *r)
+{
+    const char *err = NULL;
+    int e = 0;
+
+    storage.role = r;
+    storage.http = http_client_new(role_loop(r), conf.ca_file, may_dial, NULL, &err);
+    if (err)
+        log_event(LOG_ERROR, "storage.no_authorities", F_Z("why", err), F_Z("file", conf.ca_file));
+    if (!storage.http)
+        e = err ? E_NOTFOUND : E_NOMEM;
+    if (e == 0)
+        e = buckets_add(r);
+    role_credentials_wipe(r);
     return e;
 }
 
 static size_t storage_dials(struct role *r UNUSED, uint16_t *ports, size_t max)
 {
-    struct s3_place p;
+    size_t n = 0;
 
-    if (max == 0 || s3_place_parse(str_from(conf.target), str_from(conf.endpoint), &p) < 0)
-        return 0;
-    ports[0] = p.port;
-    return 1;
+    for (size_t i = 0; i < storage.n; i++) {
+        size_t k = 0;
+
+        while (k < n && ports[k] != storage.buckets[i].port)
+            k++;
+        if (k == n && n < max)
+            ports[n++] = storage.buckets[i].port;
+    }
+    return n;
 }
 
 static void storage_stop(struct role *r)
 {
-    s3_free(&storage.s3);
+    for (size_t i = 0; i < storage.n; i++)
+        s3_free(&storage.buckets[i].s3);
+    storage.n = 0;
     role_stopped(r);
 }
 

@@ -1,6 +1,7 @@
 /* src/store/backupget.c: BACKUP_LIST and BACKUP_GET: what lies in the target, for whoever may have it. */
 #include "lib/base/file.h"
 #include "src/store/keyop.h"
+#include "src/store/places.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -14,8 +15,13 @@ struct listing {
     struct work_job work;
     struct rpc_req *q;
     uint8_t mailbox[MAILBOX_ID_LEN];
-    struct backup_info *list;
-    int n;
+    struct found {
+        struct backup_info *list;
+        int n;
+        const struct place *place;
+    } found[PLACES_EACH_MAX]; /* where it is, and where it was */
+    size_t nfound, n;
+    int status;
     bool here;
 };
 
@@ -35,31 +41,53 @@ static void list_run(struct work_job *w)
 {
     struct listing *l = CONTAINER_OF(w, struct listing, work);
 
+    struct place *where[PLACES_EACH_MAX];
     char path[FILES_PATH_MAX];
 
     files_path(l->mailbox, FILES_MAILBOX, path);
     l->here = faccessat(store.files.dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-    l->n = backup_list(store.backups, l->mailbox, &l->list);
+    l->nfound = places_of(l->mailbox, where);
+    for (size_t i = 0; i < l->nfound && l->status >= 0; i++) {
+        struct found *f = &l->found[i];
+
+        f->place = where[i];
+        f->n = where[i]->target ? backup_list(where[i]->target, l->mailbox, &f->list) : E_UNAVAIL;
+        l->status = f->n < 0 ? f->n : 0;
+        l->n += f->n > 0 ? (size_t)f->n : 0;
+    }
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const Store__Backup *x = *(Store__Backup *const *)a, *y = *(Store__Backup *const *)b;
+
+    return x->taken_ms < y->taken_ms ? 1 : -(x->taken_ms > y->taken_ms);
 }
 
 static void list_done(struct work_job *w)
 {
     struct listing *l = CONTAINER_OF(w, struct listing, work);
     Store__BackupListResponse r = STORE__BACKUP_LIST_RESPONSE__INIT;
-    size_t n = l->n > 0 ? (size_t)l->n : 0;
-    Store__Backup *all = calloc(n + 1, sizeof *all), **list = calloc(n + 1, sizeof(Store__Backup *));
+    Store__Backup *all = calloc(l->n + 1, sizeof *all), **list = calloc(l->n + 1, sizeof(Store__Backup *));
+    size_t n = 0;
 
-    for (size_t i = 0; i < n && all && list; i++) {
-        backup_pb(&l->list[i], &all[i]);
-        list[i] = &all[i];
-    }
+    for (size_t k = 0; k < l->nfound && all && list; k++)
+        for (int i = 0; i < l->found[k].n; i++, n++) {
+            backup_pb(&l->found[k].list[i], &all[n]);
+            if (strcmp(l->found[k].place->name, PLACE_DEFAULT) != 0)
+                all[n].place = (char *)(uintptr_t)l->found[k].place->name;
+            list[n] = &all[n];
+        }
+    if (n)
+        qsort(list, n, sizeof(Store__Backup *), newest_first);
     r.backups = list;
     r.n_backups = n;
     r.here = l->here;
-    request_reply(l->q, l->n < 0 ? l->n : all && list ? 0 : E_NOMEM, &r.base, NULL);
+    request_reply(l->q, l->status < 0 ? l->status : all && list ? 0 : E_NOMEM, &r.base, NULL);
     free(all);
     free(list);
-    free(l->list);
+    for (size_t k = 0; k < l->nfound; k++)
+        free(l->found[k].list);
     free(l);
 }
 
@@ -70,7 +98,7 @@ int op_backup_list(struct rpc_req *q, struct str body)
 
     if (!m || m->mailbox_id.len != MAILBOX_ID_LEN)
         return E_SYNTAX;
-    if (!store.backups || store.stopping)
+    if (!place_target(m->mailbox_id.data) || store.stopping)
         return E_UNAVAIL;
     if (!(l = calloc(1, sizeof *l)))
         return E_NOMEM;
@@ -92,7 +120,8 @@ struct giving {
     struct rpc_req *q;
     struct backup_info info;
     bool keys, found, reading;
-    int fd; /* a file that has no name any more, instead of an object; -1: none */
+    struct target *target; /* where it was found */
+    int fd;                /* a file that has no name any more, instead of an object; -1: none */
     uint64_t at;
     int64_t got;
     struct buf out;
@@ -127,6 +156,23 @@ static int64_t give_file(struct giving *g)
     return (int64_t)got;
 }
 
+static int give_find(struct giving *g)
+{
+    struct place *where[PLACES_EACH_MAX];
+    size_t n = places_of(g->info.mailbox, where);
+    int r = E_NOTFOUND;
+
+    for (size_t i = 0; i < n && r == E_NOTFOUND; i++) {
+        struct backup_info info;
+
+        g->target = where[i]->target;
+        r = g->target ? backup_find(g->target, g->info.mailbox, g->info.id, &info) : E_UNAVAIL;
+        if (r == 0)
+            g->info = info;
+    }
+    return r;
+}
+
 static void give_run(struct work_job *w)
 {
     struct giving *g = CONTAINER_OF(w, struct giving, work);
@@ -136,7 +182,7 @@ static void give_run(struct work_job *w)
         g->got = give_file(g);
         return;
     }
-    if (!g->found && (g->got = backup_find(store.backups, g->info.mailbox, g->info.id, &g->info)) < 0)
+    if (!g->found && (g->got = give_find(g)) < 0)
         return;
     g->found = true;
     hex_encode(g->info.mailbox, MAILBOX_ID_LEN, hex);
@@ -144,7 +190,7 @@ static void give_run(struct work_job *w)
         snprintf(name, sizeof name, "%s/keys", hex);
     else
         backup_name(g->info.mailbox, g->info.id, ".sqlite", name);
-    g->got = target_get(store.backups, name, g->at, SLICE_MAX, &g->out);
+    g->got = target_get(g->target, name, g->at, SLICE_MAX, &g->out);
 }
 
 static void give_go_on(struct giving *g);
@@ -208,7 +254,7 @@ static int pool_moment(struct keyop *k)
 {
     char path[FILES_PATH_MAX];
     struct ship_back b;
-    int r = ship_restore_to(k->actor->id, k->restore.at_ms, &b);
+    int r = ship_restore_to(k->actor->id, k->restore.at_ms, false, &b);
 
     if (r < 0)
         return r;
@@ -270,7 +316,7 @@ int op_backup_get(struct rpc_req *q, struct str body)
 
     if (!m || m->mailbox_id.len != MAILBOX_ID_LEN || (m->at_ms <= 0 && m->id.len != BACKUP_ID_LEN))
         return E_SYNTAX;
-    if (!store.backups || store.stopping)
+    if (!place_target(m->mailbox_id.data) || store.stopping)
         return E_UNAVAIL;
     if (m->at_ms > 0 && !m->keys)
         return moment_get(q, m);
@@ -283,7 +329,6 @@ int op_backup_get(struct rpc_req *q, struct str body)
     g->q = q;
     g->fd = fd;
     g->keys = m->keys;
-    g->found = m->keys; /* they are of all backups */
     memcpy(g->info.mailbox, m->mailbox_id.data, MAILBOX_ID_LEN);
     if (m->id.len == BACKUP_ID_LEN)
         memcpy(g->info.id, m->id.data, BACKUP_ID_LEN);

@@ -6,8 +6,8 @@
  * The data key is the live one, or that of the password that was given. While a backup runs the mailbox stays open,
  * though its last session may be gone. */
 #include "src/store/keyop.h"
+#include "src/store/places.h"
 #include "src/store/store.h"
-#include "src/store/target_remote.h"
 
 #define FRAME_BYTES 4120u
 #define WAL_MAX     (MIB(512) / FRAME_BYTES)
@@ -38,32 +38,6 @@ struct due {
     int64_t at_ms;
 };
 static struct idmap dues;
-
-static int folder_target(const char *path, struct target **out)
-{
-    char full[TARGET_PATH_MAX];
-
-    snprintf(full, sizeof full, "%s%s", path[0] == '/' ? "" : store.files.prefix, path);
-    return target_folder_open(store.files.dir, path, full, out);
-}
-
-/* With storage elsewhere the folder is only where a copy is made and checked before it goes there. */
-void backups_open(void)
-{
-    bool remote = store_conf.storage_target[0] != '\0';
-    struct target *folder = NULL;
-    int r = folder_target(remote                     ? "uploads"
-                          : store_conf.backup_dir[0] ? store_conf.backup_dir
-                                                     : "backups",
-                          &folder);
-
-    if (r == 0 && remote)
-        r = target_remote_open(store.loop, role_link(store.role, ROLE_STORAGE), folder, &store.backups);
-    else if (r == 0)
-        store.backups = folder;
-    if (r < 0)
-        log_event(LOG_ALARM, "store.backups_not_reachable", F_ERR(r)); /* mail goes on */
-}
 
 /* ---- a run -------------------------------------------------------------------------------------- */
 
@@ -101,7 +75,7 @@ static void run_run(struct work_job *w)
     n->status = backup_take(&n->take);
     if (n->status == 1 && n->actor->purged)
         n->status = E_GONE;
-    if (n->status == E_GONE && backup_remove_all(store.backups, n->actor->id, NULL, NULL) < 0)
+    if (n->status == E_GONE && backup_remove_all(n->take.target, n->actor->id, NULL, NULL) < 0)
         log_event(LOG_ALARM, "store.backup_outlives_mailbox");
 }
 
@@ -191,7 +165,7 @@ static void take_fill(struct run *n, const uint8_t key[KEY_BYTES], uint32_t gene
     memcpy(n->key, key, KEY_BYTES);
     memcpy(b->mailbox, n->actor->id, MAILBOX_ID_LEN);
     b->files = &store.files;
-    b->target = store.backups;
+    b->target = place_target(n->actor->id);
     b->key = n->key;
     b->generation = generation;
     b->attached = attached;
@@ -210,7 +184,7 @@ static int run_begin(struct actor *a, struct rpc_req *q, const uint8_t key[KEY_B
     struct run *n;
     int r;
 
-    if (!store.backups || store.stopping)
+    if (!place_target(a->id) || store.stopping)
         return E_UNAVAIL;
     if (runs_for(a) || a->shut || a->purged)
         return E_BUSY;
@@ -255,8 +229,7 @@ void backup_cancel(const struct actor *a)
 void backups_stop(void)
 {
     backup_cancel(NULL);
-    if (store.backups && store_conf.storage_target[0])
-        target_remote_stop(store.backups);
+    places_stop();
 }
 
 bool backups_busy(void)
@@ -285,8 +258,8 @@ static bool begin_when_due(struct actor *a)
 {
     struct due *d;
 
-    if (!store_conf.backup_ms || !store.backups || store.stopping || alone || a->state != ACTOR_OPEN ||
-        a->key_busy || a->shut || a->draining || !(d = due_of(a)) || clock_wall_ms() < d->at_ms)
+    if (!store_conf.backup_ms || store.stopping || alone || a->state != ACTOR_OPEN || a->key_busy ||
+        a->shut || a->draining || !(d = due_of(a)) || clock_wall_ms() < d->at_ms || !place_target(a->id))
         return false;
     return run_begin(a, NULL, a->data_key, a->generation, true) == 0;
 }
@@ -296,9 +269,23 @@ bool backup_before_close(struct actor *a)
     return begin_when_due(a);
 }
 
+int backup_keys_everywhere(bool every_place)
+{
+    size_t n;
+    struct place *all = places_all(&n);
+    int r, bad = 0, put = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        r = all[i].target ? backup_keys_put_all(all[i].target, &store.files) : every_place ? E_UNAVAIL : 0;
+        bad = r < 0 ? r : bad;
+        put += r > 0 ? r : 0;
+    }
+    return bad < 0 ? bad : put;
+}
+
 static void keys_run(struct work_job *w UNUSED)
 {
-    int n = backup_keys_put_all(store.backups, &store.files);
+    int n = backup_keys_everywhere(false);
 
     if (n != 0)
         log_event(n < 0 ? LOG_ALARM : LOG_INFO,
@@ -329,7 +316,7 @@ void backups_round(void)
     size_t n = 0;
     uint64_t *ids;
 
-    if (!store.backups || store.stopping)
+    if (store.stopping)
         return;
     keys_round();
     ids = idmap_ids(&store.actors, &n);
@@ -344,12 +331,16 @@ void backups_round(void)
 
 void backup_keys_follow(const uint8_t id[MAILBOX_ID_LEN])
 {
-    int r = store.backups ? backup_keys_put(store.backups, &store.files, id) : 0;
+    struct place *where[PLACES_EACH_MAX];
+    size_t n = places_of(id, where);
+    int r;
 
-    if (r >= 0)
-        return;
-    log_event(LOG_ALARM, "store.backup_keys_behind", F_ERR(r));
-    __atomic_store_n(&keys_behind, true, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < n; i++) {
+        if (!where[i]->target || (r = backup_keys_put(where[i]->target, &store.files, id)) >= 0)
+            continue;
+        log_event(LOG_ALARM, "store.backup_keys_behind", F_ERR(r), F_Z("place", where[i]->name));
+        __atomic_store_n(&keys_behind, true, __ATOMIC_RELAXED);
+    }
 }
 
 /* ---- MAILBOX_BACKUP ------------------------------------------------------------------------------- */
@@ -384,7 +375,7 @@ int op_mailbox_backup(struct rpc_req *q, struct str body)
 
     if (!m || m->mailbox_id.len != MAILBOX_ID_LEN)
         return E_SYNTAX;
-    if (!store.backups || store.stopping)
+    if (!place_target(m->mailbox_id.data) || store.stopping)
         return E_UNAVAIL;
     if ((a = actor_find(m->mailbox_id.data)) != NULL && a->state == ACTOR_OPEN && !a->key_busy) {
         request_begin();

@@ -29,7 +29,7 @@ struct keyop {
     /* what is asked */
     uint64_t alias_id;
     uint16_t slot;
-    struct str name, own_text;
+    struct str name, own_text, place; /* place: of a mailbox that is made */
     ProtobufCBinaryData *states;
     size_t nstates;
     struct password current, password;

@@ -7,6 +7,7 @@
  * directory. One change of a mailbox at a time. */
 #include "src/store/shipop.h"
 #include "src/store/keyop.h"
+#include "src/store/places.h"
 #include "lib/base/rand.h"
 #include <assert.h>
 
@@ -366,8 +367,8 @@ static int lane_create(struct keyop *k)
     int r;
 
     k->files_made = true;
-    if ((r = files_folder(&store.files, k->actor->id)) < 0 || (r = mailbox_make(k, &box)) < 0 ||
-        (r = mailbox_close(&box)) < 0)
+    if ((r = place_new(k->actor->id, k->place)) < 0 || (r = files_folder(&store.files, k->actor->id)) < 0 ||
+        (r = mailbox_make(k, &box)) < 0 || (r = mailbox_close(&box)) < 0)
         return r;
     return keys_save(&store.files, k->kf);
 }
@@ -467,6 +468,7 @@ int op_key_add(struct rpc_req *q, struct str body)
                          answer_password, &k)) < 0)
         return r;
     k->alias_id = m->alias_id;
+    k->place = pb_str(m->place);
     k->states = m->key_states;
     k->nstates = m->n_key_states;
     return keyop_go(k, keyop_passwords_take(k, first ? (ProtobufCBinaryData){ 0 } : m->current_password,
@@ -486,6 +488,7 @@ int op_key_start_over(struct rpc_req *q, struct str body)
     if ((r = keyop_begin(q, fresh, over_stages, answer_password, &k)) < 0)
         return r;
     k->alias_id = m->alias_id;
+    k->place = pb_str(m->place);
     if (!(k->old = actor_get(m->mailbox_id.data)))
         return keyop_go(k, E_NOMEM);
     return keyop_go(k, keyop_passwords_take(k, (ProtobufCBinaryData){ 0 }, m->own_password, m->name));
@@ -549,7 +552,7 @@ static uint32_t oldest_kept(const struct keyfile *kf)
 
     while (keyfile_mailbox_key_at(kf, n))
         n++;
-    return !ship_now() ? UINT32_MAX : keyfile_mailbox_key_at(kf, n > SHIPPED_KEYS ? n - SHIPPED_KEYS : 0);
+    return !ships_on() ? UINT32_MAX : keyfile_mailbox_key_at(kf, n > SHIPPED_KEYS ? n - SHIPPED_KEYS : 0);
 }
 
 /* Records are sealed in the order of their keys: the first one of a file names the oldest. What is sealed

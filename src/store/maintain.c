@@ -2,6 +2,7 @@
  * mailboxes are done when they are due, mailbox by mailbox, and also while they close; here they are looked for, and
  * what came of those since the last time is said. JOBS_STATE: what that role remembers, kept for it. */
 #include "lib/base/file.h"
+#include "src/store/places.h"
 #include "src/store/store.h"
 
 #define STATE_FILE "jobs.state"
@@ -34,14 +35,29 @@ static void maintain_reply(struct rpc_req *q, int status, bool bad, const char *
 
 /* ---- what is done mailbox by mailbox ---- */
 
+static bool unreached(char text[TEXT_BYTES])
+{
+    size_t n;
+    const struct place *all = places_all(&n);
+
+    for (size_t i = 0; i < n; i++)
+        if (!all[i].target) {
+            snprintf(text, TEXT_BYTES,
+                     "where backups go%s%s cannot be reached (the log says why): none are taken",
+                     i ? " of " : "", i ? all[i].name : "");
+            return true;
+        }
+    return false;
+}
+
 static void say_backups(struct rpc_req *q)
 {
     uint64_t taken = since(store.backups_taken, &told.taken),
              failed = since(store.backups_failed, &told.failed);
     char text[TEXT_BYTES];
 
-    if (!store.backups) {
-        maintain_reply(q, 0, true, "where backups go cannot be reached (the log says why): none are taken");
+    if (unreached(text)) {
+        maintain_reply(q, 0, true, text);
         return;
     }
     backups_round();
@@ -89,7 +105,7 @@ static void chore_run(struct work_job *w)
     struct chore *c = CONTAINER_OF(w, struct chore, work);
 
     if (c->what == STORE__MAINTAIN_REQUEST__WHAT__BACKUP_KEYS)
-        c->n = store.backups ? backup_keys_put_all(store.backups, &store.files) : E_UNAVAIL;
+        c->n = backup_keys_everywhere(true);
     else
         c->n = files_remove_old(&store.files, clock_wall_ms());
 }

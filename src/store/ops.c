@@ -581,6 +581,7 @@ static const struct rpc_op ops[] = {
     [STORE__OP__JOBS_STATE_PUT] = { .run = op_jobs_state_put, .from = FROM(JOBS) },
     [STORE__OP__MAILBOX_BACKUP] = { .run = op_mailbox_backup, .from = KEYS },
     [STORE__OP__MAILBOX_RESTORE] = { .run = op_mailbox_restore, .from = KEYS },
+    [STORE__OP__PLACE_SET] = { .run = op_place_set, .from = KEYS },
     [STORE__OP__BACKUP_LIST] = { .run = op_backup_list, .from = KEYS },
     [STORE__OP__BACKUP_GET] = { .run = op_backup_get, .from = KEYS, .flags = RPC_DOWN },
     [STORE__OP__MAILBOX_CHECK] = { .run = op_mailbox_check, .from = KEYS },

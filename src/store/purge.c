@@ -2,6 +2,7 @@
  * first, wherever a copy lies: from then on nobody can read the rest, whatever becomes of it. After a crash anywhere the
  * same request goes on: the directory forgets the mailbox only when all is gone. */
 #include "src/store/keyop.h"
+#include "src/store/places.h"
 #include "src/store/restore.h"
 #include "src/store/shipop.h"
 
@@ -34,9 +35,17 @@ static void told_file(void *ctx, const char *path, uint64_t bytes)
     told(ctx, "data", path, bytes);
 }
 
+/* Of one place. */
+struct told_of {
+    struct purge *purge;
+    const char *where;
+};
+
 static void told_object(void *ctx, const char *name, uint64_t bytes)
 {
-    told(ctx, "backups", name, bytes);
+    const struct told_of *t = ctx;
+
+    told(t->purge, t->where, name, bytes);
 }
 
 static int here_end(struct keyop *k)
@@ -54,9 +63,37 @@ static int here_gone(struct keyop *k)
     return 0;
 }
 
+/* In every place where it has or had backups; one that cannot be reached ends it: a receipt would not be true. */
+static int in_places(struct keyop *k,
+                     int (*remove)(const struct place *p, struct keyop *k, struct told_of *t))
+{
+    struct place *where[PLACES_EACH_MAX];
+    size_t n = places_of(k->actor->id, where);
+    int r = 0;
+
+    for (size_t i = 0; i < n && r >= 0; i++) {
+        struct told_of t = { k->purge, where[i]->where };
+
+        r = where[i]->target ? remove(where[i], k, &t) : E_UNAVAIL;
+    }
+    return r;
+}
+
+static int remove_keys(const struct place *p, struct keyop *k, struct told_of *t)
+{
+    return backup_remove_keys(p->target, k->actor->id, told_object, t);
+}
+
+static int remove_all(const struct place *p, struct keyop *k, struct told_of *t)
+{
+    int r = backup_remove_all(p->target, k->actor->id, told_object, t);
+
+    return r < 0 ? r : ship_remove(p, k->actor->id, told_object, t);
+}
+
 static int pool_keys(struct keyop *k)
 {
-    int r = store.backups ? backup_remove_keys(store.backups, k->actor->id, told_object, k->purge) : 0;
+    int r = in_places(k, remove_keys);
 
     return r < 0 ? r : files_remove_keys(&store.files, k->actor->id, told_file, k->purge);
 }
@@ -74,9 +111,11 @@ static int lane_files(struct keyop *k)
 
 static int pool_backups(struct keyop *k)
 {
-    int r = store.backups ? backup_remove_all(store.backups, k->actor->id, told_object, k->purge) : 0;
+    int r = in_places(k, remove_all);
 
-    return r < 0 ? r : ship_remove(k->actor->id, told_object, k->purge);
+    if (r >= 0)
+        place_forget(k->actor->id);
+    return r < 0 ? r : 0;
 }
 
 void purge_free(struct purge **p)

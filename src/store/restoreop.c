@@ -5,6 +5,7 @@
  * A password is needed only for a backup under an earlier data key, which is written anew under the current one. Given, or
  * when somebody is logged in, everything is checked page by page before it takes the place of anything. */
 #include "src/store/keyop.h"
+#include "src/store/places.h"
 #include "src/store/restore.h"
 #include "src/store/tempmerge.h"
 
@@ -102,6 +103,32 @@ void restores_open(void)
 
 /* ---- bringing it here (pool) ------------------------------------------------------------------------ */
 
+/* Beside its backups, in the first place that has any. */
+static int keys_there(struct keyop *k, struct buf *out)
+{
+    struct place *where[PLACES_EACH_MAX];
+    size_t n = places_of(k->actor->id, where);
+    int r = E_NOTFOUND;
+
+    for (size_t i = 0; i < n && r == E_NOTFOUND; i++)
+        r = where[i]->target ? backup_keys_get(where[i]->target, k->actor->id, out) : E_UNAVAIL;
+    return r;
+}
+
+/* That backup, and where it is. */
+static int backup_there(struct keyop *k, struct backup_info *out, struct target **target_out)
+{
+    struct place *where[PLACES_EACH_MAX];
+    size_t n = places_of(k->actor->id, where);
+    int r = E_NOTFOUND;
+
+    for (size_t i = 0; i < n && r == E_NOTFOUND; i++) {
+        *target_out = where[i]->target;
+        r = *target_out ? backup_find(*target_out, k->actor->id, k->restore.note.backup, out) : E_UNAVAIL;
+    }
+    return r;
+}
+
 /* `.keys` as it is, checked against the directory; where the disk was lost, that of the backups. */
 static int keys_known(struct keyop *k)
 {
@@ -112,8 +139,7 @@ static int keys_known(struct keyop *k)
         CLEANUP(buf_release) struct buf bytes = { .max = KEYFILE_BYTES_MAX };
         unsigned damage;
 
-        if ((r = backup_keys_get(store.backups, k->actor->id, &bytes)) < 0 ||
-            (r = keyfile_parse(buf_str(&bytes), &k->kf, &damage)) < 0)
+        if ((r = keys_there(k, &bytes)) < 0 || (r = keyfile_parse(buf_str(&bytes), &k->kf, &damage)) < 0)
             return r;
         k->restore.keys_lost = true;
     }
@@ -168,14 +194,15 @@ static int fetch(struct keyop *k)
     struct backup_stop stop = { .stop = false };
     struct backup_info info;
     uint8_t key[KEY_BYTES];
+    struct target *target = NULL;
     int r = keys_take(k), known;
 
-    if (r < 0 || (known = r, r = backup_find(store.backups, k->actor->id, k->restore.note.backup, &info)) < 0)
+    if (r < 0 || (known = r, r = backup_there(k, &info, &target)) < 0)
         return r;
     if ((known = key_of(k, known, info.generation, key)) < 0)
         return known;
     r = known ? backup_info_verify(&info, key) : 0;
-    if (r == 0 && (r = restore_fetch(&store.files, store.backups, &info, &stop)) == 0) {
+    if (r == 0 && (r = restore_fetch(&store.files, target, &info, &stop)) == 0) {
         k->restore.fetched = true;
         if (known)
             r = restore_check(&store.files, k->actor->id, FILES_RESTORE, key,
@@ -224,14 +251,15 @@ int restore_rekey(const struct actor *a, const struct keyfile *kf, const struct 
 static int fetch_at(struct keyop *k)
 {
     struct ship_back b;
+    bool many = k->restore.not_before_ms != 0; /* `recover` asks so, for one mailbox after the other */
     int r = keys_take(k), known = r;
 
     if (r < 0)
         return r;
-    r = ship_restore_to(k->actor->id, k->restore.at_ms, &b);
+    r = ship_restore_to(k->actor->id, k->restore.at_ms, many, &b);
     if (r == E_GONE && k->restore.not_before_ms &&
         b.before_ms > 0) /* before the gap is better than a backup */
-        r = ship_restore_to(k->actor->id, b.before_ms, &b);
+        r = ship_restore_to(k->actor->id, b.before_ms, many, &b);
     if (r < 0)
         return r;
     if (b.reached_ms < k->restore.not_before_ms) {
@@ -389,7 +417,7 @@ int op_mailbox_restore(struct rpc_req *q, struct str body)
         (m->mode == STORE__MAILBOX_RESTORE_REQUEST__MODE__PLACE && m->backup_id.len != BACKUP_ID_LEN &&
          (m->backup_id.len || m->at_ms <= 0)))
         return E_SYNTAX;
-    if (!store.backups)
+    if (!place_target(m->mailbox_id.data))
         return E_UNAVAIL;
     if ((r = keyop_begin(q, m->mailbox_id.data, stages[m->mode], answer_restored, &k)) < 0)
         return r;

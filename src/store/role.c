@@ -1,5 +1,6 @@
 /* src/store/role.c: the life of the store: pools and keys before the sandbox, one loop, a stop that
  * leaves every mailbox closed and checkpointed. */
+#include "src/store/places.h"
 #include "src/store/shipop.h"
 #include "src/store/store.h"
 #include "lib/base/file.h"
@@ -122,7 +123,7 @@ static int store_init(struct role *r)
         return E_NOMEM;
     if ((e = notes_open(&store.files, role_subkey(r, SUBKEY_ROLLBACK_MAC), &store.notes)) < 0)
         log_event(LOG_ALARM, "store.notes_unreadable", F_ERR(e)); /* mail goes on without them */
-    backups_open();
+    places_open();
     ships_open();
     restores_open();
     return 0;

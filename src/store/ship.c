@@ -48,6 +48,7 @@ static struct ship_stream *stream_make(struct ship *s, const uint8_t mailbox[MAI
 
     if (!t)
         return NULL;
+    t->ship = s;
     memcpy(t->mailbox, mailbox, MAILBOX_ID_LEN);
     t->file = file;
     t->next = idmap_get(&s->streams, h);
@@ -432,6 +433,16 @@ const struct files *ship_files(const struct ship *s)
     return s->files;
 }
 
+const char *ship_folder(const struct ship *s)
+{
+    return s->folder;
+}
+
+bool ship_has(const struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN])
+{
+    return !s->mine || s->mine(s->ctx, mailbox);
+}
+
 uint64_t ship_next_pack(struct ship *s)
 {
     uint64_t seq;
@@ -498,7 +509,7 @@ static int files_find(struct ship *s)
             struct ship_stream *t;
             uint64_t file;
 
-            if (!ship_name_parse(str_from(e->d_name), mailbox, &file))
+            if (!ship_name_parse(str_from(e->d_name), mailbox, &file) || !ship_has(s, mailbox))
                 continue;
             if (!(t = ship_stream_get(s, mailbox, file, true)))
                 r = E_NOMEM;
@@ -524,6 +535,9 @@ int ship_open(const struct ship_options *o, struct ship **out)
         return E_NOMEM;
     s->files = o->files;
     s->key = o->key;
+    s->mine = o->mine;
+    s->ctx = o->ctx;
+    snprintf(s->folder, sizeof s->folder, "%s", o->folder ? o->folder : SHIP_FOLDER);
     s->spool_max = o->spool_max_bytes;
     s->spool_end = &s->spool;
     s->pack_data.max = SHIP_PACK_BYTES + SHIP_SEGMENT_MAX;
@@ -531,12 +545,12 @@ int ship_open(const struct ship_options *o, struct ship **out)
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->pack_lock, NULL);
     s->slice = aligned_alloc(SHIP_PAGE, SHIP_SLICE_BYTES);
-    if ((r = s->slice ? 0 : E_NOMEM) < 0 || (r = file_mkdir(s->files->dir, SHIP_FOLDER)) < 0 ||
-        (r = ship_spool_load(s)) < 0 || (r = ship_state_load(s)) < 0 || (r = files_find(s)) < 0) {
+    if ((r = s->slice ? 0 : E_NOMEM) < 0 || (r = file_mkdir(s->files->dir, s->folder)) < 0 ||
+        (r = ship_spool_load(s)) < 0 || (r = ship_state_load(s)) < 0 || (r = files_find(s)) < 0 ||
+        (r = ship_watch(s)) < 0) {
         ship_close(&s);
         return r;
     }
-    ship_watch(s);
     s->watches = true;
     *out = s;
     return 0;
@@ -551,7 +565,7 @@ void ship_close(struct ship **sp)
     if (!s)
         return;
     if (s->watches) {
-        ship_watch(NULL);
+        ship_unwatch(s);
         if (s->full || dirty_all(s) < 0 || ship_state_save(s) < 0)
             ship_state_drop(s);
     }

@@ -15,7 +15,8 @@
  *
  * Files are told apart by their inode: who renames another one over a mailbox starts a new chain.
  *
- * One per process. Any worker thread. */
+ * One for each place that backups go to (places.h), each with files of its own; a file is shipped by the first that says it is
+ * its. Any worker thread. */
 #ifndef SRC_STORE_SHIP_H
 #define SRC_STORE_SHIP_H
 #include "src/store/files.h"
@@ -23,6 +24,8 @@
 #include "src/store/target.h"
 
 #define SHIP_FOLDER     "ship"
+#define SHIP_FOLDER_MAX 48u
+#define SHIPS_MAX       40u
 #define SHIP_INLINE_MAX MIB(1) /* a file up to this goes into a pack whole, larger ones need a base */
 
 struct ship; /* opaque */
@@ -31,6 +34,10 @@ struct ship_options {
     const struct files *files;
     const uint8_t *key;       /* SUBKEY_SHIP_MAC; borrowed for good */
     uint64_t spool_max_bytes; /* of packs that the target has not */
+    const char *folder;       /* of the spool, in the data folder; NULL: SHIP_FOLDER */
+    /* Is this mailbox its? Any thread, and always the same answer while it is open. NULL: every one is. */
+    bool (*mine)(void *ctx, const uint8_t mailbox[MAILBOX_ID_LEN]);
+    void *ctx;
 };
 
 /* Before any mailbox is opened. What a crash left goes on. */
@@ -38,7 +45,7 @@ MUST_CHECK int ship_open(const struct ship_options *o, struct ship **out);
 /* After all are closed. What was not sent stays in the spool. NULL accepted. */
 void ship_close(struct ship **s);
 /* Shipping was turned off: what is known of chains would be wrong when it is on again. */
-MUST_CHECK int ship_off(const struct files *f);
+MUST_CHECK int ship_off(const struct files *f, const char *folder);
 
 /* Every second: what was committed since is confirmed. E_FULL: the spool has no room; E_*: it cannot be written. */
 MUST_CHECK int ship_tick(struct ship *s);
@@ -86,6 +93,8 @@ bool ship_wants_base(struct ship *s, int64_t now_ms, int64_t max_age_ms, uint8_t
 uint64_t ship_log(const struct ship *s);
 const uint8_t *ship_key(const struct ship *s);
 const struct files *ship_files(const struct ship *s);
+const char *ship_folder(const struct ship *s);
+bool ship_has(const struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN]);
 /* The next pack has this number, and all before are in the spool or in the target. */
 uint64_t ship_next_pack(struct ship *s);
 /* Each pack that is in the spool (and may be in the target as well), oldest first. */

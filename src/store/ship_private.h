@@ -11,6 +11,7 @@
 
 /* A file that is shipped. Locks are taken in this order: its own, the pack's, the ship's. */
 struct ship_stream {
+    struct ship *ship;
     uint8_t mailbox[MAILBOX_ID_LEN];
     uint64_t file;
     struct ship_stream *next;       /* of the same hash */
@@ -53,6 +54,9 @@ struct spooled {
 struct ship {
     const struct files *files;
     const uint8_t *key;
+    char folder[SHIP_FOLDER_MAX];
+    bool (*mine)(void *ctx, const uint8_t mailbox[MAILBOX_ID_LEN]);
+    void *ctx;
     uint64_t spool_max, log;
     pthread_mutex_t lock; /* registry, marks, dirty ones, the spool's list, figures */
     struct idmap streams;
@@ -91,8 +95,9 @@ bool ship_name_parse(struct str name, uint8_t mailbox[MAILBOX_ID_LEN], uint64_t 
 /* What was committed to it is in the pack. E_FULL, E_NOMEM; any other error: its chain is broken. */
 MUST_CHECK int ship_gather(struct ship *s, struct ship_stream *t);
 void ship_chain_drop(struct ship *s, struct ship_stream *t);
-/* From here on commits are noted; NULL: no more. */
-void ship_watch(struct ship *s);
+/* From here on commits to its files are noted; ship_unwatch: no more. Before any mailbox is opened, and after all are closed. */
+MUST_CHECK int ship_watch(struct ship *s);
+void ship_unwatch(struct ship *s);
 
 /* ---- shipspool.c: all but ship_flush and those of the list want pack_lock held ---- */
 /* Room for a segment at the end of the pack, of so many bytes; NULL: no memory. What is there is flushed first when both

@@ -20,6 +20,7 @@ struct ship_back {
     int64_t at_ms;
     const bool *stop; /* may be NULL */
     bool own;         /* ship_kept_read: the mailbox's own packs alone */
+    bool remember;    /* many mailboxes are brought back, one after the other (shipmemory.h) */
     /* Its own: where the live file's chain was when it began */
     uint64_t live_chain, live_seq;
     /* What came of it */

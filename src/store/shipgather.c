@@ -24,7 +24,9 @@
 #define FRAME_SUM_AT 16u
 #define SHM_TRIED_AT 128 /* nBackfillAttempted, SQLite's walformat 2.4 */
 
-static struct ship *the_ship; /* the watcher's: SQLite's calls bring no context */
+/* The watcher's: SQLite's calls bring no context. Changed only while no mailbox is open. */
+static struct ship *ships[SHIPS_MAX];
+static size_t nships;
 
 static bool wal_name_parse(const char *path, uint8_t mailbox[MAILBOX_ID_LEN], uint64_t *file)
 {
@@ -454,14 +456,23 @@ static bool is_new(const struct ship *s, const struct ship_stream *t)
     return fstatat(s->files->dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_size == 0;
 }
 
+static struct ship *ship_of(const uint8_t mailbox[MAILBOX_ID_LEN])
+{
+    for (size_t i = 0; i < nships; i++)
+        if (ship_has(ships[i], mailbox))
+            return ships[i];
+    return NULL;
+}
+
 static void *watch_open(const char *path)
 {
-    struct ship *s = the_ship;
     uint8_t mailbox[MAILBOX_ID_LEN];
     struct ship_stream *t;
+    struct ship *s;
     uint64_t file;
 
-    if (!s || !wal_name_parse(path, mailbox, &file) || !(t = ship_stream_get(s, mailbox, file, true)))
+    if (!wal_name_parse(path, mailbox, &file) || !(s = ship_of(mailbox)) ||
+        !(t = ship_stream_get(s, mailbox, file, true)))
         return NULL; /* no memory: it is found by the next start */
     pthread_mutex_lock(&t->lock);
     if (!t->looked)
@@ -474,12 +485,16 @@ static void *watch_open(const char *path)
 
 static void watch_close(void *wal)
 {
-    ship_stream_put(the_ship, wal);
+    struct ship_stream *t = wal;
+
+    ship_stream_put(t->ship, t);
 }
 
 static void watch_committed(void *wal, int64_t end)
 {
-    mark(the_ship, wal, (uint32_t)((end - SHIP_WAL_HEAD) / FRAME_BYTES), clock_wall_ms());
+    struct ship_stream *t = wal;
+
+    mark(t->ship, t, (uint32_t)((end - SHIP_WAL_HEAD) / FRAME_BYTES), clock_wall_ms());
 }
 
 /* All that is in it is confirmed before it goes; where that cannot be, the chain is broken, and mail goes on. */
@@ -518,7 +533,7 @@ static void cut(struct ship *s, struct ship_stream *t)
 static void watch_cutting(void *wal, int64_t at)
 {
     struct ship_stream *t = wal;
-    struct ship *s = the_ship;
+    struct ship *s = t->ship;
     int64_t end;
 
     if (at > 0) { /* what is behind the last commit may go */
@@ -536,12 +551,13 @@ static void watch_cutting(void *wal, int64_t at)
 
 static void watch_removing(const char *path)
 {
-    struct ship *s = the_ship;
     uint8_t mailbox[MAILBOX_ID_LEN];
     struct ship_stream *t;
+    struct ship *s;
     uint64_t file;
 
-    if (!s || !wal_name_parse(path, mailbox, &file) || !(t = ship_stream_get(s, mailbox, file, false)))
+    if (!wal_name_parse(path, mailbox, &file) || !(s = ship_of(mailbox)) ||
+        !(t = ship_stream_get(s, mailbox, file, false)))
         return;
     cut(s, t);
     if (file)
@@ -574,11 +590,22 @@ void ship_chain_drop(struct ship *s, struct ship_stream *t)
     pthread_mutex_unlock(&t->lock);
 }
 
-void ship_watch(struct ship *s)
+int ship_watch(struct ship *s)
 {
-    if (!s)
+    if (nships == SHIPS_MAX)
+        return E_LIMIT;
+    ships[nships++] = s;
+    wal_watch(&watcher);
+    return 0;
+}
+
+void ship_unwatch(struct ship *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < nships; i++)
+        if (ships[i] != s)
+            ships[n++] = ships[i];
+    if (!(nships = n))
         wal_watch(NULL);
-    the_ship = s;
-    if (s)
-        wal_watch(&watcher);
 }

@@ -1,6 +1,7 @@
 /* src/store/shipop.c: shipping by itself. A second's commits go into the spool on one thread, packs go to the target on
  * another, and a third one makes bases, and once a night sorts packs out by mailbox and lets old ones go. Nobody who writes or
  * reads waits for any of them. */
+#include "src/store/places.h"
 #include "src/store/ship.h"
 #include "src/store/shipbase.h"
 #include "src/store/shipop.h"
@@ -10,7 +11,7 @@
 #include <time.h>
 
 #define TICK_MS      1000
-#define THREADS      3u
+#define THREADS      3u   /* with one place; two more for each further one */
 #define AGAIN_MIN_MS 1000 /* after the target did not answer; doubled each time, to */
 #define AGAIN_MAX_MS 16000
 #define ROUND_MS     10000
@@ -19,46 +20,85 @@
 #define LOOSE_MAX    20000u
 #define MAKING_S     60
 
-static struct ship *ship;
+/* To one place. */
+struct shipping {
+    struct place *place;
+    struct ship *ship;
+    struct work_job send_job, night_job;
+    bool sending, tending; /* tending: a base, or the night's work */
+    int64_t send_after_ms, pause_ms, round_ms, told_ms, tried_ms;
+    uint64_t sent_since, failures;
+    uint8_t based[MAILBOX_ID_LEN]; /* the last one that wanted a base */
+};
+static struct shipping all[1 + PLACES_MAX];
+static size_t nall;
 static struct work_pool *pool;
 static struct timer timer;
-static struct work_job tick_job, send_job, night_job;
-static bool ticking, sending, tending, stopping; /* tending: a base, or the night's work */
-static int64_t send_after_ms, round_ms, told_ms;
-static uint64_t sent_since, repacked_packs, bases, failures;
-static int last_error;
+static struct work_job tick_job;
+static bool ticking, stopping;
 
-struct ship *ship_now(void)
+bool ships_on(void)
 {
-    return ship;
+    return nall > 0;
+}
+
+static bool is_here(void *ctx, const uint8_t mailbox[MAILBOX_ID_LEN])
+{
+    return place_of(mailbox) == ctx;
+}
+
+static void shipping_open(struct place *p)
+{
+    struct ship_options o = { .files = &store.files,
+                              .key = role_subkey(store.role, SUBKEY_SHIP_MAC),
+                              .spool_max_bytes = store_conf.ship_spool_bytes,
+                              .folder = p->spool,
+                              .mine = is_here,
+                              .ctx = p };
+    struct shipping *s = &all[nall];
+    int r;
+
+    *s = (struct shipping){ .place = p };
+    if ((r = ship_open(&o, &s->ship)) < 0 || (r = ship_log_note(s->ship)) < 0) {
+        log_event(LOG_ALARM, "store.ship_not_open", F_ERR(r), F_Z("place", p->name)); /* mail goes on */
+        ship_close(&s->ship);
+        return;
+    }
+    p->shipping = s;
+    nall++;
+}
+
+static void shipping_off(const struct place *p)
+{
+    int r = ship_off(&store.files, p->spool);
+
+    if (r < 0)
+        log_event(LOG_ALARM, "store.ship_state_stays", F_ERR(r), F_Z("place", p->name));
 }
 
 void ships_open(void)
 {
-    struct ship_options o = { .files = &store.files,
-                              .key = role_subkey(store.role, SUBKEY_SHIP_MAC),
-                              .spool_max_bytes = store_conf.ship_spool_bytes };
-    int r = 0;
+    size_t n;
+    struct place *list = places_all(&n);
 
-    if (!store_conf.ship) {
-        if ((r = ship_off(&store.files)) < 0)
-            log_event(LOG_ALARM, "store.ship_state_stays", F_ERR(r));
+    if (store_conf.ship && !(pool = work_pool_new("ship", THREADS + 2 * ((unsigned)n - 1), 0, 5))) {
+        log_event(LOG_ALARM, "store.ship_not_open", F_ERR(E_NOMEM));
         return;
     }
-    if (!(pool = work_pool_new("ship", THREADS, 0, 5)) || (r = ship_open(&o, &ship)) < 0 ||
-        (r = ship_log_note(ship)) < 0) {
-        log_event(LOG_ALARM, "store.ship_not_open", F_ERR(pool ? r : E_NOMEM)); /* mail goes on */
-        ship_close(&ship);
-    }
+    for (size_t i = 0; i < n; i++)
+        if (store_conf.ship)
+            shipping_open(&list[i]);
+        else
+            shipping_off(&list[i]);
 }
 
 /* ---- to the spool ------------------------------------------------------------------------------ */
 
 static void tick_run(struct work_job *w UNUSED)
 {
-    int r = ship_tick(ship);
-
-    __atomic_store_n(&last_error, r, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < nall; i++)
+        if (ship_tick(all[i].ship) < 0)
+            continue; /* it has said so, and what waits is told */
 }
 
 static void tick_done(struct work_job *w UNUSED)
@@ -82,35 +122,36 @@ static bool being_made(const uint8_t mailbox[MAILBOX_ID_LEN])
 }
 
 /* Before a whole file is in the target, what opens it is. E_BUSY: soon. */
-static int keys_first(void *ctx UNUSED, const uint8_t mailbox[MAILBOX_ID_LEN])
+static int keys_first(void *ctx, const uint8_t mailbox[MAILBOX_ID_LEN])
 {
-    int r = backup_keys_put_first(store.backups, &store.files, mailbox);
+    const struct shipping *s = ctx;
+    int r = backup_keys_put_first(s->place->target, &store.files, mailbox);
 
     if (r == E_NOTFOUND) /* one that is gone already, or that was never whole */
         return being_made(mailbox) ? E_BUSY : 0;
     return r < 0 ? r : 0;
 }
 
-static void send_run(struct work_job *w UNUSED)
+static void send_run(struct work_job *w)
 {
-    static int64_t pause_ms; /* one runs at a time */
+    struct shipping *s = CONTAINER_OF(w, struct shipping, send_job);
     int r;
 
-    while ((r = ship_send(ship, store.backups, keys_first, NULL, &stopping)) == 1)
-        __atomic_add_fetch(&sent_since, 1, __ATOMIC_RELAXED);
+    while ((r = ship_send(s->ship, s->place->target, keys_first, s, &stopping)) == 1)
+        __atomic_add_fetch(&s->sent_since, 1, __ATOMIC_RELAXED);
     if (r < 0 && r != E_CANCELED && r != E_BUSY) {
-        __atomic_add_fetch(&failures, 1, __ATOMIC_RELAXED);
-        log_event(LOG_WARN, "store.ship_not_sent", F_ERR(r));
+        __atomic_add_fetch(&s->failures, 1, __ATOMIC_RELAXED);
+        log_event(LOG_WARN, "store.ship_not_sent", F_ERR(r), F_Z("place", s->place->name));
     }
-    pause_ms = r >= 0 || r == E_BUSY ? 0
-               : pause_ms            ? (2 * pause_ms < AGAIN_MAX_MS ? 2 * pause_ms : AGAIN_MAX_MS)
-                                     : AGAIN_MIN_MS;
-    __atomic_store_n(&send_after_ms, pause_ms ? clock_mono_ms() + pause_ms : 0, __ATOMIC_RELAXED);
+    s->pause_ms = r >= 0 || r == E_BUSY ? 0
+                  : s->pause_ms         ? (2 * s->pause_ms < AGAIN_MAX_MS ? 2 * s->pause_ms : AGAIN_MAX_MS)
+                                        : AGAIN_MIN_MS;
+    __atomic_store_n(&s->send_after_ms, s->pause_ms ? clock_mono_ms() + s->pause_ms : 0, __ATOMIC_RELAXED);
 }
 
-static void send_done(struct work_job *w UNUSED)
+static void send_done(struct work_job *w)
 {
-    sending = false;
+    CONTAINER_OF(w, struct shipping, send_job)->sending = false;
     if (stopping)
         store_stop_when_idle();
 }
@@ -118,6 +159,7 @@ static void send_done(struct work_job *w UNUSED)
 /* ---- bases ------------------------------------------------------------------------------------- */
 
 struct basing {
+    struct shipping *shipping;
     struct job job; /* in the lane: the -wal is emptied, if it can be */
     struct work_job work;
     struct actor *actor; /* a reference; counted among its readers, and its checkpoints wait */
@@ -131,7 +173,7 @@ static void base_end(struct basing *b)
 
     a->basing = false;
     a->reading--;
-    tending = false;
+    b->shipping->tending = false;
     free(b);
     if (a->close_wanted)
         actor_close_soon(a);
@@ -142,9 +184,10 @@ static void base_end(struct basing *b)
 static void base_run(struct work_job *w)
 {
     struct basing *b = CONTAINER_OF(w, struct basing, work);
+    struct shipping *s = b->shipping;
 
-    if ((b->status = keys_first(NULL, b->actor->id)) == 0)
-        b->status = ship_base_take(ship, store.backups, b->actor->id, &stopping, &b->bytes);
+    if ((b->status = keys_first(s, b->actor->id)) == 0)
+        b->status = ship_base_take(s->ship, s->place->target, b->actor->id, &stopping, &b->bytes);
 }
 
 static void base_done(struct work_job *w)
@@ -153,7 +196,6 @@ static void base_done(struct work_job *w)
     char id[2 * MAILBOX_ID_LEN + 1];
 
     hex_encode(b->actor->id, MAILBOX_ID_LEN, id);
-    bases += b->status == 1;
     if (b->status == 1)
         log_event(LOG_INFO, "store.ship_base", F_Z("mailbox", id), F_U64("bytes", b->bytes));
     else if (b->status < 0 && b->status != E_CANCELED)
@@ -177,23 +219,23 @@ static void base_go(struct job *j)
         base_end(b);
 }
 
-static bool base_begin(void)
+static bool base_begin(struct shipping *s)
 {
-    static uint8_t id[MAILBOX_ID_LEN];
     struct basing *b;
     struct actor *a;
 
-    if (!ship_wants_base(ship, clock_wall_ms(), (int64_t)store_conf.ship_days * DAY_MS, id) ||
-        !(a = actor_get(id)))
+    if (!ship_wants_base(s->ship, clock_wall_ms(), (int64_t)store_conf.ship_days * DAY_MS, s->based) ||
+        !(a = actor_get(s->based)))
         return false;
     if (a->purged || a->key_busy || a->shut || a->basing || !(b = calloc(1, sizeof *b))) {
         actor_unref(a);
         return false;
     }
+    b->shipping = s;
     b->actor = a;
     a->basing = true;
     a->reading++;
-    tending = true;
+    s->tending = true;
     b->job = (struct job){ .kind = JOB_BARE, .run = base_lane, .done = base_go };
     if (actor_submit(a, &b->job) < 0)
         base_end(b);
@@ -202,84 +244,98 @@ static bool base_begin(void)
 
 /* ---- the night --------------------------------------------------------------------------------- */
 
-static void night_run(struct work_job *w UNUSED)
+static void night_run(struct work_job *w)
 {
+    struct shipping *s = CONTAINER_OF(w, struct shipping, night_job);
     int64_t since = clock_wall_ms() - (int64_t)store_conf.ship_days * DAY_MS;
-    int r = ship_repack(ship, store.backups, &stopping), gone;
+    int r = ship_repack(s->ship, s->place->target, &stopping), gone;
 
-    if (r > 0)
-        __atomic_add_fetch(&repacked_packs, (uint64_t)r, __ATOMIC_RELAXED);
     if (r == E_CORRUPT) {
-        log_event(LOG_ALARM, "store.ship_packs_damaged");
+        log_event(LOG_ALARM, "store.ship_packs_damaged", F_Z("place", s->place->name));
         r = 0;
     }
-    gone = r >= 0 ? ship_retain(ship, store.backups, since, &stopping) : 0;
+    gone = r >= 0 ? ship_retain(s->ship, s->place->target, since, &stopping) : 0;
     if (r < 0 || gone < 0)
         log_event(r == E_CANCELED || gone == E_CANCELED ? LOG_INFO : LOG_WARN, "store.ship_night_failed",
-                  F_ERR(r < 0 ? r : gone));
+                  F_ERR(r < 0 ? r : gone), F_Z("place", s->place->name));
     else
         log_event(LOG_INFO, "store.ship_repacked", F_I64("packs", r), F_I64("removed", gone));
 }
 
-static void night_done(struct work_job *w UNUSED)
+static void night_done(struct work_job *w)
 {
-    tending = false;
-    __atomic_store_n(&sent_since, 0, __ATOMIC_RELAXED);
+    struct shipping *s = CONTAINER_OF(w, struct shipping, night_job);
+
+    s->tending = false;
+    __atomic_store_n(&s->sent_since, 0, __ATOMIC_RELAXED);
     if (stopping)
         store_stop_when_idle();
 }
 
 /* The last three o'clock that was, or packs that are too many. */
-static bool night_due(void)
+static bool night_due(struct shipping *s)
 {
     int64_t now = clock_wall_ms(), night = now - (now - NIGHT_HOUR * 3600000) % DAY_MS;
-    int64_t was = ship_repacked_ms(ship);
-    uint64_t sent = __atomic_load_n(&sent_since, __ATOMIC_RELAXED);
-    static int64_t tried_ms;
+    int64_t was = ship_repacked_ms(s->ship);
+    uint64_t sent = __atomic_load_n(&s->sent_since, __ATOMIC_RELAXED);
 
-    if (tried_ms && clock_mono_ms() - tried_ms < 3600000)
+    if (s->tried_ms && clock_mono_ms() - s->tried_ms < 3600000)
         return false;
     if ((was >= night || (was == 0 && !sent)) && sent < LOOSE_MAX)
         return false;
-    tried_ms = clock_mono_ms();
+    s->tried_ms = clock_mono_ms();
     return true;
 }
 
-static void tend(void)
+static void tend(struct shipping *s)
 {
-    if (tending || !store.backups)
+    if (s->tending || !s->place->target)
         return;
-    if (night_due()) {
-        night_job = (struct work_job){ .run = night_run, .done = night_done };
-        tending = work_submit(pool, &night_job) == 0;
-    } else if (clock_mono_ms() - round_ms >= ROUND_MS && !base_begin()) {
-        round_ms = clock_mono_ms();
+    if (night_due(s)) {
+        s->night_job = (struct work_job){ .run = night_run, .done = night_done };
+        s->tending = work_submit(pool, &s->night_job) == 0;
+    } else if (clock_mono_ms() - s->round_ms >= ROUND_MS && !base_begin(s)) {
+        s->round_ms = clock_mono_ms();
     }
 }
 
 /* ---- every second ------------------------------------------------------------------------------ */
 
-static void tick(struct timer *t)
+static void send_soon(struct shipping *s)
+{
+    if (s->sending || !s->place->target ||
+        clock_mono_ms() < __atomic_load_n(&s->send_after_ms, __ATOMIC_RELAXED))
+        return;
+    s->send_job = (struct work_job){ .run = send_run, .done = send_done };
+    s->sending = work_submit(pool, &s->send_job) == 0;
+}
+
+/* Loud, and not a flood. */
+static void tell(struct shipping *s)
 {
     struct ship_figures f;
 
+    if (s->told_ms && clock_mono_ms() - s->told_ms < 3600000)
+        return;
+    ship_get_figures(s->ship, &f);
+    if (!f.full && f.behind_ms <= 600000)
+        return;
+    s->told_ms = clock_mono_ms() + 1;
+    log_event(LOG_ALARM, f.full ? "store.ship_stands" : "store.ship_behind",
+              F_U64("waiting_bytes", f.waiting_bytes), F_I64("behind_ms", f.behind_ms), F_U64("gaps", f.gaps),
+              F_Z("place", s->place->name));
+}
+
+static void tick(struct timer *t)
+{
     if (!ticking) {
         tick_job = (struct work_job){ .run = tick_run, .done = tick_done };
         ticking = work_submit(pool, &tick_job) == 0;
     }
-    if (!sending && store.backups && clock_mono_ms() >= __atomic_load_n(&send_after_ms, __ATOMIC_RELAXED)) {
-        send_job = (struct work_job){ .run = send_run, .done = send_done };
-        sending = work_submit(pool, &send_job) == 0;
-    }
-    tend();
-    if (clock_mono_ms() - told_ms >= 3600000 || !told_ms) { /* loud, and not a flood */
-        ship_get_figures(ship, &f);
-        if (f.full || f.behind_ms > 600000) {
-            told_ms = clock_mono_ms() + 1;
-            log_event(LOG_ALARM, f.full ? "store.ship_stands" : "store.ship_behind",
-                      F_U64("waiting_bytes", f.waiting_bytes), F_I64("behind_ms", f.behind_ms),
-                      F_U64("gaps", f.gaps));
-        }
+    for (size_t i = 0; i < nall; i++) {
+        send_soon(&all[i]);
+        tend(&all[i]);
+        tell(&all[i]);
     }
     timer_set(t, TICK_MS);
 }
@@ -288,7 +344,7 @@ int ships_start(void)
 {
     int r;
 
-    if (!ship)
+    if (!nall)
         return 0;
     if ((r = loop_attach_pool(store.loop, pool)) < 0 || (r = timer_init(&timer, store.loop, tick)) < 0)
         return r;
@@ -304,59 +360,88 @@ void ships_stop(void)
 
 bool ships_busy(void)
 {
-    return ticking || sending || tending;
+    bool busy = ticking;
+
+    for (size_t i = 0; i < nall; i++)
+        busy |= all[i].sending || all[i].tending;
+    return busy;
 }
 
 void ships_close(void)
 {
-    ship_close(&ship);
+    for (size_t i = 0; i < nall; i++)
+        ship_close(&all[i].ship);
+    nall = 0;
 }
 
 void ships_status(Store__StatusResponse *r)
 {
-    struct ship_figures f;
+    for (size_t i = 0; i < nall; i++) {
+        struct ship_figures f;
 
-    if (!ship)
-        return;
-    ship_get_figures(ship, &f);
-    r->ship = true;
-    r->ship_packs = f.packs;
-    r->ship_bytes = f.bytes;
-    r->ship_waiting_packs = f.waiting_packs;
-    r->ship_waiting_bytes = f.waiting_bytes;
-    r->ship_behind_ms = f.behind_ms;
-    r->ship_gaps = f.gaps;
-    r->ship_without_base = f.unbased;
-    r->ship_full = f.full;
-    r->ship_failures = __atomic_load_n(&failures, __ATOMIC_RELAXED);
+        ship_get_figures(all[i].ship, &f);
+        r->ship = true;
+        r->ship_packs += f.packs;
+        r->ship_bytes += f.bytes;
+        r->ship_waiting_packs += f.waiting_packs;
+        r->ship_waiting_bytes += f.waiting_bytes;
+        r->ship_behind_ms = f.behind_ms > r->ship_behind_ms ? f.behind_ms : r->ship_behind_ms;
+        r->ship_gaps += f.gaps;
+        r->ship_without_base += f.unbased;
+        r->ship_full |= f.full;
+        r->ship_failures += __atomic_load_n(&all[i].failures, __ATOMIC_RELAXED);
+    }
 }
 
 /* ---- what others ask of it: worker threads ------------------------------------------------------ */
 
-int ship_restore_to(const uint8_t mailbox[MAILBOX_ID_LEN], int64_t at_ms, struct ship_back *out)
+static int restore_from(const struct place *p, const uint8_t mailbox[MAILBOX_ID_LEN], int64_t at_ms,
+                        bool remember, struct ship_back *out)
 {
+    struct ship *ship = p->shipping ? p->shipping->ship : NULL;
     int r;
 
     *out = (struct ship_back){ .key = role_subkey(store.role, SUBKEY_SHIP_MAC),
-                               .target = store.backups,
+                               .target = p->target,
                                .ship = ship,
                                .files = &store.files,
-                               .at_ms = at_ms };
+                               .at_ms = at_ms,
+                               .remember = remember };
     memcpy(out->mailbox, mailbox, MAILBOX_ID_LEN);
-    if (ship && (r = ship_settle(ship, mailbox)) < 0 && r != E_FULL)
+    if (!p->target)
+        return E_UNAVAIL;
+    if (ship && ship_has(ship, mailbox) && (r = ship_settle(ship, mailbox)) < 0 && r != E_FULL)
         return r;
     return ship_back(out);
 }
 
-int ship_remove(const uint8_t mailbox[MAILBOX_ID_LEN], target_told *told, void *ctx)
+/* Where it is; a moment before it came there: where it was. */
+int ship_restore_to(const uint8_t mailbox[MAILBOX_ID_LEN], int64_t at_ms, bool remember,
+                    struct ship_back *out)
+{
+    struct place *where[PLACES_EACH_MAX];
+    size_t n = places_of(mailbox, where);
+    int r = restore_from(where[0], mailbox, at_ms, remember, out);
+
+    for (size_t i = 1; i < n && (r == E_NOTFOUND || r == E_GONE); i++) {
+        struct ship_back b;
+        int former = restore_from(where[i], mailbox, at_ms, remember, &b);
+
+        if (former != E_NOTFOUND && former != E_GONE) {
+            *out = b;
+            r = former;
+        }
+    }
+    return r;
+}
+
+int ship_remove(const struct place *p, const uint8_t mailbox[MAILBOX_ID_LEN], target_told *told, void *ctx)
 {
     char folder[TARGET_NAME_MAX];
     int r;
 
-    if (!store.backups)
-        return 0;
-    if (ship)
-        return (r = ship_purge(ship, store.backups, mailbox, told, ctx)) < 0 ? r : 0;
+    if (p->shipping)
+        return (r = ship_purge(p->shipping->ship, p->target, mailbox, told, ctx)) < 0 ? r : 0;
     ship_folder_of(mailbox, folder); /* from when it was shipped */
-    return (r = target_purge(store.backups, folder, told, ctx)) < 0 ? r : 0;
+    return (r = target_purge(p->target, folder, told, ctx)) < 0 ? r : 0;
 }

@@ -4,7 +4,9 @@
 #include "proto/store.pb-c.h"
 #include "src/store/shipback.h"
 
-struct ship *ship_now(void); /* NULL: nothing is shipped */
+struct place;
+
+bool ships_on(void); /* anything is shipped */
 /* Before any mailbox is opened; the subkeys and the target are there. */
 void ships_open(void);
 MUST_CHECK int ships_start(void);
@@ -14,7 +16,9 @@ void ships_close(void); /* every mailbox is closed; blocks a moment */
 void ships_status(Store__StatusResponse *r);
 
 /* Worker threads. What is committed by now counts. As ship_back. */
-MUST_CHECK int ship_restore_to(const uint8_t mailbox[MAILBOX_ID_LEN], int64_t at_ms, struct ship_back *out);
-/* All that was shipped of it goes, what is in packs of several mailboxes by the next night. */
-MUST_CHECK int ship_remove(const uint8_t mailbox[MAILBOX_ID_LEN], target_told *told, void *ctx);
+MUST_CHECK int ship_restore_to(const uint8_t mailbox[MAILBOX_ID_LEN], int64_t at_ms, bool remember,
+                               struct ship_back *out);
+/* All that was shipped of it to this place goes, what is in packs of several mailboxes by the next night. */
+MUST_CHECK int ship_remove(const struct place *p, const uint8_t mailbox[MAILBOX_ID_LEN], target_told *told,
+                           void *ctx);
 #endif

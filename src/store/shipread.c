@@ -3,7 +3,7 @@
 #include "lib/base/file.h"
 #include "lib/base/hex.h"
 #include "lib/base/log.h"
-#include "src/store/shipback.h"
+#include "src/store/shipmemory.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -87,7 +87,7 @@ struct reading {
     struct ship_back *b;
     struct ship_kept *k;
     const char *name;
-    bool spooled, named;
+    bool spooled, named, shared;
     char prefix[HEX_LEN + 8];
     uint64_t last, n; /* packs of a log: their numbers leave no hole */
 };
@@ -121,7 +121,8 @@ static int pack_read(struct reading *g, const char *name)
 
     g->name = name;
     g->named = false;
-    r = ship_index_read(g->b->target, g->b->key, name, piece_take, g, &p);
+    r = (g->b->remember && g->shared ? ship_memory_index : ship_index_read)(g->b->target, g->b->key, name,
+                                                                            piece_take, g, &p);
     return r == E_NOTFOUND ? 0 : r; /* repacked just now: what was in it lies with the mailbox */
 }
 
@@ -154,7 +155,13 @@ static int own_visit(void *ctx, const char *name, uint64_t bytes UNUSED)
 
 static int shared_visit(void *ctx, const char *name, uint64_t bytes UNUSED)
 {
-    return str_ends(str_from(name), STR(".pack")) ? pack_read(ctx, name) : 0;
+    struct reading *g = ctx;
+    int r;
+
+    g->shared = true;
+    r = str_ends(str_from(name), STR(".pack")) ? pack_read(g, name) : 0;
+    g->shared = false;
+    return r;
 }
 
 static int log_visit(void *ctx, const char *name, uint64_t bytes UNUSED)
@@ -182,7 +189,7 @@ static int spool_visit(void *ctx, uint64_t log, uint64_t seq, int fd, uint64_t b
         return E_NOMEM;
     if (pread(fd, b.p, n, 0) != (ssize_t)n || ship_pack_check(g->b->key, &p, str_of(b.p, n)) < 0)
         return E_CORRUPT;
-    snprintf(name, sizeof name, SHIP_FOLDER "/%016llx-%016llx.pack", (unsigned long long)log,
+    snprintf(name, sizeof name, "%s/%016llx-%016llx.pack", ship_folder(g->b->ship), (unsigned long long)log,
              (unsigned long long)seq);
     g->name = name;
     g->named = false;

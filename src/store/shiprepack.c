@@ -20,14 +20,31 @@
 #include <unistd.h>
 
 #define HEX_LEN       (2 * MAILBOX_ID_LEN)
-#define LOGS          SHIP_FOLDER "/logs"
-#define PURGED        SHIP_FOLDER "/purged"
-#define REPACKED      SHIP_FOLDER "/repacked"
-#define SCRATCH       SHIP_FOLDER "/repack"
-#define SCRATCH_PATH  64u
+#define LOGS          "logs" /* in the folder of the spool, as all that follow */
+#define PURGED        "purged"
+#define REPACKED      "repacked"
+#define SCRATCH       "repack"
+#define PATH_BYTES    (SHIP_FOLDER_MAX + 48u)
 #define BATCH_ENTRIES 30000u /* of one round, about: bounds memory */
 #define BATCH_BYTES   MIB(1024)
 #define PACK_MAX      (2 * SHIP_SEGMENT_MAX)
+
+static const char *in_folder(const struct ship *s, const char *name, char out[PATH_BYTES])
+{
+    snprintf(out, PATH_BYTES, "%s/%.44s", ship_folder(s), name);
+    return out;
+}
+
+/* "purged/<24 hex>" and the like. */
+static const char *mailbox_path(const struct ship *s, const char *folder,
+                                const uint8_t mailbox[MAILBOX_ID_LEN], char out[PATH_BYTES])
+{
+    char hex[HEX_LEN + 1];
+
+    hex_encode(mailbox, MAILBOX_ID_LEN, hex);
+    snprintf(out, PATH_BYTES, "%s/%.16s/%s", ship_folder(s), folder, hex);
+    return out;
+}
 
 /* ---- which packs there are --------------------------------------------------------------------- */
 
@@ -98,19 +115,19 @@ struct head {
     uint8_t mac[SHIP_MAC_BYTES];
 };
 
-static void head_path(uint64_t log, char out[64])
+static void head_path(const struct ship *s, uint64_t log, char out[PATH_BYTES])
 {
-    snprintf(out, 64, SHIP_FOLDER "/head-%016llx", (unsigned long long)log);
+    snprintf(out, PATH_BYTES, "%s/head-%016llx", ship_folder(s), (unsigned long long)log);
 }
 
 static int head_get(struct ship *s, uint64_t log, struct head *out)
 {
     CLEANUP(buf_release) struct buf b = { .max = 64 };
-    char path[64];
+    char path[PATH_BYTES];
     int r;
 
     *out = (struct head){ .seq = 0 };
-    head_path(log, path);
+    head_path(s, log, path);
     if ((r = file_read(ship_files(s)->dir, path, &b)) < 0)
         return r == E_NOTFOUND ? 0 : r;
     if (b.n != 8 + SHIP_MAC_BYTES)
@@ -123,9 +140,9 @@ static int head_get(struct ship *s, uint64_t log, struct head *out)
 static int head_put(struct ship *s, uint64_t log, const struct head *h)
 {
     uint8_t bytes[8 + SHIP_MAC_BYTES];
-    char path[64];
+    char path[PATH_BYTES];
 
-    head_path(log, path);
+    head_path(s, log, path);
     le64_put(bytes, h->seq);
     memcpy(bytes + 8, h->mac, SHIP_MAC_BYTES);
     return file_replace(ship_files(s)->dir, path, str_of(bytes, sizeof bytes));
@@ -188,11 +205,10 @@ static void own_name(const struct round *w, const uint8_t mailbox[MAILBOX_ID_LEN
 
 static bool is_purged(const struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN])
 {
-    char hex[HEX_LEN + 1], path[96];
+    char path[PATH_BYTES];
 
-    hex_encode(mailbox, MAILBOX_ID_LEN, hex);
-    snprintf(path, sizeof path, PURGED "/%s", hex);
-    return faccessat(ship_files(s)->dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    return faccessat(ship_files(s)->dir, mailbox_path(s, PURGED, mailbox, path), F_OK, AT_SYMLINK_NOFOLLOW) ==
+           0;
 }
 
 static int pwrite_all(int fd, const uint8_t *p, size_t n, uint64_t at)
@@ -211,12 +227,9 @@ static int pwrite_all(int fd, const uint8_t *p, size_t n, uint64_t at)
     return 0;
 }
 
-static void scratch_path(const uint8_t mailbox[MAILBOX_ID_LEN], char out[SCRATCH_PATH])
+static void scratch_path(const struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN], char out[PATH_BYTES])
 {
-    char hex[HEX_LEN + 1];
-
-    hex_encode(mailbox, MAILBOX_ID_LEN, hex);
-    snprintf(out, SCRATCH_PATH, SCRATCH "/%s", hex);
+    mailbox_path(s, SCRATCH, mailbox, out);
 }
 
 /* Head and index of one mailbox's pack, in a file of ours; the rows learn where their segments go. */
@@ -226,7 +239,7 @@ static int own_begin(struct round *w, struct row *rows, size_t n, struct ship_pa
     uint8_t head[SHIP_PACK_HEAD], entry[SHIP_INDEX_BYTES];
     CLEANUP(fd_close) int fd = -1;
     uint64_t at = ship_pack_data_at((uint32_t)n);
-    char path[SCRATCH_PATH];
+    char path[PATH_BYTES];
     int r = 0;
 
     *p = (struct ship_pack){ .kind = SHIP_PACK_MAILBOX,
@@ -245,7 +258,7 @@ static int own_begin(struct round *w, struct row *rows, size_t n, struct ship_pa
     if (r < 0)
         return r;
     ship_pack_seal(ship_key(w->s), p, buf_str(&index), head);
-    scratch_path(rows->e.mailbox, path);
+    scratch_path(w->s, rows->e.mailbox, path);
     fd = file_ops()->openat(ship_files(w->s)->dir, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
                             0600);
     if (fd < 0)
@@ -257,13 +270,13 @@ static int own_begin(struct round *w, struct row *rows, size_t n, struct ship_pa
 
 static int own_end(struct round *w, const uint8_t mailbox[MAILBOX_ID_LEN])
 {
-    char name[TARGET_NAME_MAX], path[SCRATCH_PATH];
+    char name[TARGET_NAME_MAX], path[PATH_BYTES];
     CLEANUP(fd_close) int fd = -1;
     struct stat st;
     int r;
 
     own_name(w, mailbox, name);
-    scratch_path(mailbox, path);
+    scratch_path(w->s, mailbox, path);
     fd = openat(ship_files(w->s)->dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 || fstat(fd, &st) < 0)
         return error_from_errno(errno);
@@ -294,13 +307,13 @@ static int segment_put(struct round *w, const struct row *row, struct str pack)
 {
     struct str bytes = str_slice(pack, row->from, row->from + row->e.bytes);
     CLEANUP(fd_close) int fd = -1;
-    char path[SCRATCH_PATH];
+    char path[PATH_BYTES];
     struct ship_segment g;
     int r = ship_segment_check(ship_key(w->s), bytes, &g);
 
     if (r < 0)
         return r;
-    scratch_path(row->e.mailbox, path);
+    scratch_path(w->s, row->e.mailbox, path);
     fd = openat(ship_files(w->s)->dir, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return errno == ENOENT ? 0 : error_from_errno(errno); /* of a mailbox that is gone */
@@ -333,13 +346,14 @@ static int each_pack(struct round *w)
 
 static int scratch_clear(struct ship *s)
 {
-    int r = file_mkdir(ship_files(s)->dir, SCRATCH), fd;
+    char path[PATH_BYTES];
+    int r = file_mkdir(ship_files(s)->dir, in_folder(s, SCRATCH, path)), fd;
     const struct dirent *e;
     DIR *d;
 
     if (r < 0)
         return r;
-    fd = openat(ship_files(s)->dir, SCRATCH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = openat(ship_files(s)->dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (!(d = fd >= 0 ? fdopendir(fd) : NULL)) {
         fd_close(&fd);
         return E_IO;
@@ -444,14 +458,12 @@ static int log_repack(struct ship *s, struct target *t, uint64_t log, const bool
 int ship_purge(struct ship *s, struct target *t, const uint8_t mailbox[MAILBOX_ID_LEN], target_told *told,
                void *ctx)
 {
-    char hex[HEX_LEN + 1], path[96], folder[TARGET_NAME_MAX];
+    char path[PATH_BYTES], folder[TARGET_NAME_MAX];
     int r;
 
-    hex_encode(mailbox, MAILBOX_ID_LEN, hex);
-    snprintf(path, sizeof path, PURGED "/%s", hex);
     ship_folder_of(mailbox, folder);
-    if ((r = file_mkdir(ship_files(s)->dir, PURGED)) < 0 ||
-        (r = file_replace(ship_files(s)->dir, path, STR(""))) < 0)
+    if ((r = file_mkdir(ship_files(s)->dir, in_folder(s, PURGED, path))) < 0 ||
+        (r = file_replace(ship_files(s)->dir, mailbox_path(s, PURGED, mailbox, path), STR(""))) < 0)
         return r;
     ship_forget(s, mailbox);
     return target_purge(t, folder, told, ctx);
@@ -460,7 +472,8 @@ int ship_purge(struct ship *s, struct target *t, const uint8_t mailbox[MAILBOX_I
 /* Notes that were there before this repack began, of packs before it. */
 static void purged_done(struct ship *s, int64_t before_ms)
 {
-    int fd = openat(ship_files(s)->dir, PURGED, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char path[PATH_BYTES];
+    int fd = openat(ship_files(s)->dir, in_folder(s, PURGED, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
     const struct dirent *e;
     struct stat st;
@@ -481,7 +494,8 @@ static void purged_done(struct ship *s, int64_t before_ms)
 static int logs_read(struct ship *s, struct numbers *out)
 {
     CLEANUP(buf_release) struct buf b = { .max = KIB(64) };
-    int r = file_read(ship_files(s)->dir, LOGS, &b);
+    char path[PATH_BYTES];
+    int r = file_read(ship_files(s)->dir, in_folder(s, LOGS, path), &b);
     struct str text = buf_str(&b), line;
     bool known = false;
     uint64_t log;
@@ -495,7 +509,7 @@ static int logs_read(struct ship *s, struct numbers *out)
         }
     if (r == 0 && !known) {
         if ((r = buf_printf(&b, "%016llx\n", (unsigned long long)ship_log(s))) == 0 &&
-            (r = file_replace(ship_files(s)->dir, LOGS, buf_str(&b))) == 0)
+            (r = file_replace(ship_files(s)->dir, path, buf_str(&b))) == 0)
             r = numbers_add(out, ship_log(s));
     }
     return r;
@@ -503,9 +517,10 @@ static int logs_read(struct ship *s, struct numbers *out)
 
 int64_t ship_repacked_ms(struct ship *s)
 {
+    char path[PATH_BYTES];
     struct stat st;
 
-    return fstatat(ship_files(s)->dir, REPACKED, &st, AT_SYMLINK_NOFOLLOW) < 0
+    return fstatat(ship_files(s)->dir, in_folder(s, REPACKED, path), &st, AT_SYMLINK_NOFOLLOW) < 0
                ? 0
                : (int64_t)st.st_mtim.tv_sec * 1000;
 }
@@ -523,6 +538,7 @@ int ship_repack(struct ship *s, struct target *t, const bool *stop)
 {
     int64_t began = clock_wall_ms();
     struct numbers logs = { .n = 0 };
+    char path[PATH_BYTES];
     int r = logs_read(s, &logs), packs = 0, bad = 0;
 
     for (size_t i = 0; i < logs.n && r >= 0; i++) {
@@ -536,6 +552,6 @@ int ship_repack(struct ship *s, struct target *t, const bool *stop)
         return r;
     if (!bad)
         purged_done(s, began);
-    r = file_replace(ship_files(s)->dir, REPACKED, STR(""));
+    r = file_replace(ship_files(s)->dir, in_folder(s, REPACKED, path), STR(""));
     return bad ? bad : r < 0 ? r : packs;
 }

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_BYTES  64u
+#define NAME_BYTES  112u
 #define BLOCK_BYTES KIB(4) /* what a disk may want direct writes to be made of */
 #define SLICE_BYTES SHIP_SLICE_BYTES
 
@@ -77,9 +77,9 @@ static void index_settle(struct ship *s)
     }
 }
 
-static void spool_name(uint64_t log, uint64_t seq, char out[NAME_BYTES])
+static void spool_name(const struct ship *s, uint64_t log, uint64_t seq, char out[NAME_BYTES])
 {
-    snprintf(out, NAME_BYTES, SHIP_FOLDER "/%016llx-%016llx.pack", (unsigned long long)log,
+    snprintf(out, NAME_BYTES, "%s/%016llx-%016llx.pack", s->folder, (unsigned long long)log,
              (unsigned long long)seq);
 }
 
@@ -170,7 +170,7 @@ static int pack_write(struct ship *s, const uint8_t head[SHIP_PACK_HEAD])
     CLEANUP(fd_close) int fd = -1;
     int r;
 
-    spool_name(s->log, s->pack_seq, name);
+    spool_name(s, s->log, s->pack_seq, name);
     snprintf(part, sizeof part, "%s.new", name);
     fd = file_ops()->openat(s->files->dir, part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
@@ -273,7 +273,7 @@ static int spooled_order(const void *a, const void *b)
 /* A pack's name came after its last byte: what is named so is whole. */
 static bool spooled_read(struct ship *s, const char *name, struct spooled *out)
 {
-    char path[NAME_BYTES + 64];
+    char path[2 * NAME_BYTES];
     CLEANUP(fd_close) int fd = -1;
     uint8_t head[SHIP_PACK_HEAD];
     struct ship_pack p;
@@ -281,7 +281,7 @@ static bool spooled_read(struct ship *s, const char *name, struct spooled *out)
 
     if (strlen(name) != 16 + 1 + 16 + 5 || !str_ends(str_from(name), STR(".pack")))
         return false;
-    snprintf(path, sizeof path, SHIP_FOLDER "/%s", name);
+    snprintf(path, sizeof path, "%s/%s", s->folder, name);
     fd = openat(s->files->dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 || fstat(fd, &st) < 0 || pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head ||
         ship_pack_head_get(str_of(head, sizeof head), &p) < 0 || p.bytes != (uint64_t)st.st_size)
@@ -292,7 +292,7 @@ static bool spooled_read(struct ship *s, const char *name, struct spooled *out)
 
 int ship_spool_load(struct ship *s)
 {
-    int fd = openat(s->files->dir, SHIP_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(s->files->dir, s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
     struct spooled *all = NULL;
     const struct dirent *e;
@@ -336,7 +336,7 @@ void ship_spool_prune(struct ship *s)
         s->spool = p->next;
         if (!s->spool)
             s->spool_end = &s->spool;
-        spool_name(p->log, p->seq, name);
+        spool_name(s, p->log, p->seq, name);
         file_ops()->unlinkat(s->files->dir, name);
         free(p);
     }
@@ -362,7 +362,7 @@ int ship_spool_each(struct ship *s, ship_spooled *visit, void *ctx)
         char name[NAME_BYTES];
         CLEANUP(fd_close) int fd = -1;
 
-        spool_name(copy[i].log, copy[i].seq, name);
+        spool_name(s, copy[i].log, copy[i].seq, name);
         fd = openat(s->files->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd >= 0) /* else it was sent meanwhile, and pruned */
             r = visit(ctx, copy[i].log, copy[i].seq, fd, copy[i].bytes);
@@ -432,7 +432,7 @@ int ship_send(struct ship *s, struct target *t, ship_first *first, void *ctx, co
     pthread_mutex_unlock(&s->lock);
     if (!p)
         return 0;
-    spool_name(at.log, at.seq, spool);
+    spool_name(s, at.log, at.seq, spool);
     ship_pack_name(at.log, at.seq, name);
     fd = openat(s->files->dir, spool, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     r = fd < 0 ? (errno == ENOENT ? 0 : error_from_errno(errno)) : first ? firsts(s, fd, first, ctx) : 0;

@@ -13,10 +13,15 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define PATH        SHIP_FOLDER "/state"
+#define PATH_BYTES  (SHIP_FOLDER_MAX + 16u)
 #define HEAD_BYTES  48u
 #define ENTRY_BYTES 128u
 #define STATE_MAX   GIB(1)
+
+static void state_path(const char *folder, char out[PATH_BYTES])
+{
+    snprintf(out, PATH_BYTES, "%s/state", folder);
+}
 
 static void entry_put(const struct ship_stream *t, uint8_t p[ENTRY_BYTES])
 {
@@ -89,9 +94,11 @@ static int state_text(struct ship *s, struct buf *out)
 int ship_state_save(struct ship *s)
 {
     CLEANUP(buf_release) struct buf text = { .max = STATE_MAX };
+    char path[PATH_BYTES];
     uint64_t seq;
     int r;
 
+    state_path(s->folder, path);
     pthread_mutex_lock(&s->pack_lock);
     if ((r = ship_flush_locked(s)) == 0) {
         pthread_mutex_lock(&s->lock);
@@ -100,7 +107,7 @@ int ship_state_save(struct ship *s)
     }
     seq = s->pack_seq;
     pthread_mutex_unlock(&s->pack_lock);
-    if (r < 0 || (r = file_replace(s->files->dir, PATH, buf_str(&text))) < 0)
+    if (r < 0 || (r = file_replace(s->files->dir, path, buf_str(&text))) < 0)
         return r;
     pthread_mutex_lock(&s->lock);
     s->state_seq = seq;
@@ -115,13 +122,17 @@ int ship_state_save(struct ship *s)
 void ship_state_drop(struct ship *s)
 {
     s->stateless = true;
-    if (ship_off(s->files) < 0)
+    if (ship_off(s->files, s->folder) < 0)
         log_event(LOG_ALARM, "store.ship_state_stays");
 }
 
-int ship_off(const struct files *f)
+int ship_off(const struct files *f, const char *folder)
 {
-    int r = file_remove(f->dir, PATH);
+    char path[PATH_BYTES];
+    int r;
+
+    state_path(folder, path);
+    r = file_remove(f->dir, path);
 
     return r == E_NOTFOUND ? 0 : r;
 }
@@ -144,9 +155,11 @@ static int state_parse(struct ship *s, struct str text)
         return E_CORRUPT;
     for (uint64_t i = 0; i < n; i++) {
         const uint8_t *e = p + HEAD_BYTES + i * ENTRY_BYTES;
-        struct ship_stream *t = ship_stream_get(s, e, le64_get(e + 16), true);
+        struct ship_stream *t;
 
-        if (!t)
+        if (!ship_has(s, e)) /* it was: its chain goes on elsewhere, from a new beginning */
+            continue;
+        if (!(t = ship_stream_get(s, e, le64_get(e + 16), true)))
             return E_NOMEM;
         entry_get(e, t);
         ship_stream_put(s, t);
@@ -167,6 +180,8 @@ static int replay_segment(struct ship *s, int fd, const struct ship_entry *e)
     if (pread(fd, head, sizeof head, (off_t)e->at) != (ssize_t)sizeof head ||
         ship_segment_head_get(str_of(head, sizeof head), &g) < 0 || g.chain != e->chain || g.seq != e->seq)
         return E_CORRUPT;
+    if (!ship_has(s, g.mailbox))
+        return 0;
     if (!(t = ship_stream_get(s, g.mailbox, g.file, true)))
         return E_NOMEM;
     ship_stream_put(s, t);
@@ -230,8 +245,11 @@ static int replay_pack(void *ctx, uint64_t log, uint64_t seq, int fd, uint64_t b
 int ship_state_load(struct ship *s)
 {
     CLEANUP(buf_release) struct buf text = { .max = STATE_MAX };
-    int r = file_read(s->files->dir, PATH, &text);
+    char path[PATH_BYTES];
+    int r;
 
+    state_path(s->folder, path);
+    r = file_read(s->files->dir, path, &text);
     if (r == 0 && (r = state_parse(s, buf_str(&text))) == 0 && (r = ship_spool_each(s, replay_pack, s)) == 0)
         return 0;
     if (r == E_NOMEM)

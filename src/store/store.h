@@ -50,7 +50,6 @@ struct store {
     struct tempbox_keys temp_keys;
     struct notes *notes; /* NULL: could not be opened, an alarm was logged */
     struct work_pool *pool, *read_pool, *search_pool, *backup_pool, *hash_pool;
-    struct target *backups; /* NULL: could not be opened, an alarm was logged */
     uint64_t backups_taken, backups_failed;
     struct handles *handles;
     struct work_pool *derive[2]; /* own passwords: of networks nobody logged in from; of those somebody did */
@@ -275,7 +274,6 @@ MUST_CHECK int checkpoint_temp_in_lane(struct tempbox *t);
 
 /* ---- backups (backupop.c) ---- */
 
-void backups_open(void);
 /* Every half minute: of attached mailboxes that changed one is taken, when its last one is old. */
 void backups_round(void);
 bool backups_busy(void);
@@ -289,6 +287,9 @@ void backup_cancel(const struct actor *a);
 bool backup_reads(const struct actor *a, uint32_t frames);
 /* Worker threads: `.keys` beside the backups as it is here. Failure is logged, and mended later. */
 void backup_keys_follow(const uint8_t id[MAILBOX_ID_LEN]);
+/* `.keys` beside all backups, in each place; how many were older. `every_place`: one that was never reached is E_UNAVAIL. A
+ * worker's. */
+int backup_keys_everywhere(bool every_place);
 void backup_pb(const struct backup_info *i, Store__Backup *out);
 int op_mailbox_restore(struct rpc_req *q, struct str body);
 /* In the lane, before the mailbox is opened: one that was restored to a time before its data key was exchanged is written anew
@@ -301,6 +302,7 @@ void restores_open(void);
 MUST_CHECK int restore_arrive(struct actor *a);
 int op_mailbox_backup(struct rpc_req *q, struct str body);
 int op_backup_list(struct rpc_req *q, struct str body);
+int op_place_set(struct rpc_req *q, struct str body);
 int op_backup_get(struct rpc_req *q, struct str body);
 int op_maintain(struct rpc_req *q, struct str body);
 int op_jobs_state_get(struct rpc_req *q, struct str body);

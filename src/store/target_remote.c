@@ -26,6 +26,7 @@
 struct remote {
     struct target target, *stage;
     struct rpc_link *link;
+    const char *place;
     struct watch wake;
     pthread_mutex_t lock;
     struct errand *todo;   /* the loop shall look at these */
@@ -343,6 +344,7 @@ static int send(struct remote *m, const char *name, const struct source *s, cons
     int r, sent;
 
     q.name = str_pb(str_from(name));
+    q.place = str_pb(str_from(m->place));
     q.bytes = s->size;
     errand_init(&e, m, STORAGE__OP__PUT, &q.base);
     e.ask.upload = true;
@@ -385,6 +387,7 @@ static int list_all(struct remote *m, Storage__Kind kind, const char *prefix, bo
         Storage__ListResponse *page;
 
         q.kind = kind;
+        q.place = str_pb(str_from(m->place));
         q.prefix = str_pb(str_from(prefix));
         q.by_folder = by_folder;
         q.after = str_pb(buf_str(&after));
@@ -448,6 +451,7 @@ static int delete_one(struct remote *m, Storage__Kind kind, struct str name, str
     Storage__DeleteRequest q = STORAGE__DELETE_REQUEST__INIT;
 
     q.kind = kind;
+    q.place = str_pb(str_from(m->place));
     q.name = str_pb(name);
     q.version = str_pb(version);
     return errand_run(m, STORAGE__OP__DELETE, &q.base, NULL, NULL, NULL);
@@ -614,6 +618,7 @@ static int64_t remote_read(struct target *t, const char *name, uint64_t at, uint
     if (max == 0)
         return 0;
     q.name = str_pb(str_from(name));
+    q.place = str_pb(str_from(remote_of(t)->place));
     q.at = at;
     q.max = max == UINT64_MAX ? 0 : max;
     errand_init(&e, remote_of(t), STORAGE__OP__GET, &q.base);
@@ -686,7 +691,8 @@ static int clear_folder(void *ctx, const char *name, uint64_t bytes UNUSED)
     return r < 0 ? r : 0;
 }
 
-int target_remote_open(struct loop *l, struct rpc_link *storage, struct target *stage, struct target **out)
+int target_remote_open(struct loop *l, struct rpc_link *storage, const char *place, struct target *stage,
+                       struct target **out)
 {
     struct remote *m = calloc(1, sizeof *m);
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), r = 0;
@@ -695,7 +701,7 @@ int target_remote_open(struct loop *l, struct rpc_link *storage, struct target *
         r = !m ? E_NOMEM : fd < 0 ? E_IO : r;
         goto failed;
     }
-    *m = (struct remote){ .target = { &remote_ops }, .stage = stage, .link = storage };
+    *m = (struct remote){ .target = { &remote_ops }, .stage = stage, .link = storage, .place = place };
     lock_init(&m->lock);
     if ((r = watch_init(&m->wake, l, fd, woken)) < 0)
         goto failed;

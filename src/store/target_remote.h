@@ -7,9 +7,9 @@
 #include "lib/rpc/rpc.h"
 #include "src/store/target.h"
 
-/* `stage`: a folder for what is being made, taken over, also when this fails; what is in it goes. Loop thread. */
-MUST_CHECK int target_remote_open(struct loop *l, struct rpc_link *storage, struct target *stage,
-                                  struct target **out);
+/* `place`: a name in storage.places, or "" for storage.target; borrowed for good. `stage`: a folder for what is being made, taken over, also when this fails; what is in it goes. Loop thread. */
+MUST_CHECK int target_remote_open(struct loop *l, struct rpc_link *storage, const char *place,
+                                  struct target *stage, struct target **out);
 /* From now on whoever waits, and whoever comes, is told E_CANCELED. Loop thread. */
 void target_remote_stop(struct target *t);
 #endif

@@ -94,6 +94,8 @@ static void give_keys(struct super *s, const struct child *c, struct start *st)
         st->m.ticket_key = str_pb(str_of(s->ticket_key, KEY_BYTES));
     if (c->def->id == ROLE_STORAGE)
         st->m.credentials = str_pb(buf_str(&s->storage_credentials));
+    if (c->def->id == ROLE_STORAGE || c->def->id == ROLE_STORE)
+        st->m.places = str_pb(buf_str(c->def->id == ROLE_STORE ? &s->places_public : &s->places));
     if (c->def->id == ROLE_JOBS) { /* how old they are, not what they are: the certificate is public */
         st->m.credentials = str_pb(buf_str(&s->tls_cert));
         st->m.server_key_ms = server_key_ms(s);

@@ -3,6 +3,8 @@
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/s3/s3.h"
+#include "src/common/places.h"
 #include "src/common/role_facts.h"
 #include "src/supervisor/super.h"
 #include <errno.h>
@@ -130,6 +132,53 @@ static int read_storage(struct super *s)
     if ((r = file_read(AT_FDCWD, path, &s->storage_credentials)) < 0)
         return super_fail(r == E_NOTFOUND ? EX_NOINPUT : EX_IOERR, "%s: storage.credentials: %s", path,
                           error_text(r));
+    return 0;
+}
+
+static int place_check(const struct place_row *p)
+{
+    struct s3_credentials c = { .key_id = "" };
+    struct s3_place place;
+    int r;
+
+    if (place_is_folder(p))
+        return 0;
+    if ((r = s3_place_parse(str_from(p->target), str_from(p->endpoint), &place)) == 0)
+        r = s3_credentials_parse(p->credentials, &c);
+    s3_credentials_wipe(&c);
+    return r;
+}
+
+/* Places of domains: all of them good, or we do not start. */
+static int read_places(struct super *s)
+{
+    CLEANUP(arena_release) struct arena a = { .max = KIB(256) };
+    CLEANUP(buf_release) struct buf why = { .max = 200 };
+    const char *path = s->c->server.storage_places;
+    struct places p = { .n = 0 };
+    struct stat st;
+    int r;
+
+    s->places.max = s->places_public.max = PLACES_TEXT_MAX;
+    s->stores_elsewhere = s->c->server.storage_target[0] != '\0';
+    if (!path[0])
+        return 0;
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
+        return super_fail(EX_CONFIG, "%s: readable by others, expected mode 0600", path);
+    if ((r = file_read(AT_FDCWD, path, &s->places)) < 0)
+        return super_fail(r == E_NOTFOUND ? EX_NOINPUT : EX_IOERR, "%s: storage.places: %s", path,
+                          error_text(r));
+    if ((r = places_parse(buf_str(&s->places), &a, &p, &why)) == 0)
+        r = places_public(&p, &s->places_public);
+    if (r < 0)
+        return super_fail(EX_CONFIG, "%s: %s", path, why.n ? buf_z(&why) : error_text(r));
+    for (size_t i = 0; i < p.n; i++) {
+        if (place_check(&p.rows[i]) < 0)
+            return super_fail(EX_CONFIG,
+                              "%s: [%s]: expected s3://bucket/prefix, https://host and credentials", path,
+                              p.rows[i].name);
+        s->stores_elsewhere |= !place_is_folder(&p.rows[i]);
+    }
     return 0;
 }
 
@@ -289,8 +338,9 @@ int super_setup(struct super *s)
         super_fail(0, "%s/spam.model: %s: words will say nothing of mail", s->c->server.data_dir,
                    strerror(errno));
     if ((r = open_folder(s->c->server.run_dir, &s->run_dir)) != 0 || (r = super_keys(s)) != 0 ||
-        (r = read_tls(s)) != 0 || (r = read_storage(s)) != 0 || (r = watch_signals(s)) != 0 ||
-        (s->mode == SUPERVISE_SERVICE && (r = listen_all(s)) != 0) || (r = listen_ctl(s)) != 0 ||
+        (r = read_tls(s)) != 0 || (r = read_storage(s)) != 0 || (r = read_places(s)) != 0 ||
+        (r = watch_signals(s)) != 0 || (s->mode == SUPERVISE_SERVICE && (r = listen_all(s)) != 0) ||
+        (r = listen_ctl(s)) != 0 ||
         (r = listen_unix(s, "status.sock", &s->status)) != 0)
         return r;
     return 0;
@@ -320,6 +370,8 @@ void super_release(struct super *s)
     buf_release(&s->tls_cert);
     buf_release(&s->tls_key);
     buf_release(&s->storage_credentials);
+    buf_release(&s->places);
+    buf_release(&s->places_public);
     explicit_bzero(s->subkeys, sizeof s->subkeys);
     explicit_bzero(s->ticket_key, sizeof s->ticket_key);
 }

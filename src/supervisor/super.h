@@ -47,7 +47,8 @@ struct super {
     int spam_file; /* of the classifier, the mx's; -1: it goes without */
     int data_dir, lock, run_dir, exe, signals, status, ready_fd;
     uint8_t subkeys[SUBKEY_PURPOSES][KEY_BYTES], ticket_key[KEY_BYTES];
-    struct buf tls_cert, tls_key, storage_credentials;
+    struct buf tls_cert, tls_key, storage_credentials, places, places_public;
+    bool stores_elsewhere; /* there is storage that speaks S3 */
     struct super_listener listeners[SUPER_LISTEN_MAX];
     size_t nlisteners;
     int ctl[ROLE_COUNT]; /* sockets of the roles that the command line speaks to; else -1 */

@@ -33,9 +33,9 @@ static void choose_children(struct super *s)
     add_children(s, &content_role, all ? v->content_workers : 1);
     add_children(s, &store_role, 1);
     add_children(s, &courier_role, 1);
-    if (v->storage_target[0]) /* commands without a service need it too, and names with it */
+    if (s->stores_elsewhere) /* commands without a service need it too, and names with it */
         add_children(s, &storage_role, 1);
-    if (v->storage_target[0] && !all)
+    if (s->stores_elsewhere && !all)
         add_children(s, &resolver_role, 1);
     if (all) {
         add_children(s, &resolver_role, 1);

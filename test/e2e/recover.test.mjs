@@ -113,6 +113,114 @@ for (const kind of ['a folder', 'S3']) {
   });
 }
 
+// A folder is where all backups go, and one domain has a bucket.
+test('a domain with a place of its own: there and nowhere else; moved, purged, and back on an empty machine', async () => {
+  const fake = await S3Fake.start();
+  const kept = path.join(base, 'kept-all'), secrets = path.join(base, 'places'), file = path.join(base, 'service-places');
+  const places = `[cloud]\ntarget = s3://backups/theirs\nendpoint = ${fake.endpoint}\nregion = ${fake.region}\n${fake.credentials().replace('[default]\n', '')}\n[disk]\ntarget = ${path.join(base, 'kept-disk')}\n`;
+  await writeFile(secrets, places, { mode: 0o600 });
+  const env = { LETTERLOCK_STORE_BACKUP_DIR: kept, LETTERLOCK_STORAGE_PLACES: secrets, LETTERLOCK_STORE_SHIP: 'yes', LETTERLOCK_STORAGE_BACKOFF: '10ms' };
+  let s = await Service.start({ env }), again;
+  const idOf = async (a) => JSON.parse((await s.ctl(['alias', 'show', a.address, '--json'])).stdout).mailbox;
+  const backups = async (a) => JSON.parse((await s.ctl(['mailbox', 'backups', a.address, '--json'])).stdout);
+  const inFolder = (folder, id) => { try { return readdirSync(folder, { recursive: true }).filter((f) => f.includes(id)); } catch { return []; } };
+  const inCloud = (id) => fake.names().filter((n) => n.includes(id));
+  const shipped = async () => { await sleep(1100); await until('all to be shipped', 20000, async () => (await s.status()).store.ship.waiting_packs === 0); };
+  const backup = (a) => s.ctl(['mailbox', 'backup', a.address], { input: `${a.password}\n` });
+  const give = async (a, n) => {
+    const c = await s.imap(a);
+    await c.cmd('SELECT INBOX');
+    await s.deliver(a.address, sample(n, 4000));
+    await c.logout();
+    a.letters = await letters(s, a);
+  };
+  try {
+    assert.equal((await s.ctl(['domain', 'set', 'example.test', '--backups', 'nowhere'], { ok: false })).code, EX_DATAERR);
+    await s.ctl(['domain', 'add', 'elsewhere.test']);
+    await s.ctl(['domain', 'set', 'elsewhere.test', '--backups', 'cloud']);
+    assert.equal(JSON.parse((await s.ctl(['domain', 'list', '--json'])).stdout).find((d) => d.domain === 'elsewhere.test').backups, 'cloud');
+    const ann = await s.alias('ann@elsewhere.test'), bob = await s.alias('bob@example.test'), cyd = await s.alias('cyd@elsewhere.test');
+    const ids = { ann: await idOf(ann), bob: await idOf(bob), cyd: await idOf(cyd) };
+    for (const [i, a] of [ann, bob, cyd].entries()) { await give(a, i + 1); await backup(a); }
+    await shipped();
+    // Whose is where: backups, keys, and the packs of each second.
+    assert.deepEqual([(await backups(ann)).map((b) => b.place), (await backups(bob)).map((b) => b.place ?? null)], [['cloud'], [null]]);
+    assert.ok(inCloud(ids.ann).some((n) => n.endsWith('/keys')) && inCloud(ids.ann).some((n) => n.endsWith('.sqlite')));
+    assert.deepEqual([inCloud(ids.bob), inFolder(kept, ids.ann), inFolder(kept, ids.cyd)], [[], [], []]);
+    const packs = readdirSync(kept, { recursive: true }).filter((f) => f.endsWith('.pack'));
+    assert.ok(packs.length && fake.names().some((n) => n.endsWith('.pack')));
+    for (const f of packs) assert.ok(!(await readFile(path.join(kept, f))).includes(Buffer.from(ids.ann, 'hex')), 'no frame of theirs in what is shared');
+    for (const n of fake.names().filter((f) => f.endsWith('.pack'))) assert.ok(!fake.body(n).includes(Buffer.from(ids.bob, 'hex')));
+    // A moment, out of the bucket.
+    const then = Date.now(), before = ann.letters;
+    await sleep(10);
+    await give(ann, 7);
+    await s.ctl(['mailbox', 'restore', ann.address, '--at', new Date(then).toISOString()]);
+    assert.deepEqual(await letters(s, ann), before);
+    await s.ctl(['mailbox', 'restore', ann.address, '--undo', '--yes']);
+    // A password that is revoked opens nothing there either.
+    await s.ctl(['alias', 'password', ann.address, '--current'], { input: `${ann.password}\n` });
+    await s.ctl(['alias', 'password', ann.address, '--revoke', '2'], { input: `${ann.password}\n` });
+    assert.deepEqual(fake.body(`theirs/${ids.ann}/keys`), await readFile(path.join(s.dir, 'data', 'mailboxes', ids.ann.slice(0, 2), `${ids.ann}.keys`)));
+    // The bucket is away: only they wait.
+    fake.answer = () => ({ status: 503 });
+    await give(bob, 8);
+    await backup(bob);
+    await until('theirs to wait', 20000, async () => { await s.deliver(ann.address, sample(9)); return (await s.status()).store.ship.waiting_packs > 0; });
+    const seen = readdirSync(kept, { recursive: true }).filter((f) => f.endsWith('.pack')).length;
+    await s.deliver(bob.address, sample(10));
+    await until('his to go', 20000, () => readdirSync(kept, { recursive: true }).filter((f) => f.endsWith('.pack')).length > seen);
+    const failed = await s.ctl(['alias', 'remove', cyd.address, '--yes'], { ok: false });
+    assert.notEqual(failed.code, 0, 'nothing is said to be gone that is not');
+    fake.answer = null;
+    const { purged } = JSON.parse((await s.ctl(['alias', 'remove', cyd.address, '--yes', '--json'])).stdout);
+    assert.ok(purged.some((p) => p.where === 'backups cloud' && p.name.includes('.sqlite')));
+    assert.deepEqual(inCloud(ids.cyd), []);
+    // Moved: with the next start, and what was stays good.
+    bob.letters = await letters(s, bob);
+    ann.letters = await letters(s, ann);
+    assert.match((await s.ctl(['domain', 'set', 'example.test', '--backups', 'disk'])).stderr, /1 mailboxes .* next start/);
+    await backup(bob);
+    assert.ok((await backups(bob)).every((b) => !b.place));
+    await shipped();
+    const moved = Date.now();
+    await sleep(10);
+    await s.restart();
+    await give(bob, 11);
+    await backup(bob);
+    assert.deepEqual((await backups(bob)).map((b) => b.place ?? null).slice(0, 2), ['disk', null]);
+    await shipped();
+    const last = bob.letters;
+    for (const [when, want] of [[moved, last.length - 1], [Date.now(), last.length]]) {
+      await s.ctl(['mailbox', 'restore', bob.address, '--at', new Date(when).toISOString()]);
+      assert.equal((await letters(s, bob)).length, want);
+      await s.ctl(['mailbox', 'restore', bob.address, '--undo', '--yes']);
+    }
+    bob.letters = await letters(s, bob);
+    // All of it is lost but the file of the service, and the places.
+    await s.ctl(['backup', file], { input: passphrase });
+    await shipped();
+    await lose(s);
+    await rm(secrets);
+    const dir = path.join(base, 'again-places');
+    await mkdir(dir);
+    again = await Service.start({ dir, ports: s.ports, serve: false, env });
+    await again.ctl(['restore-service', file, '--dir', dir], { input: passphrase });
+    assert.equal(await readFile(secrets, 'utf8'), places);
+    assert.equal((await stat(secrets)).mode & 0o777, 0o600);
+    const told = JSON.parse((await again.ctl(['recover', '--json'])).stdout);
+    assert.deepEqual(told.map((t) => [t.address, t.result]).sort(), [[ann.address, 'is back'], [bob.address, 'is back']]);
+    await again.serve();
+    for (const p of [ann, bob]) assert.deepEqual(await letters(again, p), p.letters);
+    s = again;
+    assert.ok((await backups(bob)).length > 1, 'those of before it moved, too');
+  } finally {
+    await again?.stop();
+    if (!s.exit) await s.stop();
+    await fake.stop();
+  }
+});
+
 test('a service that does not run, and one whose addresses change meanwhile', async () => {
   const s = await Service.start();
   try {
