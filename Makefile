@@ -38,6 +38,8 @@ soak: build
 	@tools/setup check
 	@node test/soak.mjs
 	@SHIP_MOMENTS=100 SHIP_STEPS=600 node --test test/e2e/ship.test.mjs
+	@KILLED_STEPS=100000 node --test test/e2e/killed.test.mjs
+	@KILLED_TARGET=s3 KILLED_STEPS=100000 node --test test/e2e/killed.test.mjs
 	@ROTATE_KILLS=100000 node --test test/e2e/server_key.test.mjs
 	@SOAK=1000 build/store_sync_test
 	@SOAK=1000 node --test test/e2e/qresync.test.mjs

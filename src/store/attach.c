@@ -1,6 +1,7 @@
 /* src/store/attach.c: a password (or a ticket) opens a mailbox. Passwords are tried by a pool: the
  * generated ones by the common one, since they cost microseconds, a person's own ones by a slow small
  * one with a bounded queue, and networks that somebody logged in from lately have one to themselves. */
+#include "src/store/findings.h"
 #include "src/store/news.h"
 #include <assert.h>
 #include <sodium.h>
@@ -271,8 +272,13 @@ static int open_run(struct job *j, struct mailbox *box UNUSED)
         lease_lane_open(a, o->limited);
     if (r < 0)
         actor_log("store.open_failed", a, r, &e);
+    if (r == E_CORRUPT || r == E_VERSION) { /* not a wrong password: that opened no key */
+        store.alarms++;
+        finding_add(FINDING_CHECK, a->id, "cannot be opened: %s%s%.*s", error_text(r), why.n ? ": " : "",
+                    STR_ARG(buf_str(&why)));
+    }
     if (why.n)
-        log_event(r < 0 ? LOG_ERROR : LOG_WARN, r < 0 ? "store.schema" : "store.schema_mended",
+        log_event(r < 0 ? LOG_ALARM : LOG_WARN, r < 0 ? "store.schema" : "store.schema_mended",
                   F_STR("why", buf_str(&why)));
     if (r == 0 && (r = keybox_settle(a->box, o->kf, o->generation,
                                      role_subkey(store.role, SUBKEY_KEYSTATE_MAC))) == E_STALE)

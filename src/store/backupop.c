@@ -5,6 +5,7 @@
  *
  * The data key is the live one, or that of the password that was given. While a backup runs the mailbox stays open,
  * though its last session may be gone. */
+#include "src/store/findings.h"
 #include "src/store/keyop.h"
 #include "src/store/places.h"
 #include "src/store/store.h"
@@ -101,10 +102,13 @@ static void run_log(const struct run *n)
     if (n->status == 1)
         log_event(LOG_INFO, "store.backup_taken", F_Z("mailbox", mailbox), F_Z("backup", id),
                   F_U64("bytes", n->take.info.bytes), F_I64("took_ms", clock_mono_ms() - n->began_ms));
-    else if (n->status < 0 && n->status != E_CANCELED && n->status != E_GONE)
+    else if (n->status < 0 && n->status != E_CANCELED && n->status != E_GONE) {
+        finding_add(FINDING_BACKUP, n->actor->id, "no backup: %s%s%s", error_text(n->status),
+                    n->take.error.text[0] ? ": " : "", n->take.error.text);
         log_event(n->q ? LOG_ERROR : LOG_ALARM, "store.backup_failed", F_Z("mailbox", mailbox),
                   F_ERR(n->status), F_Z("sql", n->take.error.sql ? n->take.error.sql : ""),
                   F_I64("code", n->take.error.code), F_Z("text", n->take.error.text));
+    }
 }
 
 static void run_answer(const struct run *n)

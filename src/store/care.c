@@ -1,6 +1,7 @@
 /* src/store/care.c: what a mailbox needs now and then, while it is attached and others work in it. One walk
  * at a time of a mailbox, in small jobs: what changes it in the writer's lane, what looks in a reader's.
  * Between two of them everybody else has his turn. */
+#include "src/store/findings.h"
 #include "src/store/check.h"
 #include "src/store/store.h"
 
@@ -71,9 +72,11 @@ void care_checked(const struct actor *a, const struct check *c, uint64_t swept)
     store.alarms += damage > 0;
     log_event(damage ? LOG_ALARM : LOG_INFO, "store.checked", F_Z("mailbox", id), F_U64("emails", c->emails),
               F_U64("found", c->found), F_U64("swept", swept));
-    for (size_t i = 0; i < c->n; i++)
+    for (size_t i = 0; i < c->n; i++) {
         log_event(LOG_ERROR, "store.check_found", F_Z("mailbox", id), F_Z("what", c->list[i].what),
                   F_Z("detail", c->list[i].detail));
+        finding_add(FINDING_CHECK, a->id, "check of %s: %s", c->list[i].what, c->list[i].detail);
+    }
 }
 
 /* ---- the walk ------------------------------------------------------------------------------------------ */

@@ -1,4 +1,5 @@
 /* src/store/checkop.c: MAILBOX_CHECK, on a handle of its own, so that neither lane waits for it. */
+#include "src/store/findings.h"
 #include "src/store/keyop.h"
 
 #define SWEEP_BATCH 500u
@@ -6,6 +7,16 @@
 static int pool_keys(struct keyop *k)
 {
     return keyop_keys_open(k);
+}
+
+/* What the operator is told, whoever asked for the check. */
+static void damaged(const struct keyop *k, int r, struct str why)
+{
+    if (r != E_CORRUPT && r != E_VERSION)
+        return;
+    store.alarms++;
+    finding_add(FINDING_CHECK, k->actor->id, "cannot be checked: %s%s%.*s", error_text(r), why.n ? ": " : "",
+                STR_ARG(why));
 }
 
 /* In the lane, where a schema is brought up to date and keys are exchanged by nobody else. */
@@ -21,6 +32,7 @@ static int lane_open(struct keyop *k)
         log_event(LOG_WARN, "store.schema", F_STR("why", buf_str(&why)));
     if (r < 0)
         actor_log("store.open_failed", k->actor, r, &e);
+    damaged(k, r, buf_str(&why));
     return r;
 }
 
@@ -62,6 +74,7 @@ static int pool_check(struct keyop *k)
     struct check *c = k->check;
     int r = mailbox_check(k->box, c, 0);
 
+    damaged(k, r, STR("the check came to no end"));
     if (r < 0 || c->found > c->leftovers)
         return r;
     return c->orphans && (r = sweep(k)) < 0 ? r : note(k);

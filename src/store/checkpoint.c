@@ -40,7 +40,7 @@ static void behind_run(struct work_job *w)
     files_full(&store.files, path, full, sizeof full);
     if ((b->status = db_open(full, b->key ? b->key : store.temp_keys.outer, &o, &db)) < 0)
         return;
-    ship_ahead(ship_now(), b->actor->id, b->key ? 0 : b->generation);
+    ship_ahead(ship_for(b->actor->id), b->actor->id, b->key ? 0 : b->generation);
     b->status = db_checkpoint(db, DB_PASSIVE, &b->left);
     if (b->status < 0)
         b->error = *db_error_detail(db);

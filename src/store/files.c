@@ -182,6 +182,7 @@ struct removal {
     bool keys; /* these alone */
     files_told *told;
     void *ctx;
+    bool look; /* nothing is removed */
 };
 
 static int told_visit(const struct files *f, const char *path, const char *name, void *ctx)
@@ -194,6 +195,10 @@ static int told_visit(const struct files *f, const char *path, const char *name,
         return 0;
     if (fstatat(f->dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
         st.st_size = 0;
+    if (m->look) {
+        m->told(m->ctx, path, (uint64_t)st.st_size);
+        return 0;
+    }
     if ((r = file_remove(f->dir, path)) == 0 && m->told)
         m->told(m->ctx, path, (uint64_t)st.st_size);
     return r == E_NOTFOUND ? 0 : r;
@@ -210,12 +215,17 @@ static int remove_told(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], 
 
 int files_remove_keys(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], files_told *told, void *ctx)
 {
-    return remove_told(f, id, &(struct removal){ true, told, ctx });
+    return remove_told(f, id, &(struct removal){ .keys = true, .told = told, .ctx = ctx });
 }
 
 int files_remove_all(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], files_told *told, void *ctx)
 {
-    return remove_told(f, id, &(struct removal){ false, told, ctx });
+    return remove_told(f, id, &(struct removal){ .told = told, .ctx = ctx });
+}
+
+int files_each(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], files_told *told, void *ctx)
+{
+    return remove_told(f, id, &(struct removal){ .told = told, .ctx = ctx, .look = true });
 }
 
 int files_remove(const struct files *f, const uint8_t id[MAILBOX_ID_LEN])

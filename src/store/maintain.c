@@ -2,12 +2,15 @@
  * mailboxes are done when they are due, mailbox by mailbox, and also while they close; here they are looked for, and
  * what came of those since the last time is said. JOBS_STATE: what that role remembers, kept for it. */
 #include "lib/base/file.h"
+#include "src/store/findings.h"
 #include "src/store/places.h"
+#include "src/store/receipt.h"
+#include "src/store/shipop.h"
 #include "src/store/store.h"
 
 #define STATE_FILE "jobs.state"
 #define STATE_MAX  KIB(256)
-#define TEXT_BYTES 400u
+#define TEXT_BYTES 3600u /* of a report: JOB_RESULT_MAX is more */
 
 typedef Store__MaintainRequest__What what_t;
 
@@ -54,17 +57,20 @@ static void say_backups(struct rpc_req *q)
 {
     uint64_t taken = since(store.backups_taken, &told.taken),
              failed = since(store.backups_failed, &told.failed);
+    CLEANUP(buf_release) struct buf out = { .max = TEXT_BYTES };
     char text[TEXT_BYTES];
+    bool stands;
 
     if (unreached(text)) {
         maintain_reply(q, 0, true, text);
         return;
     }
     backups_round();
-    snprintf(text, sizeof text, "%llu backups taken, %llu failed since the last look%s",
-             (unsigned long long)taken, (unsigned long long)failed,
-             failed ? " (the log names the mailboxes)" : "");
-    maintain_reply(q, 0, failed > 0, text);
+    stands = ships_report(&out);
+    if (buf_printf(&out, "%llu backups taken, %llu failed since the last look", (unsigned long long)taken,
+                   (unsigned long long)failed) == 0)
+        findings_take(FINDING_BACKUP, &out);
+    maintain_reply(q, 0, failed > 0 || stands, buf_z(&out));
 }
 
 static void say_retention(struct rpc_req *q)
@@ -81,14 +87,13 @@ static void say_checks(struct rpc_req *q)
 {
     uint64_t checks = since(store.checks, &told.checks), found = since(store.check_findings, &told.findings);
     uint64_t alarms = since(store.alarms, &told.alarms);
-    char text[TEXT_BYTES];
+    CLEANUP(buf_release) struct buf out = { .max = TEXT_BYTES };
 
     care_round();
-    snprintf(text, sizeof text, "%llu mailboxes checked, %llu findings, %llu alarms since the last look%s",
-             (unsigned long long)checks, (unsigned long long)found, (unsigned long long)alarms,
-             found || alarms ? " (the log names the mailboxes; a schema that is not as expected is an alarm)"
-                             : "");
-    maintain_reply(q, 0, found > 0 || alarms > 0, text);
+    if (buf_printf(&out, "%llu mailboxes checked, %llu findings, %llu alarms since the last look",
+                   (unsigned long long)checks, (unsigned long long)found, (unsigned long long)alarms) == 0)
+        findings_take(FINDING_CHECK, &out);
+    maintain_reply(q, 0, found > 0 || alarms > 0, buf_z(&out));
 }
 
 /* ---- what takes its time ---- */
@@ -106,8 +111,12 @@ static void chore_run(struct work_job *w)
 
     if (c->what == STORE__MAINTAIN_REQUEST__WHAT__BACKUP_KEYS)
         c->n = backup_keys_everywhere(true);
-    else
+    else {
+        int more = receipts_remove_old(&store.files, clock_wall_ms());
+
         c->n = files_remove_old(&store.files, clock_wall_ms());
+        c->n = c->n < 0 || more < 0 ? (c->n < 0 ? c->n : more) : c->n + more;
+    }
 }
 
 static void chore_done(struct work_job *w)

@@ -1,6 +1,7 @@
 /* src/store/noting.c: files compared with what was noted of them, and noted anew. In the mailbox's lane.
  * What is older than its note is an alarm for the operator; mail goes on: the owner of a restored backup
  * wants his mail as well. */
+#include "src/store/findings.h"
 #include "src/store/store.h"
 
 #define TEMPS_MAX 64u
@@ -11,6 +12,8 @@ static void alarm_of(const char *event, const struct actor *a, const struct note
 
     hex_encode(a->id, MAILBOX_ID_LEN, id);
     store.alarms++;
+    finding_add(FINDING_CHECK, a->id, "%s: commit %llu was noted, %llu is there", event,
+                (unsigned long long)known->seq, (unsigned long long)found);
     log_event(LOG_ALARM, event, F_Z("mailbox", id), F_U64("generation", known->generation),
               F_U64("noted", known->seq), F_U64("found", found));
 }

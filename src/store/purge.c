@@ -3,41 +3,27 @@
  * same request goes on: the directory forgets the mailbox only when all is gone. */
 #include "src/store/keyop.h"
 #include "src/store/places.h"
+#include "src/store/receipt.h"
 #include "src/store/restore.h"
 #include "src/store/shipop.h"
 
 struct purge {
-    struct arena arena;
-    struct purged {
-        struct purged *next;
-        const char *where, *name;
-        uint64_t bytes;
-    } * list;
-    size_t n;
+    struct receipt *receipt;
 };
-
-static void told(void *ctx, const char *where, const char *name, uint64_t bytes)
-{
-    struct purge *p = ctx;
-    struct purged *one = ARENA_NEW(&p->arena, struct purged);
-
-    if (!one || !(one->name = arena_dupz(&p->arena, str_from(name))))
-        return; /* gone it is; the receipt says how many at least */
-    one->where = where;
-    one->bytes = bytes;
-    one->next = p->list;
-    p->list = one;
-    p->n++;
-}
 
 static void told_file(void *ctx, const char *path, uint64_t bytes)
 {
-    told(ctx, "data", path, bytes);
+    receipt_told(ctx, "data", path, bytes);
+}
+
+static void plan_file(void *ctx, const char *path, uint64_t bytes)
+{
+    receipt_plan(ctx, "data", path, bytes);
 }
 
 /* Of one place. */
 struct told_of {
-    struct purge *purge;
+    struct receipt *receipt;
     const char *where;
 };
 
@@ -45,7 +31,15 @@ static void told_object(void *ctx, const char *name, uint64_t bytes)
 {
     const struct told_of *t = ctx;
 
-    told(t->purge, t->where, name, bytes);
+    receipt_told(t->receipt, t->where, name, bytes);
+}
+
+static int plan_object(void *ctx, const char *name, uint64_t bytes)
+{
+    const struct told_of *t = ctx;
+
+    receipt_plan(t->receipt, t->where, name, bytes);
+    return 0;
 }
 
 static int here_end(struct keyop *k)
@@ -72,7 +66,7 @@ static int in_places(struct keyop *k,
     int r = 0;
 
     for (size_t i = 0; i < n && r >= 0; i++) {
-        struct told_of t = { k->purge, where[i]->where };
+        struct told_of t = { k->purge->receipt, where[i]->where };
 
         r = where[i]->target ? remove(where[i], k, &t) : E_UNAVAIL;
     }
@@ -91,11 +85,26 @@ static int remove_all(const struct place *p, struct keyop *k, struct told_of *t)
     return r < 0 ? r : ship_remove(p, k->actor->id, told_object, t);
 }
 
+static int plan(const struct place *p, struct keyop *k, struct told_of *t)
+{
+    char folder[TARGET_NAME_MAX], hex[2 * MAILBOX_ID_LEN + 1];
+    int r;
+
+    hex_encode(k->actor->id, MAILBOX_ID_LEN, hex);
+    ship_folder_of(k->actor->id, folder);
+    return (r = target_list(p->target, hex, plan_object, t)) < 0 ? r : target_list(p->target, folder, plan_object, t);
+}
+
+/* What is to go is written down before anything goes. */
 static int pool_keys(struct keyop *k)
 {
-    int r = in_places(k, remove_keys);
+    int r;
 
-    return r < 0 ? r : files_remove_keys(&store.files, k->actor->id, told_file, k->purge);
+    if ((r = receipt_open(&store.files, k->actor->id, &k->purge->receipt)) < 0 || (r = in_places(k, plan)) < 0 ||
+        (r = files_each(&store.files, k->actor->id, plan_file, k->purge->receipt)) < 0 ||
+        (r = receipt_settle(k->purge->receipt)) < 0 || (r = in_places(k, remove_keys)) < 0)
+        return r;
+    return files_remove_keys(&store.files, k->actor->id, told_file, k->purge->receipt);
 }
 
 static int lane_files(struct keyop *k)
@@ -106,7 +115,7 @@ static int lane_files(struct keyop *k)
     k->actor->have_public = false;
     noting_forget(k->actor);
     restore_forget(&store.files, k->actor->id);
-    return files_remove_all(&store.files, k->actor->id, told_file, k->purge);
+    return files_remove_all(&store.files, k->actor->id, told_file, k->purge->receipt);
 }
 
 static int pool_backups(struct keyop *k)
@@ -121,7 +130,7 @@ static int pool_backups(struct keyop *k)
 void purge_free(struct purge **p)
 {
     if (*p)
-        arena_release(&(*p)->arena);
+        receipt_free(&(*p)->receipt);
     free(*p);
     *p = NULL;
 }
@@ -129,20 +138,19 @@ void purge_free(struct purge **p)
 static void answer_purged(struct keyop *k)
 {
     Store__MailboxRemoveResponse r = STORE__MAILBOX_REMOVE_RESPONSE__INIT;
-    struct purge *p = k->purge;
-    Store__Purged *all = calloc(p->n + 1, sizeof *all), **list = calloc(p->n + 1, sizeof(Store__Purged *));
-    size_t i = p->n;
+    size_t n, i = 0;
+    const struct receipt_line *l = receipt_lines(k->purge->receipt, &n);
+    Store__Purged *all = calloc(n + 1, sizeof *all), **list = calloc(n + 1, sizeof(Store__Purged *));
 
-    for (struct purged *one = p->list; one && all && list;
-         one = one->next) { /* the first is the last of the list */
-        store__purged__init(&all[--i]);
-        all[i].where = (char *)(uintptr_t)one->where;
-        all[i].name = (char *)(uintptr_t)one->name;
-        all[i].bytes = one->bytes;
+    for (; l && all && list; l = l->next, i++) {
+        store__purged__init(&all[i]);
+        all[i].where = (char *)(uintptr_t)l->where;
+        all[i].name = (char *)(uintptr_t)l->name;
+        all[i].bytes = l->bytes;
         list[i] = &all[i];
     }
     r.purged = list;
-    r.n_purged = all && list ? p->n : 0;
+    r.n_purged = i;
     r.sessions_ended = k->ended;
     request_reply(k->q, 0, &r.base, NULL);
     free(all);
@@ -166,6 +174,5 @@ int op_mailbox_remove(struct rpc_req *q, struct str body)
         return r;
     if (!(k->purge = calloc(1, sizeof *k->purge)))
         return keyop_go(k, E_NOMEM);
-    k->purge->arena.max = MIB(1);
     return keyop_go(k, 0);
 }

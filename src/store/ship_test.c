@@ -4,7 +4,8 @@
 #include "lib/base/file.h"
 #include "lib/base/rand.h"
 #include "lib/db/db.h"
-#include "src/store/shipback.h"
+#include "src/store/shipbase.h"
+#include "src/store/shipmemory.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -183,9 +184,13 @@ static void busy(size_t commits)
     }
 }
 
+static bool remember; /* indexes of shared packs are read once */
+
 static int back(int64_t at_ms, struct moment *out)
 {
-    struct ship_back b = { .key = mac_key, .target = target, .ship = ship, .files = &files, .at_ms = at_ms };
+    struct ship_back b = {
+        .key = mac_key, .target = target, .ship = ship, .files = &files, .at_ms = at_ms, .remember = remember
+    };
     struct db_options o = { .cache_kib = 64 };
     char path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
     struct db *db = NULL;
@@ -310,23 +315,55 @@ static void one_life(void)
 
         snprintf(name, sizeof name, "moment %zu", i);
         check_case = name;
+        remember = i % 2; /* it makes no difference */
         CHECK(back(history->m[i].ms, &m) == 0);
         CHECK(m.rows == history->m[i].rows && m.sum == history->m[i].sum);
     }
+    remember = false;
     CHECK(db_close(&db) == 0);
     ship_close(&ship);
-}
-
-static void test_every_moment(void **state)
-{
-    (void)state;
-    in_child(one_life);
 }
 
 static void send_all(void)
 {
     while (ship_send(ship, target, NULL, NULL, NULL) == 1)
         ;
+}
+
+/* Many mailboxes, one after the other: the second one reads no index of a shared pack. */
+static void many(void)
+{
+    struct moment m;
+    struct db *db;
+    uint64_t hits = ship_memory_hits();
+
+    start(GIB(1));
+    db = mail_open(id);
+    for (int i = 0; i < 5; i++) {
+        commit_one(db);
+        CHECK(ship_tick(ship) == 0);
+    }
+    send_all();
+    remember = true;
+    CHECK(back(history->clock_ms, &m) == 0 && m.sum == history->m[4].sum && ship_memory_hits() == hits);
+    CHECK(back(history->clock_ms, &m) == 0 && m.sum == history->m[4].sum && ship_memory_hits() == hits + 5);
+    ship_memory_forget();
+    CHECK(back(history->clock_ms, &m) == 0 && ship_memory_hits() == hits + 5);
+    ship_memory_forget();
+    CHECK(db_close(&db) == 0);
+    ship_close(&ship);
+}
+
+static void test_many(void **state)
+{
+    (void)state;
+    in_child(many);
+}
+
+static void test_every_moment(void **state)
+{
+    (void)state;
+    in_child(one_life);
 }
 
 /* Storage is away: mail goes on, the gap is counted, and what comes after it can be had. */
@@ -380,6 +417,90 @@ static void overflow(void)
     CHECK(back(history->m[5].ms, &m) == 0 && m.sum == history->m[5].sum);
     CHECK(db_close(&db) == 0);
     ship_close(&ship);
+}
+
+static uint64_t spool_bytes(void)
+{
+    DIR *d = fdopendir(openat(files.dir, "ship", O_RDONLY | O_DIRECTORY));
+    const struct dirent *e;
+    uint64_t n = 0;
+
+    CHECK(d != NULL);
+    while (d && (e = readdir(d)) != NULL) {
+        struct stat st;
+
+        if (str_ends(str_from(e->d_name), STR(".pack")) &&
+            fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            n += (uint64_t)st.st_size;
+    }
+    if (d)
+        closedir(d);
+    return n;
+}
+
+/* The storage is away for 24 hours, by the clock. Mail is taken each minute of them, the spool stays within its bound, the moment
+ * that is lost is counted and refused, and when the storage is there again a new base is wanted, and all is as before. */
+static void a_day(void)
+{
+    uint8_t wants[MAILBOX_ID_LEN] = { 0 };
+    struct ship_figures f = { 0 };
+    struct moment m, before, lost = { 0 }, late = { 0 };
+    uint64_t bytes = 0;
+    struct db *db;
+
+    start(MIB(4));
+    db = mail_open(id);
+    for (int i = 0; i < 8; i++) /* too large to go whole */
+        CHECK(db_run(db, "INSERT INTO t (v, n) VALUES (randomblob(200000), 3)") == 0);
+    checkpoint(id, DB_TRUNCATE);
+    CHECK(ship_tick(ship) == 0);
+    CHECK(ship_base_take(ship, target, id, NULL, &bytes) == 1 && bytes > SHIP_INLINE_MAX);
+    commit_one(db);
+    before = history->m[history->n - 1];
+    CHECK(ship_tick(ship) == 0);
+    send_all();
+    ship_get_figures(ship, &f);
+    CHECK(f.waiting_packs == 0 && f.unbased == 0 && f.gaps == 0);
+    for (int minute = 0; minute < 24 * 60; minute++) {
+        int r;
+
+        history->clock_ms += 60000;
+        clock_fake(history->clock_ms);
+        commit_one(db); /* it checks that each is taken */
+        if (minute == 20 * 60)
+            lost = history->m[history->n - 1];
+        if (minute % 30 == 29)
+            checkpoint(id, DB_TRUNCATE);
+        r = ship_tick(ship);
+        ship_get_figures(ship, &f);
+        CHECK(r == (f.full ? E_FULL : 0));
+        CHECK(f.waiting_bytes <= MIB(4) && spool_bytes() <= MIB(4));
+    }
+    CHECK(f.full && f.gaps > 0 && f.behind_ms > INT64_C(23) * 3600000);
+    CHECK(history->n > 24 * 60);
+    send_all();
+    CHECK(ship_tick(ship) == 0);
+    CHECK(ship_wants_base(ship, history->clock_ms, INT64_C(7) * 86400000, wants) && memcmp(wants, id, sizeof id) == 0);
+    CHECK(ship_base_take(ship, target, id, NULL, &bytes) == 1);
+    for (int i = 0; i < 5; i++) {
+        commit_one(db);
+        late = history->m[history->n - 1];
+        CHECK(ship_tick(ship) == 0);
+        send_all();
+    }
+    ship_get_figures(ship, &f);
+    CHECK(!f.full && f.waiting_bytes == 0 && f.unbased == 0 && f.behind_ms == 0);
+    CHECK(back(late.ms, &m) == 0 && m.rows == late.rows && m.sum == late.sum);
+    CHECK(back(before.ms, &m) == 0 && m.sum == before.sum);
+    CHECK(back(lost.ms, &m) == E_GONE);
+    CHECK(db_close(&db) == 0);
+    ship_close(&ship);
+}
+
+static void test_a_day(void **state)
+{
+    (void)state;
+    in_child(a_day);
 }
 
 static void test_overflow(void **state)
@@ -478,7 +599,9 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_every_moment, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lives, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overflow, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_day, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tamper, setup, teardown),
     };
 

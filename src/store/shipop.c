@@ -19,6 +19,7 @@
 #define NIGHT_HOUR   3 /* UTC: packs are sorted out at the first round after it */
 #define LOOSE_MAX    20000u
 #define MAKING_S     60
+#define BEHIND_MS    600000 /* nothing to tell before */
 
 /* To one place. */
 struct shipping {
@@ -27,7 +28,7 @@ struct shipping {
     struct work_job send_job, night_job;
     bool sending, tending; /* tending: a base, or the night's work */
     int64_t send_after_ms, pause_ms, round_ms, told_ms, tried_ms;
-    uint64_t sent_since, failures;
+    uint64_t sent_since, failures, gaps_told;
     uint8_t based[MAILBOX_ID_LEN]; /* the last one that wanted a base */
 };
 static struct shipping all[1 + PLACES_MAX];
@@ -40,6 +41,13 @@ static bool ticking, stopping;
 bool ships_on(void)
 {
     return nall > 0;
+}
+
+struct ship *ship_for(const uint8_t mailbox[MAILBOX_ID_LEN])
+{
+    const struct place *p = place_of(mailbox);
+
+    return p->shipping ? p->shipping->ship : NULL;
 }
 
 static bool is_here(void *ctx, const uint8_t mailbox[MAILBOX_ID_LEN])
@@ -318,7 +326,7 @@ static void tell(struct shipping *s)
     if (s->told_ms && clock_mono_ms() - s->told_ms < 3600000)
         return;
     ship_get_figures(s->ship, &f);
-    if (!f.full && f.behind_ms <= 600000)
+    if (!f.full && f.behind_ms <= BEHIND_MS)
         return;
     s->told_ms = clock_mono_ms() + 1;
     log_event(LOG_ALARM, f.full ? "store.ship_stands" : "store.ship_behind",
@@ -391,6 +399,35 @@ void ships_status(Store__StatusResponse *r)
         r->ship_full |= f.full;
         r->ship_failures += __atomic_load_n(&all[i].failures, __ATOMIC_RELAXED);
     }
+}
+
+bool ships_report(struct buf *out)
+{
+    bool bad = false;
+
+    for (size_t i = 0; i < nall; i++) {
+        struct shipping *s = &all[i];
+        struct ship_figures f;
+        uint64_t gaps;
+
+        ship_get_figures(s->ship, &f);
+        gaps = f.gaps - s->gaps_told;
+        s->gaps_told = f.gaps;
+        if (!f.full && f.behind_ms <= BEHIND_MS && !gaps)
+            continue;
+        bad = true;
+        if (buf_printf(out,
+                       "shipping%s%s: %s, %llu bytes wait, the oldest for %lld minutes; %llu mailboxes have a moment "
+                       "that cannot be had\n",
+                       i ? " to " : "", i ? s->place->name : "",
+                       f.full                    ? "the spool is full, nothing more is shipped"
+                       : f.behind_ms > BEHIND_MS ? "the storage does not answer"
+                                                 : "it goes on again",
+                       (unsigned long long)f.waiting_bytes, (long long)(f.behind_ms / 60000),
+                       (unsigned long long)gaps) < 0)
+            break;
+    }
+    return bad;
 }
 
 /* ---- what others ask of it: worker threads ------------------------------------------------------ */

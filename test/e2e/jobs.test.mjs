@@ -5,7 +5,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createHmac } from 'node:crypto';
 import http from 'node:http';
 import path from 'node:path';
-import { Service, until } from '../lib/service.mjs';
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { Service, build, sample, until } from '../lib/service.mjs';
 import { DnsServer } from '../lib/dns.mjs';
 
 let service, operator;
@@ -92,6 +94,55 @@ test('what is found is told to the operator, once; and that it is well again', a
     const second = await until('the webhook to be called again', 10000, () => told[1]);
     assert.deepEqual([JSON.parse(second.body).job, JSON.parse(second.body).state], ['backups', 'well']);
     assert.equal(told.length, 2);
+  } finally { await s.stop(); hook.close(); }
+});
+
+test('a failed backup, a schema that is not as expected, a failed check: the operator is told in full: letter, webhook, log', async () => {
+  const told = [];
+  const hook = http.createServer((req, res) => {
+    const parts = [];
+    req.on('data', (d) => parts.push(d)).on('end', () => { told.push(JSON.parse(Buffer.concat(parts))); res.end(); });
+  });
+  await new Promise((r) => hook.listen(0, '127.0.0.1', r));
+  const s = await Service.start({ env: {
+    LETTERLOCK_JOBS_OPERATOR: 'operator@example.test', LETTERLOCK_STORE_BACKUP_INTERVAL: '0',
+    LETTERLOCK_JOBS_NOTIFY: `http://127.0.0.1:${hook.address().port}/told`, LETTERLOCK_RELAY_WEBHOOK_PORTS: String(hook.address().port), LETTERLOCK_RELAY_PRIVATE_NETWORKS: 'yes',
+  } });
+  try {
+    const operator_ = await s.alias('operator'), a = await s.alias(), b = await s.alias();
+    const idOf = async (x) => JSON.parse((await s.ctl(['alias', 'show', x.address, '--json'])).stdout).mailbox;
+    const ids = [await idOf(a), await idOf(b)], file = (id) => path.join(s.dir, 'data', 'mailboxes', id.slice(0, 2), `${id}.sqlite`);
+    await until('the schedule', 10000, async () => (await s.ctl(['jobs', '--json'], { ok: false })).code === 0);
+    for (const x of [a, b]) { const c = await s.imap(x); for (let i = 0; i < 30; i++) await c.cmd(['APPEND INBOX ', sample(i, 9000)]); await c.logout(); }
+    await until('them to be closed', 10000, () => ids.every((id) => !existsSync(`${file(id)}-wal`)));
+    const bytes = await readFile(file(ids[0])); // pages somewhere in its middle
+    for (let at = 40 * 4096 + 100; at < bytes.length; at += 20 * 4096) bytes[at] ^= 0x5a;
+    await writeFile(file(ids[0]), bytes);
+    execFileSync(path.join(build, 'test/tools/strange_schema'), [path.join(s.dir, 'data'), ids[1], b.password]);
+    for (const args of [['backup'], ['check']]) assert.notEqual((await s.ctl(['mailbox', ...args, a.address], { input: `${a.password}\n`, ok: false })).code, 0);
+    await s.imap(b, { login: false }).then((c) => c.cmd(`LOGIN "${b.address}" "${b.password}"`).then(() => assert.fail('it opens'), () => {}));
+    const results = {};
+    for (const name of ['backups', 'checks']) {
+      const r = await s.ctl(['jobs', 'run', name, '--json'], { ok: false });
+      assert.equal(r.code, 65, r.stdout);
+      results[name] = JSON.parse(r.stdout).result;
+    }
+    assert.match(results.backups, new RegExp(`1 failed since the last look\\nmailbox ${ids[0]}: no backup: `));
+    assert.match(results.checks, new RegExp(`mailbox ${ids[0]}: `));
+    assert.match(results.checks, new RegExp(`mailbox ${ids[1]}: cannot be opened: .*strange`));
+    assert.match(s.log, /store\.backup_failed mailbox=/);
+    assert.match(s.log, /store\.schema why=.*strange/);
+    await until('the webhooks', 20000, () => told.length >= 2);
+    assert.deepEqual(told.map((e) => [e.job, e.state, e.result]).sort(), [['backups', 'found', results.backups], ['checks', 'found', results.checks]]);
+    const c = await s.imap(operator_);
+    await c.cmd('SELECT INBOX');
+    await until('the letters', 10000, async () => (await c.cmd('STATUS INBOX (MESSAGES)')).some((l) => /MESSAGES 2\b/.test(l)));
+    await c.cmd('NOOP');
+    await c.cmd('FETCH 1:* BODY.PEEK[]');
+    const text = c.literals.map(String).join('');
+    for (const id of ids) assert.ok(text.includes(id));
+    assert.ok(text.includes('strange'));
+    await c.logout();
   } finally { await s.stop(); hook.close(); }
 });
 

@@ -3,6 +3,7 @@
  * Runs a command and ends it, with all that it has forked, as a power cut ends it: after its Nth system
  * call that changes something on a disk, which was carried out. Counted over all its processes.
  *   kill_step N COMMAND [ARGUMENTS]
+ * With KILL_STEP_SENDS in the environment, what is sent to others counts, too.
  * N 0: to the end. Its last line on standard error is "steps K"; exit 137 when it was killed, else the
  * command's own code. */
 #include "lib/base/base.h"
@@ -23,6 +24,7 @@ static struct {
     bool counts; /* the call that it is in changes the disk */
 } procs[PROCESSES_MAX];
 static unsigned long steps, last;
+static bool sends;
 
 static bool changes(const struct __ptrace_syscall_info *i)
 {
@@ -47,6 +49,8 @@ static bool changes(const struct __ptrace_syscall_info *i)
     case SYS_open:
 #endif
         return true;
+    case SYS_sendto:
+    case SYS_sendmsg: return sends;
     default: return false;
     }
 }
@@ -107,6 +111,7 @@ int main(int argc, char **argv)
     if (argc < 3)
         return 64;
     last = strtoul(argv[1], NULL, 10);
+    sends = getenv("KILL_STEP_SENDS") != NULL;
     first = fork();
     if (first == 0) {
         ptrace(PTRACE_TRACEME, 0, NULL, NULL);
