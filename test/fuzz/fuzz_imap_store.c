@@ -65,6 +65,12 @@ int role_data_dir(const struct role *r)
     return r->data_dir;
 }
 
+struct str role_places(const struct role *r)
+{
+    (void)r;
+    return STR_NONE;
+}
+
 const uint8_t *role_subkey(const struct role *r, enum subkey_purpose purpose)
 {
     static uint8_t keys[SUBKEY_PURPOSES][KEY_BYTES];
