@@ -42,7 +42,8 @@ MUST_CHECK int files_remove_keys(const struct files *f, const uint8_t id[MAILBOX
 MUST_CHECK int files_remove_all(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], files_told *told,
                                 void *ctx);
 /* Each file that it would remove. */
-MUST_CHECK int files_each(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], files_told *told, void *ctx);
+MUST_CHECK int files_each(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], files_told *told,
+                          void *ctx);
 /* Remove what was set aside FILES_ASIDE_DAYS ago or earlier, everywhere. How many. */
 MUST_CHECK int files_remove_old(const struct files *f, int64_t now_ms);
 #endif

@@ -92,7 +92,9 @@ static int plan(const struct place *p, struct keyop *k, struct told_of *t)
 
     hex_encode(k->actor->id, MAILBOX_ID_LEN, hex);
     ship_folder_of(k->actor->id, folder);
-    return (r = target_list(p->target, hex, plan_object, t)) < 0 ? r : target_list(p->target, folder, plan_object, t);
+    return (r = target_list(p->target, hex, plan_object, t)) < 0
+               ? r
+               : target_list(p->target, folder, plan_object, t);
 }
 
 /* What is to go is written down before anything goes. */
@@ -100,7 +102,8 @@ static int pool_keys(struct keyop *k)
 {
     int r;
 
-    if ((r = receipt_open(&store.files, k->actor->id, &k->purge->receipt)) < 0 || (r = in_places(k, plan)) < 0 ||
+    if ((r = receipt_open(&store.files, k->actor->id, &k->purge->receipt)) < 0 ||
+        (r = in_places(k, plan)) < 0 ||
         (r = files_each(&store.files, k->actor->id, plan_file, k->purge->receipt)) < 0 ||
         (r = receipt_settle(k->purge->receipt)) < 0 || (r = in_places(k, remove_keys)) < 0)
         return r;

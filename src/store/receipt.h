@@ -18,7 +18,8 @@ struct receipt_line {
 };
 
 /* With what an earlier purge of this mailbox wrote down. */
-MUST_CHECK int receipt_open(const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN], struct receipt **out);
+MUST_CHECK int receipt_open(const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN],
+                            struct receipt **out);
 void receipt_free(struct receipt **r);
 /* This is to go. */
 void receipt_plan(struct receipt *r, const char *where, const char *name, uint64_t bytes);

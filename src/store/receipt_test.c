@@ -32,7 +32,8 @@ static void is(struct receipt *r, const char *want)
     size_t n, k = 0;
 
     for (const struct receipt_line *l = receipt_lines(r, &n); l; l = l->next, k++)
-        CHECK(buf_printf(&text, "%s%s:%s:%llu", k ? " " : "", l->where, l->name, (unsigned long long)l->bytes) == 0);
+        CHECK(buf_printf(&text, "%s%s:%s:%llu", k ? " " : "", l->where, l->name,
+                         (unsigned long long)l->bytes) == 0);
     check_case = want;
     CHECK(k == n && str_eq_z(buf_str(&text), want));
 }
@@ -55,7 +56,8 @@ static void goes_on(void **state)
     receipt_told(r, "backups", "a/keys version v1", 6);
     receipt_told(r, "data", "m", 50);
     receipt_told(r, "backups", "a/1.sqlite", 100);
-    is(r, "backups:a/keys version v2:7 backups:a/keys version v1:6 data:m:50 backups:a/1.sqlite:100 data:m-wal:0");
+    is(r,
+       "backups:a/keys version v2:7 backups:a/keys version v1:6 data:m:50 backups:a/1.sqlite:100 data:m-wal:0");
     receipt_free(&r);
 
     CHECK(receipt_open(&files, id, &r) == 0); /* killed after the first two were gone */

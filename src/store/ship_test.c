@@ -480,7 +480,8 @@ static void a_day(void)
     CHECK(history->n > 24 * 60);
     send_all();
     CHECK(ship_tick(ship) == 0);
-    CHECK(ship_wants_base(ship, history->clock_ms, INT64_C(7) * 86400000, wants) && memcmp(wants, id, sizeof id) == 0);
+    CHECK(ship_wants_base(ship, history->clock_ms, INT64_C(7) * 86400000, wants) &&
+          memcmp(wants, id, sizeof id) == 0);
     CHECK(ship_base_take(ship, target, id, NULL, &bytes) == 1);
     for (int i = 0; i < 5; i++) {
         commit_one(db);

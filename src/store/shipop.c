@@ -416,15 +416,16 @@ bool ships_report(struct buf *out)
         if (!f.full && f.behind_ms <= BEHIND_MS && !gaps)
             continue;
         bad = true;
-        if (buf_printf(out,
-                       "shipping%s%s: %s, %llu bytes wait, the oldest for %lld minutes; %llu mailboxes have a moment "
-                       "that cannot be had\n",
-                       i ? " to " : "", i ? s->place->name : "",
-                       f.full                    ? "the spool is full, nothing more is shipped"
-                       : f.behind_ms > BEHIND_MS ? "the storage does not answer"
-                                                 : "it goes on again",
-                       (unsigned long long)f.waiting_bytes, (long long)(f.behind_ms / 60000),
-                       (unsigned long long)gaps) < 0)
+        if (buf_printf(
+                out,
+                "shipping%s%s: %s, %llu bytes wait, the oldest for %lld minutes; %llu mailboxes have a moment "
+                "that cannot be had\n",
+                i ? " to " : "", i ? s->place->name : "",
+                f.full                    ? "the spool is full, nothing more is shipped"
+                : f.behind_ms > BEHIND_MS ? "the storage does not answer"
+                                          : "it goes on again",
+                (unsigned long long)f.waiting_bytes, (long long)(f.behind_ms / 60000),
+                (unsigned long long)gaps) < 0)
             break;
     }
     return bad;

@@ -340,8 +340,7 @@ int super_setup(struct super *s)
     if ((r = open_folder(s->c->server.run_dir, &s->run_dir)) != 0 || (r = super_keys(s)) != 0 ||
         (r = read_tls(s)) != 0 || (r = read_storage(s)) != 0 || (r = read_places(s)) != 0 ||
         (r = watch_signals(s)) != 0 || (s->mode == SUPERVISE_SERVICE && (r = listen_all(s)) != 0) ||
-        (r = listen_ctl(s)) != 0 ||
-        (r = listen_unix(s, "status.sock", &s->status)) != 0)
+        (r = listen_ctl(s)) != 0 || (r = listen_unix(s, "status.sock", &s->status)) != 0)
         return r;
     return 0;
 }

@@ -31,7 +31,8 @@ static int make(const struct files *f, const uint8_t id[MAILBOX_ID_LEN], const c
 int main(int argc, char **argv)
 {
     char prefix[4096];
-    struct files f = { .dir = argc == 4 ? open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1, .prefix = prefix };
+    struct files f = { .dir = argc == 4 ? open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1,
+                       .prefix = prefix };
     uint8_t id[MAILBOX_ID_LEN];
     int r;
 
