@@ -44,7 +44,7 @@ test('now: each of them, and what came of it stays known when everybody dies', a
 
 test('nobody else asked: several at once are done one after the other', async () => {
   const all = await Promise.all(['orphans', 'backups', 'orphans', 'checks', 'backup-keys'].map(async (n) => JSON.parse((await service.ctl(['jobs', 'run', n, '--json'])).stdout)));
-  const spans = all.map((j) => [Date.parse(j.last), Date.parse(j.last) + j.took_ms, j.name]).sort((a, b) => a[0] - b[0]);
+  const spans = all.map((j) => [Date.parse(j.last), Date.parse(j.last) + j.took_ms, j.name]).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   for (let i = 1; i < spans.length; i++) if (spans[i][2] !== spans[i - 1][2]) assert.ok(spans[i][0] + 1 >= spans[i - 1][1], JSON.stringify(spans));
 });
 
