@@ -1,6 +1,7 @@
 #include "src/directory/access.h"
 #include "lib/base/errors.h"
 #include "lib/base/netset.h"
+#include "lib/smtp/path.h"
 #include "src/directory/address.h"
 #include <arpa/inet.h>
 
@@ -76,6 +77,29 @@ int access_who(struct arena *a, struct str text, struct str *out)
     return r == E_LIMIT || (r == 0 && is_network(*out)) ? E_SYNTAX : r; /* "192.0.2.1." is neither */
 }
 
+/* A sender that can be nobody's address here has a domain all the same: bounce addresses are longer than 64 octets before
+ * the @ (lib/smtp/path.h), and a label that IDNA does not know may stand before any domain. */
+static int sender_who(struct arena *a, struct str sender, struct access_peer *out)
+{
+    struct smtp_path path = { .quoted = false };
+    char *z;
+    int r = address_who(a, sender, &out->address, &out->domain);
+
+    if (r != E_SYNTAX)
+        return r;
+    out->address = STR_NONE;
+    if (smtp_mailbox_parse(sender, SMTP_PATH_REVERSE, &path) < 0 || path.literal)
+        return 0;
+    if ((r = address_domain(a, path.domain, &out->domain)) != E_SYNTAX)
+        return r;
+    if (!(z = arena_dupz(a, path.domain)))
+        return E_NOMEM;
+    out->domain = str_of(z, path.domain.n);
+    for (size_t i = 0; i < path.domain.n; i++)
+        z[i] = ascii_lower(z[i]);
+    return 0;
+}
+
 int access_peer_of(struct arena *a, struct str sender, struct str ip, struct access_peer *out)
 {
     struct access_peer p = { .address = STR_NONE };
@@ -84,7 +108,7 @@ int access_peer_of(struct arena *a, struct str sender, struct str ip, struct acc
 
     if (sender.n == 0)
         p.address = STR("<>");
-    else if ((r = address_who(a, sender, &p.address, &p.domain)) < 0 && r != E_SYNTAX)
+    else if ((r = sender_who(a, sender, &p)) < 0)
         return r;
     if (ip.n && ip.n < sizeof z) {
         memcpy(z, ip.p, ip.n);

@@ -335,6 +335,7 @@ static void test_whos(void **state UNUSED)
     arena_reset(&a);
 }
 
+#define SIXTY "a23456789b23456789c23456789d23456789e23456789f23456789g23456789"
 static void test_lists(void **state UNUSED)
 {
     static const struct {
@@ -343,6 +344,10 @@ static void test_lists(void **state UNUSED)
         { "ann@example.org", "x@good.example", "192.0.2.1", "box Ann@example.org" },
         { "ann@example.org", "x@bad.example", "192.0.2.1", "refused" },
         { "ann@example.org", "x@mail.BAD.example", "192.0.2.1", "refused" },
+        { "ann@example.org", SIXTY "-12345=ann=example.org@news.bad.example", "192.0.2.1", "refused" },
+        { "ann@example.org", "\"a b\"@bad.example", "192.0.2.1", "refused" },
+        { "ann@example.org", "x@\xe2\x98\x83.BAD.example", "192.0.2.1", "refused" }, /* a snowman */
+        { "ann@example.org", SIXTY "-12345@good.bad.example", "192.0.2.1", "box Ann@example.org" },
         { "ann@example.org", "x@notbad.example", "192.0.2.1", "box Ann@example.org" },
         { "ann@example.org", "Friend@bad.example", "192.0.2.1", "box Ann@example.org" },
         { "ann@example.org", "x@good.bad.example", "192.0.2.1", "box Ann@example.org" },
