@@ -357,7 +357,7 @@ const struct smtp_reply *mx_spam_verdict(struct smtp_session *s)
 {
     struct mx_spam *p = spam_of(s);
     CLEANUP(buf_release) struct buf names = { .max = KIB(4) };
-    bool all_refuse = s->m.recipients || s->m.nforwards;
+    bool all_refuse = s->m.recipients || s->m.nforwards, refuses;
     int by_rules, score, counts;
 
     if (!p->on)
@@ -375,8 +375,12 @@ const struct smtp_reply *mx_spam_verdict(struct smtp_session *s)
         counts -= spam_rows[SPAM_CLAMAV].score;
     for (struct smtp_recipient *r = s->m.recipients; r; r = r->next) {
         set_fields(s, r, score);
-        all_refuse = all_refuse && p->scanned && counts >= or_default(r->mailbox.spam.reject, p->all->reject);
+        refuses = p->scanned && counts >= or_default(r->mailbox.spam.reject, p->all->reject);
+        all_refuse = all_refuse && refuses;
+        r->junk =
+            r->junk || refuses; /* when others take it: whoever wants it refused never has it in his INBOX */
     }
+    p->junk = p->scanned && score >= p->all->junk;
     all_refuse = all_refuse && (!s->m.nforwards || (p->scanned && counts >= p->all->reject));
     learn(s, all_refuse, by_rules);
     (void)!spam_names(&p->hits, &names);

@@ -52,7 +52,8 @@ struct mx_spam {
     bool exempt;
     /* of the transaction */
     bool trap; /* somebody is among the recipients who does not exist and is known to spammers alone */
-    bool on, scanning, scanned, judged;
+    bool on, scanning, scanned;
+    bool junk;           /* it would be for a mailbox that sets nothing: for what leads elsewhere */
     const char *why_not; /* not scanned: why */
     uint64_t sent;
     struct spam_fields fields;

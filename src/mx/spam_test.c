@@ -156,12 +156,14 @@ static void test_recipients_differ(void **state UNUSED)
 {
     struct smtp_recipient *a = recipient("a@example.org", (struct smtp_points){ .reject = 500 }),
                           *b = recipient("b@example.org",
-                                         (struct smtp_points){ 9000, SPAM_NEVER, SPAM_NEVER });
+                                         (struct smtp_points){ 9000, SPAM_NEVER, SPAM_NEVER }),
+                          *c = recipient("c@example.org",
+                                         (struct smtp_points){ .junk = SPAM_NEVER, .reject = 500 });
 
     message("Subject: x\r\n\r\nhi\r\n");
     scanned_as(SPAM_EXE_CONTENT);
     CHECK(mx_spam_verdict(&w.s) == NULL);
-    CHECK(a->junk && !b->junk);
+    CHECK(a->junk && !b->junk && c->junk); /* c would have it refused: no INBOX for it */
     CHECK(str_find(a->fields, STR("Yes, score=7.0, required=4.0,")) > 0 &&
           str_find(b->fields, STR("No, score=7.0, required=90.0,")) > 0);
 }
