@@ -107,6 +107,12 @@ void mx_dsn_feed(struct smtp_session *s, struct str in)
         d->header_over = true; /* no memory: the report goes without */
         return;
     }
+    if (str_starts(buf_str(&d->header),
+                   STR("\r\n"))) { /* it has none (RFC 5322 2.1): what follows is the body */
+        d->header.n = 0;
+        d->header_over = true;
+        return;
+    }
     end = str_find(str_skip(buf_str(&d->header), from), STR("\r\n\r\n"));
     if (end >= 0)
         d->header.n = from + (size_t)end + 4;
@@ -122,9 +128,33 @@ const char *mx_dsn_unwanted(const struct smtp_session *s)
     for (const struct smtp_recipient *r = s->m.recipients; r; r = r->next)
         if (r->junk)
             return "spam";
+    if (s->m.forwards && mx_own(s)->spam.junk)
+        return "spam";
     if (a && a->check.done && (a->check.spf.code == SPF_FAIL || a->check.dmarc.code == DMARC_FAIL))
         return "forged";
     return NULL;
+}
+
+static bool anyone_asks(const struct smtp_session *s)
+{
+    const struct smtp_forward *f = s->m.forwards;
+
+    while (f && !(f->notify & SMTP_NOTIFY_SUCCESS))
+        f = f->next;
+    return f || mx_dsn_wanted(s);
+}
+
+/* The courier tells of what is sent on, and knows neither of this. */
+void mx_dsn_settle(struct smtp_session *s)
+{
+    const char *why;
+
+    if (!anyone_asks(s) || (!(why = mx_dsn_unwanted(s)) && !(why = mx_policy_report(s) ? NULL : "rate")))
+        return;
+    log_event(LOG_INFO, "mx.dsn_none", F_Z("id", s->m.id), F_Z("why", why));
+    mx_dsn_forget(s);
+    for (struct smtp_forward *f = s->m.forwards; f; f = f->next)
+        f->notify = without_success(f->notify);
 }
 
 /* Whole lines, when it was too long. */
@@ -192,16 +222,11 @@ int mx_dsn_request(struct smtp_session *s, struct arena *a, Courier__ArrivalRequ
 {
     CLEANUP(buf_release) struct buf envid = { .max = SMTP_ENVID_MAX };
     const struct mx_dsn *d = mx_own(s)->dsn;
-    const char *why;
     uint8_t *once;
     int r;
 
     if (!d)
         return 0;
-    if ((why = mx_dsn_unwanted(s)) || (why = mx_policy_report(s) ? NULL : "rate")) {
-        log_event(LOG_INFO, "mx.dsn_none", F_Z("id", s->m.id), F_Z("why", why));
-        return 0;
-    }
     courier__arrival_request__init(out);
     if ((r = recipients_fill(s, a, out)) < 0 || out->n_recipients == 0)
         return r;

@@ -20,6 +20,9 @@ void mx_dsn_forget(struct smtp_session *s);
 
 /* Why nobody is answered who claims to have sent this: spam, or forged; NULL: none. */
 const char *mx_dsn_unwanted(const struct smtp_session *s);
+/* The message is taken, and its checks are done: when it is unwanted, or its sender was told too often, SUCCESS goes from
+ * the session's recipients and from what is sent on. */
+void mx_dsn_settle(struct smtp_session *s);
 
 /* The request about a message that was delivered, in the arena; borrows from the session. 1; 0: nobody hears of it; E_NOMEM. */
 struct Courier__ArrivalRequest;

@@ -60,6 +60,8 @@ static const struct smtp_reply *verdict(struct smtp_session *s, const char **why
 {
     const struct smtp_reply *no = judge(s, why_out);
 
+    if (!no)
+        mx_dsn_settle(s);
     mx_dmarc_note(s, no && strcmp(*why_out, "dmarc") == 0);
     return no;
 }

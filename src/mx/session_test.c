@@ -319,6 +319,8 @@ static void world_does(struct world *w, struct str what)
         CHECK(w->nrcpt == (unsigned)(arg.p[0] - '0'));
     else if (str_eq_z(word, "forwards"))
         CHECK(w->nforwards == (unsigned)(arg.p[0] - '0'));
+    else if (str_eq_z(word, "junk"))
+        w->own.spam.junk = true;
     else if (str_eq_z(word, "told")) {
         if (!str_eq_z(arg, w->told))
             print_error("told \"%s\"\n", w->told);
@@ -621,6 +623,16 @@ static void test_arrivals(void **state UNUSED)
                    "S: 250*\n!told nobody me@far.example 6 rfc822;o\n",
         HELLO MAIL "C: RCPT TO:<out@example.test> NOTIFY=NEVER\nS: 250*\n" DATA HI
                    "S: 250*\n!told nobody me@far.example 1 \n",
+        /* spam is reported to nobody, by nobody */
+        HELLO MAIL "C: RCPT TO:<out@example.test> NOTIFY=SUCCESS,FAILURE\nS: 250*\n!junk\n" DATA HI
+                   "S: 250*\n!told nobody me@far.example 4 \n",
+        HELLO MAIL "C: RCPT TO:<out@example.test> NOTIFY=SUCCESS\nS: 250*\n!junk\n" DATA HI
+                   "S: 250*\n!told nobody me@far.example 1 \n",
+        HELLO MAIL "C: RCPT TO:<hook@example.test> NOTIFY=SUCCESS\nS: 250*\n!junk\n" DATA HI
+                   "S: 250*\n!told nobody https://far.example/ 1 \n",
+        /* without a header the body is not one */
+        HELLO MAIL "C: RCPT TO:<ann@example.test> NOTIFY=SUCCESS\nS: 250*\n" DATA
+                   "C:\nC: secret\nC:\nC: x\nC: .\nS: 250*\n!told delivered ann@example.test ;\n",
         /* two who write to the same */
         HELLO MAIL "C: RCPT TO:<out@example.test> NOTIFY=NEVER\nS: 250*\n"
                    "C: RCPT TO:<out@example.test>\nS: 250*\n" DATA HI
