@@ -8,7 +8,8 @@
 
 /* What a set makes, computed once per process: opening a mailbox must not cost a second database. */
 static struct known {
-    const struct migration_set *set;
+    const struct migration *list;
+    size_t n;
     struct schema schema;
 } known[SETS_MAX];
 static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -69,11 +70,12 @@ static int expected(const struct migration_set *set, const struct schema **out, 
 
     pthread_mutex_lock(&known_lock);
     for (size_t i = 0; i < SETS_MAX && r == E_LIMIT; i++) {
-        if (known[i].set && known[i].set != set)
+        if (known[i].list && (known[i].list != set->list || known[i].n != set->n))
             continue;
-        r = known[i].set ? 0 : expected_make(set, &known[i].schema, why);
+        r = known[i].list ? 0 : expected_make(set, &known[i].schema, why);
         if (r == 0) {
-            known[i].set = set;
+            known[i].list = set->list;
+            known[i].n = set->n;
             *out = &known[i].schema;
         }
     }
