@@ -125,7 +125,8 @@ static int stage(struct sending *s)
 
 static char *keep(char *at, struct str *s)
 {
-    memcpy(at, s->p, s->n);
+    if (s->n) /* without bytes it may point nowhere */
+        memcpy(at, s->p, s->n);
     s->p = at;
     return at + s->n;
 }
