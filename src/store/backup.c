@@ -510,9 +510,11 @@ static int leftovers_clear(struct backup_take *b, const struct backup_info *list
 {
     struct leftovers l = { b->target, list, n };
     char folder[FOLDER_LEN + 1];
+    int r;
 
     folder_name(b->mailbox, folder);
-    return target_list(b->target, folder, leftover_visit, &l);
+    r = target_list(b->target, folder, leftover_visit, &l);
+    return r < 0 ? r : target_sweep(b->target, folder);
 }
 
 /* ---- all of it --------------------------------------------------------------------------------- */

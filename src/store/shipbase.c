@@ -117,9 +117,14 @@ static int take_once(struct ship *s, struct target *t, const uint8_t mailbox[MAI
 int ship_base_take(struct ship *s, struct target *t, const uint8_t mailbox[MAILBOX_ID_LEN], const bool *stop,
                    uint64_t *bytes_out)
 {
+    char folder[TARGET_NAME_MAX];
     struct ship_base b;
-    int r = E_STALE;
+    int r;
 
+    ship_folder_of(mailbox, folder);
+    if ((r = target_sweep(t, folder)) < 0)
+        return r;
+    r = E_STALE;
     for (int i = 0; i < TRIES && r == E_STALE; i++)
         r = take_once(s, t, mailbox, stop, &b);
     if (r == E_STALE || r == E_NOTFOUND)

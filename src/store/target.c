@@ -61,6 +61,11 @@ int target_list(struct target *t, const char *folder, target_visit *visit, void 
     return t->ops->list(t, folder, visit, ctx);
 }
 
+int target_sweep(struct target *t, const char *folder)
+{
+    return t->ops->sweep ? t->ops->sweep(t, folder) : 0;
+}
+
 int target_purge(struct target *t, const char *folder, target_told *told, void *ctx)
 {
     return t->ops->purge(t, folder, told, ctx);

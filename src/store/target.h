@@ -56,6 +56,8 @@ MUST_CHECK int target_delete(struct target *t, const char *name);
 /* Every object of a folder, in no order, what is staged too (those names end in ".part"); folder "": names of folders.
  * The visitor may delete. A folder that is not there has none. */
 MUST_CHECK int target_list(struct target *t, const char *folder, target_visit *visit, void *ctx);
+/* What was begun in a folder and never ended goes: who began it was killed. Nobody else may be writing there. */
+MUST_CHECK int target_sweep(struct target *t, const char *folder);
 /* All of a folder goes: every object, those in the making too, and every version, also of what was deleted before.
  * `told` (may be NULL) hears of each that is gone. How many. */
 typedef void target_told(void *ctx, const char *name, uint64_t bytes);
@@ -74,6 +76,7 @@ struct target_ops {
                     void *ctx);
     int (*delete)(struct target *t, const char *name);
     int (*list)(struct target *t, const char *folder, target_visit *visit, void *ctx);
+    int (*sweep)(struct target *t, const char *folder); /* NULL: nothing is left there */
     int (*purge)(struct target *t, const char *folder, target_told *told, void *ctx);
 };
 struct target { /* the first member of theirs */

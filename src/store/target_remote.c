@@ -513,6 +513,18 @@ static int remote_delete(struct target *t, const char *name)
     return r < 0 ? r : erase_versions(&x, name);
 }
 
+/* Parts of an upload that nobody ends are stored, and paid for, as long as the bucket lets them. */
+static int remote_sweep(struct target *t, const char *folder)
+{
+    struct erasing x = { .m = remote_of(t), .kind = STORAGE__KIND__UPLOADS };
+    char prefix[TARGET_NAME_MAX + 1];
+    int r;
+
+    snprintf(prefix, sizeof prefix, "%s/", folder);
+    r = list_all(x.m, STORAGE__KIND__UPLOADS, prefix, false, erase_entry, &x);
+    return r == E_UNSUPPORTED || r > 0 ? 0 : r;
+}
+
 static int remote_purge(struct target *t, const char *folder, target_told *told, void *ctx)
 {
     struct erasing x = { .m = remote_of(t), .told = told, .ctx = ctx, .kind = STORAGE__KIND__UPLOADS };
@@ -670,6 +682,7 @@ static const struct target_ops remote_ops = {
     .read = remote_read,
     .delete = remote_delete,
     .list = remote_list,
+    .sweep = remote_sweep,
     .purge = remote_purge,
 };
 
