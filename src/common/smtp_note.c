@@ -50,6 +50,8 @@ void smtp_note_recipient(struct smtp_session *s, unsigned code, const char *enh,
     s->in_rcpt = false;
     s->noting = STR_NONE;
     count_one(c);
+    if (code >= 400 && !person.n && s->service->concerned)
+        person = s->service->concerned(s);
     if (code < 400 || buf_printf(&why, "%u %s %.*s", code, enh ? enh : "", STR_ARG(text)) < 0)
         return;
     if (s->service->person)

@@ -89,6 +89,9 @@ struct smtp_service {
     void (*give_up)(struct smtp_session *s);
     /* Whose journal tells of it: who sends. NULL: each recipient's. Empty: nobody's. */
     struct str (*person)(const struct smtp_session *s);
+    /* RCPT of somebody here was refused, and smtp_session_resolved was told of no mailbox: whose journal tells of it.
+     * Empty: nobody's. NULL: likewise. */
+    struct str (*concerned)(struct smtp_session *s);
     /* NULL: take it. s->m.hop is filled. */
     const struct smtp_reply *(*verdict)(struct smtp_session *s, const char **why_out);
 };

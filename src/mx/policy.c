@@ -7,6 +7,8 @@
 #include <netinet/in.h>
 
 #define REPORTS_PER_HOUR 60u /* to one sender, that his mail arrived */
+#define NOTES_PER_HOUR \
+    600u /* of recipients that were refused to one network: it displaces nobody's journal */
 
 static const struct smtp_reply
     no_sender_mail = { 550, "5.7.27", "The sender's domain says that it takes no mail (RFC 7505)" },
@@ -410,6 +412,13 @@ const struct smtp_reply *mx_policy_verdict(struct smtp_session *s)
     if (!p->grey_later || proved(s))
         return NULL;
     return stranger(s) ? &no_stranger : NULL;
+}
+
+bool mx_policy_note(struct smtp_session *s)
+{
+    const struct mx_policy *p = policy_of(s);
+
+    return p->trusted || take(p->all, "notes", NOTES_PER_HOUR, 3600000, str_from(p->network));
 }
 
 bool mx_policy_report(struct smtp_session *s)

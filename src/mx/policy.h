@@ -64,6 +64,8 @@ bool mx_policy_mail(struct smtp_session *s, const struct smtp_command *c);
 bool mx_policy_ready(struct smtp_session *s);
 /* The recipient exists. False: refused, and said. */
 bool mx_policy_rcpt(struct smtp_session *s);
+/* One more refusal for the journal of who lives here: false when this network had too many within the hour. */
+bool mx_policy_note(struct smtp_session *s);
 /* One more report of an arrival to this sender: false when there were too many within the hour. */
 bool mx_policy_report(struct smtp_session *s);
 /* The answer to a look-up of ours? Then it is taken. */

@@ -72,6 +72,13 @@ static const struct smtp_reply *take(struct smtp_session *s, const struct mx_res
     return (no = check_room(s, r)) ? no : take_all(s, r);
 }
 
+struct str mx_recipient_concerned(struct smtp_session *s)
+{
+    const struct mx_resolved *r = mx_own(s)->resolved;
+
+    return r && r->person.n && mx_policy_note(s) ? r->person : STR_NONE;
+}
+
 bool mx_recipient_take(struct smtp_session *s)
 {
     static const char *const names[] = { "take", "disabled", "refused", "loop" };

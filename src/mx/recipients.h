@@ -11,7 +11,8 @@ enum mx_outcome { MX_TAKE, MX_DISABLED, MX_REFUSED, MX_LOOP };
 /* Beside enum smtp_found, which says SMTP_FOUND for all of these. Borrowed. */
 struct mx_resolved {
     enum mx_outcome outcome;
-    unsigned answer; /* MX_DISABLED: 250, 421, 550 */
+    unsigned answer;   /* MX_DISABLED: 250, 421, 550 */
+    struct str person; /* of the first mailbox, else the alias that takes it; empty: nobody here */
     const struct smtp_mailbox *boxes;
     size_t nboxes;
     const struct smtp_forward *forwards;
@@ -29,4 +30,6 @@ struct mx_vacation {
 
 /* Service's `take`: answers for mx_own(s)->resolved; false when there is none. */
 bool mx_recipient_take(struct smtp_session *s);
+/* Service's `concerned`. */
+struct str mx_recipient_concerned(struct smtp_session *s);
 #endif

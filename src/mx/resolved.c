@@ -107,6 +107,7 @@ int mx_resolved_of(struct arena *a, const Directory__ResolveResponse *m, enum sm
     enum smtp_found found = SMTP_NOT_READY;
     int r;
 
+    v.person = pb_str(m->address);
     for (size_t i = 0; i < ARRAY_LEN(results); i++)
         if (results[i].result == m->result) {
             found = results[i].found;

@@ -120,6 +120,7 @@ static const struct smtp_service smtp_service = {
     .hello = hello,
     .accept = mx_policy_rcpt,
     .take = mx_recipient_take,
+    .concerned = mx_recipient_concerned,
     .xclient = mx_xclient,
     .rcpt = rcpt,
     .begin = begin,

@@ -46,6 +46,15 @@ test('what was refused is told with our words', async () => {
   assert.match(no.why, /^552 5\.3\.4 Message too big/);
 });
 
+test('who was not let in at RCPT is told, too', async () => {
+  await service.ctl(['access', 'deny', ann.address, 'bad.example']);
+  await assert.rejects(service.deliver(ann.address, Buffer.from('Subject: x\r\n\r\nx\r\n'), 'someone@bad.example'));
+  const no = await until('the refusal', 10000, async () => (await log(ann.address)).find((n) => n.other === 'someone@bad.example'));
+  assert.equal(no.event, 'refused');
+  assert.match(no.why, /^550 5\.7\.1 That recipient takes no mail from this sender/);
+  assert.equal(no.client, '127.0.0.1');
+});
+
 test('the file is noise without the server key', () => {
   const bytes = readFileSync(path.join(service.dir, 'data', 'journal.sqlite'));
   for (const word of ['SQLite format', 'bob@example.org', 'accepted', ann.address])
