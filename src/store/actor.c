@@ -148,6 +148,14 @@ static bool groups(const struct work_job *w)
     return j->kind == JOB_WRITE || j->kind == JOB_DELIVER;
 }
 
+/* A large message begins a group of its own, for which there is room. */
+static bool joins(const struct work_job *w)
+{
+    const struct job *j = (const struct job *)(const void *)((const char *)w - offsetof(struct job, work));
+
+    return groups(w) && j->bytes <= JOIN_BYTES_MAX;
+}
+
 /* After these nobody knows what the transaction holds: it is given up whole. */
 static bool breaks_group(int r)
 {
@@ -174,15 +182,15 @@ static int temp_ready(struct actor *a)
     return r < 0 ? r : 0;
 }
 
-static int group_begin(struct group *g)
+static int group_begin(struct group *g, uint64_t bytes)
 {
     int r;
 
     if (g->open)
-        return (r = box_take(g->a, true)) < 0 || (r = checkpoint_in_lane(g->a)) < 0
+        return (r = box_take(g->a, true)) < 0 || (r = checkpoint_in_lane(g->a, bytes)) < 0
                    ? r
                    : mailbox_begin(g->a->box);
-    return (r = temp_ready(g->a)) < 0 || (r = checkpoint_temp_in_lane(g->a->temp)) < 0
+    return (r = temp_ready(g->a)) < 0 || (r = checkpoint_temp_in_lane(g->a->temp, bytes)) < 0
                ? r
                : tempbox_begin(g->a->temp);
 }
@@ -277,9 +285,11 @@ static int group_steps(struct group *g, struct job *first)
 {
     int64_t until = group_until_ms();
     struct work_job *w = &first->work;
+    uint64_t joined = 0;
     int r = 0;
 
-    for (; w && r >= 0; w = group_next(g->a->lane, g->n, until, groups)) {
+    for (; w && r >= 0; w = joined < GROUP_BYTES_MAX ? group_next(g->a->lane, g->n, until, joins) : NULL) {
+        joined += g->n ? job_of(w)->bytes : 0;
         g->jobs[g->n++] = job_of(w);
         if ((r = step_run(g, job_of(w))) == GROUP_AGAIN)
             r = group_again(g);
@@ -326,7 +336,7 @@ static void group_run(struct work_job *w)
     struct job *first = job_of(w);
     struct group g = { .a = first->actor, .open = first->actor->key != NULL, .bare = true };
     struct job *ears;
-    int r = group_begin(&g);
+    int r = group_begin(&g, first->bytes);
 
     if (r < 0) {
         g.jobs[g.n++] = first;

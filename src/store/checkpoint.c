@@ -1,16 +1,19 @@
 /* src/store/checkpoint.c: pages go from a mailbox's -wal into its file behind the commits, by another thread
  * and another handle, so that no delivery waits for it. When that does not keep up, because the mailbox is
- * always written to or somebody reads one old state for long, the lane does it itself and cuts the readers:
- * a -wal never grows beyond 64 MiB. */
+ * always written to or somebody reads one old state for long, the lane does it itself and cuts the readers.
+ * Before large messages it makes room as well: a -wal never grows beyond 64 MiB, but by the one message that is
+ * larger than that. */
+#include "src/store/grouping.h"
 #include "src/store/ship.h"
 #include "src/store/shipop.h"
 #include "src/store/store.h"
 
 #define FRAME_BYTES   4120u
+#define PAGE_BYTES    4016u                    /* of a message, at least */
 #define BEHIND_FRAMES 1000u                    /* a checkpoint behind the commits is worth it */
 #define TEMP_FRAMES   2000u                    /* most temporary mailboxes are drained before */
 #define CUT_FRAMES    (MIB(40) / FRAME_BYTES)  /* the lane does it, and readers that are in the way are cut */
-#define FULL_FRAMES   (MIB(60) / FRAME_BYTES)  /* nothing more is written: "later" */
+#define MAX_FRAMES    (MIB(64) / FRAME_BYTES)  /* what does not fit is not written: "later" */
 #define BASE_FRAMES   (MIB(512) / FRAME_BYTES) /* while the file is copied: then it is made anew */
 #define CUT_WAIT_MS   200
 
@@ -116,27 +119,35 @@ void checkpoint_temp_behind(struct actor *a, uint64_t generation, uint32_t frame
     actor_ref(a);
 }
 
-int checkpoint_temp_in_lane(struct tempbox *t)
+/* Will a transaction with so many bytes of messages fit behind these? */
+static bool fits(uint32_t frames, uint64_t bytes)
 {
-    int r = db_wal_frames(tempbox_db(t)) < CUT_FRAMES ? 0 : db_checkpoint(tempbox_db(t), DB_TRUNCATE, NULL);
-
-    return r == E_BUSY ? 0 : r; /* the one behind is at it: there is room still */
+    return frames + (bytes + bytes / 16 + GROUP_ROOM_BYTES) / PAGE_BYTES < MAX_FRAMES;
 }
 
-int checkpoint_in_lane(struct actor *a)
+int checkpoint_temp_in_lane(struct tempbox *t, uint64_t bytes)
+{
+    uint32_t frames = db_wal_frames(tempbox_db(t));
+    int r = frames < CUT_FRAMES && fits(frames, bytes) ? 0 : db_checkpoint(tempbox_db(t), DB_TRUNCATE, NULL);
+
+    return r == E_BUSY && fits(frames, bytes) ? 0 : r; /* the one behind is at it */
+}
+
+int checkpoint_in_lane(struct actor *a, uint64_t bytes)
 {
     uint32_t frames = mailbox_wal_frames(a->box), left = 0;
     int64_t until = clock_mono_ms() + CUT_WAIT_MS;
     int tries = 0, r;
 
-    if (frames < CUT_FRAMES || (a->basing && frames < BASE_FRAMES) || backup_reads(a, frames))
+    if ((frames < CUT_FRAMES && fits(frames, bytes)) || (a->basing && frames < BASE_FRAMES) ||
+        backup_reads(a, frames))
         return 0;
     do {
         for (size_t i = 0; i < READERS && tries++; i++) /* slices end by themselves, first */
             handle_interrupt(store.handles, &a->reader[i]);
         r = mailbox_checkpoint(a->box, &left);
     } while (r == E_BUSY && clock_mono_ms() < until);
-    if (r == E_BUSY && frames < FULL_FRAMES)
+    if (r == E_BUSY && fits(frames, bytes))
         r = 0; /* it has room still */
     if (r < 0)
         actor_log("store.wal_full", a, r, db_error_detail(mailbox_db(a->box)));

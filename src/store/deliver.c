@@ -259,6 +259,7 @@ static void rcpt_submit(struct rcpt *r)
 
     r->sealed = false;
     r->job = (struct job){ .kind = JOB_DELIVER, .repeatable = true, .run = rcpt_run, .done = rcpt_done };
+    r->job.bytes = r->d->staged ? r->message.in.bytes : 0;
     if ((s = actor_submit(r->actor, &r->job)) < 0)
         rcpt_end(r, s);
 }
@@ -556,6 +557,8 @@ static void append_parsed(void *ctx, int status)
             return;
     }
     p->job = (struct job){ .kind = JOB_WRITE, .repeatable = true, .run = append_run, .done = append_done };
+    for (size_t i = 0; i < p->n; i++)
+        p->job.bytes += p->v[i].staged ? p->v[i].staged->in.bytes : 0;
     if (status == 0)
         status = actor_submit(p->actor, &p->job);
     if (status < 0)

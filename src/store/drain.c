@@ -325,6 +325,7 @@ static int write_run(struct job *j, struct mailbox *box)
 {
     struct drain *d = CONTAINER_OF(j, struct drain, job);
     struct batch *b = d->batch;
+    uint64_t bytes = 0;
     size_t n;
     int r;
 
@@ -334,7 +335,9 @@ static int write_run(struct job *j, struct mailbox *box)
     n = steps_make(d, b);
     if (n == 0)
         return 0;
-    if ((r = checkpoint_in_lane(d->actor)) < 0 || (r = drain_write(box, &d->now, b->steps, n)) < 0)
+    for (size_t i = 0; i < n; i++)
+        bytes += b->steps[i].email.message->bytes;
+    if ((r = checkpoint_in_lane(d->actor, bytes)) < 0 || (r = drain_write(box, &d->now, b->steps, n)) < 0)
         return r;
     for (size_t i = 0; i < n; i++) {
         d->written += b->steps[i].status == 0;

@@ -9,6 +9,11 @@
 
 #define GROUP_JOBS_MAX 64u
 #define GROUP_MS_MAX   20
+/* Messages that join the first one: up to so many bytes of them, none larger than that. */
+#define GROUP_BYTES_MAX MIB(4)
+#define JOIN_BYTES_MAX  MIB(2)
+#define GROUP_ROOM_BYTES \
+    (GROUP_BYTES_MAX + JOIN_BYTES_MAX + MIB(1)) /* what they and all the rest take at most */
 
 static inline int64_t group_until_ms(void)
 {

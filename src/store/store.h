@@ -104,7 +104,8 @@ struct job {
     bool repeatable; /* what was undone may run once more */
     bool through;    /* actor_hold does not hold it: it belongs to who holds */
     struct job *held_next;
-    bool shrunk; /* the mailbox uses less than before; on the first job of a group */
+    uint64_t bytes; /* of the messages that it writes: they need room in the -wal */
+    bool shrunk;    /* the mailbox uses less than before; on the first job of a group */
 };
 /* Takes a reference to the actor until done returns. 0, or E_BUSY (done is not called). */
 MUST_CHECK int actor_submit(struct actor *a, struct job *j);
@@ -266,11 +267,12 @@ bool actor_trimming(void);   /* a worker closes files */
 
 /* On the loop, after a commit that left so many frames. */
 void checkpoint_behind(struct actor *a, uint32_t frames);
-/* In the lane, before a transaction. E_BUSY: the -wal is full and somebody keeps it so. */
-MUST_CHECK int checkpoint_in_lane(struct actor *a);
+/* In the lane, before a transaction with so many bytes of messages. E_BUSY: there is no room in the -wal and
+ * somebody keeps it so. */
+MUST_CHECK int checkpoint_in_lane(struct actor *a, uint64_t bytes);
 /* The same for its temporary mailbox. A drain waits for the one behind: it removes the file. */
 void checkpoint_temp_behind(struct actor *a, uint64_t generation, uint32_t frames);
-MUST_CHECK int checkpoint_temp_in_lane(struct tempbox *t);
+MUST_CHECK int checkpoint_temp_in_lane(struct tempbox *t, uint64_t bytes);
 
 /* ---- backups (backupop.c) ---- */
 

@@ -56,6 +56,8 @@ enum fault_call {
 void faultfs_fail(unsigned calls, size_t nth, int err, bool for_good);
 /* Calls of those kinds since faultfs_fail: how far nth has to go. */
 size_t faultfs_calls(void);
+/* `fn` is called by whoever syncs, before it does, with nothing locked. NULL: no longer. */
+void faultfs_on_sync(void (*fn)(void));
 /* How often a call was made to fail since faultfs_fail. */
 size_t faultfs_failures(void);
 #endif

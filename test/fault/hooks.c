@@ -232,12 +232,22 @@ HOOK(int, ftruncate64, int fd, off_t n)
     return do_truncate(fd, n);
 }
 
+static void (*_Atomic on_sync)(void);
+
+void faultfs_on_sync(void (*fn)(void))
+{
+    on_sync = fn;
+}
+
 /* The real disk need not be synced: the journal is the disk here. */
 static int do_sync(int fd)
 {
+    void (*fn)(void) = on_sync;
     uint32_t node;
     struct op *op;
 
+    if (fn)
+        fn();
     if (!journal.on)
         return journal.replaying ? 0 : (int)syscall(SYS_fdatasync, fd);
     journal_lock();
