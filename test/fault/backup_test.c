@@ -1,5 +1,6 @@
 /* Power is lost at every sync point of backups: each backup that is listed is whole and opens, each that was
  * reported is listed, retention keeps what it should, and the next backup clears what was left. */
+#include "lib/crypto/filehash.h"
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
@@ -62,6 +63,7 @@ static int messages_of(const struct disk *d, struct target *t, const struct back
     struct db_options o = { .flags = DB_READONLY };
     char name[TARGET_NAME_MAX], path[600];
     uint8_t hash[HASH_BYTES];
+    struct filehash f;
     struct db *db = NULL;
     int64_t n = -1;
 
@@ -70,7 +72,9 @@ static int messages_of(const struct disk *d, struct target *t, const struct back
     if (target_get(t, name, 0, MIB(64), &bytes) != (int64_t)i->bytes ||
         backup_info_verify(i, secrets.keys.data_key))
         return -1;
-    crypto_generichash(hash, sizeof hash, (const uint8_t *)bytes.p, bytes.n, NULL, 0);
+    filehash_begin(&f, i->hashed);
+    filehash_add(&f, buf_str(&bytes));
+    filehash_end(&f, hash);
     if (memcmp(hash, i->hash, sizeof hash) != 0 || db_open(path, secrets.keys.data_key, &o, &db) < 0)
         return -1;
     if (db_verify(db, NULL) < 0 || db_get_i64(db, "SELECT count(*) FROM message", &n) < 0)
