@@ -366,6 +366,9 @@ static int parse_params(struct str rest, uint32_t extensions, struct smtp_comman
     }
     if (out->release.hold_s && out->release.hold_until_ms) /* RFC 4865 4: one or the other */
         return refuse(E_SYNTAX, &bad_hold, refusal_out);
+    if (!str_is_ascii(out->dsn.orcpt) &&
+        !(extensions & SMTP_EXT_SMTPUTF8)) /* RFC 6533 3: utf-8-addr-xtext else */
+        return refuse(E_SYNTAX, &bad_orcpt, refusal_out);
     if (out->body == SMTP_BODY_BINARYMIME && !(extensions & SMTP_EXT_BINARYMIME))
         return refuse(E_UNSUPPORTED, &bad_offer, refusal_out);
     return 0;
