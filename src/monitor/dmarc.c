@@ -66,6 +66,14 @@ static int add_to(struct db *db, const Monitor__DmarcRow *m, const uint8_t key[K
     return (r = stmt_run(st)) < 0 ? r : db_changes(db) > 0;
 }
 
+/* ?1 to ?3 of all that asks for the rows of one report. */
+static void bind_period(struct stmt *st, ProtobufCBinaryData domain, int64_t begins_s, int64_t seconds)
+{
+    stmt_bind_str(st, 1, pb_str(domain));
+    stmt_bind_i64(st, 2, begins_s);
+    stmt_bind_i64(st, 3, seconds);
+}
+
 /* 1, 0: no room for a further row. */
 static int has_room(struct db *db, const Monitor__DmarcRow *m)
 {
@@ -77,9 +85,7 @@ static int has_room(struct db *db, const Monitor__DmarcRow *m)
 
     if (r < 0)
         return r;
-    stmt_bind_str(st, 1, pb_str(m->domain));
-    stmt_bind_i64(st, 2, m->begins_s);
-    stmt_bind_i64(st, 3, m->seconds);
+    bind_period(st, m->domain, m->begins_s, m->seconds);
     if ((r = stmt_step(st)) <= 0)
         return r < 0 ? r : E_CORRUPT;
     return stmt_i64(st, 0) < DMARC_ROWS_MAX && stmt_i64(st, 1) < DMARC_ALL_MAX;
@@ -216,9 +222,7 @@ int dmarc_rows(struct db *db, struct arena *a, const Monitor__DmarcRowsRequest *
         return r;
     if (!(out->rows = ARENA_ARRAY(a, DMARC_PAGE, Monitor__DmarcRow *)))
         return E_NOMEM;
-    stmt_bind_str(st, 1, pb_str(q->domain));
-    stmt_bind_i64(st, 2, q->begins_s);
-    stmt_bind_i64(st, 3, q->seconds);
+    bind_period(st, q->domain, q->begins_s, q->seconds);
     stmt_bind_u64(st, 4, q->after);
     stmt_bind_i64(st, 5, DMARC_PAGE + 1);
     while ((r = stmt_step(st)) > 0) {
@@ -240,9 +244,7 @@ int dmarc_done(struct db *db, const Monitor__DmarcRowsRequest *q)
 
     if (r < 0)
         return r;
-    stmt_bind_str(st, 1, pb_str(q->domain));
-    stmt_bind_i64(st, 2, q->begins_s);
-    stmt_bind_i64(st, 3, q->seconds);
+    bind_period(st, q->domain, q->begins_s, q->seconds);
     return stmt_run(st);
 }
 
