@@ -2,16 +2,14 @@
  * cannot say in files index/NUMBER.jsonl, a line a message: {"file", "folder", "uid", "date", "flags", "keywords"}. */
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
-#include "lib/base/file.h"
 #include "lib/port/tree.h"
+#include "lib/port/zip_write.h"
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <locale.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #define INDEX_LINES 10000u
 #define INDEX_MAX   MIB(64)
@@ -45,23 +43,14 @@ static void utf8_end(struct utf8 *u)
     }
 }
 
-static int error_of(struct archive *a)
-{
-    int e = archive_errno(a);
-
-    return e == ENOMEM || e == ENOSPC || e == EIO ? error_from_errno(e) : E_IO;
-}
-
 /* ---- writing ---- */
 
 struct eml_writer {
     struct port_writer base;
-    struct archive *a;
-    struct archive_entry *entry;
-    int fd;
+    struct zip_writer *zip;
     struct buf folder, name, index; /* folder: as it is written in the zip; name: as it is */
-    unsigned lines, indexes;
-    struct utf8 utf8;
+    size_t before;                  /* of the index: without the message under way */
+    unsigned lines;
 };
 
 static struct eml_writer *writer_of(struct port_writer *w)
@@ -69,29 +58,7 @@ static struct eml_writer *writer_of(struct port_writer *w)
     return CONTAINER_OF(w, struct eml_writer, base);
 }
 
-static int entry_begin(struct eml_writer *w, const char *path, uint64_t bytes, int64_t ms)
-{
-    archive_entry_clear(w->entry);
-    archive_entry_set_pathname_utf8(w->entry, path);
-    archive_entry_set_filetype(w->entry, AE_IFREG);
-    archive_entry_set_perm(w->entry, 0600);
-    archive_entry_set_size(w->entry, (int64_t)bytes);
-    archive_entry_set_mtime(w->entry, ms / 1000, 0);
-    return archive_write_header(w->a, w->entry) < ARCHIVE_OK ? error_of(w->a) : 0;
-}
-
-static int entry_data(struct eml_writer *w, struct str bytes)
-{
-    while (bytes.n) {
-        la_ssize_t n = archive_write_data(w->a, bytes.p, bytes.n);
-
-        if (n <= 0)
-            return n < 0 ? error_of(w->a) : E_CORRUPT;
-        bytes = str_skip(bytes, (size_t)n);
-    }
-    return 0;
-}
-
+/* Its number is that of the entries before it: one that goes on needs not know how many indexes there are. */
 static int index_flush(struct eml_writer *w)
 {
     char path[64];
@@ -99,12 +66,13 @@ static int index_flush(struct eml_writer *w)
 
     if (!w->lines)
         return 0;
-    snprintf(path, sizeof path, "index/%06u.jsonl", ++w->indexes);
-    if ((r = entry_begin(w, path, w->index.n, clock_wall_ms())) == 0)
-        r = entry_data(w, buf_str(&w->index));
+    snprintf(path, sizeof path, "index/%09llu.jsonl", (unsigned long long)zip_writer_entries(w->zip));
+    if ((r = zip_entry_begin(w->zip, str_from(path), w->index.n, clock_wall_ms())) < 0 ||
+        (r = zip_entry_data(w->zip, buf_str(&w->index))) < 0 || (r = zip_entry_end(w->zip)) < 0)
+        return r;
     buf_clear(&w->index);
     w->lines = 0;
-    return r;
+    return 0;
 }
 
 static int index_add(struct eml_writer *w, const char *path, const struct port_message *m)
@@ -139,9 +107,16 @@ static int eml_folder(struct port_writer *base, struct str name)
     return (r = tree_path(name, '/', &w->folder)) < 0 ? r : buf_puts(&w->name, name);
 }
 
+/* The file was cut behind the last mark when it was opened, of whichever folder that was. */
+static int eml_resume(struct port_writer *base, struct str name, int64_t position UNUSED,
+                      uint64_t number UNUSED)
+{
+    return eml_folder(base, name);
+}
+
 static int eml_begin(struct port_writer *base, const struct port_message *m)
 {
-    CLEANUP(buf_release) struct buf path = { .max = KIB(8) };
+    CLEANUP(buf_release) struct buf path = { .max = ZIP_NAME_MAX };
     struct eml_writer *w = writer_of(base);
     int r;
 
@@ -151,25 +126,38 @@ static int eml_begin(struct port_writer *base, const struct port_message *m)
                         (unsigned long long)m->number)) < 0 ||
         !buf_z(&path))
         return E_LIMIT;
-    return (r = index_add(w, buf_z(&path), m)) < 0 ? r : entry_begin(w, buf_z(&path), m->bytes, m->date_ms);
+    w->before = w->index.n;
+    return (r = index_add(w, buf_z(&path), m)) < 0
+               ? r
+               : zip_entry_begin(w->zip, buf_str(&path), m->bytes, m->date_ms);
 }
 
 static int eml_data(struct port_writer *base, struct str bytes)
 {
-    return entry_data(writer_of(base), bytes);
+    return zip_entry_data(writer_of(base)->zip, bytes);
 }
 
 static int eml_end(struct port_writer *base)
 {
-    struct eml_writer *w = writer_of(base);
-
-    return archive_write_finish_entry(w->a) < ARCHIVE_OK ? error_of(w->a) : 0;
+    return zip_entry_end(writer_of(base)->zip);
 }
 
-/* What stands in a zip cannot be taken back: the file is there, cut and filled up with zeros. */
 static int eml_cancel(struct port_writer *base)
 {
-    return eml_end(base);
+    struct eml_writer *w = writer_of(base);
+
+    w->index.n = w->before;
+    w->lines--;
+    return zip_entry_cancel(w->zip);
+}
+
+/* What the index says of the messages goes with them. */
+static int64_t eml_mark(struct port_writer *base)
+{
+    struct eml_writer *w = writer_of(base);
+    int r = index_flush(w);
+
+    return r < 0 ? r : zip_writer_mark(w->zip);
 }
 
 static int eml_finish(struct port_writer *base)
@@ -177,59 +165,33 @@ static int eml_finish(struct port_writer *base)
     struct eml_writer *w = writer_of(base);
     int r = index_flush(w);
 
-    if (r == 0 && archive_write_close(w->a) < ARCHIVE_OK)
-        r = error_of(w->a);
-    return r == 0 && fsync(w->fd) < 0 ? error_from_errno(errno) : r;
+    return r < 0 ? r : zip_writer_finish(w->zip);
 }
 
 static void eml_free(struct port_writer *base)
 {
     struct eml_writer *w = writer_of(base);
 
-    archive_entry_free(w->entry);
-    archive_write_free(w->a);
-    fd_close(&w->fd);
+    zip_writer_free(&w->zip);
     buf_release(&w->folder);
     buf_release(&w->name);
     buf_release(&w->index);
-    utf8_end(&w->utf8);
     free(w);
 }
 
-static int zip_begin(struct eml_writer *w, struct str password)
+int port_eml_writer(const char *path, struct str password, int64_t again, struct port_writer **out)
 {
-    CLEANUP(buf_release) struct buf z = { .max = KIB(2) };
-
-    if (buf_puts(&z, password) < 0 || !buf_z(&z))
-        return E_LIMIT;
-    if (archive_write_set_format_zip(w->a) < ARCHIVE_OK ||
-        archive_write_set_options(w->a, "zip:encryption=aes256") != ARCHIVE_OK ||
-        archive_write_set_passphrase(w->a, buf_z(&z)) != ARCHIVE_OK)
-        return E_UNSUPPORTED; /* a libarchive without its ciphers: nothing is written in the clear */
-    return archive_write_open_fd(w->a, w->fd) < ARCHIVE_OK ? error_of(w->a) : 0;
-}
-
-int port_eml_writer(const char *path, struct str password, struct port_writer **out)
-{
-    static const struct port_writer_ops ops = { eml_folder, eml_begin,  eml_data, eml_end,
-                                                eml_cancel, eml_finish, eml_free };
+    static const struct port_writer_ops ops = { eml_folder, eml_begin, eml_data, eml_end,   eml_cancel,
+                                                eml_finish, eml_free,  eml_mark, eml_resume };
     struct eml_writer *w = calloc(1, sizeof *w);
-    int r = 0;
+    int r;
 
     if (!w)
         return E_NOMEM;
     w->base.ops = &ops;
-    utf8_begin(&w->utf8);
     w->folder.max = w->name.max = KIB(8);
     w->index.max = INDEX_MAX;
-    w->a = archive_write_new();
-    w->entry = archive_entry_new();
-    w->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (w->fd < 0)
-        r = error_from_errno(errno);
-    else if (!w->a || !w->entry)
-        r = E_NOMEM;
-    if (r < 0 || (r = zip_begin(w, password)) < 0) {
+    if ((r = zip_writer_open(path, password, again, &w->zip)) < 0) {
         eml_free(&w->base);
         return r;
     }

@@ -16,14 +16,14 @@ bool port_format_of(const char *name, enum port_format *out)
     return false;
 }
 
-int port_writer_open(enum port_format f, const char *path, struct str password, bool again,
+int port_writer_open(enum port_format f, const char *path, struct str password, int64_t again,
                      struct port_writer **out)
 {
     switch (f) {
-    case PORT_MBOX: return port_mbox_writer(path, again, out);
-    case PORT_MAILDIR: return port_maildir_writer(path, again, out);
-    case PORT_EML: return again ? E_UNSUPPORTED : port_eml_writer(path, password, out);
-    case PORT_SQLITE: return port_sqlite_writer(path, password, again, out);
+    case PORT_MBOX: return port_mbox_writer(path, again >= 0, out);
+    case PORT_MAILDIR: return port_maildir_writer(path, again >= 0, out);
+    case PORT_EML: return port_eml_writer(path, password, again, out);
+    case PORT_SQLITE: return port_sqlite_writer(path, password, again >= 0, out);
     case PORT_FORMATS: break;
     }
     return E_BUG;

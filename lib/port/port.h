@@ -39,8 +39,7 @@ struct port_writer_ops {
     int (*cancel)(struct port_writer *w); /* instead of end: the message that was begun is not there */
     int (*finish)(struct port_writer *w); /* all of it is on the disk */
     void (*free)(struct port_writer *w);
-    /* Between messages: what is there so far is on the disk, and resume with this position begins behind it. NULL: such a
-     * file is whole or nothing. */
+    /* Between messages: what is there so far is on the disk, and resume with this position begins behind it. */
     int64_t (*mark)(struct port_writer *w);
     /* Instead of folder: one that was begun, up to message `number`, as mark had it; what came behind that goes. With zeros it
      * need not be there. */
@@ -51,14 +50,17 @@ struct port_writer {
     char what[200]; /* after an error: what it was about, no mail; may be empty */
 };
 /* password: of PORT_SQLITE and PORT_EML, which are encrypted; 1 to 1024 bytes. Files are made 0600, folders 0700. */
-/* again: what is there, if anything, is one that was not finished, to be resumed. */
-MUST_CHECK int port_writer_open(enum port_format f, const char *path, struct str password, bool again,
+/* again: PORT_NEW; or what is there, if anything, is one that was not finished, to be resumed: the farthest of the positions that
+ * mark gave for its folders, 0 without any. E_AUTH: it is under another password. */
+#define PORT_NEW INT64_C(-1)
+MUST_CHECK int port_writer_open(enum port_format f, const char *path, struct str password, int64_t again,
                                 struct port_writer **out);
 void port_writer_free(struct port_writer **w);
 /* Of each format. */
 MUST_CHECK int port_mbox_writer(const char *path, bool again, struct port_writer **out);
 MUST_CHECK int port_maildir_writer(const char *path, bool again, struct port_writer **out);
-MUST_CHECK int port_eml_writer(const char *path, struct str password, struct port_writer **out);
+MUST_CHECK int port_eml_writer(const char *path, struct str password, int64_t again,
+                               struct port_writer **out);
 MUST_CHECK int port_sqlite_writer(const char *path, struct str password, bool again,
                                   struct port_writer **out);
 

@@ -110,7 +110,7 @@ static void write_all(enum port_format f, const char *path)
 {
     struct port_writer *w = NULL;
 
-    CHECK(port_writer_open(f, path, STR("a password"), false, &w) == 0);
+    CHECK(port_writer_open(f, path, STR("a password"), PORT_NEW, &w) == 0);
     for (size_t k = 0; k < ARRAY_LEN(folders); k++) {
         CHECK(w->ops->folder(w, str_from(folders[k])) == 0);
         for (size_t i = 0; i < ARRAY_LEN(bodies); i++)
@@ -118,7 +118,7 @@ static void write_all(enum port_format f, const char *path)
     }
     CHECK(w->ops->finish(w) == 0);
     port_writer_free(&w);
-    CHECK(port_writer_open(f, path, STR("a password"), false, &w) ==
+    CHECK(port_writer_open(f, path, STR("a password"), PORT_NEW, &w) ==
           E_EXISTS); /* never over something else */
 }
 
@@ -190,7 +190,7 @@ static void test_round(void **state UNUSED)
 
 static void test_cancel(void **state UNUSED)
 {
-    static const enum port_format formats[] = { PORT_MBOX, PORT_MAILDIR };
+    static const enum port_format formats[] = { PORT_MBOX, PORT_MAILDIR, PORT_EML };
     struct port_message m = { .number = 1, .date_ms = DATE, .bytes = 100 }, got;
     char path[128];
 
@@ -198,16 +198,19 @@ static void test_cancel(void **state UNUSED)
         struct port_writer *w = NULL;
         struct port_reader *r = NULL;
 
+        m.number = 1;
+        m.bytes = 100;
         snprintf(path, sizeof path, "%s/cancelled-%zu", at, i);
-        CHECK(port_writer_open(formats[i], path, STR_NONE, false, &w) == 0 &&
+        CHECK(port_writer_open(formats[i], path, STR("a password"), PORT_NEW, &w) == 0 &&
               w->ops->folder(w, STR("INBOX")) == 0);
         CHECK(w->ops->begin(w, &m) == 0 && w->ops->data(w, STR("half of a mess")) == 0 &&
               w->ops->cancel(w) == 0);
         m.number = 2;
+        m.bytes = 8;
         CHECK(w->ops->begin(w, &m) == 0 && w->ops->data(w, STR("A: b\r\n\r\n")) == 0 && w->ops->end(w) == 0);
         CHECK(w->ops->finish(w) == 0);
         port_writer_free(&w);
-        CHECK(port_reader_open(formats[i], path, STR_NONE, STR_NONE, &r) == 0);
+        CHECK(port_reader_open(formats[i], path, STR("a password"), STR_NONE, &r) == 0);
         CHECK(r->ops->next(r, &got) == 1 && r->ops->next(r, &got) == 0);
         port_reader_free(&r);
     }
@@ -245,7 +248,7 @@ static void left(const char *path)
 /* Broken off in the second folder, a message after the last mark, and in the middle of one more. */
 static void test_resume(void **state UNUSED)
 {
-    static const enum port_format formats[] = { PORT_MBOX, PORT_MAILDIR, PORT_SQLITE };
+    static const enum port_format formats[] = { PORT_MBOX, PORT_MAILDIR, PORT_EML, PORT_SQLITE };
     struct port_message half = { .number = 4, .date_ms = DATE, .bytes = 1000 };
     char path[128];
 
@@ -254,7 +257,7 @@ static void test_resume(void **state UNUSED)
         int64_t position;
 
         snprintf(path, sizeof path, "%s/resumed-%zu", at, f);
-        CHECK(port_writer_open(formats[f], path, STR("a password"), false, &w) == 0);
+        CHECK(port_writer_open(formats[f], path, STR("a password"), PORT_NEW, &w) == 0);
         CHECK(w->ops->folder(w, str_from(folders[0])) == 0);
         for (size_t i = 0; i < ARRAY_LEN(bodies); i++)
             write_one(w, 0, i);
@@ -268,7 +271,7 @@ static void test_resume(void **state UNUSED)
         port_writer_free(&w);
         if (formats[f] == PORT_MAILDIR)
             leave(path);
-        CHECK(port_writer_open(formats[f], path, STR("a password"), true, &w) == 0);
+        CHECK(port_writer_open(formats[f], path, STR("a password"), position, &w) == 0);
         /* The position says which folder, where the file's names are nobody else's business. */
         CHECK(w->ops->resume(w, formats[f] == PORT_SQLITE ? STR("another") : str_from(folders[1]), position,
                              2) == 0);

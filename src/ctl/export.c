@@ -31,8 +31,6 @@ static int mark(struct export *x, struct export_state_folder *f)
     int64_t position;
 
     x->marked_ms = clock_mono_ms();
-    if (!x->w->ops->mark)
-        return 0;
     if ((position = x->w->ops->mark(x->w)) < 0)
         return (int)position;
     f->position = position;
@@ -57,15 +55,14 @@ int export_open(struct export *x, struct str password)
     x->marked_ms = clock_mono_ms();
     if (r < 0 && !first)
         return r;
-    if (x->format == PORT_EML) /* whole or nothing */
-        return port_writer_open(x->format, x->output, password, false, &x->w);
     if (first && taken(x->output))
         return E_EXISTS;
     if ((r = export_state_sweep(x->state)) < 0)
         return r;
     if (first && (r = export_state_write(x->state)) < 0)
         return r;
-    if ((r = port_writer_open(x->format, x->output, password, true, &x->w)) < 0 && first)
+    if ((r = port_writer_open(x->format, x->output, password, export_state_farthest(x->state), &x->w)) < 0 &&
+        first)
         export_state_free(&x->state, true);
     return r;
 }
@@ -83,7 +80,7 @@ static int folder_begin(struct export *x, const Store__Folder *f)
         return E_STALE;
     if (!s && !(s = export_state_add(x->state, f->id, f->uidvalidity, name)))
         return E_LIMIT;
-    if (!again && x->w->ops->mark && (r = export_state_write(x->state)) < 0)
+    if (!again && (r = export_state_write(x->state)) < 0)
         return r;
     x->uid = s->uid;
     x->messages += s->messages;
@@ -219,9 +216,17 @@ int export_say(const struct export *x, const char *whose, const char *output, in
     case E_UNAVAIL:
         return ctl_fail(
             EX_TEMPFAIL,
-            "%s: the service ended, or its store was started again, before all was read: the same command %s",
-            whose, x->format == PORT_EML ? "begins anew" : "goes on where this one was");
-    case E_UNSUPPORTED: return ctl_fail(EX_UNAVAILABLE, "this machine's libarchive encrypts no zip files");
+            "%s: the service ended, or its store was started again, before all was read: the same "
+            "command goes on where this one was",
+            whose);
+    case E_AUTH:
+        return ctl_fail(
+            EX_NOPERM,
+            "%s was begun with another password, or changed since: go on with the one it was begun "
+            "with, or remove it and %s.resume, and begin anew",
+            output, output);
+    case E_UNSUPPORTED:
+        return ctl_fail(EX_UNAVAILABLE, "this machine's OpenSSL lacks what encrypts a zip file");
     case E_NOTFOUND:
     case E_DENIED:
     case E_FULL:

@@ -86,6 +86,15 @@ struct export_state_folder *export_state_find(struct export_state *s, uint64_t i
     return NULL;
 }
 
+int64_t export_state_farthest(const struct export_state *s)
+{
+    int64_t at = 0;
+
+    for (size_t i = 0; i < s->n; i++)
+        at = s->v[i].position > at ? s->v[i].position : at;
+    return at;
+}
+
 struct export_state_folder *export_state_add(struct export_state *s, uint64_t id, uint32_t uidvalidity,
                                              struct str name)
 {

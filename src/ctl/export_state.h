@@ -26,6 +26,8 @@ struct export_state {
 MUST_CHECK int export_state_read(const char *output, enum port_format f, const uint8_t whose[32],
                                  struct export_state **out);
 struct export_state_folder *export_state_find(struct export_state *s, uint64_t id);
+/* The largest position of all. */
+int64_t export_state_farthest(const struct export_state *s);
 /* A new one. NULL: too many, or no memory. */
 struct export_state_folder *export_state_add(struct export_state *s, uint64_t id, uint32_t uidvalidity,
                                              struct str name);

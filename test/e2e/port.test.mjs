@@ -192,7 +192,8 @@ test('an export that was killed goes on where it was, and ends as one that was n
   for (const f of ['INBOX', 'Sent', 'Drafts']) for (let i = 0; i < 25; i++) await c.cmd([`APPEND ${f} (\\Seen k${i % 7}) "02-Nov-2024 10:11:12 +0000" `, sample(i, 20000)]);
   await c.logout();
   const list = (d) => readdirSync(d, { recursive: true, withFileTypes: true }).filter((f) => f.isFile()).map((f) => path.join(f.parentPath ?? f.path, f.name).slice(d.length)).sort();
-  for (const format of ['mbox', 'Maildir', 'sqlite']) {
+  const other = (await service.ctl(['alias', 'password', b.address, '--name', 'other'], { input: `${b.password}\n` })).stdout.trim();
+  for (const format of ['mbox', 'Maildir', 'eml', 'sqlite']) {
     const whole = await exportTo(b, format, `whole-${format}`), out = path.join(dir, `killed-${format}`);
     let cut = 0;
     for (let round = 0; ; round++) {
@@ -207,10 +208,23 @@ test('an export that was killed goes on where it was, and ends as one that was n
       if (format === 'sqlite' && existsSync(`${out}.resume`)) assert.doesNotMatch(await readFile(`${out}.resume`, 'utf8'), /INBOX|Sent|Drafts/);
       cut++;
       assert.ok(round < 200);
+      // Something of it is safe: another password of the same mailbox is not the file's, and changes nothing.
+      if (format === 'eml' && existsSync(`${out}.resume`) && /^\d+ \d+ \d+ [1-9]/m.test(await readFile(`${out}.resume`, 'utf8'))) {
+        const was = [await readFile(out), await readFile(`${out}.resume`)];
+        const r = await ctl(['mailbox', 'export', b.address, '--format', format, '--output', out], { address: b.address, password: other }, { ok: false });
+        assert.equal(r.code, 77, r.stderr);
+        assert.match(r.stderr, /begun with another password/);
+        assert.deepEqual([await readFile(out), await readFile(`${out}.resume`)], was);
+      }
     }
     assert.deepEqual(readdirSync(dir).filter((f) => f.startsWith(`killed-${format}.`)), []); // neither .resume nor half of one
     if (format === 'sqlite') {
       assert.equal(await rows(out, b.password), await rows(whole, b.password));
+    } else if (format === 'eml') {
+      const into = await service.alias();
+      const r = JSON.parse((await ctl(['mailbox', 'import', into.address, '--format', format, '--input', out, '--json'], into, { input: `${into.password}\n${b.password}\n` })).stdout);
+      assert.deepEqual([r.messages, r.there_already, r.skipped], [75, 0, 0], `after ${cut}`);
+      assert.deepEqual(await all(into), await all(b));
     } else {
       assert.deepEqual(list(out), list(whole), `${format} after ${cut}`);
       for (const f of list(out)) assert.deepEqual(await readFile(out + f), await readFile(whole + f), f);
