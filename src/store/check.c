@@ -76,6 +76,9 @@ static const struct question {
     { "order", "SELECT format('email %d is found by a date or thread and not there', o.email_id) "
                "FROM (SELECT email_id FROM email_by_date UNION SELECT email_id FROM email_by_thread) o "
                "WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = o.email_id)" },
+    { "text", "SELECT format('that of email %d is like %d bytes, not %d', e.id, r.like_bytes, e.head_bytes) "
+              "FROM email_raw r JOIN email e ON e.id = r.id >> 16 "
+              "WHERE r.codec IN (4, 5) AND r.part = 0 AND r.like_bytes <> e.head_bytes" },
     { "index", "SELECT format('email %d is in it and not there', d.id) FROM search_index_docsize d "
                "WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = d.id)" },
     { "heads", "SELECT format('email %d has no head', e.id) FROM email e "

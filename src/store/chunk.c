@@ -305,6 +305,7 @@ static int frame_make_like(struct context *x, struct str in, struct str like, ch
 
     ZSTD_CCtx_setParameter(x->c, ZSTD_c_compressionLevel, LEVEL_LIKE);
     ZSTD_CCtx_setParameter(x->c, ZSTD_c_minMatch, MATCH_LIKE);
+    ZSTD_CCtx_setParameter(x->c, ZSTD_c_checksumFlag, 1); /* behind other bytes it would say something else */
     if (!ZSTD_isError(n))
         n = ZSTD_compress2(x->c, p, worth(in.n), in.p, in.n);
     ZSTD_CCtx_reset(x->c, ZSTD_reset_session_and_parameters);
