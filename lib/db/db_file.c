@@ -75,7 +75,7 @@ static int copy_under(struct db *db, const char *path, struct str key_text)
 {
     CLEANUP(buf_release) struct buf uri = { .max = URI_MAX };
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r, fd;
+    int r, fd, failure;
 
     /* Made here, for its mode and because O_EXCL decides who may: SQLite takes an empty file. */
     fd = file_ops()->openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -86,7 +86,10 @@ static int copy_under(struct db *db, const char *path, struct str key_text)
         (r = buf_putz(&uri, "?" WAL_GATHER_COPY "=1&cipher=chacha20&key=")) == 0 &&
         (r = uri_escape(&uri, key_text)) == 0 && (r = stmt_get(db, "VACUUM INTO ?1", &st)) == 0) {
         stmt_bind_str(st, 1, buf_str(&uri));
+        (void)wal_gather_copy_failure();
         r = stmt_run(st);
+        if ((failure = wal_gather_copy_failure()) != SQLITE_OK)
+            r = db_error_from_sqlite(failure);
     }
     stmt_release(&st);
     if (r == 0)

@@ -26,6 +26,8 @@ struct wal_file {
     bool last_frame;         /* its header was gathered */
     void *watched;           /* by the watcher, or NULL */
     sqlite3_int64 committed; /* end of a commit's frames, until it is synced; 0: none */
+    bool copy;               /* no -wal: the file of a VACUUM INTO */
+    int failed; /* of a copy: bytes that could not be written; nothing is well with it any more */
 };
 
 static struct {
@@ -35,11 +37,20 @@ static struct {
 } kept = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static sqlite3_vfs *real_vfs, gather_vfs;
+static _Thread_local int copy_failure;
 static const struct wal_watcher *_Atomic watcher;
 
 void wal_watch(const struct wal_watcher *w)
 {
     watcher = w;
+}
+
+int wal_gather_copy_failure(void)
+{
+    int rc = copy_failure;
+
+    copy_failure = SQLITE_OK;
+    return rc;
 }
 
 /* ---- buffers: they hold sealed pages only ------------------------------------------------------- */
@@ -77,15 +88,26 @@ static sqlite3_file *real_of(struct wal_file *f)
     return (sqlite3_file *)(f + 1);
 }
 
-/* What cannot be written is gone: whoever hears of it undoes his transaction. */
+static int write_through(struct wal_file *f, const void *p, int n, sqlite3_int64 at)
+{
+    int rc = real_of(f)->pMethods->xWrite(real_of(f), p, n, at);
+
+    if (f->copy && rc != SQLITE_OK)
+        f->failed = copy_failure = rc;
+    return rc;
+}
+
+/* What cannot be written is gone: whoever hears of it undoes his transaction. Of a copy the commit hears it, whoever
+ * else did and went on (SQLite asks for nothing where it gives a hint). */
 static int flush(struct wal_file *f)
 {
     struct buffer *b = f->buffer;
-    int rc;
+    int rc = f->failed;
 
     if (!b)
-        return SQLITE_OK;
-    rc = real_of(f)->pMethods->xWrite(real_of(f), b->bytes, f->n, f->at);
+        return rc;
+    if (rc == SQLITE_OK)
+        rc = write_through(f, b->bytes, f->n, f->at);
     f->buffer = NULL;
     f->n = 0;
     buffer_give(b);
@@ -98,6 +120,8 @@ static int gather_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 
     bool header = n == FRAME_HEADER, last = f->last_frame && !header;
     int rc;
 
+    if (f->failed)
+        return f->failed;
     if (at == 0 && f->watched && watcher) /* its own header: it begins anew */
         watcher->cutting(f->watched, 0);
     f->last_frame = header && memcmp((const uint8_t *)p + FRAME_COMMIT, "\0\0\0\0", 4) != 0;
@@ -106,7 +130,7 @@ static int gather_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 
     if (f->buffer && (at != f->at + f->n || n > WRITE_MAX - f->n) && (rc = flush(f)) != SQLITE_OK)
         return rc;
     if (!f->buffer && (n > WRITE_MAX || !(f->buffer = buffer_take())))
-        return real_of(f)->pMethods->xWrite(real_of(f), p, n, at);
+        return write_through(f, p, n, at);
     if (f->n == 0)
         f->at = at;
     memcpy(f->buffer->bytes + f->n, p, (size_t)n);
@@ -233,6 +257,7 @@ static int gather_open(sqlite3_vfs *vfs UNUSED, sqlite3_filename name, sqlite3_f
     if ((rc = real_vfs->xOpen(real_vfs, name, real_of(f), flags, flags_out)) != SQLITE_OK)
         return rc;
     f->base.pMethods = &methods;
+    f->copy = !(flags & SQLITE_OPEN_WAL);
     f->watched = (flags & SQLITE_OPEN_WAL) && watcher ? watcher->open(name) : NULL;
     return SQLITE_OK;
 }

@@ -13,6 +13,10 @@
 #define WAL_GATHER_VFS  "multipleciphers-gather" /* with the cipher on top */
 #define WAL_GATHER_COPY "gather"                 /* the parameter */
 
+/* What a write of such a copy failed with on this thread since the last call; SQLITE_OK: none did. Where SQLite hears of it
+ * when it reads, the cipher above calls it damage: whoever copies asks here what it was. */
+int wal_gather_copy_failure(void);
+
 /* Who wants to know what becomes of a -wal: its commits, and that it begins anew. Called by whichever thread
  * SQLite runs in; none may use SQLite. */
 struct wal_watcher {
