@@ -186,7 +186,9 @@ static void link_lost(void *ctx, int why UNUSED)
         else
             c->sent = false;
     }
-    if (was_up && l->ops && l->ops->on_down)
+    while (l->first && l->ops && l->ops->once)
+        call_fail_soon(l->first, E_CLOSED);
+    if (l->ops && l->ops->on_down && (was_up || l->ops->once))
         l->ops->on_down(l->ctx, l);
 }
 

@@ -131,6 +131,8 @@ struct rpc_link_ops {
     void (*on_up)(void *ctx, struct rpc_link *l);
     void (*on_down)(void *ctx, struct rpc_link *l);
     void (*on_event)(void *ctx, struct rpc_link *l, uint32_t event, struct str body);
+    /* Nobody makes another connection: when the one there is ends, greeted or not, all that waits is told E_CLOSED. */
+    bool once;
 };
 
 struct rpc_link *rpc_link_new(struct loop *l, enum role_id server, const struct rpc_link_ops *ops, void *ctx);

@@ -386,6 +386,23 @@ static void test_ask_while_the_link_goes(void **state UNUSED)
     CHECK(w.ndone == 1);
 }
 
+/* A peer that goes before it greets, to a link that gets no other connection. */
+static void test_once(void **state UNUSED)
+{
+    static const struct rpc_link_ops once = { .once = true };
+    int fds[2];
+
+    rpc_link_free(&w.link);
+    w.link = rpc_link_new(w.loop, ROLE_DIRECTORY, &once, NULL);
+    CHECK(w.link != NULL && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
+    CHECK(rpc_link_connect(w.link, fds[0]) == 0);
+    ask(OP_ECHO, 60000, (struct rpc_ask){ .flags = RPC_NO_REPEAT });
+    close(fds[1]);
+    while (w.ndone == 0)
+        loop_run(w.loop);
+    CHECK(w.status == E_CLOSED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +418,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_too_many_requests, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_frame_after_drop, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ask_while_the_link_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_once, setup, teardown),
         cmocka_unit_test(test_deep_nesting_refused),
     };
 

@@ -170,7 +170,7 @@ static void link_down(void *ctx, struct rpc_link *l)
         s->broken[i] |= s->links[i] == l;
 }
 
-static const struct rpc_link_ops link_ops = { .on_down = link_down };
+static const struct rpc_link_ops link_ops = { .on_down = link_down, .once = true };
 
 static int open_link(struct service *s, enum role_id role)
 {

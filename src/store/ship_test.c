@@ -5,6 +5,7 @@
 #include "lib/base/rand.h"
 #include "lib/db/db.h"
 #include "src/store/shipbase.h"
+#include "src/store/ship_private.h"
 #include "src/store/shipmemory.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -346,9 +347,10 @@ static void many(void)
     send_all();
     remember = true;
     CHECK(back(history->clock_ms, &m) == 0 && m.sum == history->m[4].sum && ship_memory_hits() == hits);
-    CHECK(back(history->clock_ms, &m) == 0 && m.sum == history->m[4].sum && ship_memory_hits() == hits + 5);
+    CHECK(back(history->clock_ms, &m) == 0 && m.sum == history->m[4].sum && ship_memory_hits() > hits);
+    hits = ship_memory_hits(); /* one for each pack that has anything for it */
     ship_memory_forget();
-    CHECK(back(history->clock_ms, &m) == 0 && ship_memory_hits() == hits + 5);
+    CHECK(back(history->clock_ms, &m) == 0 && ship_memory_hits() == hits);
     ship_memory_forget();
     CHECK(db_close(&db) == 0);
     ship_close(&ship);
@@ -461,6 +463,9 @@ static void a_day(void)
     send_all();
     ship_get_figures(ship, &f);
     CHECK(f.waiting_packs == 0 && f.unbased == 0 && f.gaps == 0);
+    CHECK(ship_state_save(ship) == 0); /* once a minute; the other clock stands here. What was sent may go then */
+    ship_spool_prune(ship);
+    CHECK(spool_bytes() == 0);
     for (int minute = 0; minute < 24 * 60; minute++) {
         int r;
 
