@@ -2,10 +2,15 @@
 #include "lib/base/errors.h"
 #include "lib/event/proxy.h"
 
+#define GATES_MAX 64u
+
+static struct proxy_gate *gates[GATES_MAX]; /* as long as the process */
+static size_t ngates;
+
 int front_listen(struct loop *l, int fd, const struct netset *from, listener_fn *fn, void *ctx,
                  struct listener **listener_out)
 {
-    struct proxy_gate *g = from->n ? proxy_gate_new(l, from, fn, ctx) : NULL; /* as long as the process */
+    struct proxy_gate *g = from->n && ngates < GATES_MAX ? proxy_gate_new(l, from, fn, ctx) : NULL;
     struct listener *s = NULL;
 
     if (!from->n)
@@ -16,6 +21,8 @@ int front_listen(struct loop *l, int fd, const struct netset *from, listener_fn 
         proxy_gate_free(&g);
         return E_NOMEM;
     }
+    if (g)
+        gates[ngates++] = g;
     if (listener_out)
         *listener_out = s;
     return 0;

@@ -463,7 +463,8 @@ static void a_day(void)
     send_all();
     ship_get_figures(ship, &f);
     CHECK(f.waiting_packs == 0 && f.unbased == 0 && f.gaps == 0);
-    CHECK(ship_state_save(ship) == 0); /* once a minute; the other clock stands here. What was sent may go then */
+    CHECK(ship_state_save(ship) ==
+          0); /* once a minute; the other clock stands here. What was sent may go then */
     ship_spool_prune(ship);
     CHECK(spool_bytes() == 0);
     for (int minute = 0; minute < 24 * 60; minute++) {

@@ -7,6 +7,7 @@ import { Smtp, dial, sleep, until } from './service.mjs';
 
 const roles = ['courier', 'relay', 'submission', 'store', 'directory', 'mx', 'courier', 'relay', 'resolver', 'content'];
 const CLIENTS = 6, DOMAINS = 20;
+export const KILLS = 8; // at least
 
 function random(seed) { // mulberry32
   let a = seed >>> 0;
@@ -58,6 +59,7 @@ async function client(run) {
     const from = way === 'submitted' ? run.who.address : 'someone@far.sink.test';
     const to = way === 'submitted' ? `${kind}${i}@d${i % DOMAINS}.sink.test` : `fwd${i % 4}@example.test`;
     const body = letter(id, from);
+    while (run.kills < Math.floor((i * (KILLS + 1)) / run.messages)) await sleep(20); // a fast machine must not be through before the killing began
     for (let sent = false; !sent;) {
       try {
         open[way] ??= await connect(run, way);
