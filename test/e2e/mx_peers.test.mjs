@@ -15,7 +15,7 @@ before(async () => {
   await chmod(dir, 0o755);
   service = await Service.start({ env: { LETTERLOCK_MX_LMTP_SOCKET: path.join(dir, 'lmtp.sock'), LETTERLOCK_MX_LMTP_MODE: '0666' } });
 });
-after(async () => { await service?.stop(); await rm(dir, { recursive: true, force: true, maxRetries: 10 }); // Exim's last runner may still be writing });
+after(async () => { await service?.stop(); await rm(dir, { recursive: true, force: true, maxRetries: 10 }); /* Exim may still be writing */ });
 
 const program = (...names) => names.find((n) => existsSync(n));
 const SWAKS = program('/usr/bin/swaks'), SOURCE = program('/usr/sbin/smtp-source'), POSTFIX = process.getuid() === 0 && program('/usr/sbin/postfix');
