@@ -530,7 +530,8 @@ static int look(struct backup_take *b, uint64_t changes)
     same |= n > 0 && b->min_age_ms && b->now_ms - list[0].taken_ms < b->min_age_ms;
     if (r == 0 && same) {
         b->info = list[0];
-        r = backup_keys_put(b->target, b->files, b->mailbox);
+        if ((r = backup_keys_put(b->target, b->files, b->mailbox)) >= 0)
+            r = prune(b); /* whoever made it may have died before */
     }
     free(list);
     return r < 0 ? r : !same;
