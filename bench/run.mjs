@@ -609,7 +609,7 @@ const benches = {
   },
   // Many attached mailboxes over a small pool of open files.
   async pool() {
-    const [count, handles] = quick ? [100, 40] : [10000, 4000];
+    const count = Number(process.env.BENCH_POOL ?? (quick ? 100 : 10000)), handles = count * 0.4;
     const service = await Service.start({ env: { LETTERLOCK_STORE_HANDLES: String(handles), LETTERLOCK_STORE_HANDLE_MEMORY: '4294967296' } });
     const people = await aliases(service, count);
     const sessions = [];

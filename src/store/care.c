@@ -12,6 +12,7 @@
 #define SHRINK_PAGES 256u /* 1 MiB */
 #define SWEEP_BATCH  200u
 #define DAY_MS       INT64_C(86400000)
+#define WALKS_MAX    2u /* at a time: ten thousand mailboxes are due at once, and each opens its file */
 
 struct care {
     struct job job;
@@ -22,6 +23,13 @@ struct care {
     int64_t noted_ms;
     uint64_t retained, swept;
 };
+
+/* Who is due, in order; each a reference. */
+static struct {
+    struct actor *head, *tail;
+    unsigned walks;
+    bool starting;
+} waiting;
 
 /* ---- old mail -------------------------------------------------------------------------------------- */
 
@@ -84,12 +92,16 @@ void care_checked(const struct actor *a, const struct check *c, uint64_t swept)
 static void care_submit(struct care *c, enum job_kind kind, int (*run)(struct job *, struct mailbox *),
                         void (*done)(struct job *));
 
+static void walks_start(void);
+
 static void care_end(struct care *c)
 {
     if (c->retained)
         log_event(LOG_INFO, "store.retained", F_U64("messages", c->retained));
     c->actor->care = NULL;
     free(c);
+    waiting.walks--;
+    walks_start();
 }
 
 /* Somebody is still there, and nothing went wrong. */
@@ -283,7 +295,46 @@ static void care_begin(struct actor *a)
     c->actor = a;
     a->care = c;
     a->cared_ms = clock_mono_ms() + 1;
+    waiting.walks++;
     care_submit(c, JOB_ALONE, look_run, looked);
+}
+
+static bool care_due(const struct actor *a, int64_t now)
+{
+    return a->state == ACTOR_OPEN && a->sessions && !a->care && !a->draining && !a->key_busy &&
+           (a->cared_ms == 0 || now - a->cared_ms >= ROUND_MS);
+}
+
+/* What can't begin ends at once, and that calls here: the outer call goes on. */
+static void walks_start(void)
+{
+    struct actor *a;
+
+    if (waiting.starting)
+        return;
+    waiting.starting = true;
+    while (waiting.walks < WALKS_MAX && (a = waiting.head) != NULL) {
+        waiting.head = a->care_next;
+        if (!waiting.head)
+            waiting.tail = NULL;
+        a->care_next = NULL;
+        a->care_waits = false;
+        if (!store.stopping && care_due(a, clock_mono_ms()))
+            care_begin(a);
+        actor_unref(a);
+    }
+    waiting.starting = false;
+}
+
+static void care_wait(struct actor *a)
+{
+    a->care_waits = true;
+    actor_ref(a);
+    if (waiting.tail)
+        waiting.tail->care_next = a;
+    else
+        waiting.head = a;
+    waiting.tail = a;
 }
 
 void care_round(void)
@@ -295,11 +346,11 @@ void care_round(void)
     for (size_t i = 0; i < n && !store.stopping; i++) {
         struct actor *a = idmap_get(&store.actors, ids[i]);
 
-        if (a && a->state == ACTOR_OPEN && a->sessions && !a->care && !a->draining && !a->key_busy &&
-            (a->cared_ms == 0 || now - a->cared_ms >= ROUND_MS))
-            care_begin(a);
+        if (a && !a->care_waits && care_due(a, now))
+            care_wait(a);
     }
     free(ids);
+    walks_start();
 }
 
 /* Who comes only for seconds has old mail and free pages, too: one batch of each, when there are any. */

@@ -202,6 +202,8 @@ struct actor {
     struct actor *lru_next, *lru_prev;
     bool in_lru;
     struct actor *index_next; /* indexing.c */
+    struct actor *care_next;  /* care.c */
+    bool care_waits;
     bool index_behind, index_listed, indexing;
     bool catching_up; /* catchup.c */
     bool learning;    /* learning.c */
