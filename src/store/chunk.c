@@ -10,10 +10,12 @@
 
 #define LEVEL         3
 #define LEVEL_LIKE    1
-#define MATCH_LIKE    7 /* what text and its source have in common is long */
-#define LZ4_INPUT_MAX KIB(32)
-#define WORTH_BYTES   64u     /* smaller inputs cost more as a frame than they save */
-#define PROBE_BYTES   KIB(16) /* of a large input: tells base64 and pictures from text */
+#define MATCH_LIKE    7       /* what text and its source have in common is long */
+#define LZ4_INPUT_MAX KIB(32) /* of what is read; what is written: */
+#define LZ4_QUICK_MAX \
+    KIB(16)             /* larger ones are few, and are most of the bytes: zstd keeps them a third smaller */
+#define WORTH_BYTES 64u /* smaller inputs cost more as a frame than they save */
+#define PROBE_BYTES KIB(16) /* of a large input: tells base64 and pictures from text */
 #define DICTIONARY_INPUT_MAX \
     KIB(8)             /* above, an input is its own best dictionary: 0.3 % of disk for 0.3 ms a letter */
 #define DELTA_SHARE 4u /* what has more of its own is left to zstd */
@@ -182,7 +184,7 @@ int chunk_encode_letter(struct str in, struct buf *scratch, struct chunk *out)
     char *p;
     int n;
 
-    if (in.n < WORTH_BYTES || in.n > LZ4_INPUT_MAX)
+    if (in.n < WORTH_BYTES || in.n > LZ4_QUICK_MAX)
         return chunk_encode(in, scratch, out);
     buf_clear(scratch);
     if (!(p = buf_reserve(scratch, 2 * in.n)))
