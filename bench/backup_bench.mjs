@@ -1,23 +1,9 @@
 // A mailbox of BENCH_BACKUP_MB (300) megabytes to a folder: MB/s of the backup, seconds per GB of bringing it back, and FETCH of 10 KB in a
 // session of it, before and while backups of it are made and four other sessions write.
-import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { Service, build, sample, until } from '../test/lib/service.mjs';
-
-const LETTER = 256 << 10; // of bytes that nothing compresses
-
-async function fill(service, who, mb) {
-  const file = path.join(service.dir, 'fill.mbox'), parts = [];
-  for (let i = 0; i < mb * 4; i++) {
-    const body = randomBytes(LETTER * 3 / 4).toString('base64').replace(/.{76}/g, '$&\n');
-    parts.push(`From x@example.net Mon Nov  2 10:11:12 2026\nFrom: x@example.net\nSubject: ${i}\nMIME-Version: 1.0\nContent-Type: application/pdf\nContent-Transfer-Encoding: base64\n\n${body}\n\n`);
-    if (parts.length === 64 || i === mb * 4 - 1) { await writeFile(file, parts.join(''), { flag: 'a' }); parts.length = 0; }
-  }
-  await service.ctl(['mailbox', 'import', who.address, '--format', 'mbox', '--input', file, '--json'], { input: `${who.password}\n` });
-  await rm(file);
-}
+import { Service, sample, until } from '../test/lib/service.mjs';
+import { fill } from './export_bench.mjs';
 
 async function cpu(service) { // of the store, seconds
   let s = 0;
@@ -84,16 +70,6 @@ export async function backup({ row, median, quantile, rounds, quick }) {
       back.push(Number(process.hrtime.bigint() - from) / 1e9 / (list[0].bytes / 1e9));
       await (await service.imap(who)).logout(); // who has not seen it cannot confirm it
       await until('confirmed', 20000, async () => (await service.ctl(['mailbox', 'restore', who.address, '--confirm', '--yes'], { ok: false })).code === 0);
-    }
-    for (const format of ['mbox', 'sqlite']) {
-      const child = execFile(path.join(build, 'letterlock'), ['mailbox', 'export', who.address, '--format', format, '--output', path.join(service.dir, `out.${format}`), '--json'], { env: service.env, cwd: service.dir }, () => {});
-      const ended = new Promise((r) => { child.on('exit', r); }), from = Date.now();
-      let peak = 0;
-      const poll = setInterval(async () => { peak = Math.max(peak, Number(/^VmHWM:\s+(\d+)/m.exec(await readFile(`/proc/${child.pid}/status`, 'latin1').catch(() => ''))?.[1] ?? 0)); }, 20);
-      child.stdin.end(input);
-      if (await ended !== 0) throw new Error(`export: ${format}`);
-      clearInterval(poll);
-      row(`export of all of it as ${format}`, `${(bytes / 1e3 / (Date.now() - from)).toFixed(0)} MB/s; memory of the command at most ${(peak / 1024).toFixed(1)} MiB`, 'memory under 64 MiB', peak < 65536);
     }
     row('a backup restored from a folder', `${median(back).toFixed(1)} s per GB`, '-');
   } finally { await service.stop(); }

@@ -7,6 +7,7 @@ import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promise
 import { cpus, release, tmpdir } from 'node:os';
 import path from 'node:path';
 import { backup } from './backup_bench.mjs';
+import { exports as exportAll } from './export_bench.mjs';
 import { mx } from './mx_bench.mjs';
 import { queue } from './queue_bench.mjs';
 import { Imap, Service, build, corpus, dial, root, sample, sleep, until } from '../test/lib/service.mjs';
@@ -715,6 +716,7 @@ const benches = {
 };
 
 benches.backup = () => backup({ row, median, quantile, rounds, quick });
+benches.export = () => exportAll({ row, quick });
 benches.queue = () => queue({ row, tool, median, rounds, seconds, quick });
 benches.mx = () => mx({ row, tool, median, rounds, seconds, quick });
 
