@@ -55,7 +55,8 @@ void fd_close(int *fd)
 
 int file_read(int dir, const char *path, struct buf *out)
 {
-    CLEANUP(fd_close) int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    /* O_NONBLOCK: a FIFO is refused, and not waited for */
+    CLEANUP(fd_close) int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat st;
     int r;
 

@@ -492,19 +492,21 @@ static int set_up_portable(struct db *db, struct str passphrase)
     rc = sqlite3_key(db->s, passphrase.p, (int)passphrase.n);
     if (rc != SQLITE_OK)
         return db_fail(db, rc, "set the passphrase");
-    return (r = db_exec_literal(db, cache_pragma(2048))) < 0 ? r : db_exec_literal(db, pragmas);
+    if ((r = db_exec_literal(db, cache_pragma(2048))) < 0)
+        return r;
+    return db_exec_literal(db, db->flags & DB_READONLY ? "PRAGMA temp_store=MEMORY" : pragmas);
 }
 
-static int open_portable(const char *path, struct str passphrase, struct db **db_out)
+static int open_portable(const char *path, struct str passphrase, uint32_t flags, struct db **db_out)
 {
-    static const struct db_options opt = { 0 };
+    const struct db_options opt = { .flags = flags };
     struct db *db = db_new(path, &opt);
     int r;
 
     if (!db)
         return E_NOMEM;
     if ((r = open_connection(db, &opt)) < 0 || (r = set_up_portable(db, passphrase)) < 0 ||
-        (r = file_sync_folder_of(AT_FDCWD, path)) < 0 ||
+        (!(flags & DB_READONLY) && (r = file_sync_folder_of(AT_FDCWD, path)) < 0) ||
         (r = db_exec_literal(db, "SELECT count(*) FROM sqlite_schema")) < 0) {
         db_free(db);
         return r;
@@ -523,7 +525,7 @@ int db_create_portable(const char *path, struct str passphrase, struct db **db_o
     if (fd < 0)
         return error_from_errno(errno);
     fd_close(&fd);
-    if ((r = open_portable(path, passphrase, db_out)) < 0)
+    if ((r = open_portable(path, passphrase, 0, db_out)) < 0)
         file_ops()->unlinkat(AT_FDCWD, path);
     return r;
 }
@@ -534,7 +536,16 @@ int db_open_portable(const char *path, struct str passphrase, struct db **db_out
 
     return (r = db_passphrase_check(passphrase)) < 0 || (r = db_init()) < 0
                ? r
-               : open_portable(path, passphrase, db_out);
+               : open_portable(path, passphrase, 0, db_out);
+}
+
+int db_read_portable(const char *path, struct str passphrase, struct db **db_out)
+{
+    int r;
+
+    return (r = db_passphrase_check(passphrase)) < 0 || (r = db_init()) < 0
+               ? r
+               : open_portable(path, passphrase, DB_READONLY, db_out);
 }
 
 int db_open_memory(struct db **db_out)

@@ -60,6 +60,8 @@ MUST_CHECK int db_open(const char *path, const uint8_t key[DB_KEY_BYTES], const 
 MUST_CHECK int db_create_portable(const char *path, struct str passphrase, struct db **db_out);
 /* One that was made so and not finished. E_NOTFOUND; E_CORRUPT: another passphrase. */
 MUST_CHECK int db_open_portable(const char *path, struct str passphrase, struct db **db_out);
+/* One that was finished, by whomever: nothing of it is changed. Errors as above. */
+MUST_CHECK int db_read_portable(const char *path, struct str passphrase, struct db **db_out);
 /* A database in memory, without encryption (there is no file): for tests and scratch. */
 MUST_CHECK int db_open_memory(struct db **db_out);
 /* Finish every statement, checkpoint and close; NULL accepted, sets NULL. The last handle of a file

@@ -2,6 +2,7 @@
  * cannot say in files index/NUMBER.jsonl, a line a message: {"file", "folder", "uid", "date", "flags", "keywords"}. */
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
+#include "lib/port/eml_index.h"
 #include "lib/port/tree.h"
 #include "lib/port/zip_write.h"
 #include <archive.h>
@@ -10,19 +11,11 @@
 #include <jansson.h>
 #include <locale.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #define INDEX_LINES 10000u
 #define INDEX_MAX   MIB(64)
 #define BLOCK_BYTES KIB(64)
-
-static const struct {
-    uint32_t flag;
-    const char *name;
-} flag_names[] = { { PORT_ANSWERED, "answered" },
-                   { PORT_FLAGGED, "flagged" },
-                   { PORT_DELETED, "deleted" },
-                   { PORT_SEEN, "seen" },
-                   { PORT_DRAFT, "draft" } };
 
 /* libarchive takes names through the charset of the locale, which in a service is none: they are UTF-8 here. */
 struct utf8 {
@@ -81,9 +74,9 @@ static int index_add(struct eml_writer *w, const char *path, const struct port_m
     char date[CLOCK_ISO_LEN + 1], *text;
     int r;
 
-    for (size_t i = 0; i < ARRAY_LEN(flag_names); i++)
-        if (m->flags & flag_names[i].flag)
-            json_array_append_new(flags, json_string(flag_names[i].name));
+    for (size_t i = 0; i < ARRAY_LEN(eml_flags); i++)
+        if (m->flags & eml_flags[i].flag)
+            json_array_append_new(flags, json_string(eml_flags[i].name));
     for (size_t i = 0; i < m->nkeywords; i++)
         json_array_append_new(keywords, json_stringn(m->keywords[i].p, m->keywords[i].n));
     clock_iso(m->date_ms, date);
@@ -205,8 +198,8 @@ struct eml_reader {
     struct port_reader base;
     struct archive *a;
     struct archive_entry *entry;
-    json_t *index, *now; /* by file; now: of the message */
-    struct buf folder, path;
+    struct eml_index *index;
+    struct buf folder;
     struct str *keywords;
     struct buf data;
     bool cr;
@@ -244,23 +237,6 @@ static bool of_index(const char *path)
     return str_starts(str_from(path), STR("index/")) && str_ends(str_from(path), STR(".jsonl"));
 }
 
-static int index_lines(struct eml_reader *m, struct str text)
-{
-    struct str line;
-
-    while (text.n) {
-        json_t *j;
-
-        str_cut(text, '\n', &line, &text);
-        if (line.n == 0 || !(j = json_loadb(line.p, line.n, 0, NULL)))
-            continue;
-        if (json_is_string(json_object_get(j, "file")))
-            json_object_set(m->index, json_string_value(json_object_get(j, "file")), j);
-        json_decref(j);
-    }
-    return 0;
-}
-
 static int entry_all(struct archive *a, struct buf *out)
 {
     for (;;) {
@@ -291,7 +267,7 @@ static int index_read(struct eml_reader *m, const char *path, struct str passwor
             r = E_CORRUPT;
         } else if (name && of_index(name)) {
             if ((r = entry_all(a, &text)) == 0)
-                r = index_lines(m, buf_str(&text));
+                r = eml_index_add(m->index, buf_str(&text));
         } else {
             m->base.bytes_all += archive_entry_size(e) > 0 ? (uint64_t)archive_entry_size(e) : 0;
         }
@@ -302,35 +278,17 @@ static int index_read(struct eml_reader *m, const char *path, struct str passwor
 
 static int message_fill(struct eml_reader *m, const char *path, struct port_message *out)
 {
-    const json_t *folder = json_object_get(m->now, "folder"), *one;
-    const char *date = json_string_value(json_object_get(m->now, "date"));
-    const json_t *keywords = json_object_get(m->now, "keywords"), *flags = json_object_get(m->now, "flags");
-    size_t i;
+    struct str s = str_from(path);
+    ptrdiff_t slash = str_rchr(s, '/');
     int r;
 
+    if (eml_index_find(m->index, path, m->keywords, out) && out->folder.n)
+        return 0;
+    /* a zip of others: its folders are ours */
     buf_clear(&m->folder);
-    if (json_is_string(folder)) {
-        r = buf_append(&m->folder, json_string_value(folder), json_string_length(folder));
-    } else { /* a zip of others: its folders are ours */
-        struct str s = str_from(path);
-        ptrdiff_t slash = str_rchr(s, '/');
-
-        r = slash > 0 ? tree_name(str_slice(s, 0, (size_t)slash), '/', &m->folder)
-                      : buf_putz(&m->folder, "INBOX");
-    }
+    r = slash > 0 ? tree_name(str_slice(s, 0, (size_t)slash), '/', &m->folder)
+                  : buf_putz(&m->folder, "INBOX");
     out->folder = buf_str(&m->folder);
-    out->has_date = date && clock_from_iso(date, strlen(date), &out->date_ms);
-    if (!out->has_date && archive_entry_mtime_is_set(m->entry)) {
-        out->has_date = true;
-        out->date_ms = (int64_t)archive_entry_mtime(m->entry) * 1000;
-    }
-    json_array_foreach(flags, i, one) for (size_t k = 0; k < ARRAY_LEN(flag_names);
-                                           k++) if (json_is_string(one) &&
-                                                    strcmp(json_string_value(one), flag_names[k].name) == 0)
-        out->flags |= flag_names[k].flag;
-    out->keywords = m->keywords;
-    json_array_foreach(keywords, i, one) if (json_is_string(one) && out->nkeywords < PORT_KEYWORDS_MAX)
-        m->keywords[out->nkeywords++] = str_of(json_string_value(one), json_string_length(one));
     return r;
 }
 
@@ -349,10 +307,13 @@ static int eml_next(struct port_reader *base, struct port_message *out)
         path = archive_entry_pathname_utf8(m->entry);
     } while (!path || archive_entry_filetype(m->entry) != AE_IFREG || !str_ends(str_from(path), STR(".eml")));
     snprintf(base->what, sizeof base->what, "%s", path);
-    m->now = json_object_get(m->index, path);
     m->cr = false;
-    out->number = (uint64_t)json_integer_value(json_object_get(m->now, "uid"));
-    return (n = message_fill(m, path, out)) < 0 ? E_CORRUPT : 1;
+    n = message_fill(m, path, out);
+    if (!out->has_date && archive_entry_mtime_is_set(m->entry)) {
+        out->has_date = true;
+        out->date_ms = (int64_t)archive_entry_mtime(m->entry) * 1000;
+    }
+    return n < 0 ? E_CORRUPT : 1;
 }
 
 static int64_t eml_read(struct port_reader *base, size_t max, struct buf *out)
@@ -377,9 +338,8 @@ static void eml_reader_free(struct port_reader *base)
     struct eml_reader *m = reader_of(base);
 
     archive_read_free(m->a);
-    json_decref(m->index);
+    eml_index_free(&m->index);
     buf_release(&m->folder);
-    buf_release(&m->path);
     buf_release(&m->data);
     free(m->keywords);
     utf8_end(&m->utf8);
@@ -390,15 +350,16 @@ int port_eml_reader(const char *path, struct str password, struct port_reader **
 {
     static const struct port_reader_ops ops = { eml_next, eml_read, eml_reader_free };
     struct eml_reader *m = calloc(1, sizeof *m);
+    struct stat st;
     int r;
 
     if (!m)
         return E_NOMEM;
     m->base.ops = &ops;
     utf8_begin(&m->utf8);
-    m->folder.max = m->path.max = KIB(8);
+    m->folder.max = KIB(8);
     m->data.max = 2 * BLOCK_BYTES;
-    m->index = json_object();
+    m->index = eml_index_new(stat(path, &st) == 0 && st.st_size > 0 ? (uint64_t)st.st_size : 0);
     m->keywords = calloc(PORT_KEYWORDS_MAX, sizeof *m->keywords);
     if (!m->index || !m->keywords)
         r = E_NOMEM;

@@ -317,19 +317,22 @@ static int keywords_load(int folder, struct keywords *k)
 
 static int keywords_read(struct maildir_reader *m)
 {
-    return keywords_load(m->folder, &m->keywords);
+    int r = keywords_load(m->folder, &m->keywords);
+
+    return r < 0 && r != E_NOMEM ? E_CORRUPT : r;
 }
 
 static int files_list(struct maildir_reader *m, const char *sub)
 {
-    int fd = openat(m->folder, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+    int fd = openat(m->folder, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), r = 0;
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *e;
     char path[512];
 
     if (!d) {
+        r = errno == ENOENT ? 0 : errno == ENOTDIR || errno == ELOOP ? E_CORRUPT : error_from_errno(errno);
         fd_close(&fd);
-        return errno == ENOENT ? 0 : error_from_errno(errno);
+        return r;
     }
     while (r == 0 && (e = readdir(d)) != NULL)
         if (e->d_name[0] != '.' && snprintf(path, sizeof path, "%s/%s", sub, e->d_name) < (int)sizeof path)
@@ -338,9 +341,12 @@ static int files_list(struct maildir_reader *m, const char *sub)
     return r;
 }
 
-/* 1; 0: there is none. */
+/* 1; 0: there is none. E_CORRUPT: this one, or a part of it, is a link to somewhere else: whoever made the Maildir need not be
+ * whoever may read that. */
 static int folder_next(struct maildir_reader *m)
 {
+    static const char *const parts[] = { KEYWORDS_FILE, "new", "cur" };
+    bool bad = false;
     const char *path;
     int r;
 
@@ -351,17 +357,23 @@ static int folder_next(struct maildir_reader *m)
     tree_list_release(&m->files);
     m->file_at = 0;
     buf_clear(&m->name);
-    m->folder = openat(m->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    snprintf(m->base.what, sizeof m->base.what, "%.300s", path);
+    m->folder = openat(m->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (m->folder < 0)
-        return error_from_errno(errno);
+        return errno == ENOTDIR || errno == ELOOP ? E_CORRUPT : error_from_errno(errno);
     r = strcmp(path, ".") == 0 ? buf_putz(&m->name, "INBOX") : tree_name(str_from(path + 1), '.', &m->name);
     if (r == E_SYNTAX) /* not a name of ours: as it is */
         r = (buf_clear(&m->name), buf_putz(&m->name, path + 1));
-    if (r < 0 || (r = keywords_read(m)) < 0 || (r = files_list(m, "new")) < 0 ||
-        (r = files_list(m, "cur")) < 0)
+    for (size_t i = 0; i < ARRAY_LEN(parts) && (r == 0 || r == E_CORRUPT); i++) {
+        int e = i == 0 ? keywords_read(m) : files_list(m, parts[i]);
+
+        r = e < 0 ? e : r;
+        bad |= e == E_CORRUPT;
+    }
+    if (r < 0 && r != E_CORRUPT)
         return r;
     tree_list_sort(&m->files);
-    return 1;
+    return bad ? E_CORRUPT : 1; /* the rest of it comes */
 }
 
 static void flags_read(struct maildir_reader *m, const char *name, struct port_message *out)
@@ -405,7 +417,7 @@ static int maildir_next(struct port_reader *base, struct port_message *out)
             return r;
     file = m->files.v[m->file_at++];
     snprintf(base->what, sizeof base->what, "%.80s/%.300s", m->folders.v[m->folder_at - 1], file);
-    m->fd = openat(m->folder, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    m->fd = openat(m->folder, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (m->fd < 0 || fstat(m->fd, &st) < 0 || !S_ISREG(st.st_mode))
         return E_CORRUPT;
     m->cr = false;

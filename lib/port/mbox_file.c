@@ -169,7 +169,8 @@ struct mbox_reader {
     int root, fd;
     struct arena arena; /* of the message */
     struct buf folder, in, line, tail;
-    size_t at; /* in `in`: not read yet */
+    size_t at;  /* in `in`: not read yet */
+    bool found; /* in a tree: not named by whoever asks */
     bool eof, have_from, empty_line, in_message, whole_line, quoted_line;
     int64_t from_ms;
     uint64_t number;
@@ -228,7 +229,8 @@ static int file_next(struct mbox_reader *m)
     m->eof = m->have_from = false;
     m->empty_line = m->whole_line = true; /* the beginning counts as one */
     m->number = 0;
-    m->fd = openat(m->root, m->files.v[m->file], O_RDONLY | O_CLOEXEC);
+    m->fd = openat(m->root, m->files.v[m->file],
+                   O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (m->found ? O_NOFOLLOW : 0));
     if (m->fd < 0)
         return error_from_errno(errno);
     if (m->files.n > 1 || !m->folder.n) {
@@ -383,6 +385,7 @@ int port_mbox_reader(const char *path, struct str folder, struct port_reader **o
 {
     static const struct port_reader_ops ops = { mbox_next, mbox_read, mbox_reader_free };
     struct mbox_reader *m = calloc(1, sizeof *m);
+    struct stat st;
     int r;
 
     if (!m)
@@ -394,6 +397,7 @@ int port_mbox_reader(const char *path, struct str folder, struct port_reader **o
     m->in.max = 4 * IN_MAX;
     m->line.max = 4 * IN_MAX;
     m->tail.max = 16;
+    m->found = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     if ((r = tree_read(path, ".mbox", &m->root, &m->files, &m->base.bytes_all)) < 0 ||
         (m->files.n == 1 && folder.n && (r = buf_puts(&m->folder, folder)) < 0)) {
         mbox_reader_free(&m->base);

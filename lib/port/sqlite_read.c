@@ -134,17 +134,30 @@ static void sqlite_reader_free(struct port_reader *base)
     free(m);
 }
 
-/* The index of (folder_id, uid) has them in this order: nothing is sorted. */
+/* Tables with columns that are stored: a view, a virtual table or a generated column would be a program of whoever made it. */
+static const char is_plain[] =
+    "SELECT (SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND "
+    "lower(name) IN ('folder', 'message')) = 2 AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo('folder') WHERE hidden <> 0) "
+    "AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo('message') WHERE hidden <> 0)";
+
+/* The index of (folder_id, uid) has them in this order: nothing is sorted. What is longer than any of ours is not even read. */
+static const char all_rows[] =
+    "SELECT m.id, CASE WHEN octet_length(f.name) <= 1000 THEN f.name END, m.uid, "
+    "CASE WHEN octet_length(m.date) <= 100 THEN m.date END, CASE WHEN octet_length(m.flags) <= 1000 THEN m.flags END, "
+    "CASE WHEN octet_length(m.keywords) <= 262144 THEN m.keywords END "
+    "FROM message m CROSS JOIN folder f ON f.id = m.folder_id ORDER BY m.folder_id, m.uid";
+
 static int rows_begin(struct sqlite_reader *m)
 {
-    int64_t bytes = 0;
-    int r = db_get_i64(m->db, "SELECT coalesce(sum(bytes), 0) FROM message", &bytes);
+    int64_t bytes = 0, plain = 0;
+    int r = db_get_i64(m->db, is_plain, &plain);
 
+    if (r == 0 && !plain)
+        r = E_CORRUPT;
     if (r == 0)
-        r = stmt_get(m->db,
-                     "SELECT m.id, f.name, m.uid, m.date, m.flags, m.keywords FROM message m "
-                     "CROSS JOIN folder f ON f.id = m.folder_id ORDER BY m.folder_id, m.uid",
-                     &m->rows);
+        r = db_get_i64(m->db, "SELECT CAST(min(total(bytes), 9e18) AS INTEGER) FROM message", &bytes);
+    if (r == 0)
+        r = stmt_get(m->db, all_rows, &m->rows);
     m->base.bytes_all = bytes > 0 ? (uint64_t)bytes : 0;
     return r < 0 && r != E_NOMEM ? E_CORRUPT : r; /* another program's file */
 }
@@ -160,7 +173,7 @@ int port_sqlite_reader(const char *path, struct str password, struct port_reader
     m->base.ops = &ops;
     if (!(m->keywords = calloc(PORT_KEYWORDS_MAX, sizeof *m->keywords)))
         r = E_NOMEM;
-    else if ((r = db_open_portable(path, password, &m->db)) == E_CORRUPT || r == E_SYNTAX || r == E_LIMIT)
+    else if ((r = db_read_portable(path, password, &m->db)) == E_CORRUPT || r == E_SYNTAX || r == E_LIMIT)
         r = E_AUTH; /* its first page says no more than that */
     else if (r == 0)
         r = rows_begin(m);

@@ -17,6 +17,22 @@ int ctl_fail(int code, const char *fmt, ...)
     return code;
 }
 
+/* C0, DEL, and C1 as UTF-8 has them. */
+const char *ctl_shown(const char *name, char *out, size_t cap)
+{
+    size_t n = 0;
+
+    for (const char *p = name ? name : ""; *p && n + 1 < cap; p++) {
+        bool c1 = (uint8_t)p[0] == 0xc2 && (uint8_t)p[1] >= 0x80 && (uint8_t)p[1] < 0xa0;
+
+        out[n++] = (uint8_t)*p < 0x20 || *p == 0x7f || c1 ? '?' : *p;
+        p += c1;
+    }
+    if (cap)
+        out[n] = '\0';
+    return out;
+}
+
 const char *ctl_program(void)
 {
     return program_invocation_name;

@@ -169,8 +169,10 @@ static int on_landed(void *ctx, struct str folder UNUSED, struct str ours, uint6
 static void on_left_out(void *ctx, const char *what, const char *why, int e)
 {
     struct request *q = ctx;
+    char folder[400], reason[600];
 
-    fprintf(stderr, "%s: %s: %s\n", e ? "skipped" : "left out", what, why);
+    fprintf(stderr, "%s: %s: %s\n", e ? "skipped" : "left out", ctl_shown(what, folder, sizeof folder),
+            ctl_shown(why, reason, sizeof reason));
     if (e)
         q->x.skipped++;
     else

@@ -43,6 +43,9 @@ void postmaster_hint(struct service *s, const char *domain);
 int dkim_keys(struct service *s, const char *domain, uint32_t op);
 /* "letterlock: …" on standard error; returns `code`. */
 int ctl_fail(int code, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* A name that somebody else chose (a file, a folder), as it may be shown on a terminal: what controls it becomes '?'. Returns
+ * `out`. */
+const char *ctl_shown(const char *name, char *out, size_t cap);
 /* How this program was called: for commands that people copy from what we print. */
 const char *ctl_program(void);
 /* sysexits code for an E_* of the service. */

@@ -16,6 +16,8 @@
 #define TRIES_MAX    8u /* without a message in between */
 #define PAUSE_MAX_S  60u
 #define PIECE        KIB(64)
+#define LINES_MAX    (1u << 20) /* one behind the other that bring nothing on */
+#define UNASKED_MAX  MIB(64) /* of a body that nobody asked for, or beyond eight times what was said of it */
 
 struct item {
     uint32_t uid, size;
@@ -54,7 +56,7 @@ struct imap_reader {
     uint64_t left; /* of the body under way */
     size_t item;   /* of that body, when it is wanted; SIZE_MAX: none */
     struct str slice;
-    unsigned tries;
+    unsigned tries, lines;
 };
 
 static struct imap_reader *reader_of(struct port_reader *r)
@@ -198,6 +200,7 @@ static int folder_select(struct imap_reader *r, struct imap_reader_folder *f)
 
 static void done(struct imap_reader *r, size_t item)
 {
+    r->lines = 0;
     r->items[item].done = true;
     while (r->next < r->nitems && r->items[r->next].done)
         r->next++;
@@ -478,6 +481,13 @@ static int body_begin(struct imap_reader *r, struct str line, struct port_messag
         return e;
     m = f.uid ? meta_of(r, f.uid, &b, &i) : NULL;
     r->item = SIZE_MAX;
+    if (r->left > UNASKED_MAX + (m ? UINT64_C(8) * r->items[b->items[i]].size : 0)) {
+        if (m && !r->items[b->items[i]].done) {
+            missing(r, f.uid, "it is far larger than the server said", E_TOO_BIG);
+            done(r, b->items[i]);
+        }
+        return E_CLOSED; /* rather than listen to it: the rest comes over another connection */
+    }
     if (!m || r->items[b->items[i]].done || r->discard || r->left == 0) {
         if (m && r->left == 0)
             m->gone = true;
@@ -549,6 +559,8 @@ static int folder_next(struct imap_reader *r, struct port_message *m)
             return 0;
         if ((e = imap_client_next(r->c, &line, &slice)) < 0)
             return e;
+        if (e == IMAP_ANSWERS_LINE && ++r->lines > LINES_MAX)
+            return E_LIMIT;
         if (e == IMAP_ANSWERS_LINE && (e = line_take(r, line)) < 0)
             return e;
         else if (e == IMAP_ANSWERS_BEGIN && (e = body_begin(r, line, m)) != 0)

@@ -46,8 +46,11 @@ static void bar(struct import *x, bool last)
 
 void import_skip(struct import *x, const char *what, int e)
 {
+    char shown[400];
+
     if (x->skipped++ < SAID_MAX)
-        fprintf(stderr, "%sskipped: %s: %s\n", isatty(STDERR_FILENO) ? "\r" : "", what,
+        fprintf(stderr, "%sskipped: %s: %s\n", isatty(STDERR_FILENO) ? "\r" : "",
+                ctl_shown(what, shown, sizeof shown),
                 e == E_RANGE || e == E_SYNTAX ? "a folder or keyword that cannot be" : error_text(e));
 }
 

@@ -166,7 +166,16 @@ test('a server that is not to be trusted: bounded, told, and what is good comes 
   const has = await all(b);
   assert.deepEqual(Object.keys(has).sort(), ['INBOX', 'Sent']);
   assert.equal(has.INBOX.length, 2);
+  // One says 9 bytes and sends as many as it likes: told, and the others come in over another connection.
+  s = await hostile((line) => (/BODY/.test(line) && /\b6\b/.test(line) ? '* 2 FETCH (UID 6 BODY[] {99999999999}\r\nand so on' : /FETCH 5,?9? .*BODY/.test(line) || /FETCH [59] .*BODY/.test(line) ? '* 1 FETCH (UID 5 BODY[] {9}\r\nA: b\r\n\r\nx)\r\n* 3 FETCH (UID 9 BODY[] {9}\r\nC: d\r\n\r\ny)\r\nTAG OK\r\n' : odd(line)));
+  const lies = await service.alias(), told = await bring(lies, { address: 'x', password: 'y' }, { port: s.port, ok: false, more: ['--folder', 'INBOX'] });
+  s.close();
+  assert.equal(told.code, 65, told.stderr);
+  assert.match(told.stderr, /INBOX, UID 6: it is far larger than the server said/);
+  assert.equal((await all(lies)).INBOX.length, 2);
+  const flood = '* 3 EXISTS\r\n'.repeat(100000);
   for (const bad of [
+    (line) => (/BODY/.test(line) ? `${flood.repeat(12)}TAG OK\r\n` : odd(line)),
     (line) => (/RFC822\.SIZE/.test(line) ? `* LIST () "." {999999999}\r\n` : odd(line)),
     (line) => (/RFC822\.SIZE/.test(line) ? `* OK ${'x'.repeat(400000)}\r\nTAG OK\r\n` : odd(line)),
     (line) => (/^LIST/.test(line) ? '* LIST nonsense\r\nTAG BAD no\r\n' : odd(line)),

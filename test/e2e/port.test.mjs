@@ -1,8 +1,8 @@
 // Export and import: what goes out comes back the same, once; and other programs read it.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFile, spawn, spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, stat, writeFile, mkdir } from 'node:fs/promises';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, stat, symlink, writeFile, mkdir } from 'node:fs/promises';
 import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { promisify } from 'node:util';
@@ -95,6 +95,40 @@ test('Maildir and mbox of other programs', async () => {
   assert.deepEqual(Object.keys(has).sort(), ['Elsewhere', 'INBOX', 'Lists', 'Sent']);
   assert.match(Buffer.from(has.Lists[0].split('] ')[1], 'base64').toString(), /\r\nFrom b\r\n$/);
   assert.match(has.INBOX.find((m) => m.includes('flagged')) ?? '', /\\flagged \\seen/);
+});
+
+test('a Maildir of somebody who means harm: told without a word to the terminal, and the rest comes in', async () => {
+  const b = await service.alias(), maildir = path.join(dir, 'hostile');
+  for (const d of ['cur', 'new', '.Sent', '.Sent/new']) await mkdir(path.join(maildir, d), { recursive: true });
+  await writeFile(path.join(maildir, 'cur/1.good:2,S'), 'Subject: one\n\nhello\n');
+  execFileSync('mkfifo', [path.join(maildir, 'cur/1.\x1b]0;title\x07\x7f\u009b31m:2,S')]);
+  await symlink('/etc', path.join(maildir, '.Sent/cur'));
+  await symlink('/etc/passwd', path.join(maildir, 'new/2.link'));
+  const r = await ctl(['mailbox', 'import', b.address, '--format', 'maildir', '--input', maildir, '--json'], b, { ok: false });
+  assert.equal(r.code, 65, r.stderr);
+  assert.deepEqual([JSON.parse(r.stdout).messages, JSON.parse(r.stdout).skipped], [1, 3], r.stderr);
+  assert.match(r.stderr, /skipped: .*1\.\?\]0;title\?\?\?31m/);
+  assert.ok(!/[\x00-\x09\x0b-\x1f\x7f\u0080-\u009f]/.test(r.stderr));
+  assert.deepEqual(Object.keys(await all(b)), ['INBOX']);
+});
+
+test('a bar on the terminal tells how far it is, and a file nothing of it', async () => {
+  const b = await service.alias(), quote = (x) => `'${x.replaceAll("'", "'\\''")}'`;
+  const onTerminal = (who, args) => new Promise((resolve) => {
+    const child = spawn('script', ['-qec', [path.join(build, 'letterlock'), ...args, '--config', path.join(service.dir, 'letterlock.conf')].map(quote).join(' '), '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    let said = '', given = false;
+    child.stdout.on('data', (d) => { said += d; if (!given && /password/i.test(said)) { given = true; child.stdin.write(`${who.password}\n`); } });
+    child.on('close', (code) => resolve({ code, said }));
+  });
+  const out = path.join(dir, 'seen');
+  const told = await onTerminal(a, ['mailbox', 'export', a.address, '--format', 'mbox', '--output', out]);
+  assert.equal(told.code, 0, told.said);
+  assert.match(told.said, /\r\[#+\s*\] +\d+%/);
+  assert.match(told.said, /100%  11 .*messages|100%/);
+  const back = await onTerminal(b, ['mailbox', 'import', b.address, '--format', 'mbox', '--input', out]);
+  assert.match(back.said, /\r\[#{40}\] 100%  11 messages, 0 there already, 0 skipped/);
+  assert.ok(!told.said.includes(a.password) && !back.said.includes(b.password), 'and no password');
+  assert.ok(!(await ctl(['mailbox', 'import', b.address, '--format', 'mbox', '--input', out], b)).stderr.includes('['));
 });
 
 test('a quota is kept, and the same command goes on when there is room', async () => {
