@@ -80,9 +80,9 @@ static json_t *backup_json(const Store__Backup *b)
 
     backup_id_print(b, id);
     clock_iso(b->taken_ms, iso);
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:s?}", "id", id, "taken", iso, "bytes", (json_int_t)b->bytes,
-                     "generation", (json_int_t)b->generation, "changes", (json_int_t)b->changes, "place",
-                     b->place[0] ? b->place : NULL);
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:s?, s:b}", "id", id, "taken", iso, "bytes",
+                     (json_int_t)b->bytes, "generation", (json_int_t)b->generation, "changes",
+                     (json_int_t)b->changes, "place", b->place[0] ? b->place : NULL, "ours", (int)b->ours);
 }
 
 static void json_out(json_t *j)
@@ -177,7 +177,10 @@ int backup_choose(struct service *s, const Directory__Alias *alias, const char *
     if (text && !found)
         return ctl_fail(EX_DATAERR, "%s: no backup begins with %s (letterlock mailbox backups lists them)",
                         address, text);
-    *out = text ? found : m->backups[0];
+    for (size_t i = 0; !found && i < m->n_backups; i++) /* the newest one that is ours for sure */
+        if (m->backups[i]->ours)
+            found = m->backups[i];
+    *out = found ? found : m->backups[0];
     return 0;
 }
 
@@ -194,7 +197,8 @@ static int print_list(struct request *q)
         if (list)
             json_array_append_new(list, backup_json(m->backups[i]));
         else
-            printf("%s  %s  %14llu bytes\n", id, iso, (unsigned long long)m->backups[i]->bytes);
+            printf("%s  %s  %14llu bytes%s\n", id, iso, (unsigned long long)m->backups[i]->bytes,
+                   m->backups[i]->ours ? "" : "  (only a password tells whether it is ours)");
     }
     if (r == 0 && !list && m->n_backups == 0)
         fprintf(stderr, "%s has no backups yet\n", q->a.words[0]);
@@ -207,8 +211,11 @@ static int print_list(struct request *q)
 
 /* ---- one of them to a file ---- */
 
+#define KEYS_MAX MIB(1) /* of `.keys`; more is not one */
+
 struct sink {
     int fd, error;
+    uint64_t left; /* that may come: who keeps it may not fill this disk */
     struct filehash hash;
 };
 
@@ -216,6 +223,9 @@ static int sink_write(void *ctx, struct str bytes)
 {
     struct sink *k = ctx;
 
+    if (bytes.n > k->left)
+        return E_CORRUPT;
+    k->left -= bytes.n;
     filehash_add(&k->hash, bytes);
     while (bytes.n) {
         ssize_t n = write(k->fd, bytes.p, bytes.n);
@@ -245,7 +255,10 @@ static int fetch_say(const char *path, const struct sink *sink, int e)
 int backup_fetch(struct service *s, const struct backup_which *w, bool keys, const char *path)
 {
     Store__BackupGetRequest k = STORE__BACKUP_GET_REQUEST__INIT;
-    struct sink sink = { .fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) };
+    struct sink sink = { .fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600),
+                         .left = keys        ? KEYS_MAX
+                                 : w->backup ? w->backup->bytes
+                                             : UINT64_MAX };
     uint8_t hash[32];
     int r;
 

@@ -89,6 +89,15 @@ static int place_tell(struct recovering *t, const Directory__Alias *a)
     return service_ask(t->s, ROLE_STORE, STORE__OP__PLACE_SET, &k.base, NULL, NULL);
 }
 
+/* Those that this service wrote for sure: whoever keeps them cannot make us take something else for the newest one. */
+static int64_t newest_ms(const Store__BackupListResponse *m)
+{
+    for (size_t i = 0; i < m->n_backups; i++)
+        if (m->backups[i]->ours)
+            return m->backups[i]->taken_ms;
+    return 1;
+}
+
 /* The newest one that is whole; an older one is better than none. */
 static void recover_one(struct recovering *t, const Directory__Alias *a)
 {
@@ -109,7 +118,7 @@ static void recover_one(struct recovering *t, const Directory__Alias *a)
         t->here++;
         return;
     }
-    l = r < 0 ? r : restore_last(t, a, m->n_backups ? m->backups[0]->taken_ms : 1, &ms);
+    l = r < 0 ? r : restore_last(t, a, newest_ms(m), &ms);
     if (l == 0) {
         is_back(t, a, ms);
         return;
@@ -124,13 +133,13 @@ static void recover_one(struct recovering *t, const Directory__Alias *a)
                 (int)a->address.len, (const char *)a->address.data, error_text(l));
     if (r == 0)
         r = E_CORRUPT;
-    for (size_t i = 0; m && i < m->n_backups && r == E_CORRUPT; i++)
+    for (size_t i = 0; m && i < m->n_backups && (r == E_CORRUPT || r == E_AUTH); i++)
         if ((r = restore_newest(t, a, m->backups[i])) == 0) {
             is_back(t, a, m->backups[i]->taken_ms);
             return;
         }
     t->failed++;
-    told(t, a, error_text(r), 0);
+    told(t, a, r == E_AUTH ? "its backups want a password (letterlock mailbox restore)" : error_text(r), 0);
 }
 
 static int recover_all(struct recovering *t)

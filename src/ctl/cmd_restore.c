@@ -73,17 +73,17 @@ static int restore_ask(struct request *q, const Store__Backup *b, Store__Mailbox
                        &store__mailbox_restore_response__descriptor, m);
 }
 
-/* Only a backup under an earlier data key needs a password. */
+/* Only a backup under an earlier data key needs a password, or one of which nothing else tells whether it is ours. */
 static int restore(struct request *q, const Store__Backup *b, Store__MailboxRestoreResponse **m)
 {
     int r = restore_ask(q, b, m);
 
     if (r == E_AUTH) {
         if (secret_read("A password of this mailbox", &q->password) < 0 || q->password.n == 0)
-            return ctl_fail(
-                EX_NOINPUT,
-                "the data key was exchanged since, so a password is needed: on the terminal, or a line of "
-                "standard input");
+            return ctl_fail(EX_NOINPUT,
+                            "%s, so a password is needed: on the terminal, or a line of standard input",
+                            b && !b->ours ? "only the data key tells whether this backup is ours"
+                                          : "the data key was exchanged since");
         r = restore_ask(q, b, m);
     }
     return r < 0 ? say(q, r) : 0;

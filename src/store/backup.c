@@ -91,9 +91,13 @@ static int list_visit(void *ctx, const char *name, uint64_t bytes UNUSED)
     struct listing *l = ctx;
     char want[TARGET_NAME_MAX];
     struct backup_info *i = &l->list[l->n];
+    int r;
 
-    if (l->n == BACKUPS_MAX || !str_ends(str_from(name), STR(".info")) || info_load(l->target, name, i) < 0)
+    if (l->n == BACKUPS_MAX || !str_ends(str_from(name), STR(".info")))
         return 0;
+    if ((r = info_load(l->target, name, i)) <
+        0) /* damaged, or of a newer program; but not: away for a moment */
+        return r == E_CORRUPT || r == E_VERSION || r == E_NOTFOUND || r == E_LIMIT ? 0 : r;
     backup_name(l->mailbox, i->id, ".info", want); /* it is of this mailbox, and of no other backup */
     if (strcmp(name, want) == 0 && memcmp(i->mailbox, l->mailbox, MAILBOX_ID_LEN) == 0)
         l->n++;
@@ -426,7 +430,7 @@ static int put(struct backup_take *b, const char *name)
     int r;
 
     backup_name(b->mailbox, b->info.id, ".info", info);
-    if ((r = backup_info_text(&b->info, b->key, &text)) < 0 ||
+    if ((r = backup_info_text(&b->info, b->key, b->service, &text)) < 0 ||
         (r = target_put(b->target, name, &b->stop.stop)) < 0)
         return r;
     return target_replace(b->target, info, buf_str(&text));
@@ -449,6 +453,28 @@ static int take(struct backup_take *b, struct db *snapshot, struct db *db, uint6
 
 /* ---- which stay -------------------------------------------------------------------------------- */
 
+/* Those that count: what is newest, and what is too old, nobody else says. */
+static bool counts(struct backup_take *b, const struct backup_info *i)
+{
+    bool data = i->generation == b->generation;
+    bool ours =
+        (b->service && backup_info_ours(i, b->service)) || (data && backup_info_verify(i, b->key) == 0);
+
+    b->strangers += !ours && (data || i->has_service);
+    return ours;
+}
+
+static int list_ours(struct backup_take *b, struct backup_info **out)
+{
+    int n = backup_list(b->target, b->mailbox, out), ours = 0;
+
+    b->strangers = 0;
+    for (int i = 0; i < n; i++)
+        if (counts(b, &(*out)[i]))
+            (*out)[ours++] = (*out)[i];
+    return n < 0 ? n : ours;
+}
+
 /* Its .info first: whoever still sees that finds the file, and a file without it is cleared some time. */
 static int backup_drop(struct target *t, const struct backup_info *i)
 {
@@ -467,7 +493,7 @@ static int backup_drop(struct target *t, const struct backup_info *i)
 static int prune(struct backup_take *b)
 {
     struct backup_info *list = NULL;
-    int n = backup_list(b->target, b->mailbox, &list), r = n < 0 ? n : 0;
+    int n = list_ours(b, &list), r = n < 0 ? n : 0;
     int64_t taken[BACKUPS_MAX];
     bool keep[BACKUPS_MAX];
 
@@ -487,6 +513,18 @@ struct leftovers {
     int n;
 };
 
+/* What cannot be understood or asked for now has one, too. */
+static bool has_info(struct target *t, struct str file)
+{
+    CLEANUP(buf_release) struct buf text = { .max = INFO_MAX };
+    char info[TARGET_NAME_MAX];
+
+    if (!str_ends(file, STR(".sqlite")))
+        return false;
+    snprintf(info, sizeof info, "%.*s.info", (int)(file.n - (sizeof ".sqlite" - 1)), file.p);
+    return target_get(t, info, 0, 1, &text) != E_NOTFOUND;
+}
+
 /* A file without its .info, or what was staged: a crash left it, since one backup of a mailbox runs at a time. */
 static int leftover_visit(void *ctx, const char *name, uint64_t bytes UNUSED)
 {
@@ -501,7 +539,7 @@ static int leftover_visit(void *ctx, const char *name, uint64_t bytes UNUSED)
         if (str_starts(s, str_from(own)) && !str_ends(s, STR(".part")))
             return 0;
     }
-    if (str_ends(s, STR("/keys")) || str_ends(s, STR(".info")))
+    if (str_ends(s, STR("/keys")) || str_ends(s, STR(".info")) || has_info(l->target, s))
         return 0;
     return (r = target_delete(l->target, name)) == E_NOTFOUND ? 0 : r;
 }
@@ -523,7 +561,7 @@ static int leftovers_clear(struct backup_take *b, const struct backup_info *list
 static int look(struct backup_take *b, uint64_t changes)
 {
     struct backup_info *list = NULL;
-    int n = backup_list(b->target, b->mailbox, &list), r = n < 0 ? n : leftovers_clear(b, list, n);
+    int n = list_ours(b, &list), r = n < 0 ? n : leftovers_clear(b, list, n);
     bool same = n > 0 && list[0].changes == changes && list[0].generation == b->generation &&
                 backup_info_verify(&list[0], b->key) == 0;
 

@@ -4,7 +4,8 @@
  *
  *   <24 hex>/keys            `.keys` as it is now: the one for all backups, since earlier data keys stand in it
  *   <24 hex>/<uuid>.sqlite   the mailbox at a moment, under its data key
- *   <24 hex>/<uuid>.info     when, how large, its hash; MACed under the data key. Without it there is no backup
+ *   <24 hex>/<uuid>.info     when, how large, its hash; MACed under the data key, and by the service. Without it there is no
+ *                            backup
  *
  * (doc/formats.md 9.) Nothing in the names says whose mailbox it is. */
 #ifndef SRC_STORE_BACKUP_H
@@ -26,15 +27,21 @@ struct backup_info {
     uint32_t generation;       /* of the data key */
     enum filehash_kind hashed; /* by what; those that are taken now: SHA-256 */
     uint8_t hash[HASH_BYTES], mac[HASH_BYTES];
+    bool has_service; /* one that is older has not */
+    uint8_t service[HASH_BYTES];
 };
 
 void backup_id_text(const uint8_t id[BACKUP_ID_LEN], char out[BACKUP_TEXT_LEN + 1]);
-/* The text of the object. */
-MUST_CHECK int backup_info_text(struct backup_info *i, const uint8_t key[KEY_BYTES], struct buf *out);
+/* The text of the object, with both MACs, which are set. service: SUBKEY_SHIP_MAC; NULL: without that one. */
+MUST_CHECK int backup_info_text(struct backup_info *i, const uint8_t key[KEY_BYTES], const uint8_t *service,
+                                struct buf *out);
 /* E_CORRUPT, E_VERSION. */
 MUST_CHECK int backup_info_parse(struct str text, struct backup_info *out);
 /* E_CORRUPT: somebody else wrote it. */
 MUST_CHECK int backup_info_verify(const struct backup_info *i, const uint8_t key[KEY_BYTES]);
+/* This service wrote it: what is done without a data key (restoring, choosing the newest one, letting old ones go) believes
+ * nothing else, as whoever can write to the target could put in what he likes. */
+bool backup_info_ours(const struct backup_info *i, const uint8_t service[KEY_BYTES]);
 
 /* Which to keep (backup_rule.c): the last one, and the last of each day, week (from Monday) and month, UTC, so
  * many of those that have one. `taken` newest first; keep[n] is set. Pure. */
@@ -56,7 +63,8 @@ struct backup_take {
     const struct files *files;
     struct target *target;
     uint8_t mailbox[MAILBOX_ID_LEN];
-    const uint8_t *key; /* the data key of the mailbox file */
+    const uint8_t *key;     /* the data key of the mailbox file */
+    const uint8_t *service; /* SUBKEY_SHIP_MAC; NULL: data keys alone tell what is ours */
     uint32_t generation;
     bool attached;              /* others have the file open and checkpoint it */
     int64_t now_ms, min_age_ms; /* the last one must be so old; 0: does not matter */
@@ -67,6 +75,7 @@ struct backup_take {
     /* what came of it */
     struct backup_info info;
     struct db_error error;
+    unsigned strangers; /* what says it is a backup of this mailbox, and nobody of ours wrote */
 };
 /* 1: taken; 0: nothing has changed since the backup in `info`, or it is not old enough. E_FULL: the file would not fit; E_CORRUPT: the
  * mailbox or the copy is damaged, or `.keys` is not the data key's; E_CANCELED. Holds no lock but a reader's

@@ -64,17 +64,19 @@ static void test_info(void **state UNUSED)
     CLEANUP(buf_release) struct buf text = { .max = KIB(4) };
     struct backup_info i, back;
     char version_1[KIB(4)];
-    uint8_t key[KEY_BYTES], other[KEY_BYTES];
+    uint8_t key[KEY_BYTES], other[KEY_BYTES], service[KEY_BYTES];
 
     info_make(&i);
     i.hashed = FILEHASH_SHA256;
     rand_bytes(key, sizeof key);
     rand_bytes(other, sizeof other);
-    CHECK(backup_info_text(&i, key, &text) == 0);
+    rand_bytes(service, sizeof service);
+    CHECK(backup_info_text(&i, key, service, &text) == 0);
     CHECK(backup_info_parse(buf_str(&text), &back) == 0 && memcmp(&i, &back, sizeof i) == 0);
     CHECK(backup_info_verify(&back, key) == 0 && backup_info_verify(&back, other) == E_CORRUPT);
+    CHECK(backup_info_ours(&back, service) && !backup_info_ours(&back, key));
     back.taken_ms++;
-    CHECK(backup_info_verify(&back, key) == E_CORRUPT);
+    CHECK(backup_info_verify(&back, key) == E_CORRUPT && !backup_info_ours(&back, service));
     for (size_t n = 0; n < text.n; n++) /* cut anywhere: never taken for whole */
         CHECK(backup_info_parse(str_of(text.p, n), &back) == E_CORRUPT);
     for (size_t n = 0; n < text.n; n++) { /* and no changed byte passes both */
@@ -84,11 +86,17 @@ static void test_info(void **state UNUSED)
         bad.p[n] ^= 1;
         CHECK(backup_info_parse(buf_str(&bad), &back) < 0 || backup_info_verify(&back, key) < 0);
     }
-    CHECK(str_starts(buf_str(&text), STR("letterlock backup 2\n")) && strstr(buf_z(&text), "\nsha256 "));
-    CHECK(backup_info_parse(STR("letterlock backup 3\nwhatever\n"), &back) == E_VERSION);
+    CHECK(str_starts(buf_str(&text), STR("letterlock backup 3\n")) && strstr(buf_z(&text), "\nsha256 "));
+    CHECK(backup_info_parse(STR("letterlock backup 4\nwhatever\n"), &back) == E_VERSION);
+    buf_clear(&text); /* as it was written before */
+    CHECK(backup_info_text(&i, key, NULL, &text) == 0 &&
+          str_starts(buf_str(&text), STR("letterlock backup 2\n")));
+    CHECK(backup_info_parse(buf_str(&text), &back) == 0 && backup_info_verify(&back, key) == 0 &&
+          !backup_info_ours(&back, service));
+    memset(i.service, 0, sizeof i.service);
     i.hashed = FILEHASH_BLAKE2B; /* as it was written before */
     buf_clear(&text);
-    CHECK(backup_info_text(&i, key, &text) == 0);
+    CHECK(backup_info_text(&i, key, NULL, &text) == 0);
     CHECK(backup_info_parse(buf_str(&text), &back) == 0 && memcmp(&i, &back, sizeof i) == 0);
     CHECK(str_starts(buf_str(&text), STR("letterlock backup 1\n")) && strstr(buf_z(&text), "\nhash "));
     snprintf(version_1, sizeof version_1, "letterlock backup 2%s",

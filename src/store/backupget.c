@@ -35,6 +35,7 @@ void backup_pb(const struct backup_info *i, Store__Backup *out)
     out->changes = i->changes;
     out->hash = str_pb(str_of(i->hash, HASH_BYTES));
     out->sha256 = i->hashed == FILEHASH_SHA256;
+    out->ours = backup_info_ours(i, role_subkey(store.role, SUBKEY_SHIP_MAC));
 }
 
 static void list_run(struct work_job *w)

@@ -99,6 +99,12 @@ static void run_log(const struct run *n)
 
     hex_encode(n->actor->id, MAILBOX_ID_LEN, mailbox);
     backup_id_text(n->take.info.id, id);
+    if (n->take.strangers) {
+        finding_add(FINDING_BACKUP, n->actor->id, "%u objects say they are backups and are not ours",
+                    n->take.strangers);
+        log_event(LOG_ALARM, "store.backup_not_ours", F_Z("mailbox", mailbox),
+                  F_U64("objects", n->take.strangers));
+    }
     if (n->status == 1)
         log_event(LOG_INFO, "store.backup_taken", F_Z("mailbox", mailbox), F_Z("backup", id),
                   F_U64("bytes", n->take.info.bytes), F_I64("took_ms", clock_mono_ms() - n->began_ms));
@@ -171,6 +177,7 @@ static void take_fill(struct run *n, const uint8_t key[KEY_BYTES], uint32_t gene
     b->files = &store.files;
     b->target = place_target(n->actor->id);
     b->key = n->key;
+    b->service = role_subkey(store.role, SUBKEY_SHIP_MAC);
     b->generation = generation;
     b->attached = attached;
     b->beside = store.hash_pool;

@@ -206,7 +206,8 @@ int restore_fetch(const struct files *f, struct target *t, const struct backup_i
     names_of(info->mailbox, &n);
     if ((r = files_folder(f, info->mailbox)) < 0 || (r = remove_with(f, n.next)) < 0)
         return r;
-    if (fstatvfs(f->dir, &v) == 0 && (uint64_t)v.f_bavail * v.f_frsize < info->bytes + SPARE_BYTES)
+    if (info->bytes > INT64_MAX - SPARE_BYTES ||
+        (fstatvfs(f->dir, &v) == 0 && (uint64_t)v.f_bavail * v.f_frsize < info->bytes + SPARE_BYTES))
         return E_FULL;
     fd = file_ops()->openat(f->dir, n.next, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)

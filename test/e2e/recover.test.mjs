@@ -3,6 +3,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { mkdtemp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { existsSync, readdirSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Service, sample, sleep, until } from '../lib/service.mjs';
@@ -93,6 +94,10 @@ for (const kind of ['a folder', 'S3']) {
       await again.ctl(['restore-service', file, '--dir', dir], { input: passphrase });
       assert.equal((await again.ctl(['restore-service', file, '--dir', dir], { input: passphrase, ok: false })).code, EX_CANTCREAT);
 
+      // Whoever keeps the backups puts in one that is newer than all of them.
+      const ids = (await again.ctl(['alias', 'list', '--json'])).stdout, victim = JSON.parse(ids).find((x) => x.address === people[0].address).mailbox, later = '00000000-0000-4000-8000-000000000001';
+      const text = Buffer.from(`letterlock backup 2\nmailbox ${victim}\nid ${later}\ntaken 2999-01-01T00:00:00.000Z\nchanges 99\ngeneration 1\nbytes 8\nsha256 ${createHash('sha256').update('whatever').digest('hex')}\nmac ${'0'.repeat(64)}\n`);
+      for (const [end, body] of [['info', text], ['sqlite', Buffer.from('whatever')]]) fake ? fake.put(`mail/${victim}/${later}.${end}`, body) : await writeFile(path.join(kept, victim, `${later}.${end}`), body);
       const from = fake ? [] : ['--from', kept];
       const told = JSON.parse((await again.ctl(['recover', ...from, '--json'])).stdout);
       assert.deepEqual(told.map((t) => [t.address, t.result]).sort(), [...people.map((p) => [p.address, 'is back']), [lonely.address, fake ? 'is back' : 'there is no backup']].sort());

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DAY   INT64_C(86400000)
@@ -192,6 +193,106 @@ static void test_refuses(void **state UNUSED)
     end(&d, &t);
 }
 
+/* A folder that says of itself what the test wants. */
+static struct target_ops hooked;
+static const struct target_ops *plain;
+static uint64_t room;
+static bool infos_away;
+
+static int stage_with_room(struct target *t, const char *name, char path_out[TARGET_PATH_MAX],
+                           uint64_t *room_out)
+{
+    int r = plain->stage(t, name, path_out, room_out);
+
+    *room_out = room;
+    return r;
+}
+
+static int64_t read_or_not(struct target *t, const char *name, uint64_t at, uint64_t max, target_take *take_,
+                           void *ctx)
+{
+    if (infos_away && str_ends(str_from(name), STR(".info")))
+        return E_UNAVAIL;
+    return plain->read(t, name, at, max, take_, ctx);
+}
+
+static void hook(struct target *t)
+{
+    plain = t->ops;
+    hooked = *plain;
+    hooked.stage = stage_with_room;
+    hooked.read = read_or_not;
+    t->ops = &hooked;
+    room = UINT64_MAX;
+    infos_away = false;
+}
+
+/* Before anything is written: as much as the file has, and a little. */
+static void test_room(void **state UNUSED)
+{
+    char path[FILES_PATH_MAX];
+    struct target *t;
+    struct stat st;
+    struct disk d;
+
+    begin(&d, &t);
+    message_add(&d, 1);
+    hook(t);
+    files_path(secrets.id[0], FILES_MAILBOX, path);
+    CHECK(fstatat(d.files.dir, path, &st, 0) == 0);
+    room = (uint64_t)st.st_size;
+    CHECK(take(&d, t, NULL) == E_FULL && objects_of(t) == 1); /* `.keys` went first, and nothing is staged */
+    room += MIB(1);
+    CHECK(take(&d, t, NULL) == 1 && objects_of(t) == 3);
+    end(&d, &t);
+}
+
+static void stranger_put(struct target *t, unsigned n, const char *text)
+{
+    char name[TARGET_NAME_MAX];
+    uint8_t id[BACKUP_ID_LEN] = { (uint8_t)n };
+
+    backup_name(secrets.id[0], id, ".info", name);
+    CHECK(target_replace(t, name, str_from(text)) == 0);
+    backup_name(secrets.id[0], id, ".sqlite", name);
+    CHECK(target_replace(t, name, STR("whatever")) == 0);
+}
+
+/* What cannot be read for a moment, or is of a newer program, is no rubbish; what somebody else put there neither counts nor
+ * makes ours go. */
+static void test_strangers(void **state UNUSED)
+{
+    CLEANUP(buf_release) struct buf text = { .max = KIB(4) };
+    struct backup_info one, two, fake = { .taken_ms = INT64_C(1) << 45, .generation = 1 };
+    static const uint8_t no_key[KEY_BYTES];
+    struct target *t;
+    struct disk d;
+
+    begin(&d, &t);
+    message_add(&d, 1);
+    hook(t);
+    CHECK(take(&d, t, &one) == 1 && objects_of(t) == 3);
+    message_add(&d, 2);
+    infos_away = true;
+    CHECK(take(&d, t, NULL) == E_UNAVAIL && objects_of(t) == 3);
+    infos_away = false;
+    stranger_put(t, 1, "letterlock backup 77\nof a newer program\n");
+    for (unsigned n = 2; n < 6; n++) { /* the newest of all, as many as are kept */
+        fake.id[0] = (uint8_t)n;
+        memcpy(fake.mailbox, secrets.id[0], sizeof fake.mailbox);
+        fake.generation = secrets.keys.generation;
+        buf_clear(&text);
+        CHECK(backup_info_text(&fake, no_key, n % 2 ? no_key : NULL, &text) == 0);
+        stranger_put(t, n, buf_z(&text));
+    }
+    now_ms += DAY;
+    CHECK(take(&d, t, &two) == 1 && two.changes > one.changes);
+    CHECK(objects_of(t) == 1 + 2 * 2 + 2 * 5 && messages_of(&d, t, &one) == 1 &&
+          messages_of(&d, t, &two) == 2);
+    CHECK(take(&d, t, &one) == 0 && memcmp(one.id, two.id, sizeof one.id) == 0);
+    end(&d, &t);
+}
+
 struct seen {
     size_t bad, none, some;
     char first[200];
@@ -282,9 +383,8 @@ static int teardown(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_backups),
-        cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_power_loss),
+        cmocka_unit_test(test_backups),   cmocka_unit_test(test_refuses),    cmocka_unit_test(test_room),
+        cmocka_unit_test(test_strangers), cmocka_unit_test(test_power_loss),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
