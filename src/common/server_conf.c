@@ -99,7 +99,7 @@ const struct conf_item server_conf_items[] = {
           "File with further places for backups, mode 0600: a section for each, [name], with target = s3://bucket/prefix or "
           "a folder (/...), and for s3:// endpoint, region, style (host or path), aws_access_key_id and "
           "aws_secret_access_key, as above. letterlock domain set DOMAIN --backups NAME says whose backups go there. "
-          "Empty: there are none." },
+          "A systemd credential named letterlock.storage_places goes before it. Empty: there are none." },
 };
 const size_t server_conf_nitems = ARRAY_LEN(server_conf_items);
 

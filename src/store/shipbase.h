@@ -25,6 +25,8 @@ MUST_CHECK int ship_purge(struct ship *s, struct target *t, const uint8_t mailbo
                           target_told *told, void *ctx);
 /* Our logs are known by a list in the data folder: this one is in it from now on. Before anything is sent. */
 MUST_CHECK int ship_log_note(struct ship *s);
+/* Uploads of shared packs that were cut off are called off; by whoever sends them, and not while he does. */
+MUST_CHECK int ship_sweep(struct ship *s, struct target *t);
 /* When ship_repack last came to its end; 0: never. */
 int64_t ship_repacked_ms(struct ship *s);
 #endif

@@ -27,6 +27,7 @@ struct shipping {
     struct ship *ship;
     struct work_job send_job, night_job;
     bool sending, tending; /* tending: a base, or the night's work */
+    bool swept;            /* nobody but us writes to its log, and nothing half sent is there */
     int64_t send_after_ms, pause_ms, round_ms, told_ms, tried_ms;
     uint64_t sent_since, failures, gaps_told;
     uint8_t based[MAILBOX_ID_LEN]; /* the last one that wanted a base */
@@ -140,15 +141,25 @@ static int keys_first(void *ctx, const uint8_t mailbox[MAILBOX_ID_LEN])
     return r < 0 ? r : 0;
 }
 
+/* What we sent half before we died, or when calling it off failed, too: it has no name and is paid for. */
+static int sweep(struct shipping *s)
+{
+    int r = s->swept ? 0 : ship_sweep(s->ship, s->place->target);
+
+    s->swept = r >= 0 || r == E_DENIED; /* who may not list them can send nevertheless */
+    return s->swept ? 0 : r;
+}
+
 static void send_run(struct work_job *w)
 {
     struct shipping *s = CONTAINER_OF(w, struct shipping, send_job);
-    int r;
+    int r = sweep(s);
 
-    while ((r = ship_send(s->ship, s->place->target, keys_first, s, &stopping)) == 1)
+    while (r >= 0 && (r = ship_send(s->ship, s->place->target, keys_first, s, &stopping)) == 1)
         __atomic_add_fetch(&s->sent_since, 1, __ATOMIC_RELAXED);
     if (r < 0 && r != E_CANCELED && r != E_BUSY) {
         __atomic_add_fetch(&s->failures, 1, __ATOMIC_RELAXED);
+        s->swept = false;
         log_event(LOG_WARN, "store.ship_not_sent", F_ERR(r), F_Z("place", s->place->name));
     }
     s->pause_ms = r >= 0 || r == E_BUSY ? 0

@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define HEX_LEN    (2 * MAILBOX_ID_LEN)
-#define PIECES_MAX (SIZE_MAX / sizeof(struct ship_piece))
+#define HEX_LEN (2 * MAILBOX_ID_LEN)
+/* A week of seconds is 600,000. The storage may say the same pack under as many names as it likes. */
+#define NAMES_MAX  (2u << 20)
+#define PIECES_MAX (8u << 20)
 #define FIRST_READ KIB(4) /* head, and the index of most packs */
 
 void ship_folder_of(const uint8_t mailbox[MAILBOX_ID_LEN], char out[TARGET_NAME_MAX])
@@ -100,6 +102,8 @@ static int piece_take(void *ctx, const struct ship_pack *p, const struct ship_en
 
     if (memcmp(e->mailbox, g->b->mailbox, MAILBOX_ID_LEN) != 0)
         return 0;
+    if (k->nnames == NAMES_MAX || k->npieces == PIECES_MAX)
+        return E_LIMIT;
     if (!g->named) {
         if ((r = grow((void **)&k->names, k->nnames, &k->names_cap, sizeof *k->names)) < 0)
             return r;
@@ -135,6 +139,8 @@ static int base_read(struct reading *g, const char *name)
 
     if (n < 0)
         return n == E_NOTFOUND ? 0 : (int)n;
+    if (k->nbases == NAMES_MAX)
+        return E_LIMIT;
     if ((r = grow((void **)&k->bases, k->nbases, &k->bases_cap, sizeof *k->bases)) < 0 ||
         (r = ship_base_get(g->b->key, buf_str(&bytes), &k->bases[k->nbases])) < 0)
         return r;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define HEX_LEN       (2 * MAILBOX_ID_LEN)
+#define SWEEP_LOGS    4u     /* ours, and those of before a crash or two */
 #define LOGS          "logs" /* in the folder of the spool, as all that follow */
 #define PURGED        "purged"
 #define REPACKED      "repacked"
@@ -532,6 +533,20 @@ int ship_log_note(struct ship *s)
 
     free(logs.v);
     return r;
+}
+
+int ship_sweep(struct ship *s, struct target *t)
+{
+    struct numbers logs = { .n = 0 };
+    char folder[TARGET_NAME_MAX];
+    int r = logs_read(s, &logs);
+
+    for (size_t i = logs.n > SWEEP_LOGS ? logs.n - SWEEP_LOGS : 0; i < logs.n && r >= 0; i++) {
+        snprintf(folder, sizeof folder, "ship-%016llx", (unsigned long long)logs.v[i]);
+        r = target_sweep(t, folder);
+    }
+    free(logs.v);
+    return r < 0 ? r : 0;
 }
 
 int ship_repack(struct ship *s, struct target *t, const bool *stop)

@@ -3,6 +3,7 @@
  * waits; the loop does what it is told and says what came. */
 #include "src/store/target_remote.h"
 #include "lib/base/arena.h"
+#include "lib/base/clock.h"
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -21,7 +22,10 @@
 #define SLOWEST_BPMS 64  /* bytes in a millisecond: a transfer that takes longer is given up */
 #define LOOK_MS      200 /* so often a worker that waits looks whether it should stop */
 #define PAGES_MAX    100000u
-#define BATCH        1000u
+#define LISTING_MS \
+    INT64_C(1800000) /* all pages, and what is done with what is on them: who lists keeps a thread */
+#define BATCH         1000u
+#define VERSION_SHOWN 48u
 
 struct remote {
     struct target target, *stage;
@@ -380,6 +384,7 @@ static int list_all(struct remote *m, Storage__Kind kind, const char *prefix, bo
 {
     CLEANUP(arena_release) struct arena a = { .max = MIB(16) };
     CLEANUP(buf_release) struct buf after = { .max = KIB(8) }, version = { .max = KIB(8) };
+    int64_t until = clock_mono_ms() + LISTING_MS;
     int r = 0;
 
     for (unsigned pages = 0; r >= 0; pages++) {
@@ -396,9 +401,11 @@ static int list_all(struct remote *m, Storage__Kind kind, const char *prefix, bo
         if ((r = list_page(m, &q, &a, &page)) < 0)
             return r;
         for (size_t i = 0; i < page->n_entries && r >= 0; i++)
-            r = fn(ctx, page->entries[i]);
+            r = clock_mono_ms() > until ? E_TIMEOUT : fn(ctx, page->entries[i]);
         if (r < 0 || !page->more)
             return r < 0 ? r : 0;
+        if (clock_mono_ms() > until)
+            return E_TIMEOUT;
         if (pages == PAGES_MAX || (str_eq(pb_str(page->after), buf_str(&after)) &&
                                    str_eq(pb_str(page->after_version), buf_str(&version))))
             return E_CORRUPT; /* it goes round in circles */
@@ -457,6 +464,16 @@ static int delete_one(struct remote *m, Storage__Kind kind, struct str name, str
     return errand_run(m, STORAGE__OP__DELETE, &q.base, NULL, NULL, NULL);
 }
 
+/* For a receipt, that people read on a terminal: what the storage calls a version is its own choice. */
+static void version_text(struct str version, char out[VERSION_SHOWN + 1])
+{
+    size_t n = size_min(version.n, VERSION_SHOWN);
+
+    for (size_t i = 0; i < n; i++)
+        out[i] = version.p[i] > ' ' && version.p[i] <= '~' ? version.p[i] : '?';
+    out[n] = '\0';
+}
+
 struct erasing {
     struct remote *m;
     const char *name, *keep; /* of this object only; but this version. NULL: all */
@@ -470,7 +487,7 @@ static int erase_entry(void *ctx, const Storage__Entry *e)
 {
     struct erasing *x = ctx;
     struct str version = pb_str(e->version);
-    char name[TARGET_NAME_MAX], text[TARGET_NAME_MAX + 64];
+    char name[TARGET_NAME_MAX], text[TARGET_NAME_MAX + 64], shown[VERSION_SHOWN + 1];
     int r;
 
     if (e->folder || !name_of(e, name) || (x->name && strcmp(name, x->name) != 0) ||
@@ -479,11 +496,12 @@ static int erase_entry(void *ctx, const Storage__Entry *e)
     if ((r = delete_one(x->m, x->kind, pb_str(e->name), version)) < 0)
         return r;
     x->gone++;
-    snprintf(text, sizeof text, version.n && !str_eq_z(version, "null") ? "%s %s%.*s" : "%s", name,
+    version_text(version, shown);
+    snprintf(text, sizeof text, version.n && !str_eq_z(version, "null") ? "%s %s%s" : "%s", name,
              x->kind == STORAGE__KIND__UPLOADS ? "upload "
              : e->mark                         ? "mark "
                                                : "version ",
-             (int)size_min(version.n, 48), version.p);
+             shown);
     if (x->told)
         x->told(x->ctx, text, e->bytes);
     return 0;

@@ -20,7 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOCK_WAIT_SERVICE_MS 5000  /* a supervisor just killed: its roles need a moment to go too */
+#define LOCK_WAIT_SERVICE_MS 5000 /* a supervisor just killed: its roles need a moment to go too */
+#define CREDENTIAL_PATH      512u
 #define LOCK_WAIT_COMMAND_MS 30000 /* a command that runs: it will end */
 
 static int open_folder(const char *path, int *fd_out)
@@ -113,21 +114,29 @@ static int read_tls(struct super *s)
     return 0;
 }
 
+/* A credential of systemd's goes before a file (systemd.exec(5), CREDENTIALS): closed on the disk, by the machine's TPM or the
+ * host's key, it is opened for this service alone. */
+static const char *credential_or(const char *name, const char *path, char out[CREDENTIAL_PATH])
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+
+    if (!folder || snprintf(out, CREDENTIAL_PATH, "%s/letterlock.%s", folder, name) >= (int)CREDENTIAL_PATH)
+        return path;
+    return access(out, R_OK) == 0 ? out : path;
+}
+
 /* For the storage role alone. Without them it cannot do anything, and the rest can. */
 static int read_storage(struct super *s)
 {
-    const char *path = s->c->server.storage_credentials, *folder = getenv("CREDENTIALS_DIRECTORY");
-    char credential[512];
+    char credential[CREDENTIAL_PATH] = "";
+    const char *path = credential_or("storage_credentials", s->c->server.storage_credentials, credential);
     struct stat st;
     int r;
 
     s->storage_credentials.max = KIB(16);
     if (!s->c->server.storage_target[0])
         return 0;
-    snprintf(credential, sizeof credential, "%s/letterlock.storage_credentials", folder ? folder : "");
-    if (folder && access(credential, R_OK) == 0)
-        path = credential;
-    else if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
+    if (path != credential && stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
         return super_fail(EX_CONFIG, "%s: readable by others, expected mode 0600", path);
     if ((r = file_read(AT_FDCWD, path, &s->storage_credentials)) < 0)
         return super_fail(r == E_NOTFOUND ? EX_NOINPUT : EX_IOERR, "%s: storage.credentials: %s", path,
@@ -154,7 +163,8 @@ static int read_places(struct super *s)
 {
     CLEANUP(arena_release) struct arena a = { .max = KIB(256) };
     CLEANUP(buf_release) struct buf why = { .max = 200 };
-    const char *path = s->c->server.storage_places;
+    char credential[CREDENTIAL_PATH] = "";
+    const char *path = credential_or("storage_places", s->c->server.storage_places, credential);
     struct places p = { .n = 0 };
     struct stat st;
     int r;
@@ -163,7 +173,7 @@ static int read_places(struct super *s)
     s->stores_elsewhere = s->c->server.storage_target[0] != '\0';
     if (!path[0])
         return 0;
-    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
+    if (path != credential && stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
         return super_fail(EX_CONFIG, "%s: readable by others, expected mode 0600", path);
     if ((r = file_read(AT_FDCWD, path, &s->places)) < 0)
         return super_fail(r == E_NOTFOUND ? EX_NOINPUT : EX_IOERR, "%s: storage.places: %s", path,

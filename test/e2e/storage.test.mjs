@@ -2,8 +2,8 @@
 // lies and is slow.
 import { describe, test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { readdirSync } from 'node:fs';
+import { mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
@@ -73,6 +73,10 @@ test('there and back: in parts, downloaded, restored; nothing stays behind here'
   const parts = fake.requests.filter((r) => r.method === 'PUT' && r.query.has('partNumber'));
   assert.ok(parts.length >= 2 && parts.slice(0, -1).every((p) => p.bytes === 5 << 20), 'parts of one size');
   assert.equal(fake.uploads.size, 0);
+  // What follows its mail (the index) is changes, too; then nothing has changed, and the counter says so before any copy.
+  const same = await until('nothing to change any more', 15000, async () => { const n = fake.requests.length, r = JSON.parse((await backup(service, a)).stdout); return r.unchanged ? { n, ...r } : Object.assign(b, r) && null; });
+  const requests = same.n;
+  assert.ok(fake.requests.slice(requests).every((r) => r.method === 'GET' || r.method === 'HEAD'));
   assert.deepEqual(readdirSync(path.join(service.dir, 'data', 'uploads'), { recursive: true }).filter((f) => f.includes('.')), []);
   const file = path.join(folder, 'mine');
   await service.ctl(['mailbox', 'backups', a.address, '--download', file]);
@@ -98,11 +102,13 @@ test('an address that is removed: every object, every version, every upload; the
   fake.put(`mail/${id}/keys`, Buffer.from('older'));
   fake.keys.get(`mail/${id}/keys`).reverse(); // somebody kept one
   fake.keys.set(`mail/${id}/gone.info`, [{ id: 'v901', mark: true }, { id: 'v900', body: Buffer.from('x') }]);
+  fake.keys.set(`mail/${id}/odd.info`, [{ id: 'v\u009b31m\n"', body: Buffer.from('x') }]); // what a terminal would obey
   fake.uploads.set('u/left', { key: `mail/${id}/left.sqlite`, parts: new Map() });
   const { purged } = JSON.parse((await service.ctl(['alias', 'remove', a.address, '--yes', '--json'])).stdout);
   assert.deepEqual([...fake.keys.keys()].filter((k) => k.includes(id)), []);
   assert.ok(![...fake.uploads.values()].some((u) => u.key.includes(id)));
   assert.equal(purged[0].name, `${id}/keys`, 'keys first');
+  assert.ok(purged.some((p) => p.name === `${id}/odd.info version v??31m?"`), JSON.stringify(purged));
   assert.ok(purged.some((p) => / version v\d+$/.test(p.name)) && purged.some((p) => / mark v\d+$/.test(p.name)) && purged.some((p) => / upload u\/left$/.test(p.name)));
 });
 
@@ -153,6 +159,83 @@ test('storage that lies: what it swallows or cuts is no backup; what it changes 
   assert.equal(await uids(service, a), 4);
 });
 
+// Whoever keeps the backups may put in, exchange and bring back what he likes.
+test('somebody writes to the storage: what is not ours counts for nothing, and nothing of another mailbox is taken', async () => {
+  const [a, b] = [await box(service, 2), await box(service, 3)], [ida, idb] = [await idOf(service, a), await idOf(service, b)];
+  const [ba, bb] = [JSON.parse((await backup(service, a)).stdout), JSON.parse((await backup(service, b)).stdout)];
+  const restore = (x, id, options) => service.ctl(['mailbox', 'restore', x.address, '--backup', id], { ok: false, ...options });
+  const list = async (x) => (await json(service, ['mailbox', 'backups', x.address])).map((y) => [y.id, y.ours]);
+  const info = (n, version, more = '') => Buffer.from(`letterlock backup ${version}\nmailbox ${ida}\nid 00000000-0000-4000-8000-00000000000${n}\ntaken 2999-01-0${n}T00:00:00.000Z\nchanges ${ba.changes + 1}\ngeneration 1\nbytes ${n === 1 ? '18446744073709551615' : 9}\nsha256 ${'0'.repeat(64)}\n${more}mac ${'0'.repeat(64)}\n`);
+  const fakes = [[1, info(1, 2)], [2, info(2, 3, `service ${'0'.repeat(64)}\n`)]];
+  for (const [n, text] of fakes) {
+    fake.put(`mail/${ida}/00000000-0000-4000-8000-00000000000${n}.info`, text);
+    fake.put(`mail/${ida}/00000000-0000-4000-8000-00000000000${n}.sqlite`, Buffer.from('not a file'));
+  }
+  assert.deepEqual((await list(a)).map(([, ours]) => ours), [false, false, true]);
+  for (const n of [1, 2]) assert.equal((await restore(a, `00000000-0000-4000-8000-00000000000${n}`)).code, 66, 'nobody can say what it is');
+  for (const n of [1, 2]) assert.equal((await restore(a, `00000000-0000-4000-8000-00000000000${n}`, { input: `${a.password}\n` })).code, 65);
+  const file = path.join(folder, 'newest');
+  await service.ctl(['mailbox', 'backups', a.address, '--download', file]);
+  assert.deepEqual(await readFile(file), fake.body(`mail/${ida}/${ba.id}.sqlite`), 'the newest one that is ours');
+  await give(service, a, sample(8));
+  const next = JSON.parse((await backup(service, a)).stdout);
+  assert.deepEqual([next.unchanged, (await list(a)).filter(([, ours]) => ours).map(([i]) => i)], [false, [next.id]], 'one of the future holds nothing up, and thins nothing out');
+  assert.match(service.log, /store\.backup_not_ours/);
+  for (const [n] of fakes) for (const end of ['info', 'sqlite']) fake.keys.delete(`mail/${ida}/00000000-0000-4000-8000-00000000000${n}.${end}`);
+  // Those of two mailboxes, exchanged.
+  const names = (id, x) => ['sqlite', 'info'].map((end) => `mail/${id}/${x}.${end}`);
+  const swap = (x, y) => { const was = fake.keys.get(x); fake.keys.set(x, fake.keys.get(y)); fake.keys.set(y, was); };
+  swap(names(ida, next.id)[0], names(idb, bb.id)[0]);
+  assert.equal((await restore(a, next.id)).code, 65);
+  swap(names(ida, next.id)[1], names(idb, bb.id)[1]);
+  assert.notEqual((await restore(a, next.id)).code, 0);
+  for (const i of [0, 1]) swap(names(ida, next.id)[i], names(idb, bb.id)[i]);
+  // Keys of another mailbox, and older ones, where the ones here are lost.
+  await service.ctl(['alias', 'password', a.address, '--current'], { input: `${a.password}\n` });
+  const old = fake.body(`mail/${ida}/keys`), keysb = await keysOf(service, idb);
+  await service.ctl(['alias', 'password', a.address, '--revoke', '2'], { input: `${a.password}\n` });
+  const now = await keysOf(service, ida), here = path.join(service.dir, 'data', 'mailboxes', ida.slice(0, 2), `${ida}.keys`);
+  assert.notDeepEqual(now, old);
+  for (const bad of [old, keysb, Buffer.from('nothing')]) {
+    fake.keys.set(`mail/${ida}/keys`, [{ id: 'v0', body: bad }]);
+    await rm(here);
+    assert.notEqual((await restore(a, next.id)).code, 0);
+    await writeFile(here, now, { mode: 0o600 });
+    assert.deepEqual(await keysOf(service, idb), keysb, 'nobody else is touched');
+  }
+  await service.ctl(['jobs', 'run', 'backup-keys'], { ok: false });
+  assert.deepEqual(fake.body(`mail/${ida}/keys`), now, 'an older one does not stay there');
+  assert.equal((await restore(a, next.id)).code, 0);
+  assert.equal(await uids(service, a), 3);
+});
+
+test('what cannot be read for a moment is not taken for rubbish', async () => {
+  const a = await box(service), id = await idOf(service, a);
+  const first = JSON.parse((await backup(service, a)).stdout);
+  await give(service, a, sample(9));
+  fake.answer = (r) => (r.method === 'GET' && r.key.endsWith('.info') ? { status: 500 } : {});
+  assert.notEqual((await backup(service, a, false)).code, 0);
+  fake.put(`mail/${id}/${first.id}.info`, Buffer.from('letterlock backup 9\nof a newer program\n'));
+  fake.answer = null;
+  await backup(service, a);
+  assert.ok(fake.names().includes(`mail/${id}/${first.id}.sqlite`));
+});
+
+test('lists that are no lists: bombs, depth, rounds without end', async () => {
+  const a = await box(service);
+  await backup(service, a);
+  const laughs = `<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "${'ha'.repeat(1000)}">${[...'bcdefghij'].map((c, i) => `<!ENTITY ${c} "${`&${'abcdefghi'[i]};`.repeat(10)}">`).join('')}]><ListBucketResult><Contents><Key>&j;</Key></Contents></ListBucketResult>`;
+  const before_ = (await service.status()).roles.map((r) => r.pid).join();
+  for (const raw of [laughs, '<a>'.repeat(200000), `<ListBucketResult>${'<Contents/>'.repeat(100000)}</ListBucketResult>`, `<ListBucketResult><Contents><Key>${'x'.repeat(1500000)}</Key></Contents></ListBucketResult>`,
+    'x'.repeat(5 << 20), '<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>', '<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken></ListBucketResult>']) {
+    fake.answer = (r) => (r.method === 'GET' && !r.key ? { raw } : {});
+    assert.notEqual((await service.ctl(['mailbox', 'backups', a.address], { ok: false })).code, 0, raw.slice(0, 60));
+  }
+  fake.answer = null;
+  assert.equal((await json(service, ['mailbox', 'backups', a.address])).length, 1);
+  assert.equal((await service.status()).roles.map((r) => r.pid).join(), before_, 'nobody died of it');
+});
+
 test('storage that is slow, or away: mail and reading go on; a revoked password waits for it no longer than a moment', async () => {
   const a = await box(service);
   await backup(service, a);
@@ -188,7 +271,10 @@ test('shipped: every moment is there; what is missing, exchanged or changed is r
     await quiet(s);
     await s.stop({ keep: true }); // what is in the target goes from the spool
     s.exit = undefined;
+    const [log] = (await readFile(path.join(s.dir, 'data', 'ship', 'logs'), 'utf8')).split('\n');
+    far.uploads.set('u/cut', { key: `mail/ship-${log}/ffffffffffffffff.pack`, parts: new Map() }); // half sent when somebody was killed
     await s.serve();
+    await until('what was cut off to be called off', 10000, () => far.uploads.size === 0);
     await until('the spool to be empty', 10000, () => !readdirSync(path.join(s.dir, 'data', 'ship')).some((f) => f.endsWith('.pack')));
     const packs = far.names().filter((n) => n.endsWith('.pack')).sort(), last = moments[3];
     const refused = async (why) => {
@@ -228,7 +314,16 @@ test('shipped: every moment is there; what is missing, exchanged or changed is r
     const { purged } = JSON.parse((await s.ctl(['alias', 'remove', a.address, '--yes', '--json'])).stdout);
     assert.deepEqual([...far.keys.keys()].filter((k) => k.includes(id)), []);
     assert.ok(purged.some((p) => p.name.startsWith(`${id}-log/old.base version`)));
-    assert.ok(readdirSync(path.join(s.dir, 'data', 'ship', 'purged')).includes(id), 'shared packs: with the night');
+    const purgedNotes = path.join(s.dir, 'data', 'ship', 'purged'), repacked = path.join(s.dir, 'data', 'ship', 'repacked');
+    assert.ok(readdirSync(purgedNotes).includes(id), 'shared packs: with the night');
+    await s.stop({ keep: true });
+    const ago = (h) => Date.now() / 1000 - 3600 * h;
+    await utimes(path.join(purgedNotes, id), ago(2), ago(2));
+    if (existsSync(repacked)) await utimes(repacked, ago(50), ago(50)); // the last night is long ago
+    s.exit = undefined;
+    await s.serve();
+    await until('the night', 20000, () => !readdirSync(purgedNotes).includes(id));
+    for (const [n, versions] of far.keys) for (const v of versions) assert.ok(!v.body?.includes(Buffer.from(id, 'hex')), n);
   } finally { await s.stop(); await far.stop(); }
 });
 

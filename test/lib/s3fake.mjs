@@ -1,5 +1,5 @@
 // Storage that speaks S3, in memory: signatures are verified, versions kept, parts put together; and it can be made to
-// fail, to lie and to be slow. `answer(req)` may return what to do instead: { status, code, drop, wait, truncate, forget }.
+// fail, to lie and to be slow. `answer(req)` may return what to do instead: { status, code, drop, wait, truncate, forget, raw }.
 import http from 'node:http';
 import https from 'node:https';
 import { createHash, createHmac } from 'node:crypto';
@@ -55,6 +55,7 @@ export class S3Fake {
     const what = this.answer?.(r) ?? {};
     if (what.wait) await new Promise((done) => setTimeout(done, what.wait));
     if (what.drop) return a.destroy();
+    if (what.raw !== undefined) return a.writeHead(200, { 'content-type': 'application/xml' }).end(what.raw);
     const error = (status, code) => a.writeHead(status, { 'content-type': 'application/xml' }).end(q.method === 'HEAD' ? '' : xml(`<Error><Code>${code}</Code><Message>no</Message></Error>`));
     if (what.status) return error(what.status, what.code ?? 'InternalError');
     const bad = this.signedWell(q, url, body);
@@ -144,7 +145,7 @@ export class S3Fake {
       if (!versions && all[0].mark) continue;
       for (const v of versions ? all : [all[0]]) {
         const tag = !versions ? 'Contents' : v.mark ? 'DeleteMarker' : 'Version';
-        row(key, `<${tag}><Key>${esc(key)}</Key>${versions ? `<VersionId>${v.id}</VersionId>` : ''}${v.mark ? '' : `<Size>${v.body.length}</Size>`}</${tag}>`, v.id);
+        row(key, `<${tag}><Key>${esc(key)}</Key>${versions ? `<VersionId>${esc(v.id)}</VersionId>` : ''}${v.mark ? '' : `<Size>${v.body.length}</Size>`}</${tag}>`, v.id);
       }
     }
     const after = r.query.get('continuation-token') ?? (r.query.has('key-marker') ? `${r.query.get('key-marker')}\n${r.query.get('version-id-marker') ?? r.query.get('upload-id-marker') ?? ''}` : '');
