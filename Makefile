@@ -32,6 +32,7 @@ lint:
 
 # ARGS: names of benches (bench/README.md), --quick.
 bench: build
+	@ninja -C build bench/store_stock
 	@node bench/run.mjs $(ARGS)
 
 soak: build

@@ -5,8 +5,8 @@
 //   node test/run.mjs asan              everything, on the sanitized binaries
 //   node test/run.mjs SUITE...          by name, see the table below
 //
-// A suite is a row: where its jobs come from, how many run at once, how their output is counted. A job
-// is one process with a deadline. The last line of output is `N passed, N failed[, N skipped]`; the
+// A suite is a row: where its jobs come from, what they do (below: busy, waits, alone), how their output is
+// counted. A plan is a list of steps; the suites of a step run together. A job is one process with a deadline. The last line of output is `N passed, N failed[, N skipped]`; the
 // exit code is 0 only when something passed and nothing failed. A job that dies by a signal, runs out
 // of time, or reports fewer results than it planned has failed, whatever it printed.
 //
@@ -24,17 +24,22 @@ process.chdir(root);
 
 const fuzzSeconds = Number(process.env.FUZZ_SECONDS ?? 3);
 const SECONDS = 1000, MINUTES = 60 * SECONDS;
-// No detect_stack_use_after_return: gcc's fake frames do not honour alignments over 32 bytes.
+// No detect_stack_use_after_return: gcc's fake frames do not honour alignments over 32 bytes, and clang's versions differ.
 const sanitizerEnv = {
-  ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1',
+  ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=0',
   UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
 };
 
 // ---- where jobs come from -----------------------------------------------------------------------
 
-const introspect = (dir, what) =>
-  existsSync(`${dir}/build.ninja`)
-    ? JSON.parse(execFileSync('meson', ['introspect', `--${what}`, dir], { maxBuffer: 1 << 28 })) : [];
+const introspected = new Map(); // asked after the builds, once each
+function introspect(dir, what) {
+  const key = `${dir} ${what}`;
+  if (!introspected.has(key))
+    introspected.set(key, existsSync(`${dir}/build.ninja`)
+      ? JSON.parse(execFileSync('meson', ['introspect', `--${what}`, dir], { maxBuffer: 1 << 28 })) : []);
+  return introspected.get(key);
+}
 
 const builds = (...dirs) => dirs.map((dir) => ({
   name: dir,
@@ -54,17 +59,18 @@ const script = (file, dir, minutes, ...args) => existsSync(file)
        env: { LETTERLOCK_BUILD: path.resolve(dir) } }] : [];
 
 // These measure (memory, how long others wait, who is told within a second): nothing runs beside them.
-const ALONE = ['catenate', 'ctl', 'hostile', 'imap', 'keys', 'logins', 'mx', 'pool'];
-// These wait long and are begun first, so that two at a time end together.
-const LONG = ['role_away', 'crash', 'courier', 'care', 'storage', 'jobs', 'sandbox', 'ship'];
-const rank = (name) => (LONG.indexOf(name) + LONG.length + 1) % (LONG.length + 1);
+const ALONE = ['catenate', 'hostile', 'imap', 'logins', 'mx', 'pool', 'promptly'];
+// These take long and are begun first, so that all end together.
+const LONG = ['role_away', 'crash', 'courier', 'care', 'storage', 'jobs', 'sandbox', 'ship', 'recover',
+              'transcripts', 'transcripts --bytes', 'powerloss_test', 'nth_failure_test', 'lint'];
+const rank = (job) => (LONG.indexOf(job.name) + LONG.length + 1) % (LONG.length + 1);
 
 // A hook that failed leaves servers of the test listening: the counts come, but the process would stay until its deadline.
 const FORCE_EXIT = execFileSync(process.execPath, ['--help']).includes('--test-force-exit') ? ['--test-force-exit'] : [];
 
 const nodeTests = (folder, dir, keep = () => true) => existsSync(folder)
   ? readdirSync(folder).filter((f) => f.endsWith('.test.mjs')).map((f) => f.replace('.test.mjs', '')).filter(keep)
-    .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1)).map((name) => ({
+    .sort().map((name) => ({
       name,
       cmd: [process.execPath, '--test', ...FORCE_EXIT, '--test-reporter=tap', path.join(folder, `${name}.test.mjs`)],
       timeout: 15 * MINUTES, env: { LETTERLOCK_BUILD: path.resolve(dir) },
@@ -87,28 +93,28 @@ function fuzzTargets() {
 }
 
 const live = process.env.LETTERLOCK_BUILD ?? 'build';
+// What the jobs of a suite do: `busy` ones keep a core at work, one for each core at once; those of `waits` spend most
+// of their time waiting, and share the machine with busy ones; nothing runs beside one of `alone`.
 const suites = [
   // Builds come first: what they leave is what the others run. When the vital one breaks we stop.
-  { name: 'builds',      jobs: () => builds('build', 'build-clang', 'build-asan'), count: byExit, parallel: 2, vital: 'build' },
-  { name: 'build-clang', jobs: () => builds('build-clang'), count: byExit, vital: 'build-clang' },
-  { name: 'build-asan',  jobs: () => builds('build-asan'), count: byExit, vital: 'build-asan' },
+  { name: 'builds',      jobs: () => builds('build', 'build-clang'), count: byExit, does: 'busy', vital: 'build' },
+  { name: 'build-clang', jobs: () => builds('build-clang'), count: byExit, does: 'busy', vital: 'build-clang' },
   { name: 'lint',        jobs: () => [{ name: 'lint', cmd: [process.execPath, 'tools/lint.mjs'], timeout: 5 * MINUTES }],
-    count: byTap },
-  { name: 'units',       jobs: () => mesonTests('build', 'unit'), count: byTap, parallel: 2 },
-  { name: 'units-asan',  jobs: () => mesonTests('build-asan', 'unit', 5), count: byTap, parallel: 2 },
-  { name: 'replay-asan', jobs: () => mesonTests('build-asan', 'fuzz', 5), count: byExit, parallel: 2 },
-  { name: 'transcripts-asan', jobs: () => script('test/transcripts/run.mjs', 'build-asan', 15), count: byTap },
+    count: byTap, does: 'busy' },
+  { name: 'units',       jobs: () => mesonTests('build', 'unit'), count: byTap, does: 'busy' },
+  { name: 'units-asan',  jobs: () => mesonTests('build-clang', 'unit', 5), count: byTap, does: 'busy' },
+  { name: 'replay-asan', jobs: () => mesonTests('build-clang', 'fuzz', 5), count: byExit, does: 'busy' },
+  { name: 'transcripts-asan', jobs: () => script('test/transcripts/run.mjs', 'build-clang', 15), count: byTap, does: 'busy' },
   { name: 'transcripts', jobs: () => [...script('test/transcripts/run.mjs', live, 10),
-    ...script('test/transcripts/run.mjs', live, 10, '--bytes')], count: byTap, parallel: 2 },
-  { name: 'e2e',         jobs: () => nodeTests('test/e2e', live, (n) => !ALONE.includes(n)), count: byNodeTest, parallel: 2 },
-  { name: 'e2e-alone',   jobs: () => nodeTests('test/e2e', live, (n) => ALONE.includes(n)), count: byNodeTest },
-  { name: 'e2e-asan',    jobs: () => nodeTests('test/e2e', 'build-asan'), count: byNodeTest },
-  { name: 'fuzz',        jobs: fuzzTargets, count: byExit, parallel: 2 },
+    ...script('test/transcripts/run.mjs', live, 10, '--bytes')], count: byTap, does: 'busy' },
+  { name: 'fuzz',        jobs: fuzzTargets, count: byExit, does: 'busy' },
+  { name: 'e2e',         jobs: () => nodeTests('test/e2e', live, (n) => !ALONE.includes(n)), count: byNodeTest, does: 'waits' },
+  { name: 'e2e-alone',   jobs: () => nodeTests('test/e2e', live, (n) => ALONE.includes(n)), count: byNodeTest, does: 'alone' },
+  { name: 'e2e-asan',    jobs: () => nodeTests('test/e2e', 'build-clang'), count: byNodeTest, does: 'alone' },
 ];
 const plans = {
-  check: ['builds', 'lint', 'units', 'units-asan', 'replay-asan', 'transcripts-asan',
-          'transcripts', 'e2e', 'e2e-alone', 'fuzz'],
-  asan: ['build-asan', 'units-asan', 'replay-asan', 'transcripts-asan', 'e2e-asan'],
+  check: [['builds'], ['lint', 'units', 'units-asan', 'replay-asan', 'transcripts-asan', 'transcripts', 'fuzz', 'e2e'], ['e2e-alone']],
+  asan: [['build-clang'], ['units-asan', 'replay-asan', 'transcripts-asan'], ['e2e-asan']],
 };
 
 // ---- how output is counted ----------------------------------------------------------------------
@@ -233,22 +239,40 @@ function report(suite, job, run, got) {
 
 const TELLING = /^\s*not ok|error:|ERROR|Sanitizer|expected|actual|killed by/;
 
-// Returns false when nothing after this suite makes sense.
-async function runSuite(suite) {
-  const only = process.env.TEST_ONLY;
+// Runs the suites of a step together. Returns false when nothing after them makes sense.
+async function runStep(names) {
+  const only = process.env.TEST_ONLY, cores = cpus().length;
+  const queue = { waits: [], busy: [], alone: [] }, running = { waits: 0, busy: 0, alone: 0 };
   let goOn = true;
-  let queue = suite.jobs();
-  if (only && !suite.name.startsWith('build'))
-    queue = queue.filter((j) => j.name.includes(only));
-  const worker = async () => {
-    for (let job = queue.shift(); job; job = queue.shift()) {
+
+  for (const suite of names.map((n) => suites.find((s) => s.name === n)))
+    queue[suite.does].push(...suite.jobs().filter((j) => !only || suite.vital || j.name.includes(only)).map((job) => ({ suite, job })));
+  for (const jobs of Object.values(queue))
+    jobs.sort((a, b) => rank(a.job) - rank(b.job)); // stable: else as they stand
+  const may = {
+    waits: () => running.waits < (queue.busy.length + running.busy ? cores : cores + 1),
+    busy: () => running.busy < (queue.waits.length + running.waits ? Math.max(1, cores - 1) : cores),
+    alone: () => !queue.waits.length && !queue.busy.length && running.waits + running.busy + running.alone === 0,
+  };
+  await new Promise((resolve) => {
+    const more = () => {
+      for (const kind of Object.keys(queue))
+        while (queue[kind].length && may[kind]())
+          start(kind, queue[kind].shift());
+      if (running.waits + running.busy + running.alone === 0)
+        resolve();
+    };
+    const start = async (kind, { suite, job }) => {
+      running[kind]++;
       const run = await runJob(job);
       const got = suite.count(run);
       report(suite, job, run, got);
       goOn &&= !(got.failed && suite.vital === job.name);
-    }
-  };
-  await Promise.all(Array.from({ length: suite.parallel ?? 1 }, worker));
+      running[kind]--;
+      more();
+    };
+    more();
+  });
   return goOn;
 }
 
@@ -270,14 +294,15 @@ for (const signal of ['SIGINT', 'SIGTERM'])
     process.exit(130);
   });
 
-const asked = process.argv.slice(2).flatMap((a) => plans[a] ?? [a]);
-const names = asked.length ? asked : plans.check;
-const unknown = names.find((n) => !suites.some((s) => s.name === n));
+// A plan's steps; suites by name follow each other.
+const asked = process.argv.slice(2).flatMap((a) => plans[a] ?? [[a]]);
+const steps = asked.length ? asked : plans.check;
+const unknown = steps.flat().find((n) => !suites.some((s) => s.name === n));
 if (unknown) {
   console.error(`no such suite: ${unknown}; there are: check, asan, ${suites.map((s) => s.name).join(', ')}`);
   process.exit(64);
 }
-for (const name of names)
-  if (!await runSuite(suites.find((s) => s.name === name)))
+for (const step of steps)
+  if (!await runStep(step))
     break;
 finish();

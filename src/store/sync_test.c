@@ -214,6 +214,11 @@ static void check_counts(const struct client *fresh)
     CHECK(f.messages == n && f.unseen == unseen && f.deleted == deleted);
 }
 
+static bool known_same(const struct known *a, const struct known *b) /* not what lies between their members */
+{
+    return a->there == b->there && a->flags == b->flags && a->nkeywords == b->nkeywords;
+}
+
 static void check_client(struct client *c)
 {
     static struct client fresh;
@@ -222,7 +227,7 @@ static void check_client(struct client *c)
     check_vanished(c, &fresh);
     client_sync(c);
     for (uint32_t u = 1; u < UIDS; u++)
-        CHECK(memcmp(&c->v[u], &fresh.v[u], sizeof fresh.v[u]) == 0);
+        CHECK(known_same(&c->v[u], &fresh.v[u]));
     CHECK(c->modseq == fresh.modseq);
     check_counts(&fresh);
 }

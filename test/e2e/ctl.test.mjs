@@ -303,42 +303,6 @@ test('a role has only the descriptors it was given, and an empty environment', a
 });
 
 
-
-test('every role killed with kill -9 is back within a second', async () => {
-  const p = await serve();
-  const first = (await status()).roles;
-  for (const role of first) {
-    const began = Date.now();
-    process.kill(role.pid, 'SIGKILL');
-    const now = await until(`${role.name} to be back`, 5000, async () => {
-      const r = (await status()).roles.find((x) => x.name === role.name && x.instance === role.instance);
-      return r.state === 'ready' && r.pid !== role.pid ? r : null;
-    });
-    assert.ok(Date.now() - began < 1000 * (now.sandbox === 'relaxed' ? 5 : 1), `${role.name}: ${Date.now() - began} ms`);
-    assert.equal(now.restarts, 1);
-  }
-  await ok(['domain', 'list']);
-  assert.equal(p.exit, undefined);
-  await stop(p);
-  for (const role of first) assert.ok(!alive(role.pid));
-});
-
-test('a role that dies at once is started ever more slowly', async () => {
-  const p = await serve();
-  const kill = async () => {
-    const r = (await status()).roles.find((x) => x.name === 'directory');
-    if (r.pid > 0) try { process.kill(r.pid, 'SIGKILL'); } catch { /* it is dead already */ }
-    return r;
-  };
-  const end = Date.now() + 2500;
-  let seen;
-  while (Date.now() < end) seen = await kill();
-  assert.ok(seen.restarts >= (seen.sandbox === 'relaxed' ? 1 : 3) && seen.restarts < 12, `${seen.restarts} restarts in 2.5 s`);
-  await until('it to be back', 10000, async () => (await status()).roles.every((r) => r.state === 'ready'));
-  await ok(['domain', 'list']);
-  await stop(p);
-});
-
 test('a killed supervisor takes its roles with it, and a new one starts cleanly', async () => {
   const p = await serve();
   const roles = (await status()).roles;

@@ -17,6 +17,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const build = path.resolve(root, process.env.LETTERLOCK_BUILD ?? 'build');
+export const sanitized = /clang|asan/.test(path.basename(build)); // memory is not to be measured there, and all is slower
 export const binary = path.join(build, 'letterlock');
 export const corpus = process.env.LETTERLOCK_CORPUS ?? path.resolve(root, '../shared/corpus');
 
@@ -244,7 +245,7 @@ export class Service {
     };
     this.child.stdout.on('data', keep);
     this.child.stderr.on('data', keep);
-    await until('the service to answer', 20000, async () => {
+    await until('the service to answer', 60000, async () => {
       if (this.exit) throw new Error(`serve ended (${JSON.stringify(this.exit)}):\n${this.log}`);
       return (await this.answers(this.ports.mx)) && (await this.answers(this.ports.imap));
     });

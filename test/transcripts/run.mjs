@@ -343,7 +343,7 @@ async function startService(name) {
   await service.serve();
   for (const line of (SETUP[name] ?? '').split('\n').filter(Boolean))
     await service.ctl(line.trim().split(' ').map((w) => w.replace(/@$/, '@example.test')));
-  await until('the roles', PATIENCE_MS, async () => (await service.status()).roles.every((r) => r.state === 'ready'));
+  await until('the roles', 4 * PATIENCE_MS, async () => (await service.status()).roles.every((r) => r.state === 'ready'));
   return service;
 }
 
