@@ -29,6 +29,9 @@ static int real_unlinkat(int dir, const char *path)
 static const struct file_ops real_ops = {
     .openat = real_openat,
     .write = write,
+    .pwrite = pwrite,
+    .read = read,
+    .pread = pread,
     .fsync = fsync,
     .renameat = real_renameat,
     .unlinkat = real_unlinkat,
@@ -53,6 +56,74 @@ void fd_close(int *fd)
     *fd = -1;
 }
 
+#define HERE (-1) /* at the file's position */
+
+static int write_from(int fd, struct str *s, off_t at)
+{
+    while (s->n) {
+        ssize_t n = at == HERE ? ops->write(fd, s->p, s->n) : ops->pwrite(fd, s->p, s->n, at);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? error_from_errno(errno) : E_IO;
+        *s = str_skip(*s, (size_t)n);
+        at += at == HERE ? 0 : n;
+    }
+    return 0;
+}
+
+static int64_t read_from(int fd, char *to, size_t n, off_t at)
+{
+    size_t have = 0;
+
+    while (have < n) {
+        ssize_t got = at == HERE ? ops->read(fd, to + have, n - have)
+                                 : ops->pread(fd, to + have, n - have, at + (off_t)have);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_from_errno(errno);
+        if (got == 0)
+            break;
+        have += (size_t)got;
+    }
+    return (int64_t)have;
+}
+
+int file_write(int fd, struct str bytes)
+{
+    return write_from(fd, &bytes, HERE);
+}
+
+int file_write_rest(int fd, struct str *rest)
+{
+    return write_from(fd, rest, HERE);
+}
+
+int file_write_at(int fd, struct str bytes, uint64_t at)
+{
+    return at > INT64_MAX ? E_RANGE : write_from(fd, &bytes, (off_t)at);
+}
+
+int64_t file_read_next(int fd, void *to, size_t n)
+{
+    return read_from(fd, to, n, HERE);
+}
+
+int64_t file_read_at(int fd, void *to, size_t n, uint64_t at)
+{
+    return at > INT64_MAX ? E_RANGE : read_from(fd, to, n, (off_t)at);
+}
+
+int file_read_exact(int fd, void *to, size_t n, uint64_t at)
+{
+    int64_t got = file_read_at(fd, to, n, at);
+
+    return got < 0 ? (int)got : (size_t)got < n ? E_CORRUPT : 0;
+}
+
 int file_read(int dir, const char *path, struct buf *out)
 {
     /* O_NONBLOCK: a FIFO is refused, and not waited for */
@@ -68,33 +139,15 @@ int file_read(int dir, const char *path, struct buf *out)
         return E_TOO_BIG;
     for (;;) {
         char chunk[4096];
-        ssize_t got = read(fd, chunk, sizeof chunk);
+        int64_t got = file_read_next(fd, chunk, sizeof chunk);
 
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_from_errno(errno);
-        if (got == 0)
-            return 0;
+        if (got <= 0)
+            return (int)got;
         r = buf_append(out, chunk, (size_t)got);
         explicit_bzero(chunk, sizeof chunk);
         if (r < 0)
             return r == E_LIMIT ? E_TOO_BIG : r;
     }
-}
-
-static int write_all(int fd, struct str s)
-{
-    while (s.n) {
-        ssize_t w = ops->write(fd, s.p, s.n);
-
-        if (w < 0 && errno == EINTR)
-            continue;
-        if (w < 0)
-            return error_from_errno(errno);
-        s = str_skip(s, (size_t)w);
-    }
-    return 0;
 }
 
 int file_sync_folder_of(int dir, const char *path)
@@ -135,7 +188,7 @@ int file_replace(int dir, const char *path, struct str bytes)
     fd = ops->openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return error_from_errno(errno);
-    r = write_all(fd, bytes);
+    r = file_write(fd, bytes);
     if (r == 0 && ops->fsync(fd) < 0)
         r = error_from_errno(errno);
     if (r == 0 && ops->renameat(dir, temp, path) < 0)

@@ -99,19 +99,13 @@ static void nonce_of(uint64_t record, uint8_t nonce[crypto_aead_chacha20poly1305
 static int record_write(struct spool *s, const char *plain)
 {
     uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
+    int r;
 
     nonce_of(s->flushed / SPOOL_RECORD_BYTES, nonce);
     crypto_aead_chacha20poly1305_ietf_encrypt(s->sealed, NULL, (const uint8_t *)plain, SPOOL_RECORD_BYTES,
                                               NULL, 0, NULL, nonce, s->key);
-    for (size_t at = 0; at < SEALED_BYTES;) {
-        ssize_t n = file_ops()->write(s->fd, s->sealed + at, SEALED_BYTES - at);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? error_from_errno(errno) : E_IO;
-        at += (size_t)n;
-    }
+    if ((r = file_write(s->fd, str_of(s->sealed, SEALED_BYTES))) < 0)
+        return r;
     s->flushed += SPOOL_RECORD_BYTES;
     return 0;
 }
@@ -188,15 +182,8 @@ static int record_read(struct spool *s, uint64_t record)
     if (s->cached == record)
         return 0;
     s->cached = NO_RECORD;
-    for (size_t at = 0; at < SEALED_BYTES;) {
-        ssize_t n = pread(s->fd, s->sealed + at, SEALED_BYTES - at, (off_t)(record * SEALED_BYTES + at));
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return E_IO;
-        at += (size_t)n;
-    }
+    if (file_read_exact(s->fd, s->sealed, SEALED_BYTES, record * SEALED_BYTES) < 0)
+        return E_IO;
     nonce_of(record, nonce);
     if (crypto_aead_chacha20poly1305_ietf_decrypt((uint8_t *)s->cache, NULL, NULL, s->sealed, SEALED_BYTES,
                                                   NULL, 0, nonce, s->key) < 0)

@@ -29,7 +29,7 @@ static void put(const char *name, const char *text)
 {
     int fd = open(in(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-    CHECK(fd >= 0 && port_write_all(fd, str_from(text)) == 0 && close(fd) == 0);
+    CHECK(fd >= 0 && file_write(fd, str_from(text)) == 0 && close(fd) == 0);
 }
 
 struct read {
@@ -125,7 +125,7 @@ static void test_mbox(void **state UNUSED)
     put("long.mbox", "From x@y Mon Nov  2 10:11:12 2026\nA: b\n\n");
     fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
     CHECK(fd >= 0 && ftruncate(fd, (off_t)long_line) == 0);
-    CHECK(port_write_all(fd, STR("\n\nFrom x@y Mon Nov  2 10:11:12 2026\nC: d\n\nlast\n")) == 0 &&
+    CHECK(file_write(fd, STR("\n\nFrom x@y Mon Nov  2 10:11:12 2026\nC: d\n\nlast\n")) == 0 &&
           close(fd) == 0);
     CHECK(getrusage(RUSAGE_SELF, &before) == 0);
     r = read_all(PORT_MBOX, "long.mbox");

@@ -201,7 +201,7 @@ static int maildir_begin(struct port_writer *base, const struct port_message *m)
 
 static int out_flush(struct maildir_writer *w)
 {
-    int r = port_write_all(w->fd, buf_str(&w->out));
+    int r = file_write(w->fd, buf_str(&w->out));
 
     buf_clear(&w->out);
     return r;

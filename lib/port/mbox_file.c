@@ -28,7 +28,7 @@ static struct mbox_writer *writer_of(struct port_writer *w)
 
 static int out_flush(struct mbox_writer *w)
 {
-    int r = port_write_all(w->fd, buf_str(&w->out));
+    int r = file_write(w->fd, buf_str(&w->out));
 
     buf_clear(&w->out);
     return r;

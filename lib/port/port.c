@@ -1,7 +1,6 @@
 #include "lib/port/port.h"
 #include "lib/base/errors.h"
 #include "lib/base/hex.h"
-#include <errno.h>
 #include <unistd.h>
 
 bool port_format_of(const char *name, enum port_format *out)
@@ -100,20 +99,6 @@ int port_name_decode(struct str file, struct buf *out)
 }
 
 /* ---- bytes ---- */
-
-int port_write_all(int fd, struct str s)
-{
-    while (s.n) {
-        ssize_t n = write(fd, s.p, s.n);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_from_errno(errno);
-        s = str_skip(s, (size_t)n);
-    }
-    return 0;
-}
 
 /* *cr: a CR was seen and not written, since what follows decides. At the end of all it is the caller's to write. */
 int port_to_lf(bool *cr, struct str in, struct buf *out)

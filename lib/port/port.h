@@ -93,7 +93,6 @@ MUST_CHECK int port_sqlite_reader(const char *path, struct str password, struct 
 /* A level of a folder's name as the name of a file, and back: what is special to file systems or to Maildir++ is %XX. */
 MUST_CHECK int port_name_encode(struct str level, struct buf *out);
 MUST_CHECK int port_name_decode(struct str file, struct buf *out); /* E_SYNTAX */
-MUST_CHECK int port_write_all(int fd, struct str s);
 /* CRLF becomes LF, over any cut; and back: a LF without CR gets one. Begin with false. */
 MUST_CHECK int port_to_lf(bool *cr, struct str in, struct buf *out);
 MUST_CHECK int port_to_crlf(bool *cr, struct str in, struct buf *out);

@@ -33,40 +33,6 @@ struct zip_writer {
 
 /* ---- the file ---- */
 
-static int write_at(int fd, struct str s, uint64_t at)
-{
-    while (s.n) {
-        ssize_t n = pwrite(fd, s.p, s.n, (off_t)at);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_from_errno(errno);
-        s = str_skip(s, (size_t)n);
-        at += (uint64_t)n;
-    }
-    return 0;
-}
-
-/* How many there were before the end of the file. */
-static int64_t read_at(int fd, void *to, size_t want, uint64_t at)
-{
-    size_t have = 0;
-
-    while (have < want) {
-        ssize_t n = pread(fd, (char *)to + have, want - have, (off_t)(at + have));
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_from_errno(errno);
-        if (n == 0)
-            break;
-        have += (size_t)n;
-    }
-    return (int64_t)have;
-}
-
 static uint64_t end_of(const struct zip_writer *z)
 {
     return z->flushed + z->out.n;
@@ -74,7 +40,7 @@ static uint64_t end_of(const struct zip_writer *z)
 
 static int out_flush(struct zip_writer *z)
 {
-    int r = write_at(z->fd, buf_str(&z->out), z->flushed);
+    int r = file_write_at(z->fd, buf_str(&z->out), z->flushed);
 
     if (r == 0) {
         z->flushed += z->out.n;
@@ -158,7 +124,7 @@ static int header_complete(struct zip_writer *z)
     if (r < 0)
         return r;
     if (z->began < z->flushed)
-        return write_at(z->fd, buf_str(&head), z->began);
+        return file_write_at(z->fd, buf_str(&head), z->began);
     memcpy(z->out.p + (z->began - z->flushed), head.p, head.n);
     return 0;
 }
@@ -219,7 +185,7 @@ static int window_fill(const struct zip_writer *z, struct window *w, uint64_t at
     buf_clear(&w->b);
     if (!(p = buf_reserve(&w->b, want)))
         return E_NOMEM;
-    if ((n = read_at(z->fd, p, want, at)) < 0)
+    if ((n = file_read_at(z->fd, p, want, at)) < 0)
         return (int)n;
     w->b.n = (size_t)n;
     w->from = at;
@@ -307,7 +273,7 @@ static int last_check(struct zip_writer *z)
     uint8_t front[FRONT_BYTES], verifier[ZIP_VERIFIER_BYTES], tag[ZIP_TAG_BYTES], is[ZIP_TAG_BYTES];
     int r;
 
-    if (read_at(z->fd, front, sizeof front, at) != (int64_t)sizeof front)
+    if (file_read_at(z->fd, front, sizeof front, at) != (int64_t)sizeof front)
         return E_CORRUPT;
     if ((r = zip_aes_begin(z->aes, buf_str(&z->password), front, verifier)) < 0)
         return r;
@@ -316,7 +282,7 @@ static int last_check(struct zip_writer *z)
     for (at += sizeof front; left;) {
         size_t n = size_min(left, sizeof z->chunk);
 
-        if (read_at(z->fd, z->chunk, n, at) != (int64_t)n)
+        if (file_read_at(z->fd, z->chunk, n, at) != (int64_t)n)
             return E_CORRUPT;
         if ((r = zip_aes_seen(z->aes, z->chunk, n)) < 0)
             return r;
@@ -326,7 +292,7 @@ static int last_check(struct zip_writer *z)
     if ((r = zip_aes_end(z->aes, is)) < 0)
         return r;
     /* One wrong password in 65536 comes here: that is likelier than a disk that lies about what it has synced. */
-    return read_at(z->fd, tag, sizeof tag, at) != (int64_t)sizeof tag ? E_CORRUPT
+    return file_read_at(z->fd, tag, sizeof tag, at) != (int64_t)sizeof tag ? E_CORRUPT
            : sodium_memcmp(tag, is, sizeof tag) != 0                  ? E_AUTH
                                                                       : 0;
 }

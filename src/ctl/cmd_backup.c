@@ -222,23 +222,15 @@ struct sink {
 static int sink_write(void *ctx, struct str bytes)
 {
     struct sink *k = ctx;
+    int r;
 
     if (bytes.n > k->left)
         return E_CORRUPT;
     k->left -= bytes.n;
     filehash_add(&k->hash, bytes);
-    while (bytes.n) {
-        ssize_t n = write(k->fd, bytes.p, bytes.n);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            k->error = errno;
-            return error_from_errno(errno);
-        }
-        bytes = str_skip(bytes, (size_t)n);
-    }
-    return 0;
+    r = file_write(k->fd, bytes);
+    k->error = r < 0 ? errno : 0;
+    return r;
 }
 
 static int fetch_say(const char *path, const struct sink *sink, int e)

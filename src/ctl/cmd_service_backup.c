@@ -229,16 +229,7 @@ static int on_take(void *ctx, struct str bytes)
 
     if (t->to_conf)
         return buf_puts(&t->conf, bytes);
-    while (t->fd >= 0 && bytes.n) {
-        ssize_t n = write(t->fd, bytes.p, bytes.n);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_from_errno(errno);
-        bytes = str_skip(bytes, (size_t)n);
-    }
-    return 0;
+    return t->fd >= 0 ? file_write(t->fd, bytes) : 0;
 }
 
 static int on_end(void *ctx)

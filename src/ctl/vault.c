@@ -4,6 +4,7 @@
  *   u16 0: there is nothing more. */
 #include "src/ctl/vault.h"
 #include "lib/base/errors.h"
+#include "lib/base/file.h"
 #include "lib/base/hex.h"
 #include <errno.h>
 #include <sodium.h>
@@ -20,20 +21,6 @@ struct vault {
     crypto_secretstream_xchacha20poly1305_state state;
     struct buf plain;
 };
-
-static int write_all(int fd, struct str s)
-{
-    while (s.n) {
-        ssize_t n = write(fd, s.p, s.n);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_from_errno(errno);
-        s = str_skip(s, (size_t)n);
-    }
-    return 0;
-}
 
 static void key_of(const uint8_t server_key[KEY_BYTES], struct str wrap, uint8_t out[KEY_BYTES])
 {
@@ -53,8 +40,8 @@ int vault_new(int fd, const uint8_t server_key[KEY_BYTES], struct str wrap, stru
     key_of(server_key, wrap, key);
     crypto_secretstream_xchacha20poly1305_init_push(&v->state, header, key);
     sodium_memzero(key, sizeof key);
-    if ((r = write_all(fd, STR(FIRST_LINE))) < 0 || (r = write_all(fd, wrap)) < 0 ||
-        (r = write_all(fd, str_of(header, sizeof header))) < 0) {
+    if ((r = file_write(fd, STR(FIRST_LINE))) < 0 || (r = file_write(fd, wrap)) < 0 ||
+        (r = file_write(fd, str_of(header, sizeof header))) < 0) {
         vault_free(&v);
         return r;
     }
@@ -72,7 +59,7 @@ static int chunk_write(struct vault *v, uint8_t tag)
         return E_NOMEM;
     crypto_secretstream_xchacha20poly1305_push(&v->state, sealed, &n, (const uint8_t *)v->plain.p, v->plain.n,
                                                NULL, 0, tag);
-    r = write_all(v->fd, str_of(sealed, (size_t)n));
+    r = file_write(v->fd, str_of(sealed, (size_t)n));
     free(sealed);
     buf_clear(&v->plain);
     return r;
@@ -146,43 +133,26 @@ void vault_free(struct vault **vp)
 
 /* ---- reading ---- */
 
-static int read_some(int fd, char *p, size_t max, size_t *n_out)
-{
-    size_t got = 0;
-
-    while (got < max) {
-        ssize_t n = read(fd, p + got, max - got);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_from_errno(errno);
-        if (n == 0)
-            break;
-        got += (size_t)n;
-    }
-    *n_out = got;
-    return 0;
-}
-
 /* Behind it stands the header of the stream. */
 int vault_wrap(int fd, struct buf *out)
 {
     char c, first[sizeof FIRST_LINE - 1];
-    size_t n;
+    int64_t n;
     int r;
 
     if (lseek(fd, 0, SEEK_SET) < 0)
         return E_IO;
-    if ((r = read_some(fd, first, sizeof first, &n)) < 0)
-        return r;
-    if (n != sizeof first || memcmp(first, "LLSB", 4) != 0)
+    if ((n = file_read_next(fd, first, sizeof first)) < 0)
+        return (int)n;
+    if (n != (int64_t)sizeof first || memcmp(first, "LLSB", 4) != 0)
         return E_CORRUPT;
     if (memcmp(first, FIRST_LINE, sizeof first) != 0)
         return E_VERSION;
     do {
-        if ((r = read_some(fd, &c, 1, &n)) < 0 || n == 0 || (r = buf_putc(out, c)) < 0)
-            return r < 0 && r != E_LIMIT ? r : E_CORRUPT;
+        if ((n = file_read_next(fd, &c, 1)) <= 0)
+            return n < 0 ? (int)n : E_CORRUPT;
+        if ((r = buf_putc(out, c)) < 0)
+            return r == E_LIMIT ? E_CORRUPT : r;
     } while (c != '\n');
     return 0;
 }
@@ -257,23 +227,23 @@ static int chunks_read(int fd, crypto_secretstream_xchacha20poly1305_state *stat
                        char *sealed, uint8_t *plain)
 {
     uint8_t tag = 0;
-    size_t n;
     int r = 0;
 
     while (r == 0 && tag != crypto_secretstream_xchacha20poly1305_TAG_FINAL) {
+        int64_t n = file_read_next(fd, sealed, SEALED);
         unsigned long long got = 0;
         struct str s;
 
-        if ((r = read_some(fd, sealed, SEALED, &n)) < 0)
-            return r;
-        if (n < crypto_secretstream_xchacha20poly1305_ABYTES ||
-            crypto_secretstream_xchacha20poly1305_pull(state, plain, &got, &tag, (const uint8_t *)sealed, n,
-                                                       NULL, 0) != 0)
+        if (n < 0)
+            return (int)n;
+        if (n < (int64_t)crypto_secretstream_xchacha20poly1305_ABYTES ||
+            crypto_secretstream_xchacha20poly1305_pull(state, plain, &got, &tag, (const uint8_t *)sealed,
+                                                       (size_t)n, NULL, 0) != 0)
             return E_CORRUPT;
         for (s = str_of(plain, (size_t)got); s.n && r == 0;)
             r = parse_step(g, &s);
     }
-    return r < 0 ? r : g->at == NOTHING && read(fd, sealed, 1) == 0 ? 0 : E_CORRUPT;
+    return r < 0 ? r : g->at == NOTHING && file_read_next(fd, sealed, 1) == 0 ? 0 : E_CORRUPT;
 }
 
 int vault_read(int fd, const uint8_t server_key[KEY_BYTES], const struct vault_reader *r)
@@ -283,12 +253,14 @@ int vault_read(int fd, const uint8_t server_key[KEY_BYTES], const struct vault_r
     crypto_secretstream_xchacha20poly1305_state state;
     char *sealed = malloc(SEALED);
     struct parsing g = { .r = r };
-    size_t n = 0;
+    int64_t n;
     int e = plain && sealed ? vault_wrap(fd, &wrap) : E_NOMEM;
 
-    if (e == 0 && (e = read_some(fd, (char *)header, sizeof header, &n)) == 0) {
+    if (e == 0 && (n = file_read_next(fd, header, sizeof header)) < 0) {
+        e = (int)n;
+    } else if (e == 0) {
         key_of(server_key, buf_str(&wrap), key);
-        e = n == sizeof header && crypto_secretstream_xchacha20poly1305_init_pull(&state, header, key) == 0
+        e = n == (int64_t)sizeof header && crypto_secretstream_xchacha20poly1305_init_pull(&state, header, key) == 0
                 ? chunks_read(fd, &state, &g, sealed, plain)
                 : E_CORRUPT;
     }

@@ -143,18 +143,10 @@ static void give_end(struct giving *g, int status)
 static int64_t give_file(struct giving *g)
 {
     char *p = buf_reserve(&g->out, SLICE_MAX);
-    size_t got = 0;
-    ssize_t n = 1;
+    int64_t got = p ? file_read_at(g->fd, p, SLICE_MAX, g->at) : E_NOMEM;
 
-    if (!p)
-        return E_NOMEM;
-    while (got < SLICE_MAX && n > 0) {
-        if ((n = pread(g->fd, p + got, SLICE_MAX - got, (off_t)(g->at + got))) < 0)
-            return error_from_errno(errno);
-        got += (size_t)n;
-    }
-    g->out.n += got;
-    return (int64_t)got;
+    g->out.n += got > 0 ? (size_t)got : 0;
+    return got;
 }
 
 static int give_find(struct giving *g)

@@ -144,20 +144,6 @@ static int move_with(const struct files *f, const char *from, const char *to)
 
 /* ---- bringing it here -------------------------------------------------------------------------- */
 
-static int write_all(int fd, struct str s)
-{
-    while (s.n) {
-        ssize_t n = file_ops()->write(fd, s.p, s.n);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_from_errno(errno);
-        s = str_skip(s, (size_t)n);
-    }
-    return 0;
-}
-
 struct fetching {
     struct filehash hash;
     const struct backup_stop *stop;
@@ -174,7 +160,7 @@ static int fetch_take(void *ctx, struct str slice)
     if ((f->got += slice.n) > f->max)
         return E_CORRUPT;
     filehash_add(&f->hash, slice);
-    return write_all(f->fd, slice);
+    return file_write(f->fd, slice);
 }
 
 static int fetch_to(struct target *t, const struct backup_info *info, int fd, struct backup_stop *stop)

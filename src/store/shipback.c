@@ -191,26 +191,10 @@ struct making {
     int64_t reached_ms;
 };
 
-static int write_at(int fd, const uint8_t *p, size_t n, uint64_t at)
-{
-    while (n) {
-        ssize_t w = pwrite(fd, p, n, (off_t)at);
-
-        if (w < 0 && errno == EINTR)
-            continue;
-        if (w < 0)
-            return error_from_errno(errno);
-        p += w;
-        at += (uint64_t)w;
-        n -= (size_t)w;
-    }
-    return 0;
-}
-
 static int base_slice(void *ctx, struct str slice)
 {
     struct making *m = ctx;
-    int r = write_at(m->fd, (const uint8_t *)slice.p, slice.n, m->at);
+    int r = file_write_at(m->fd, slice, m->at);
 
     crypto_generichash_update(&m->hash, (const uint8_t *)slice.p, slice.n);
     m->at += slice.n;
@@ -244,8 +228,7 @@ static int whole_write(struct making *m, const struct ship_piece *p)
         return r;
     memcpy(m->mac, p->e.mac, SHIP_MAC_BYTES);
     m->has_mac = true;
-    return write_at(m->fd, (const uint8_t *)bytes.p + ship_segment_data_at(&g),
-                    (size_t)g.frames * g.page_bytes, 0);
+    return file_write_at(m->fd, str_of(bytes.p + ship_segment_data_at(&g), (size_t)g.frames * g.page_bytes), 0);
 }
 
 /* Does the segment go on where the one before ended, in the same -wal or at the begin of the next? */
@@ -302,7 +285,7 @@ static int segment_replay(struct making *m, const struct ship_piece *p, struct b
 
         if (!ship_wal_frame(&m->wal, frame, m->sum))
             return E_CORRUPT;
-        r = write_at(m->fd, frame + SHIP_FRAME_HEAD, PAGE, (uint64_t)(ship_frame_page(frame) - 1) * PAGE);
+        r = file_write_at(m->fd, str_of(frame + SHIP_FRAME_HEAD, PAGE), (uint64_t)(ship_frame_page(frame) - 1) * PAGE);
         m->pages = pages ? pages : m->pages;
     }
     m->frame += g.frames;

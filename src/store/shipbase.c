@@ -13,43 +13,24 @@
 #define SPARE_BYTES MIB(1)
 #define TRIES       3
 
-static int write_all(int fd, const uint8_t *p, size_t n)
-{
-    while (n) {
-        ssize_t w = file_ops()->write(fd, p, n);
-
-        if (w < 0 && errno == EINTR)
-            continue;
-        if (w < 0)
-            return error_from_errno(errno);
-        p += w;
-        n -= (size_t)w;
-    }
-    return 0;
-}
-
 /* To the end of the file as it is when we get there. */
 static int copy(int from, int to, const bool *stop, struct ship_base *b)
 {
     crypto_generichash_state state;
     uint8_t *slice = malloc(SLICE_BYTES);
-    ssize_t n = slice ? 1 : 0;
+    int64_t n = slice ? 1 : 0;
     int r = slice ? 0 : E_NOMEM;
 
     crypto_generichash_init(&state, NULL, 0, HASH_BYTES);
     b->bytes = 0;
     while (r == 0 && n > 0) {
-        n = pread(from, slice, SLICE_BYTES, (off_t)b->bytes);
-        if (n < 0 && errno == EINTR) {
-            n = 1;
-            continue;
-        }
+        n = file_read_at(from, slice, SLICE_BYTES, b->bytes);
         if (n < 0)
-            r = error_from_errno(errno);
+            r = (int)n;
         if (n > 0) {
             crypto_generichash_update(&state, slice, (size_t)n);
             b->bytes += (uint64_t)n;
-            r = target_stopped(stop) ? E_CANCELED : write_all(to, slice, (size_t)n);
+            r = target_stopped(stop) ? E_CANCELED : file_write(to, str_of(slice, (size_t)n));
         }
     }
     crypto_generichash_final(&state, b->hash, HASH_BYTES);

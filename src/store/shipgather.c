@@ -103,22 +103,6 @@ static void segment_begin(const struct ship_stream *t, enum ship_kind kind, stru
     rand_bytes(g->nonce, sizeof g->nonce);
 }
 
-static int read_at(int fd, uint8_t *p, size_t n, uint64_t at)
-{
-    while (n) {
-        ssize_t got = pread(fd, p, n, (off_t)at);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return got < 0 ? error_from_errno(errno) : E_CORRUPT;
-        p += got;
-        at += (uint64_t)got;
-        n -= (size_t)got;
-    }
-    return 0;
-}
-
 /* Frames from..to of the -wal, with the marks among them; pack_lock is held. */
 static int frames_add_locked(struct ship *s, struct ship_stream *t, int wal, const struct ship_wal *w,
                              uint32_t from, uint32_t to, const struct ship_mark *m, size_t nmarks)
@@ -148,7 +132,7 @@ static int frames_add_locked(struct ship *s, struct ship_stream *t, int wal, con
         return E_FULL; /* what was flushed to make room was lost, and this chain with it */
     for (size_t i = 0; i < nmarks; i++)
         ship_mark_put(&m[i], p + SHIP_SEGMENT_HEAD + i * SHIP_MARK_BYTES);
-    if ((r = read_at(wal, p + at, (size_t)g.frames * FRAME_BYTES,
+    if ((r = file_read_exact(wal, p + at, (size_t)g.frames * FRAME_BYTES,
                      SHIP_WAL_HEAD + (uint64_t)(from - 1) * FRAME_BYTES)) < 0)
         return r;
     for (uint32_t i = 0; i < g.frames; i++)
@@ -228,7 +212,7 @@ static int whole_add(struct ship *s, struct ship_stream *t, uint64_t bytes, bool
     n = ship_segment_bytes(&g);
     if (!n || !(p = ship_pack_room(s, n))) {
         r = s->full ? E_FULL : E_NOMEM;
-    } else if ((r = read_at(fd, p + SHIP_SEGMENT_HEAD, (size_t)g.frames * SHIP_PAGE, 0)) == 0) {
+    } else if ((r = file_read_exact(fd, p + SHIP_SEGMENT_HEAD, (size_t)g.frames * SHIP_PAGE, 0)) == 0) {
         pthread_mutex_lock(&s->lock);
         g.first_ms = untouched(s, t, has_wal) ? (f->n ? f->m[0].ms : t->last.ms) : 0;
         pthread_mutex_unlock(&s->lock);
@@ -357,7 +341,7 @@ static void wal_look(struct ship *s, struct ship_stream *t)
         n = t->chain ? t->pos.frames : 0;
         memcpy(sum, n ? t->pos.sum : w.head.sum, sizeof sum);
         if (n &&
-            (read_at(w.fd, frame, SHIP_FRAME_HEAD, SHIP_WAL_HEAD + (uint64_t)(n - 1) * FRAME_BYTES) < 0 ||
+            (file_read_exact(w.fd, frame, SHIP_FRAME_HEAD, SHIP_WAL_HEAD + (uint64_t)(n - 1) * FRAME_BYTES) < 0 ||
              memcmp(frame + FRAME_SUM_AT, sum, sizeof sum) != 0)) {
             chain_broken(
                 s, t,
@@ -366,7 +350,7 @@ static void wal_look(struct ship *s, struct ship_stream *t)
             memcpy(sum, w.head.sum, sizeof sum);
         }
         end = n;
-        while (read_at(w.fd, frame, sizeof frame, SHIP_WAL_HEAD + (uint64_t)n * FRAME_BYTES) == 0 &&
+        while (file_read_exact(w.fd, frame, sizeof frame, SHIP_WAL_HEAD + (uint64_t)n * FRAME_BYTES) == 0 &&
                ship_wal_frame(&w.head, frame, sum))
             if (n++, ship_frame_pages(frame))
                 end = n;

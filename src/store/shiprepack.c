@@ -212,22 +212,6 @@ static bool is_purged(const struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN
            0;
 }
 
-static int pwrite_all(int fd, const uint8_t *p, size_t n, uint64_t at)
-{
-    while (n) {
-        ssize_t w = pwrite(fd, p, n, (off_t)at);
-
-        if (w < 0 && errno == EINTR)
-            continue;
-        if (w < 0)
-            return error_from_errno(errno);
-        p += w;
-        at += (uint64_t)w;
-        n -= (size_t)w;
-    }
-    return 0;
-}
-
 static void scratch_path(const struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN], char out[PATH_BYTES])
 {
     mailbox_path(s, SCRATCH, mailbox, out);
@@ -264,8 +248,8 @@ static int own_begin(struct round *w, struct row *rows, size_t n, struct ship_pa
                             0600);
     if (fd < 0)
         return error_from_errno(errno);
-    if ((r = pwrite_all(fd, head, sizeof head, 0)) == 0)
-        r = pwrite_all(fd, (const uint8_t *)index.p, index.n, sizeof head);
+    if ((r = file_write_at(fd, str_of(head, sizeof head), 0)) == 0)
+        r = file_write_at(fd, buf_str(&index), sizeof head);
     return r;
 }
 
@@ -318,7 +302,7 @@ static int segment_put(struct round *w, const struct row *row, struct str pack)
     fd = openat(ship_files(w->s)->dir, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return errno == ENOENT ? 0 : error_from_errno(errno); /* of a mailbox that is gone */
-    return pwrite_all(fd, (const uint8_t *)bytes.p, bytes.n, row->e.at);
+    return file_write_at(fd, bytes, row->e.at);
 }
 
 static int each_pack(struct round *w)

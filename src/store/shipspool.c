@@ -101,21 +101,13 @@ static void direct(int fd, bool on)
 
 static int write_all(int fd, struct str s)
 {
-    while (s.n) {
-        ssize_t n = file_ops()->write(fd, s.p, s.n);
+    int r = file_write_rest(fd, &s);
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EINVAL && (fcntl(fd, F_GETFL) & O_DIRECT)) {
-            direct(fd,
-                   false); /* larger blocks than ours, or a file system that took the flag and means it not */
-            continue;
-        }
-        if (n < 0)
-            return error_from_errno(errno);
-        s = str_skip(s, (size_t)n);
+    if (r < 0 && errno == EINVAL && (fcntl(fd, F_GETFL) & O_DIRECT)) {
+        direct(fd, false); /* larger blocks than ours, or a file system that took the flag and means it not */
+        r = file_write(fd, s);
     }
-    return 0;
+    return r;
 }
 
 /* Pieces of a pack, put together in blocks that begin and end where the disk's do. */

@@ -102,20 +102,6 @@ static int folder_put(struct target *base, const char *name, const bool *stop)
     return file_rename(folder_of(base)->fd, part, name);
 }
 
-static int write_all(int fd, struct str s)
-{
-    while (s.n) {
-        ssize_t n = file_ops()->write(fd, s.p, s.n);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_from_errno(errno);
-        s = str_skip(s, (size_t)n);
-    }
-    return 0;
-}
-
 /* E_CORRUPT: the file is shorter. */
 static int copy(int from, int to, uint64_t bytes, const bool *stop)
 {
@@ -124,15 +110,11 @@ static int copy(int from, int to, uint64_t bytes, const bool *stop)
     int r = slice ? 0 : E_NOMEM;
 
     while (r == 0 && at < bytes) {
-        ssize_t n = pread(from, slice, size_min(SLICE_BYTES, bytes - at), (off_t)at);
+        size_t n = size_min(SLICE_BYTES, bytes - at);
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        r = n < 0                  ? error_from_errno(errno)
-            : n == 0               ? E_CORRUPT
-            : target_stopped(stop) ? E_CANCELED
-                                   : write_all(to, str_of(slice, (size_t)n));
-        at += n > 0 ? (uint64_t)n : 0;
+        if ((r = file_read_exact(from, slice, n, at)) == 0)
+            r = target_stopped(stop) ? E_CANCELED : file_write(to, str_of(slice, n));
+        at += n;
     }
     free(slice);
     return r == 0 && file_ops()->fsync(to) < 0 ? error_from_errno(errno) : r;
@@ -179,12 +161,10 @@ static int64_t folder_read_object(struct target *base, const char *name, uint64_
     if (!(slice = malloc(SLICE_BYTES)))
         return E_NOMEM;
     while (r == 0 && got < max) {
-        ssize_t n = pread(fd, slice, size_min(SLICE_BYTES, max - got), (off_t)(at + got));
+        int64_t n = file_read_at(fd, slice, size_min(SLICE_BYTES, max - got), at + got);
 
-        if (n < 0 && errno == EINTR)
-            continue;
         if (n <= 0) {
-            r = n < 0 ? error_from_errno(errno) : 0;
+            r = (int)n;
             break;
         }
         got += (uint64_t)n;

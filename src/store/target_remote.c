@@ -285,21 +285,15 @@ struct source {
 
 static int slice_of(const struct source *s, uint64_t at, char *space, struct str *out)
 {
-    size_t n = (size_t)(s->size - at < SLICE_BYTES ? s->size - at : SLICE_BYTES), got = 0;
+    size_t n = (size_t)(s->size - at < SLICE_BYTES ? s->size - at : SLICE_BYTES);
+    int r;
 
     if (s->fd < 0) {
         *out = str_slice(s->bytes, (size_t)at, (size_t)at + n);
         return 0;
     }
-    while (got < n) {
-        ssize_t r = pread(s->fd, space + got, n - got, (off_t)(at + got));
-
-        if (r < 0 && errno == EINTR)
-            continue;
-        if (r <= 0)
-            return r < 0 ? error_from_errno(errno) : E_CORRUPT; /* it was longer when it was measured */
-        got += (size_t)r;
-    }
+    if ((r = file_read_exact(s->fd, space, n, at)) < 0)
+        return r; /* E_CORRUPT: it was longer when it was measured */
     *out = str_of(space, n);
     return 0;
 }

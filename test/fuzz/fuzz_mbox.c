@@ -2,6 +2,7 @@
  *
  * Law of mbox files: whatever file is read as one, its messages written anew are read again as the same messages, with the
  * same flags and keywords; and once more as the same file. */
+#include "lib/base/file.h"
 #include "lib/port/mbox.h"
 #include "test/fuzz/fuzz.h"
 #include <fcntl.h>
@@ -20,7 +21,7 @@ static size_t again(struct str in, struct buf *out)
     size_t n = 0;
     int64_t some;
 
-    LAW(fd >= 0 && port_write_all(fd, in) == 0);
+    LAW(fd >= 0 && file_write(fd, in) == 0);
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     LAW(port_mbox_reader(path, STR("INBOX"), &r) == 0);
     while ((got = r->ops->next(r, &m)) == 1) {
