@@ -8,7 +8,6 @@
 #include "lib/db/wal_gather.h"
 #include "src/store/ship_private.h"
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>

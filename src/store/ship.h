@@ -98,8 +98,11 @@ bool ship_has(const struct ship *s, const uint8_t mailbox[MAILBOX_ID_LEN]);
 /* The next pack has this number, and all before are in the spool or in the target. */
 uint64_t ship_next_pack(struct ship *s);
 /* Each pack that is in the spool (and may be in the target as well), oldest first. */
-typedef int ship_spooled(void *ctx, uint64_t log, uint64_t seq, int fd, uint64_t bytes);
+typedef int ship_spooled(void *ctx, uint64_t log, uint64_t seq, int fd);
 MUST_CHECK int ship_spool_each(struct ship *s, ship_spooled *visit, void *ctx);
+/* Head and index of a pack in the spool, checked; *index is empty and may hold the longest. E_CORRUPT, E_IO, E_NOMEM. */
+MUST_CHECK int ship_spooled_index(const struct ship *s, int fd, struct buf *index, struct ship_pack *out);
+#define SHIP_INDEX_MAX (SHIP_PACK_HEAD + SHIP_PACK_SEGMENTS * SHIP_INDEX_BYTES)
 /* Name of a pack in the target. */
 void ship_pack_name(uint64_t log, uint64_t seq, char out[TARGET_NAME_MAX]);
 #endif

@@ -177,24 +177,16 @@ static int log_visit(void *ctx, const char *name, uint64_t bytes UNUSED)
     return str_starts(str_from(name), STR("ship-")) ? target_list(g->b->target, name, shared_visit, g) : 0;
 }
 
-static int spool_visit(void *ctx, uint64_t log, uint64_t seq, int fd, uint64_t bytes)
+static int spool_visit(void *ctx, uint64_t log, uint64_t seq, int fd)
 {
     struct reading *g = ctx;
-    CLEANUP(buf_release) struct buf b = { .max = ship_pack_data_at(SHIP_PACK_SEGMENTS) };
+    CLEANUP(buf_release) struct buf b = { .max = SHIP_INDEX_MAX };
     char name[TARGET_NAME_MAX];
     struct ship_pack p;
-    size_t n;
-    int r = 0;
+    int r = ship_spooled_index(g->b->ship, fd, &b, &p);
 
-    if (bytes < SHIP_PACK_HEAD || !buf_reserve(&b, SHIP_PACK_HEAD) ||
-        pread(fd, b.p, SHIP_PACK_HEAD, 0) != (ssize_t)SHIP_PACK_HEAD ||
-        ship_pack_head_get(str_of(b.p, SHIP_PACK_HEAD), &p) < 0)
-        return E_CORRUPT;
-    n = ship_pack_data_at(p.segments);
-    if (!buf_reserve(&b, n))
-        return E_NOMEM;
-    if (pread(fd, b.p, n, 0) != (ssize_t)n || ship_pack_check(g->b->key, &p, str_of(b.p, n)) < 0)
-        return E_CORRUPT;
+    if (r < 0)
+        return r;
     snprintf(name, sizeof name, "%s/%016llx-%016llx.pack", ship_folder(g->b->ship), (unsigned long long)log,
              (unsigned long long)seq);
     g->name = name;
@@ -202,7 +194,7 @@ static int spool_visit(void *ctx, uint64_t log, uint64_t seq, int fd, uint64_t b
     for (uint32_t i = 0; i < p.segments && r >= 0; i++) {
         struct ship_entry e;
 
-        ship_pack_entry(str_of(b.p, n), i, &e);
+        ship_pack_entry(buf_str(&b), i, &e);
         r = piece_take(g, &p, &e);
     }
     return r;
@@ -283,13 +275,13 @@ static int spooled_read(const struct ship_back *b, const char *name, const struc
 {
     CLEANUP(fd_close) int fd = openat(b->files->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     char *p = fd >= 0 ? buf_reserve(out, e->bytes) : NULL;
+    int r;
 
     if (!p)
         return fd < 0 ? error_from_errno(errno) : E_NOMEM;
-    if (pread(fd, p, e->bytes, (off_t)e->at) != (ssize_t)e->bytes)
-        return E_CORRUPT;
-    out->n += e->bytes;
-    return 0;
+    if ((r = file_read_exact(fd, p, e->bytes, e->at)) == 0)
+        out->n += e->bytes;
+    return r;
 }
 
 int ship_piece_read(const struct ship_back *b, const struct ship_kept *k, const struct ship_piece *p,

@@ -275,7 +275,7 @@ static bool spooled_read(struct ship *s, const char *name, struct spooled *out)
         return false;
     snprintf(path, sizeof path, "%s/%s", s->folder, name);
     fd = openat(s->files->dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 || fstat(fd, &st) < 0 || pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head ||
+    if (fd < 0 || fstat(fd, &st) < 0 || file_read_exact(fd, head, sizeof head, 0) < 0 ||
         ship_pack_head_get(str_of(head, sizeof head), &p) < 0 || p.bytes != (uint64_t)st.st_size)
         return false;
     *out = (struct spooled){ .log = p.log, .seq = p.seq, .bytes = p.bytes, .made_ms = p.made_ms };
@@ -357,7 +357,7 @@ int ship_spool_each(struct ship *s, ship_spooled *visit, void *ctx)
         spool_name(s, copy[i].log, copy[i].seq, name);
         fd = openat(s->files->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd >= 0) /* else it was sent meanwhile, and pruned */
-            r = visit(ctx, copy[i].log, copy[i].seq, fd, copy[i].bytes);
+            r = visit(ctx, copy[i].log, copy[i].seq, fd);
     }
     free(copy);
     return r;
@@ -384,25 +384,37 @@ static int put(struct ship *s, struct target *t, const char *spool, const char *
     return target_put_file(t, name, fd, bytes, stop);
 }
 
+int ship_spooled_index(const struct ship *s, int fd, struct buf *index, struct ship_pack *out)
+{
+    size_t n;
+    int r;
+
+    if (!buf_reserve(index, SHIP_PACK_HEAD))
+        return E_NOMEM;
+    if ((r = file_read_exact(fd, index->p, SHIP_PACK_HEAD, 0)) < 0 ||
+        (r = ship_pack_head_get(str_of(index->p, SHIP_PACK_HEAD), out)) < 0)
+        return r;
+    n = ship_pack_data_at(out->segments);
+    if (!buf_reserve(index, n))
+        return E_NOMEM;
+    if ((r = file_read_exact(fd, index->p, n, 0)) < 0)
+        return r;
+    index->n = n;
+    return ship_pack_check(s->key, out, buf_str(index));
+}
+
 static int firsts(struct ship *s, int fd, ship_first *first, void *ctx)
 {
-    CLEANUP(buf_release) struct buf b = { .max = ship_pack_data_at(SHIP_PACK_SEGMENTS) };
+    CLEANUP(buf_release) struct buf b = { .max = SHIP_INDEX_MAX };
     struct ship_pack p;
-    size_t n;
-    int r = 0;
+    int r = ship_spooled_index(s, fd, &b, &p);
 
-    if (!buf_reserve(&b, SHIP_PACK_HEAD) || pread(fd, b.p, SHIP_PACK_HEAD, 0) != (ssize_t)SHIP_PACK_HEAD ||
-        ship_pack_head_get(str_of(b.p, SHIP_PACK_HEAD), &p) < 0)
-        return E_CORRUPT;
-    n = ship_pack_data_at(p.segments);
-    if (!buf_reserve(&b, n))
-        return E_NOMEM;
-    if (pread(fd, b.p, n, 0) != (ssize_t)n || ship_pack_check(s->key, &p, str_of(b.p, n)) < 0)
-        return E_CORRUPT;
+    if (r < 0)
+        return r;
     for (uint32_t i = 0; i < p.segments && r >= 0; i++) {
         struct ship_entry e;
 
-        ship_pack_entry(str_of(b.p, n), i, &e);
+        ship_pack_entry(buf_str(&b), i, &e);
         if (!e.file && e.kind == SHIP_WHOLE)
             r = first(ctx, e.mailbox);
     }

@@ -177,7 +177,7 @@ static int replay_segment(struct ship *s, int fd, const struct ship_entry *e)
     struct ship_segment g;
     struct ship_stream *t;
 
-    if (pread(fd, head, sizeof head, (off_t)e->at) != (ssize_t)sizeof head ||
+    if (file_read_exact(fd, head, sizeof head, e->at) < 0 ||
         ship_segment_head_get(str_of(head, sizeof head), &g) < 0 || g.chain != e->chain || g.seq != e->seq)
         return E_CORRUPT;
     if (!ship_has(s, g.mailbox))
@@ -190,8 +190,7 @@ static int replay_segment(struct ship *s, int fd, const struct ship_entry *e)
     if (t->chain != g.chain || t->pos.seq != g.seq)
         return 0; /* of a chain that is over */
     if (g.kind == SHIP_FRAMES) {
-        if (pread(fd, sum, sizeof sum, (off_t)(e->at + e->bytes - SHIP_MAC_BYTES - SHIP_PAGE - 8)) !=
-            (ssize_t)sizeof sum)
+        if (file_read_exact(fd, sum, sizeof sum, e->at + e->bytes - SHIP_MAC_BYTES - SHIP_PAGE - 8) < 0)
             return E_CORRUPT;
         if (g.first == 1)
             t->pos.wal_seq = g.seq;
@@ -209,30 +208,25 @@ static int replay_segment(struct ship *s, int fd, const struct ship_entry *e)
     return 0;
 }
 
-static int replay_pack(void *ctx, uint64_t log, uint64_t seq, int fd, uint64_t bytes)
+static int replay_pack(void *ctx, uint64_t log, uint64_t seq, int fd)
 {
     struct ship *s = ctx;
-    CLEANUP(buf_release) struct buf b = { .max = ship_pack_data_at(SHIP_PACK_SEGMENTS) };
+    CLEANUP(buf_release) struct buf b = { .max = SHIP_INDEX_MAX };
     struct ship_pack p;
-    size_t n;
-    int r = 0;
+    int r;
 
     if (log != s->log || seq < s->pack_seq)
         return 0;
-    if (seq != s->pack_seq || bytes < SHIP_PACK_HEAD || !buf_reserve(&b, SHIP_PACK_HEAD) ||
-        pread(fd, b.p, SHIP_PACK_HEAD, 0) != (ssize_t)SHIP_PACK_HEAD ||
-        ship_pack_head_get(str_of(b.p, SHIP_PACK_HEAD), &p) < 0)
+    if (seq != s->pack_seq)
         return E_CORRUPT;
-    n = ship_pack_data_at(p.segments);
-    if (!buf_reserve(&b, n))
-        return E_NOMEM;
-    if (pread(fd, b.p, n, 0) != (ssize_t)n || ship_pack_check(s->key, &p, str_of(b.p, n)) < 0 ||
-        memcmp(p.before, s->pack_before, SHIP_MAC_BYTES) != 0)
+    if ((r = ship_spooled_index(s, fd, &b, &p)) < 0)
+        return r;
+    if (memcmp(p.before, s->pack_before, SHIP_MAC_BYTES) != 0)
         return E_CORRUPT;
     for (uint32_t i = 0; i < p.segments && r == 0; i++) {
         struct ship_entry e;
 
-        ship_pack_entry(str_of(b.p, n), i, &e);
+        ship_pack_entry(buf_str(&b), i, &e);
         r = replay_segment(s, fd, &e);
     }
     memcpy(s->pack_before, p.mac, SHIP_MAC_BYTES);
