@@ -60,8 +60,7 @@ struct mx_client {
     int part_status; /* the first that failed */
     char queue_id[64];
     uint32_t duplicates;
-    struct mx_scan_call scan;
-    struct mx_filter_call filter;
+    struct mx_side_call scan, filter;
     uint8_t staging[MX_STAGING_ID];
     bool staged;                 /* bytes wait in the store under `staging` */
     struct peer_network network; /* of the connection: it is counted by that one to its end */

@@ -201,7 +201,7 @@ static size_t io_stage_room(void *ctx)
 {
     struct mx_client *c = ctx;
 
-    size_t scans = size_min(mx_scan_call_room(&c->scan), mx_filter_call_room(&c->filter)),
+    size_t scans = size_min(mx_side_call_room(&c->scan), mx_side_call_room(&c->filter)),
            leg = size_min(courier_leg_room(&c->leg), scans),
            store = c->stage ? rpc_call_room(c->stage) : SIZE_MAX;
 

@@ -20,18 +20,18 @@ struct mx_filtered {
 
 /* How a session reaches the filter role (filter_call.h). */
 struct smtp_session;
-struct mx_filter_call;
+struct mx_side_call;
 struct mx_filter_io {
-    int (*scan)(struct mx_filter_call *c, const struct smtp_session *s); /* then mx_filter_answered */
-    int (*send)(struct mx_filter_call *c, struct str bytes);
-    void (*end)(struct mx_filter_call *c);
-    void (*cancel)(struct mx_filter_call *c);
+    int (*scan)(struct mx_side_call *c, const struct smtp_session *s); /* then mx_filter_answered */
+    int (*send)(struct mx_side_call *c, struct str bytes);
+    void (*end)(struct mx_side_call *c);
+    void (*cancel)(struct mx_side_call *c);
 };
 
 /* Of one session. Zeroed; then the first two lines are the owner's. */
 struct mx_filter {
     const struct mx_filter_io *io; /* NULL: nobody is asked */
-    struct mx_filter_call *call;
+    struct mx_side_call *call;
     /* of the transaction */
     bool running, asked;
     uint64_t sent;

@@ -66,8 +66,8 @@ static void client_closed(void *ctx, int why)
     log_event(LOG_DEBUG, "mx.disconnected", F_Z("sid", c->s.sid), F_ERR(why));
     count_less(COUNT_CONNECTIONS_OPEN);
     smtp_session_release(&c->s);
-    mx_scan_call_release(&c->scan);
-    mx_filter_call_release(&c->filter);
+    mx_side_call_release(&c->scan);
+    mx_side_call_release(&c->filter);
     peer_check_cancel(&c->check);
     mx_dsn_leave(&c->telling);
     buf_release(&c->waiting);
@@ -132,6 +132,26 @@ static bool make_room(struct mx_state_of_role *mx)
     return goes != NULL;
 }
 
+static int sides_init(struct mx_client *c, struct mx_state_of_role *mx)
+{
+    int r;
+
+    c->scan = (struct mx_side_call){ .session = &c->s,
+                                     .role = mx->role,
+                                     .timeout_ms = (int64_t)mx_role_conf.spam_timeout_ms,
+                                     .answered = mx_scan_call_answered,
+                                     .go_on = mx_client_go_on,
+                                     .ctx = c };
+    c->filter = c->scan;
+    c->filter.timeout_ms = mx_filter_call_timeout_ms(&mx_role_conf);
+    c->filter.answered = mx_filter_call_answered;
+    if ((r = mx_side_call_init(&c->scan)) < 0)
+        return r;
+    if ((r = mx_side_call_init(&c->filter)) < 0)
+        mx_side_call_release(&c->scan);
+    return r;
+}
+
 static struct mx_client *client_new(struct mx_state_of_role *mx, int fd, const struct sockaddr *peer,
                                     const struct peer_network *network)
 {
@@ -145,11 +165,7 @@ static struct mx_client *client_new(struct mx_state_of_role *mx, int fd, const s
         free(c);
         return NULL;
     }
-    if (mx_scan_call_init(&c->scan, mx->role, &c->s, (int64_t)mx_role_conf.spam_timeout_ms, mx_client_go_on,
-                          c) < 0 ||
-        mx_filter_call_init(&c->filter, mx->role, &c->s, (int64_t)mx_role_conf.filter_timeout_ms,
-                            mx_client_go_on, c) < 0) {
-        timer_release(&c->scan.timer);
+    if (sides_init(c, mx) < 0) {
         timer_release(&c->timer);
         close(fd);
         free(c);
@@ -161,8 +177,8 @@ static struct mx_client *client_new(struct mx_state_of_role *mx, int fd, const s
     peer_text(peer, c->ip);
     c->conn = conn_new(role_loop(mx->role), fd, &limits, &client_ops, c);
     if (!c->conn) {
-        mx_scan_call_release(&c->scan);
-        mx_filter_call_release(&c->filter);
+        mx_side_call_release(&c->scan);
+        mx_side_call_release(&c->filter);
         timer_release(&c->timer);
         free(c);
         return NULL;

@@ -28,13 +28,13 @@ struct mx_scanned {
 };
 
 /* How a session reaches the scanner (scan_call.h). */
-struct mx_scan_call;
+struct mx_side_call;
 struct mx_spam_io {
-    int (*scan)(struct mx_scan_call *c, struct str domain,
+    int (*scan)(struct mx_side_call *c, struct str domain,
                 const uint8_t key[SPAM_KEY_BYTES]); /* then mx_spam_scanned */
-    int (*send)(struct mx_scan_call *c, struct str bytes);
-    void (*end)(struct mx_scan_call *c);
-    void (*cancel)(struct mx_scan_call *c);
+    int (*send)(struct mx_side_call *c, struct str bytes);
+    void (*end)(struct mx_side_call *c);
+    void (*cancel)(struct mx_side_call *c);
 };
 
 /* Of the whole role. */
@@ -48,7 +48,7 @@ struct mx_spam_all {
 /* Of one session. Zeroed; then the first three lines are the owner's. */
 struct mx_spam {
     const struct mx_spam_all *all;
-    struct mx_scan_call *call;
+    struct mx_side_call *call;
     bool exempt;
     /* of the transaction */
     bool trap; /* somebody is among the recipients who does not exist and is known to spammers alone */

@@ -17,7 +17,7 @@ static struct {
     char domain[100];
 } w;
 
-static int fake_scan(struct mx_scan_call *c UNUSED, struct str domain,
+static int fake_scan(struct mx_side_call *c UNUSED, struct str domain,
                      const uint8_t key[SPAM_KEY_BYTES] UNUSED)
 {
     w.started++;
@@ -25,17 +25,17 @@ static int fake_scan(struct mx_scan_call *c UNUSED, struct str domain,
     return w.scan_error;
 }
 
-static int fake_send(struct mx_scan_call *c UNUSED, struct str bytes)
+static int fake_send(struct mx_side_call *c UNUSED, struct str bytes)
 {
     return w.send_error ? w.send_error : buf_puts(&w.scanned, bytes);
 }
 
-static void fake_end(struct mx_scan_call *c UNUSED)
+static void fake_end(struct mx_side_call *c UNUSED)
 {
     w.ended++;
 }
 
-static void fake_cancel(struct mx_scan_call *c UNUSED)
+static void fake_cancel(struct mx_side_call *c UNUSED)
 {
     w.cancelled++;
 }
