@@ -1,10 +1,10 @@
 /* src/mx/role.c: the connections of the mx, the caps on them, and the life of the role. What a session asks of others
  * is in client_io.c. */
+#include "lib/base/descriptors.h"
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
 #include "src/common/counts.h"
 #include "src/mx/client.h"
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define IN_MAX      KIB(32)
@@ -328,13 +328,10 @@ static void grace_over(struct timer *t)
 /* Descriptors for all connections, as far as the system lets us. */
 static void raise_descriptors(void)
 {
-    struct rlimit l;
+    uint64_t limit = descriptors_raise(UINT64_MAX);
 
-    if (getrlimit(RLIMIT_NOFILE, &l) < 0)
-        return;
-    l.rlim_cur = l.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < mx_role_conf.max_connections + 128)
-        log_event(LOG_WARN, "mx.few_descriptors", F_U64("limit", l.rlim_cur),
+    if (limit < mx_role_conf.max_connections + 128)
+        log_event(LOG_WARN, "mx.few_descriptors", F_U64("limit", limit),
                   F_U64("connections", mx_role_conf.max_connections));
 }
 

@@ -1,10 +1,10 @@
 /* src/pop3/role.c
  *
  * The POP3 role: listens, asks store and directory, opens no file. */
+#include "lib/base/descriptors.h"
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
 #include "src/pop3/client.h"
-#include <sys/resource.h>
 
 struct pop3_conf pop3_settings;
 
@@ -29,13 +29,10 @@ static const struct rpc_link_ops links = { .on_up = on_up, .on_event = on_event 
 /* Descriptors for all connections, as far as the system lets us. */
 static void raise_descriptors(void)
 {
-    struct rlimit l;
+    uint64_t limit = descriptors_raise(UINT64_MAX);
 
-    if (getrlimit(RLIMIT_NOFILE, &l) < 0)
-        return;
-    l.rlim_cur = l.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < pop3_settings.max_connections + 128)
-        log_event(LOG_WARN, "pop3.few_descriptors", F_U64("limit", l.rlim_cur),
+    if (limit < pop3_settings.max_connections + 128)
+        log_event(LOG_WARN, "pop3.few_descriptors", F_U64("limit", limit),
                   F_U64("connections", pop3_settings.max_connections));
 }
 

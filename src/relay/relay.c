@@ -4,10 +4,10 @@
  * key of ours. How each attempt went is kept until the courier has it on disk: a courier that was killed asks. */
 #include "src/relay/relay.h"
 #include "lib/base/clock.h"
+#include "lib/base/descriptors.h"
 #include "lib/base/idmap.h"
 #include "lib/base/log.h"
 #include "lib/base/rand.h"
-#include <sys/resource.h>
 
 #define KEPT_MAX    20000u
 #define DESCRIPTORS 16384u
@@ -200,16 +200,12 @@ static int policies_open(void)
 
 static int relay_init(struct role *r)
 {
-    struct rlimit l;
     int e;
 
     relay.role = r;
     rand_bytes(relay.boot, sizeof relay.boot);
-    if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
-        l.rlim_cur = l.rlim_max < DESCRIPTORS ? l.rlim_max : DESCRIPTORS;
-        if (setrlimit(RLIMIT_NOFILE, &l) < 0)
-            log_event(LOG_WARN, "relay.few_descriptors");
-    }
+    if (descriptors_raise(DESCRIPTORS) < DESCRIPTORS)
+        log_event(LOG_WARN, "relay.few_descriptors");
     relay_post_open();
     if ((e = tls_ctx_new_client(&relay.tls)) < 0 || (e = tls_ctx_new_client(&relay.tls_verified)) < 0)
         return e;

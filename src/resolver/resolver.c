@@ -3,12 +3,12 @@
  * The role that asks the domain name system for all others: nobody else does. It joins the engine
  * (lib/dns/engine.h) to those who ask (proto/resolver.proto), to the upstreams (transport.h) and to time. It
  * sees names, never mail, and dials the configured upstreams only. */
+#include "lib/base/descriptors.h"
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
 #include "proto/resolver.pb-c.h"
 #include "src/common/role.h"
 #include "src/resolver/transport.h"
-#include <sys/resource.h>
 
 #define ANSWER_EARLY_MS 20 /* before the caller's patience ends: it shall hear "timeout" from us */
 #define DESCRIPTORS     16384u
@@ -204,12 +204,7 @@ static const struct rpc_service service = { .name = "resolver", .ops = ops, .nop
 /* A descriptor for each plain query. */
 static void want_descriptors(void)
 {
-    struct rlimit l;
-
-    if (getrlimit(RLIMIT_NOFILE, &l) < 0)
-        return;
-    l.rlim_cur = l.rlim_max < DESCRIPTORS ? l.rlim_max : DESCRIPTORS;
-    if (setrlimit(RLIMIT_NOFILE, &l) < 0)
+    if (descriptors_raise(DESCRIPTORS) < DESCRIPTORS)
         log_event(LOG_WARN, "resolver.few_descriptors");
 }
 

@@ -3,10 +3,10 @@
 #include "src/store/places.h"
 #include "src/store/shipop.h"
 #include "src/store/store.h"
+#include "lib/base/descriptors.h"
 #include "lib/base/file.h"
 #include "lib/base/rand.h"
 #include "lib/db/db.h"
-#include <sys/resource.h>
 
 #define SECRETS_SPARE  4096u /* beside three of each mailbox: its key twice, and a seed */
 #define SPARE_FDS      256u  /* sockets, spools on disk, the notes */
@@ -83,18 +83,13 @@ static int pools_new(void)
 /* Descriptors as the configuration wants them, and no more files than the system lets us open. */
 static int handles_start(void)
 {
-    uint64_t handles = store_conf.handles;
-    struct rlimit l = { 0 };
+    uint64_t handles = store_conf.handles, want = 3 * handles + SPARE_FDS + store_conf.workers * 4,
+             limit = descriptors_raise(want);
 
-    if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
-        rlim_t want = 3 * handles + SPARE_FDS + (rlim_t)store_conf.workers * 4;
-
-        l.rlim_cur = l.rlim_max == RLIM_INFINITY || want < l.rlim_max ? want : l.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur < want) {
-            handles = l.rlim_cur > SPARE_FDS + 12 ? (l.rlim_cur - SPARE_FDS) / 3 : 4;
-            log_event(LOG_WARN, "store.few_descriptors", F_U64("limit", l.rlim_cur), F_U64("wanted", want),
-                      F_U64("handles", handles));
-        }
+    if (limit < want) {
+        handles = limit > SPARE_FDS + 12 ? (limit - SPARE_FDS) / 3 : 4;
+        log_event(LOG_WARN, "store.few_descriptors", F_U64("limit", limit), F_U64("wanted", want),
+                  F_U64("handles", handles));
     }
     store.handles = handles_new(handles, store_conf.handle_bytes, actor_handle_closing);
     return store.handles ? 0 : E_NOMEM;

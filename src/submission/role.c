@@ -1,23 +1,20 @@
 /* src/submission/role.c
  *
  * The submission role: listens, asks store, directory and courier, opens no file and holds no key. */
+#include "lib/base/descriptors.h"
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
 #include "src/common/front.h"
 #include "src/submission/client.h"
-#include <sys/resource.h>
 
 struct submission_conf submission_settings;
 
 static void raise_descriptors(void)
 {
-    struct rlimit l;
+    uint64_t limit = descriptors_raise(UINT64_MAX);
 
-    if (getrlimit(RLIMIT_NOFILE, &l) < 0)
-        return;
-    l.rlim_cur = l.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < submission_settings.max_connections + 128)
-        log_event(LOG_WARN, "submission.few_descriptors", F_U64("limit", l.rlim_cur),
+    if (limit < submission_settings.max_connections + 128)
+        log_event(LOG_WARN, "submission.few_descriptors", F_U64("limit", limit),
                   F_U64("connections", submission_settings.max_connections));
 }
 
