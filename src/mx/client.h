@@ -1,13 +1,12 @@
 /* src/mx/client.h
  *
- * A connection of the mx and what belongs to it, for role.c, which accepts it and lets it go, and client_io.c, which joins
- * its session to directory, store, courier, resolver and scanners. */
+ * What belongs to a connection of the mx, for role.c, which accepts it and lets it go, and client_io.c, which joins its
+ * session to directory, store, courier, resolver and scanners. The connection itself is src/common/smtp_client.h's. */
 #ifndef SRC_MX_CLIENT_H
 #define SRC_MX_CLIENT_H
 #include "src/common/front.h"
-#include "src/common/peers.h"
 #include "src/common/resolve.h"
-#include "src/common/role.h"
+#include "src/common/smtp_client.h"
 #include "src/mx/bounce.h"
 #include "src/mx/courier_leg.h"
 #include "src/mx/filter_call.h"
@@ -15,10 +14,8 @@
 #include "src/mx/scan_call.h"
 #include "src/mx/service.h"
 
-#define MX_CLIENT_OUT_LOW KIB(16)
-#define MX_LISTENERS_MAX  64u
-#define MX_LINGER_MS      5000
-#define MX_STAGING_ID     16u
+#define MX_LISTENERS_MAX 64u
+#define MX_STAGING_ID    16u
 
 struct mx_client;
 /* A look-up of a session's checks, under way. */
@@ -31,24 +28,20 @@ struct mx_lookup {
 
 struct mx_state_of_role {
     struct role *role;
-    struct peers *peers;
-    struct mx_client *oldest, **last;
-    size_t nclients, nlisteners;
+    struct smtp_clients clients;
+    size_t nlisteners;
     struct listener *listeners[MX_LISTENERS_MAX];
     struct timer grace;
     struct peer_check_conf checks;
     struct psl *psl; /* NULL: DMARC goes without */
     struct mx_policies policies;
     struct mx_spam_all spam;
-    bool stopping;
 };
 
 struct mx_client {
-    struct smtp_session s;
+    struct smtp_client smtp;
     struct mx_own own;
     struct mx_state_of_role *mx;
-    struct conn *conn;
-    struct timer timer;
     struct rpc_call *call;  /* RESOLVE or DELIVER */
     struct rpc_call *stage; /* STAGE, until its answer */
     struct mx_lookup *lookups;
@@ -62,14 +55,11 @@ struct mx_client {
     uint32_t duplicates;
     struct mx_side_call scan, filter;
     uint8_t staging[MX_STAGING_ID];
-    bool staged;                 /* bytes wait in the store under `staging` */
-    struct peer_network network; /* of the connection: it is counted by that one to its end */
-    char ip[PEER_TEXT_MAX];
+    bool staged;                   /* bytes wait in the store under `staging` */
     char said_name[PEER_NAME_MAX]; /* XCLIENT */
     struct peer_check *check;      /* under way; then RESOLVE of `waiting` follows it */
     struct peer_facts facts;
     struct buf waiting;
-    struct mx_client *next, **prev_next;
 };
 
 extern struct mx_conf mx_role_conf;

@@ -11,10 +11,13 @@
 
 void mx_client_go_on(void *ctx)
 {
-    struct mx_client *c = ctx;
+    smtp_client_go_on(&((struct mx_client *)ctx)->smtp);
+}
 
-    if (!smtp_session_waits(&c->s))
-        conn_resume(c->conn);
+/* Of what struct smtp_io hands on. */
+static struct mx_client *client_of(void *ctx)
+{
+    return CONTAINER_OF((struct smtp_client *)ctx, struct mx_client, smtp);
 }
 
 /* ---- what a session asks of the directory and the store ---- */
@@ -33,9 +36,9 @@ static void resolve_done(void *ctx, int status, struct str body)
     if (status == 0)
         status = mx_resolved_of(&a, m, &found, &resolved);
     if (status == 0)
-        status = mx_bounce_resolved(&c->bounce, &c->s, &a, &found, &resolved);
+        status = mx_bounce_resolved(&c->bounce, &c->smtp.s, &a, &found, &resolved);
     c->own.resolved = &resolved;
-    smtp_session_resolved(&c->s, status, found, NULL);
+    smtp_session_resolved(&c->smtp.s, status, found, NULL);
     c->own.resolved = NULL;
     mx_client_go_on(c);
 }
@@ -52,8 +55,8 @@ static int ask_directory(struct mx_client *c, struct str address)
     m.address = str_pb(address);
     m.purpose = DIRECTORY__RESOLVE_REQUEST__PURPOSE__DELIVER;
     m.has_sender = true;
-    m.sender = str_pb(c->s.m.sender_address);
-    m.peer_ip = str_pb(c->s.peer_ip);
+    m.sender = str_pb(c->smtp.s.m.sender_address);
+    m.peer_ip = str_pb(c->smtp.s.peer_ip);
     c->call = rpc_link_ask(role_link(c->mx->role, ROLE_DIRECTORY), &ask);
     return c->call ? 0 : E_NOMEM;
 }
@@ -64,7 +67,7 @@ void mx_client_bounce_known(void *ctx, int status, struct str to)
 
     if (status == 0 && (status = ask_directory(c, to)) == 0)
         return;
-    smtp_session_resolved(&c->s, status == E_NOTFOUND ? 0 : status, SMTP_NO_ALIAS, NULL);
+    smtp_session_resolved(&c->smtp.s, status == E_NOTFOUND ? 0 : status, SMTP_NO_ALIAS, NULL);
     mx_client_go_on(c);
 }
 
@@ -78,11 +81,11 @@ static int ask_who(struct mx_client *c, struct str address)
 /* Whoever connects is looked up meanwhile; what is known of him is wanted before the first recipient is. */
 static int io_resolve(void *ctx, struct str address)
 {
-    struct mx_client *c = ctx;
+    struct mx_client *c = client_of(ctx);
 
     buf_clear(&c->waiting);
     mx_bounce_forget(&c->bounce);
-    return c->check || !mx_policy_ready(&c->s) ? buf_puts(&c->waiting, address) : ask_who(c, address);
+    return c->check || !mx_policy_ready(&c->smtp.s) ? buf_puts(&c->waiting, address) : ask_who(c, address);
 }
 
 /* Something that a recipient waits for is known. */
@@ -90,10 +93,10 @@ static void ask_what_waits(struct mx_client *c)
 {
     int r;
 
-    if (c->waiting.n == 0 || c->check || !mx_policy_ready(&c->s))
+    if (c->waiting.n == 0 || c->check || !mx_policy_ready(&c->smtp.s))
         return;
     if ((r = ask_who(c, buf_str(&c->waiting))) < 0)
-        smtp_session_resolved(&c->s, r, SMTP_NOT_READY, NULL);
+        smtp_session_resolved(&c->smtp.s, r, SMTP_NOT_READY, NULL);
     buf_release(&c->waiting);
     mx_client_go_on(c);
 }
@@ -105,7 +108,7 @@ void mx_client_peer_known(void *ctx, const struct peer_facts *f)
     c->check = NULL;
     c->facts = *f;
     c->own.policy.allowed = f->allowed;
-    smtp_session_peer(&c->s, str_from(c->said_name[0] ? c->said_name : c->facts.name), c->facts.listed);
+    smtp_session_peer(&c->smtp.s, str_from(c->said_name[0] ? c->said_name : c->facts.name), c->facts.listed);
     ask_what_waits(c);
 }
 
@@ -132,7 +135,7 @@ static void part_staged(void *ctx, int status, uint64_t bytes)
     c->part_bytes = bytes;
     if (status == 0 && --c->parts > 0)
         return;
-    smtp_session_staged(&c->s, status, bytes);
+    smtp_session_staged(&c->smtp.s, status, bytes);
     mx_client_go_on(c);
 }
 
@@ -171,7 +174,7 @@ static int stage_at_store(struct mx_client *c, uint64_t bytes_max, uint64_t byte
                            .deadline_ms = (int64_t)(mx_role_conf.smtp.message_timeout_ms +
                                                     mx_role_conf.commit_timeout_ms) };
 
-    peer_network_text(&c->network, network);
+    peer_network_text(&c->smtp.network, network);
     m.bytes_max = bytes_max;
     m.bytes_expected = bytes_expected;
     m.network = network;
@@ -182,8 +185,8 @@ static int stage_at_store(struct mx_client *c, uint64_t bytes_max, uint64_t byte
 /* Who is in mailboxes wants it at the store, what leaves at the courier; the bytes go to both as they come. */
 static int io_stage(void *ctx, uint64_t bytes_max, uint64_t bytes_expected)
 {
-    struct mx_client *c = ctx;
-    bool leaves = c->s.m.forwards != NULL, stays = c->s.m.nboxes > 0 || !leaves;
+    struct mx_client *c = client_of(ctx);
+    bool leaves = c->smtp.s.m.forwards != NULL, stays = c->smtp.s.m.nboxes > 0 || !leaves;
     int r = 0;
 
     c->part_bytes = UINT64_MAX;
@@ -199,7 +202,7 @@ static int io_stage(void *ctx, uint64_t bytes_max, uint64_t bytes_expected)
 
 static size_t io_stage_room(void *ctx)
 {
-    struct mx_client *c = ctx;
+    struct mx_client *c = client_of(ctx);
 
     size_t scans = size_min(mx_side_call_room(&c->scan), mx_side_call_room(&c->filter)),
            leg = size_min(courier_leg_room(&c->leg), scans),
@@ -210,7 +213,7 @@ static size_t io_stage_room(void *ctx)
 
 static int io_stage_send(void *ctx, struct str bytes)
 {
-    struct mx_client *c = ctx;
+    struct mx_client *c = client_of(ctx);
 
     int r = c->stage || c->leg.stage ? courier_leg_send(&c->leg, bytes) : E_CLOSED;
 
@@ -219,7 +222,7 @@ static int io_stage_send(void *ctx, struct str bytes)
 
 static void io_stage_end(void *ctx)
 {
-    struct mx_client *c = ctx;
+    struct mx_client *c = client_of(ctx);
 
     courier_leg_end(&c->leg);
     if (!c->stage)
@@ -235,7 +238,7 @@ static void told(void *ctx, int status)
     struct mx_client *c = ctx;
 
     c->telling = NULL;
-    smtp_session_delivered(&c->s, status < 0 && c->s.m.scan.has_message_id ? E_UNAVAIL : 0,
+    smtp_session_delivered(&c->smtp.s, status < 0 && c->smtp.s.m.scan.has_message_id ? E_UNAVAIL : 0,
                            str_from(c->queue_id), c->duplicates);
     mx_client_go_on(c);
 }
@@ -250,15 +253,15 @@ static void part_delivered(struct mx_client *c, int status)
     if (--c->parts > 0)
         return;
     if (c->part_status == 0) {
-        mx_vacation_send(&c->s, role_link(c->mx->role, ROLE_COURIER));
-        if ((r = mx_dsn_send(&c->s, role_link(c->mx->role, ROLE_COURIER),
+        mx_vacation_send(&c->smtp.s, role_link(c->mx->role, ROLE_COURIER));
+        if ((r = mx_dsn_send(&c->smtp.s, role_link(c->mx->role, ROLE_COURIER),
                              (int64_t)mx_role_conf.commit_timeout_ms, told, c, &c->telling)) != 0) {
             if (r < 0)
                 told(c, r);
             return;
         }
     }
-    smtp_session_delivered(&c->s, c->part_status, str_from(c->queue_id), c->duplicates);
+    smtp_session_delivered(&c->smtp.s, c->part_status, str_from(c->queue_id), c->duplicates);
     mx_client_go_on(c);
 }
 
@@ -268,7 +271,7 @@ static void leg_queued(void *ctx, int status, uint32_t duplicates)
 
     c->duplicates += duplicates;
     /* What SMTP cannot carry on stays so; else, whatever it was: no mailbox of the client's is full. */
-    if (status < 0 && (c->s.m.nboxes || (status != E_BARE_CR && status != E_BARE_LF && status != E_NUL)))
+    if (status < 0 && (c->smtp.s.m.nboxes || (status != E_BARE_CR && status != E_BARE_LF && status != E_NUL)))
         status = E_UNAVAIL;
     part_delivered(c, status);
 }
@@ -285,8 +288,8 @@ static void deliver_done(void *ctx, int status, struct str body)
     if (status == 0) {
         c->staged = false;                                 /* used up */
         m = RPC_UNPACK(&a, body, store__deliver_response); /* committed: say so even if this is odd */
-        if (c->s.m.each)
-            status = mx_deliver_results(&c->s.m, m);
+        if (c->smtp.s.m.each)
+            status = mx_deliver_results(&c->smtp.s.m, m);
     }
     if (m && m->queue_id.len < sizeof c->queue_id) {
         memcpy(c->queue_id, m->queue_id.data, m->queue_id.len);
@@ -316,14 +319,14 @@ static int deliver_to_store(struct mx_client *c, const struct smtp_message *m)
 
 static int io_deliver(void *ctx, const struct smtp_message *m)
 {
-    struct mx_client *c = ctx;
+    struct mx_client *c = client_of(ctx);
     int r;
 
     c->parts = (unsigned)(m->nboxes > 0) + (unsigned)(m->forwards != NULL);
     c->part_status = 0;
     c->duplicates = 0;
     snprintf(c->queue_id, sizeof c->queue_id, "%s", m->id);
-    if (m->forwards && (r = courier_leg_queue(&c->leg, &c->s)) < 0)
+    if (m->forwards && (r = courier_leg_queue(&c->leg, &c->smtp.s)) < 0)
         return r;
     return m->nboxes ? deliver_to_store(c, m) : 0;
 }
@@ -347,7 +350,7 @@ static void looked_up(void *ctx, const struct dns_answer *a)
     struct lookup *of = l->of;
 
     lookup_unlink(l);
-    mx_session_looked_up(&c->s, of, &answer);
+    mx_session_looked_up(&c->smtp.s, of, &answer);
     ask_what_waits(c);
     mx_client_go_on(c);
 }
@@ -356,7 +359,7 @@ static int io_lookup(void *ctx, struct lookup *q)
 {
     struct dns_question question = { .name = q->name,
                                      .type = (uint16_t)q->type }; /* both have the DNS's numbers */
-    struct mx_client *c = ctx;
+    struct mx_client *c = client_of(ctx);
     struct mx_lookup *l = calloc(1, sizeof(*l));
 
     if (!l)
@@ -395,7 +398,7 @@ static void unstage_done(void *ctx UNUSED, int status UNUSED, struct str body UN
 static void io_cancel(void *ctx)
 {
     Store__UnstageRequest m = STORE__UNSTAGE_REQUEST__INIT;
-    struct mx_client *c = ctx;
+    struct mx_client *c = client_of(ctx);
     struct rpc_ask ask = { .op = STORE__OP__UNSTAGE,
                            .body = &m.base,
                            .flags = RPC_NO_REPEAT,
@@ -419,50 +422,8 @@ static void io_cancel(void *ctx)
     (void)rpc_link_ask(role_link(c->mx->role, ROLE_STORE), &ask);
 }
 
-/* ---- what it asks of the connection ---- */
-
-static int io_reply(void *ctx, struct str bytes)
-{
-    return conn_write(((struct mx_client *)ctx)->conn, bytes);
-}
-
-static bool io_reply_full(void *ctx)
-{
-    return conn_out_pending(((struct mx_client *)ctx)->conn) >= MX_CLIENT_OUT_LOW;
-}
-
-static void io_start_tls(void *ctx)
-{
-    struct mx_client *c = ctx;
-
-    if (conn_start_tls(c->conn, role_tls(c->mx->role)) < 0)
-        conn_abort(c->conn, E_IO);
-}
-
-static void io_hang_up(void *ctx)
-{
-    struct mx_client *c = ctx;
-
-    /* In a crowd nobody stays until he has read our last words. */
-    conn_close(c->conn, c->mx->nclients >= mx_role_conf.max_connections ? 0 : MX_LINGER_MS);
-}
-
-static void io_timer(void *ctx, int64_t ms)
-{
-    struct mx_client *c = ctx;
-
-    if (ms)
-        timer_set(&c->timer, ms);
-    else
-        timer_clear(&c->timer);
-}
-
 const struct smtp_io mx_client_io = {
-    .reply = io_reply,
-    .reply_full = io_reply_full,
-    .start_tls = io_start_tls,
-    .hang_up = io_hang_up,
-    .timer = io_timer,
+    SMTP_CLIENT_IO,
     .resolve = io_resolve,
     .stage = io_stage,
     .stage_room = io_stage_room,

@@ -3,96 +3,39 @@
 #include "lib/base/descriptors.h"
 #include "lib/base/errors.h"
 #include "lib/base/log.h"
-#include "src/common/counts.h"
 #include "src/mx/client.h"
 #include <unistd.h>
 
-#define IN_MAX      KIB(32)
-#define OUT_MAX     KIB(32)
-#define LEAVING_MAX 256u /* sessions over the cap that are on their way out: a few bursts of accept */
-#define STOP_MS     20000
+#define STOP_MS 20000
 
 struct mx_conf mx_role_conf;
 
 /* ---- connections ---- */
 
-static ssize_t client_data(void *ctx, struct str in)
+static void client_free(struct mx_client *c)
 {
-    struct mx_client *c = ctx;
-    size_t used = smtp_session_input(&c->s, in);
-
-    if (smtp_session_waits(&c->s))
-        conn_pause(c->conn);
-    return (ssize_t)used;
-}
-
-static void client_drained(void *ctx)
-{
-    mx_client_go_on(ctx);
-}
-
-static void client_secure(void *ctx)
-{
-    struct mx_client *c = ctx;
-
-    smtp_session_secured(&c->s, conn_tls_version(c->conn), conn_tls_cipher(c->conn));
-}
-
-static void client_timeout(struct timer *t)
-{
-    struct mx_client *c = CONTAINER_OF(t, struct mx_client, timer);
-
-    smtp_session_timeout(&c->s);
-    mx_client_go_on(c); /* what was slowed down */
-}
-
-static void client_unlink(struct mx_client *c)
-{
-    *c->prev_next = c->next;
-    if (c->next)
-        c->next->prev_next = c->prev_next;
-    else
-        c->mx->last = c->prev_next;
-    c->mx->nclients--;
-}
-
-static void finish(struct mx_state_of_role *mx);
-
-static void client_closed(void *ctx, int why)
-{
-    struct mx_client *c = ctx;
-    struct mx_state_of_role *mx = c->mx;
-
-    log_event(LOG_DEBUG, "mx.disconnected", F_Z("sid", c->s.sid), F_ERR(why));
-    count_less(COUNT_CONNECTIONS_OPEN);
-    smtp_session_release(&c->s);
     mx_side_call_release(&c->scan);
     mx_side_call_release(&c->filter);
     peer_check_cancel(&c->check);
     mx_dsn_leave(&c->telling);
     buf_release(&c->waiting);
     mx_client_lookups_cancel(c);
-    timer_release(&c->timer);
-    peers_give(mx->peers, &c->network);
-    client_unlink(c);
     free(c);
-    if (mx->stopping && mx->nclients == 0)
-        finish(mx);
 }
 
-static const struct conn_ops client_ops = {
-    .on_data = client_data,
-    .on_drain = client_drained,
-    .on_secure = client_secure,
-    .on_close = client_closed,
-};
-
-static void finish(struct mx_state_of_role *mx)
+static void client_gone(struct smtp_client *smtp, int why)
 {
+    log_event(LOG_DEBUG, "mx.disconnected", F_Z("sid", smtp->s.sid), F_ERR(why));
+    client_free(CONTAINER_OF(smtp, struct mx_client, smtp));
+}
+
+static void finish(struct smtp_clients *all)
+{
+    struct mx_state_of_role *mx = CONTAINER_OF(all, struct mx_state_of_role, clients);
     struct role *r = mx->role;
 
     timer_release(&mx->grace);
-    peers_free(&mx->peers);
+    peers_free(&all->peers);
     mx_spam_close(&mx->spam);
     mx_policies_free(&mx->policies);
     psl_close(&mx->psl);
@@ -100,43 +43,11 @@ static void finish(struct mx_state_of_role *mx)
     role_stopped(r);
 }
 
-/* One line and away: a connection that we do not take may cost nothing. */
-static void turn_away(int fd, const char *why, const char *line)
-{
-    ssize_t n = send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
-
-    close(fd);
-    count_one(COUNT_CONNECTIONS_REFUSED);
-    log_event(LOG_DEBUG, "mx.turned_away", F_Z("why", why), F_U64("told", n > 0));
-}
-
-/* Room for one more: when all places are taken, who has been here longest without a message goes. */
-static bool make_room(struct mx_state_of_role *mx)
-{
-    struct mx_client *goes = NULL;
-
-    if (mx->nclients < mx_role_conf.max_connections)
-        return true;
-    if (mx->nclients >= mx_role_conf.max_connections + LEAVING_MAX)
-        return false;
-    for (struct mx_client *c = mx->oldest; c; c = c->next) {
-        if (smtp_session_idle(&c->s)) {
-            goes = c;
-            break;
-        }
-        if (!goes && smtp_session_dawdles(&c->s))
-            goes = c;
-    }
-    if (goes)
-        smtp_session_evict(&goes->s);
-    return goes != NULL;
-}
-
 static int sides_init(struct mx_client *c, struct mx_state_of_role *mx)
 {
     int r;
 
-    c->scan = (struct mx_side_call){ .session = &c->s,
+    c->scan = (struct mx_side_call){ .session = &c->smtp.s,
                                      .role = mx->role,
                                      .timeout_ms = (int64_t)mx_role_conf.spam_timeout_ms,
                                      .answered = mx_scan_call_answered,
@@ -155,40 +66,19 @@ static int sides_init(struct mx_client *c, struct mx_state_of_role *mx)
 static struct mx_client *client_new(struct mx_state_of_role *mx, int fd, const struct sockaddr *peer,
                                     const struct peer_network *network)
 {
-    static const struct conn_limits limits = { .in_max = IN_MAX,
-                                               .out_max = OUT_MAX,
-                                               .out_low = MX_CLIENT_OUT_LOW };
     struct mx_client *c = calloc(1, sizeof(*c));
 
-    if (!c || timer_init(&c->timer, role_loop(mx->role), client_timeout) < 0) {
-        close(fd);
-        free(c);
-        return NULL;
-    }
-    if (sides_init(c, mx) < 0) {
-        timer_release(&c->timer);
+    if (!c || sides_init(c, mx) < 0) {
         close(fd);
         free(c);
         return NULL;
     }
     c->mx = mx;
-    c->network = *network;
     c->waiting.max = 2 * SMTP_PATH_MAX;
-    peer_text(peer, c->ip);
-    c->conn = conn_new(role_loop(mx->role), fd, &limits, &client_ops, c);
-    if (!c->conn) {
-        mx_side_call_release(&c->scan);
-        mx_side_call_release(&c->filter);
-        timer_release(&c->timer);
-        free(c);
+    if (smtp_client_open(&mx->clients, &c->smtp, fd, peer, network) < 0) {
+        client_free(c);
         return NULL;
     }
-    c->prev_next = mx->last;
-    *mx->last = c;
-    mx->last = &c->next;
-    mx->nclients++;
-    count_one(COUNT_CONNECTIONS);
-    count_one(COUNT_CONNECTIONS_OPEN);
     return c;
 }
 
@@ -198,22 +88,22 @@ static void client_is(struct mx_client *c, const struct sockaddr *peer)
     struct mx_policy *p = &c->own.policy;
 
     if (peer->sa_family == AF_UNIX)
-        c->ip[0] = '\0';
+        c->smtp.ip[0] = '\0';
     else
-        peer_text(peer, c->ip);
+        peer_text(peer, c->smtp.ip);
     mx_policy_network(peer, &mx_role_conf, p->network);
-    p->trusted = c->s.lmtp || netset_has(&mx_role_conf.trusted, peer);
+    p->trusted = c->smtp.s.lmtp || netset_has(&mx_role_conf.trusted, peer);
     p->allowed = false;
-    c->own.auth_exempt = c->s.lmtp ? !mx_role_conf.lmtp_checks : netset_has(&mx_role_conf.auth_exempt, peer);
-    c->own.spam.exempt = c->s.lmtp ? !mx_role_conf.lmtp_checks : netset_has(&mx_role_conf.spam_exempt, peer);
-    c->s.greet_delay_ms = p->trusted ? 0 : mx_role_conf.greet_delay_ms;
-    c->s.error_delay_ms = p->trusted ? 0 : mx_role_conf.error_delay_ms;
+    c->own.auth_exempt = c->smtp.s.lmtp ? !mx_role_conf.lmtp_checks : netset_has(&mx_role_conf.auth_exempt, peer);
+    c->own.spam.exempt = c->smtp.s.lmtp ? !mx_role_conf.lmtp_checks : netset_has(&mx_role_conf.spam_exempt, peer);
+    c->smtp.s.greet_delay_ms = p->trusted ? 0 : mx_role_conf.greet_delay_ms;
+    c->smtp.s.error_delay_ms = p->trusted ? 0 : mx_role_conf.error_delay_ms;
 }
 
 /* XCLIENT. What it does not say stays as it was. */
 static int client_becomes(struct smtp_session *s, const struct smtp_xclient *x)
 {
-    struct mx_client *c = CONTAINER_OF(s, struct mx_client, s);
+    struct mx_client *c = CONTAINER_OF(s, struct mx_client, smtp.s);
     const struct sockaddr *addr = (const struct sockaddr *)(const void *)&x->addr;
 
     if ((x->given & SMTP_XC_ADDR) && addr->sa_family != AF_UNSPEC) {
@@ -233,7 +123,7 @@ static int client_becomes(struct smtp_session *s, const struct smtp_xclient *x)
         peer_text((const struct sockaddr *)(const void *)&x->destaddr, c->own.policy.local_ip);
     if ((x->given & SMTP_XC_LOGIN) && x->login.n)
         c->own.policy.trusted = true; /* who logged in elsewhere is no stranger */
-    smtp_session_restart(s, str_from(c->ip));
+    smtp_session_restart(s, str_from(c->smtp.ip));
     if (!c->check)
         smtp_session_peer(s, str_from(c->said_name), STR_NONE);
     return 0;
@@ -241,15 +131,14 @@ static int client_becomes(struct smtp_session *s, const struct smtp_xclient *x)
 
 static void client_start(struct mx_client *c, int fd, const struct sockaddr *peer, bool lmtp)
 {
-    static const struct conn_limits lmtp_limits = { .in_max = IN_MAX,
+    static const struct conn_limits lmtp_limits = { .in_max = KIB(32),
                                                     .out_max = KIB(256),
-                                                    .out_low = MX_CLIENT_OUT_LOW };
+                                                    .out_low = SMTP_CLIENT_OUT_LOW };
     struct mx_state_of_role *mx = c->mx;
 
-    conn_stall_ms(c->conn, (int64_t)mx_role_conf.stall_timeout_ms);
-    c->s.lmtp = lmtp;
+    c->smtp.s.lmtp = lmtp;
     if (lmtp) /* an answer for each recipient, at once */
-        conn_limits_set(c->conn, &lmtp_limits);
+        conn_limits_set(c->smtp.conn, &lmtp_limits);
     c->own = (struct mx_own){ .conf = &mx_role_conf, .psl = mx->psl, .policy.all = &mx->policies };
     c->own.spam = (struct mx_spam){ .all = &mx->spam, .call = &c->scan };
     c->own.filter = (struct mx_filter){ .io = mx_filter_call_io(&mx_role_conf), .call = &c->filter };
@@ -264,13 +153,12 @@ static void client_start(struct mx_client *c, int fd, const struct sockaddr *pee
         c->own.become = client_becomes;
     client_is(c, peer);
     mx_policy_local(fd, c->own.policy.local_ip);
-    mx_session_serve(&c->s, &c->own);
-    smtp_session_start(&c->s, &mx_role_conf.smtp, &mx_client_io, c, role_hostname(mx->role), str_from(c->ip),
-                       !lmtp && role_tls(mx->role) != NULL);
+    mx_session_serve(&c->smtp.s, &c->own);
+    smtp_client_start(&c->smtp, &mx_role_conf.smtp, &mx_client_io, !lmtp && role_tls(mx->role) != NULL);
     if (!lmtp && !peer_is_local(peer))
         c->check =
             peer_check_start(&mx->checks, &mx_client_check_io, mx->role, peer, mx_client_peer_known, c);
-    log_event(LOG_DEBUG, "mx.connected", F_Z("sid", c->s.sid), F_Z("peer", c->ip));
+    log_event(LOG_DEBUG, "mx.connected", F_Z("sid", c->smtp.s.sid), F_Z("peer", c->smtp.ip));
 }
 
 /* `network` was counted. */
@@ -279,12 +167,12 @@ static void client_take(struct mx_state_of_role *mx, int fd, const struct sockad
 {
     struct mx_client *c = NULL;
 
-    if (!make_room(mx))
-        turn_away(fd, "full", "421 4.3.2 Too many connections, try later\r\n");
+    if (!smtp_clients_make_room(&mx->clients))
+        smtp_clients_turn_away(&mx->clients, fd, "full", "421 4.3.2 Too many connections, try later\r\n");
     else if ((c = client_new(mx, fd, peer, network)))
         client_start(c, fd, peer, lmtp);
     if (!c)
-        peers_give(mx->peers, network);
+        peers_give(mx->clients.peers, network);
 }
 
 static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t peer_len UNUSED)
@@ -295,12 +183,12 @@ static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t p
 
     mx_policy_network(peer, &mx_role_conf, text);
     if (!netset_has(&mx_role_conf.trusted, peer) && !mx_policy_connect(&mx->policies, &mx_role_conf, text)) {
-        turn_away(fd, "rate",
+        smtp_clients_turn_away(&mx->clients, fd, "rate",
                   "421 4.7.0 Too many connections from your network in a short time, try later\r\n");
         return;
     }
-    if (peers_take(mx->peers, &network, mx_role_conf.max_connections_per_network) < 0) {
-        turn_away(fd, "network", "421 4.7.0 Too many connections from your network, try later\r\n");
+    if (peers_take(mx->clients.peers, &network, mx_role_conf.max_connections_per_network) < 0) {
+        smtp_clients_turn_away(&mx->clients, fd, "network", "421 4.7.0 Too many connections from your network, try later\r\n");
         return;
     }
     client_take(mx, fd, peer, &network, false);
@@ -312,8 +200,8 @@ static void lmtp_accepted(void *ctx, int fd, const struct sockaddr *peer, sockle
     static const struct peer_network nowhere = { .bits = 0 };
     struct mx_state_of_role *mx = ctx;
 
-    if (peers_take(mx->peers, &nowhere, UINT64_MAX) < 0)
-        turn_away(fd, "memory", "421 4.3.0 Temporary trouble on our side, try later\r\n");
+    if (peers_take(mx->clients.peers, &nowhere, UINT64_MAX) < 0)
+        smtp_clients_turn_away(&mx->clients, fd, "memory", "421 4.3.0 Temporary trouble on our side, try later\r\n");
     else
         client_take(mx, fd, peer, &nowhere, true);
 }
@@ -354,15 +242,19 @@ static int mx_init(struct role *r)
     struct mx_state_of_role *mx = calloc(1, sizeof(*mx));
     int e;
 
-    if (!mx || !(mx->peers = peers_new()) || timer_init(&mx->grace, role_loop(r), grace_over) < 0)
+    if (!mx || smtp_clients_init(&mx->clients) < 0 || timer_init(&mx->grace, role_loop(r), grace_over) < 0)
         return E_NOMEM; /* the process ends: the kernel frees */
     if (read_lists(&mx->checks) < 0)
         return E_RANGE;
     if ((e = mx_policies_make(&mx->policies, &mx_role_conf)) < 0 ||
         (e = mx_scan_open(&mx->spam, &mx_role_conf, role_spam_file(r))) < 0)
         return e;
-    mx->role = r;
-    mx->last = &mx->oldest;
+    mx->role = mx->clients.role = r;
+    mx->clients.turned_away = "mx.turned_away";
+    mx->clients.max = mx_role_conf.max_connections;
+    mx->clients.stall_ms = mx_role_conf.stall_timeout_ms;
+    mx->clients.gone = client_gone;
+    mx->clients.empty = finish;
     role_set_data(r, mx);
     raise_descriptors();
     if (mx_role_conf.auth_checks && psl_open(NULL, &mx->psl) < 0)
@@ -395,17 +287,12 @@ static void mx_stop(struct role *r)
 {
     struct mx_state_of_role *mx = role_data(r);
 
-    mx->stopping = true;
     for (size_t i = 0; i < mx->nlisteners; i++)
         listener_free(&mx->listeners[i]);
     mx->nlisteners = 0;
-    if (mx->nclients == 0) {
-        finish(mx);
-        return;
-    }
-    timer_set(&mx->grace, STOP_MS);
-    for (struct mx_client *c = mx->oldest; c; c = c->next) /* conn_close frees later, never from here */
-        smtp_session_stop(&c->s);
+    if (mx->clients.n > 0)
+        timer_set(&mx->grace, STOP_MS);
+    smtp_clients_stop(&mx->clients);
 }
 
 const struct role_def mx_role = {

@@ -3,20 +3,16 @@
 #include "lib/base/log.h"
 #include "proto/directory.pb-c.h"
 #include "proto/store.pb-c.h"
-#include "src/common/counts.h"
 #include <unistd.h>
 
-#define IN_MAX       KIB(32)
-#define OUT_MAX      KIB(32)
-#define OUT_LOW      KIB(16)
-#define LEAVING_MAX  256u
-#define LINGER_MS    5000
-#define HANDSHAKE_MS 30000
+struct submission_client *submitter_of(void *ctx)
+{
+    return CONTAINER_OF((struct smtp_client *)ctx, struct submission_client, smtp);
+}
 
 void submitter_go_on(struct submission_client *c)
 {
-    if (!smtp_session_waits(&c->s))
-        conn_resume(c->conn);
+    smtp_client_go_on(&c->smtp);
 }
 
 /* ---- what a session asks of the directory and the store ---- */
@@ -78,20 +74,21 @@ static void resolved(void *ctx, int status, struct str body)
         status = E_BUG;
     if (status == 0 && (found = found_of(m)) == SMTP_FOUND)
         status = mailbox_of(m, &box);
-    smtp_session_resolved(&c->s, status, found, &box);
+    smtp_session_resolved(&c->smtp.s, status, found, &box);
     submitter_go_on(c);
 }
 
 static int io_resolve(void *ctx, struct str address)
 {
     Directory__ResolveRequest q = DIRECTORY__RESOLVE_REQUEST__INIT;
+    struct submission_client *c = submitter_of(ctx);
 
     q.address = str_pb(address);
     q.purpose = DIRECTORY__RESOLVE_REQUEST__PURPOSE__DELIVER;
     q.has_sender = true;
-    q.sender = str_pb(((struct submission_client *)ctx)->s.m.sender_address);
-    q.peer_ip = str_pb(((struct submission_client *)ctx)->s.peer_ip);
-    return ask(ctx, ROLE_DIRECTORY, DIRECTORY__OP__RESOLVE, &q.base, submission_settings.directory_timeout_ms,
+    q.sender = str_pb(c->smtp.s.m.sender_address);
+    q.peer_ip = str_pb(c->smtp.s.peer_ip);
+    return ask(c, ROLE_DIRECTORY, DIRECTORY__OP__RESOLVE, &q.base, submission_settings.directory_timeout_ms,
                resolved);
 }
 
@@ -129,7 +126,7 @@ static void sender_known(void *ctx, int status, struct str body)
         status = E_BUG;
     if (status == 0)
         status = sender_of(m, &who);
-    submission_counted(&c->s, status, &who);
+    submission_counted(&c->smtp.s, status, &who);
     submitter_go_on(c);
 }
 
@@ -185,7 +182,7 @@ void submitter_give_back(struct submission_client *c)
 
     q.address = str_pb(str_from(c->own.address));
     q.messages = 1;
-    q.recipients = c->s.m.nrcpt;
+    q.recipients = c->smtp.s.m.nrcpt;
     q.back = true;
     (void)rpc_link_ask(role_link(c->server->role, ROLE_DIRECTORY), &what);
 }
@@ -198,7 +195,7 @@ static void login_end(struct submission_client *c, int status)
     c->password_n = 0;
     if (status == E_SYNTAX || status == E_WEAK || status == E_NOTFOUND)
         status = E_AUTH;
-    submission_logged_in(&c->s, status, &c->who);
+    submission_logged_in(&c->smtp.s, status, &c->who);
     submitter_go_on(c);
 }
 
@@ -250,11 +247,9 @@ static int io_login(void *ctx, struct str address, struct str password)
                named);
 }
 
-/* ---- what it asks of the connection ---- */
-
 static void io_cancel(void *ctx)
 {
-    struct submission_client *c = ctx;
+    struct submission_client *c = submitter_of(ctx);
 
     if (c->call)
         rpc_call_cancel(c->call);
@@ -264,47 +259,8 @@ static void io_cancel(void *ctx)
     submitter_unstage(c);
 }
 
-static int io_reply(void *ctx, struct str bytes)
-{
-    return conn_write(((struct submission_client *)ctx)->conn, bytes);
-}
-
-static bool io_reply_full(void *ctx)
-{
-    return conn_out_pending(((struct submission_client *)ctx)->conn) >= OUT_LOW;
-}
-
-static void io_start_tls(void *ctx)
-{
-    struct submission_client *c = ctx;
-
-    if (conn_start_tls(c->conn, role_tls(c->server->role)) < 0)
-        conn_abort(c->conn, E_IO);
-}
-
-static void io_hang_up(void *ctx)
-{
-    struct submission_client *c = ctx;
-
-    conn_close(c->conn, c->server->nclients >= submission_settings.max_connections ? 0 : LINGER_MS);
-}
-
-static void io_timer(void *ctx, int64_t ms)
-{
-    struct submission_client *c = ctx;
-
-    if (ms)
-        timer_set(&c->timer, ms);
-    else
-        timer_clear(&c->timer);
-}
-
 static const struct smtp_io client_io = {
-    .reply = io_reply,
-    .reply_full = io_reply_full,
-    .start_tls = io_start_tls,
-    .hang_up = io_hang_up,
-    .timer = io_timer,
+    SMTP_CLIENT_IO,
     .resolve = io_resolve,
     .stage = submitter_stage,
     .stage_room = submitter_stage_room,
@@ -317,125 +273,52 @@ static const struct submission_io own_io = { .login = io_login, .sender = io_sen
 
 /* ---- the connection ---- */
 
-static void session_start(struct submission_client *c)
+static void begin(struct submission_client *c)
 {
-    struct role *r = c->server->role;
-
-    c->started = true;
-    submission_serve(&c->s, &c->own);
-    smtp_session_start(&c->s, &submission_settings.smtp, &client_io, c, role_hostname(r), str_from(c->ip),
-                       role_tls(r) != NULL);
+    submission_serve(&c->smtp.s, &c->own);
+    smtp_client_start(&c->smtp, &submission_settings.smtp, &client_io, role_tls(c->server->role) != NULL);
 }
 
-static ssize_t client_data(void *ctx, struct str in)
+static void secured(struct smtp_client *smtp)
 {
-    struct submission_client *c = ctx;
-    size_t used = c->started ? smtp_session_input(&c->s, in) : 0;
-
-    if (c->started && smtp_session_waits(&c->s))
-        conn_pause(c->conn);
-    return (ssize_t)used;
+    begin(submitter_of(smtp));
 }
 
-static void client_drained(void *ctx)
+static void gone(struct smtp_client *smtp, int why UNUSED)
 {
-    struct submission_client *c = ctx;
+    struct submission_client *c = submitter_of(smtp);
 
-    if (c->started)
-        submitter_go_on(c);
-}
-
-static void client_secure(void *ctx)
-{
-    struct submission_client *c = ctx;
-
-    if (c->started) {
-        smtp_session_secured(&c->s, conn_tls_version(c->conn), conn_tls_cipher(c->conn));
-        return;
-    }
-    c->s.tls = true; /* from the first byte */
-    snprintf(c->s.tls_text, sizeof c->s.tls_text, "%s with cipher %s", conn_tls_version(c->conn),
-             conn_tls_cipher(c->conn));
-    session_start(c);
-}
-
-static void client_timeout(struct timer *t)
-{
-    struct submission_client *c = CONTAINER_OF(t, struct submission_client, timer);
-
-    if (c->started)
-        smtp_session_timeout(&c->s);
-    else
-        conn_abort(c->conn, E_TIMEOUT);
-}
-
-static void client_closed(void *ctx, int why UNUSED)
-{
-    struct submission_client *c = ctx;
-    struct submission_server *srv = c->server;
-
-    if (c->started)
-        smtp_session_release(&c->s);
-    timer_release(&c->timer);
-    peers_give(srv->peers, &c->network);
-    *c->prev_next = c->next;
-    if (c->next)
-        c->next->prev_next = c->prev_next;
-    else
-        srv->last = c->prev_next;
-    srv->nclients--;
-    count_less(COUNT_CONNECTIONS_OPEN);
     explicit_bzero(c, sizeof *c);
     free(c);
-    if (srv->stopping && srv->nclients == 0)
-        role_stopped(srv->role);
 }
 
-static const struct conn_ops client_ops = {
-    .on_data = client_data,
-    .on_drain = client_drained,
-    .on_secure = client_secure,
-    .on_close = client_closed,
-};
-
-static void turn_away(int fd, const char *line)
+static void empty(struct smtp_clients *all)
 {
-    ssize_t n = send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
-
-    close(fd);
-    count_one(COUNT_CONNECTIONS_REFUSED);
-    log_event(LOG_DEBUG, "submission.turned_away", F_U64("told", n > 0));
+    role_stopped(all->role);
 }
 
-/* When all places are taken, who has been here longest without a message goes. */
-static bool make_room(struct submission_server *srv)
+int submitter_init(struct submission_server *srv)
 {
-    struct submission_client *goes = NULL;
-
-    if (srv->nclients < submission_settings.max_connections)
-        return true;
-    if (srv->nclients >= submission_settings.max_connections + LEAVING_MAX)
-        return false;
-    for (struct submission_client *c = srv->oldest; c; c = c->next) {
-        if (c->started && smtp_session_idle(&c->s)) {
-            goes = c;
-            break;
-        }
-        if (!goes && c->started && smtp_session_dawdles(&c->s))
-            goes = c;
-    }
-    if (goes)
-        smtp_session_evict(&goes->s);
-    return goes != NULL;
+    srv->clients = (struct smtp_clients){ .role = srv->role,
+                                          .turned_away = "submission.turned_away",
+                                          .max = submission_settings.max_connections,
+                                          .stall_ms = submission_settings.stall_timeout_ms,
+                                          .secured = secured,
+                                          .gone = gone,
+                                          .empty = empty };
+    return smtp_clients_init(&srv->clients);
 }
 
-static struct submission_client *client_new(struct submission_server *srv, int fd)
+static struct submission_client *client_new(struct submission_server *srv, int fd,
+                                            const struct sockaddr *peer, const struct peer_network *network)
 {
-    static const struct conn_limits limits = { .in_max = IN_MAX, .out_max = OUT_MAX, .out_low = OUT_LOW };
     struct submission_client *c = calloc(1, sizeof *c);
 
-    if (!c || timer_init(&c->timer, role_loop(srv->role), client_timeout) < 0) {
+    if (!c) {
         close(fd);
+        return NULL;
+    }
+    if (smtp_client_open(&srv->clients, &c->smtp, fd, peer, network) < 0) {
         free(c);
         return NULL;
     }
@@ -443,12 +326,7 @@ static struct submission_client *client_new(struct submission_server *srv, int f
     c->own = (struct submission_own){ .conf = &submission_settings, .io = &own_io, .ctx = c };
     for (size_t i = 0; i < SINKS; i++)
         c->sinks[i].client = c;
-    c->conn = conn_new(role_loop(srv->role), fd, &limits, &client_ops, c);
-    if (!c->conn) {
-        timer_release(&c->timer);
-        free(c);
-        return NULL;
-    }
+    peer_penalty_text(peer, c->penalty);
     return c;
 }
 
@@ -456,44 +334,23 @@ void submitter_accept(struct submission_server *srv, int fd, const struct sockad
 {
     static const char many[] = "421 4.7.0 Too many connections from your network, try later\r\n",
                       full[] = "421 4.3.2 Too many connections, try later\r\n";
+    struct smtp_clients *all = &srv->clients;
     struct peer_network network = peer_network_of(peer);
     struct submission_client *c = NULL;
 
-    if (srv->stopping ||
-        peers_take(srv->peers, &network, submission_settings.max_connections_per_network) < 0) {
-        turn_away(fd, tls ? "" : many);
+    if (all->stopping ||
+        peers_take(all->peers, &network, submission_settings.max_connections_per_network) < 0) {
+        smtp_clients_turn_away(all, fd, "network", tls ? "" : many);
         return;
     }
-    if (!make_room(srv))
-        turn_away(fd, tls ? "" : full);
+    if (!smtp_clients_make_room(all))
+        smtp_clients_turn_away(all, fd, "full", tls ? "" : full);
     else
-        c = client_new(srv, fd);
-    if (!c) {
-        peers_give(srv->peers, &network);
-        return;
-    }
-    c->network = network;
-    peer_text(peer, c->ip);
-    peer_penalty_text(peer, c->penalty);
-    c->prev_next = srv->last;
-    *srv->last = c;
-    srv->last = &c->next;
-    srv->nclients++;
-    count_one(COUNT_CONNECTIONS);
-    count_one(COUNT_CONNECTIONS_OPEN);
-    conn_stall_ms(c->conn, (int64_t)submission_settings.stall_timeout_ms);
-    if (!tls) {
-        session_start(c);
-        return;
-    }
-    timer_set(&c->timer, HANDSHAKE_MS);
-    io_start_tls(c);
-}
-
-void submitter_stop(struct submission_client *c)
-{
-    if (c->started)
-        smtp_session_stop(&c->s);
+        c = client_new(srv, fd, peer, &network);
+    if (!c)
+        peers_give(all->peers, &network);
+    else if (tls)
+        smtp_client_secure(&c->smtp);
     else
-        conn_abort(c->conn, E_CLOSED);
+        begin(c);
 }

@@ -1,11 +1,10 @@
 /* src/submission/client.h
  *
- * One connection: joins a session to the world. The connection, its timer and logging in are client.c's, the bytes of a
- * message and where they go are deliver.c's. */
+ * Joins a session to the world. Who connects, and logging in, are client.c's, the bytes of a message and where they go are
+ * deliver.c's; the connection itself is src/common/smtp_client.h's. */
 #ifndef SRC_SUBMISSION_CLIENT_H
 #define SRC_SUBMISSION_CLIENT_H
-#include "src/common/peers.h"
-#include "src/common/role.h"
+#include "src/common/smtp_client.h"
 #include "src/submission/service.h"
 
 #define STAGE_ID_LEN 16u
@@ -14,10 +13,7 @@ struct submission_client;
 
 struct submission_server {
     struct role *role;
-    struct peers *peers;
-    struct submission_client *oldest, **last;
-    size_t nclients;
-    bool stopping;
+    struct smtp_clients clients;
 };
 
 /* Where a message's bytes go: the store for who is here, the courier for everybody else. */
@@ -31,15 +27,10 @@ struct sink {
 };
 
 struct submission_client {
-    struct smtp_session s;
+    struct smtp_client smtp;
     struct submission_own own;
     struct submission_server *server;
-    struct submission_client *next, **prev_next;
-    struct conn *conn;
-    struct timer timer;
-    struct peer_network network;
-    char ip[PEER_TEXT_MAX], penalty[PEER_TEXT_MAX];
-    bool started;          /* over TLS from the first byte: when that is up */
+    char penalty[PEER_TEXT_MAX]; /* what bad logins are counted by */
     struct rpc_call *call; /* what is asked of directory, store or courier now */
     char password[LOGIN_PASSWORD_MAX];
     size_t password_n;
@@ -52,11 +43,13 @@ struct submission_client {
 
 extern struct submission_conf submission_settings;
 
+/* E_NOMEM. */
+MUST_CHECK int submitter_init(struct submission_server *srv);
 void submitter_accept(struct submission_server *srv, int fd, const struct sockaddr *peer, bool tls);
+/* Of what struct smtp_io hands on. */
+struct submission_client *submitter_of(void *ctx);
 /* The session may take input again, or not yet. */
 void submitter_go_on(struct submission_client *c);
-/* The role stops. */
-void submitter_stop(struct submission_client *c);
 
 /* deliver.c: of struct smtp_io. */
 int submitter_stage(void *ctx, uint64_t bytes_max, uint64_t bytes_expected);

@@ -76,7 +76,7 @@ static void sink_ended(struct sink *k, int status, struct str id, uint64_t bytes
         status = E_BUG;
     if (status < 0) {
         submitter_unstage(c);
-        smtp_session_staged(&c->s, status, 0);
+        smtp_session_staged(&c->smtp.s, status, 0);
         submitter_go_on(c);
         return;
     }
@@ -89,7 +89,7 @@ static void sink_ended(struct sink *k, int status, struct str id, uint64_t bytes
         if (c->sinks[i].wanted && c->sinks[i].bytes != bytes)
             bytes = UINT64_MAX; /* the session will not believe it */
     }
-    smtp_session_staged(&c->s, 0, bytes);
+    smtp_session_staged(&c->smtp.s, 0, bytes);
     submitter_go_on(c);
 }
 
@@ -136,16 +136,16 @@ int submitter_stage(void *ctx, uint64_t bytes_max, uint64_t bytes_expected)
 {
     Store__StageRequest s = STORE__STAGE_REQUEST__INIT;
     Courier__StageRequest q = COURIER__STAGE_REQUEST__INIT;
-    struct submission_client *c = ctx;
+    struct submission_client *c = submitter_of(ctx);
     char network[PEER_TEXT_MAX];
     bool here = c->own.copy, away = false;
     int r = 0;
 
-    for (const struct smtp_recipient *p = c->s.m.recipients; p; p = p->next) {
-        here |= is_direct(&c->s.m, p);
-        away |= !is_direct(&c->s.m, p);
+    for (const struct smtp_recipient *p = c->smtp.s.m.recipients; p; p = p->next) {
+        here |= is_direct(&c->smtp.s.m, p);
+        away |= !is_direct(&c->smtp.s.m, p);
     }
-    peer_network_text(&c->network, network);
+    peer_network_text(&c->smtp.network, network);
     s.network = network;
     s.bytes_max = bytes_max;
     s.bytes_expected = q.bytes_expected = bytes_expected;
@@ -160,7 +160,7 @@ int submitter_stage(void *ctx, uint64_t bytes_max, uint64_t bytes_expected)
 
 size_t submitter_stage_room(void *ctx)
 {
-    struct submission_client *c = ctx;
+    struct submission_client *c = submitter_of(ctx);
     size_t room = SIZE_MAX;
 
     for (size_t i = 0; i < SINKS; i++)
@@ -171,7 +171,7 @@ size_t submitter_stage_room(void *ctx)
 
 int submitter_stage_send(void *ctx, struct str bytes)
 {
-    struct submission_client *c = ctx;
+    struct submission_client *c = submitter_of(ctx);
     int r = 0;
 
     for (size_t i = 0; i < SINKS && r == 0; i++)
@@ -182,7 +182,7 @@ int submitter_stage_send(void *ctx, struct str bytes)
 
 void submitter_stage_end(void *ctx)
 {
-    struct submission_client *c = ctx;
+    struct submission_client *c = submitter_of(ctx);
 
     for (size_t i = 0; i < SINKS; i++)
         if (c->sinks[i].call) {
@@ -197,7 +197,7 @@ static void delivered(struct submission_client *c, int status)
 {
     if (status < 0 && c->own.counted)
         submitter_give_back(c);
-    smtp_session_delivered(&c->s, status, str_from(c->queue_id), c->duplicates);
+    smtp_session_delivered(&c->smtp.s, status, str_from(c->queue_id), c->duplicates);
     submitter_go_on(c);
 }
 
@@ -332,7 +332,7 @@ static void enqueued(void *ctx, int status, struct str body)
         c->duplicates += m ? m->duplicates : 0;
         if (m && m->message.len == 16)
             hex_encode(m->message.data, 16, c->queue_id);
-        if (c->sinks[SINK_STORE].staged && (status = store_it(c, &c->s.m)) == 0)
+        if (c->sinks[SINK_STORE].staged && (status = store_it(c, &c->smtp.s.m)) == 0)
             return;
     }
     delivered(c, status);
@@ -435,7 +435,7 @@ static int enqueue(struct submission_client *c, const struct smtp_message *m)
 
 int submitter_deliver(void *ctx, const struct smtp_message *m)
 {
-    struct submission_client *c = ctx;
+    struct submission_client *c = submitter_of(ctx);
     int r;
 
     c->queue_id[0] = '\0';

@@ -22,10 +22,11 @@ static int init(struct role *r)
 {
     struct submission_server *srv = calloc(1, sizeof *srv);
 
-    if (!srv || !(srv->peers = peers_new()))
-        return E_NOMEM; /* the process ends: the kernel frees */
+    if (!srv)
+        return E_NOMEM;
     srv->role = r;
-    srv->last = &srv->oldest;
+    if (submitter_init(srv) < 0)
+        return E_NOMEM; /* the process ends: the kernel frees */
     submission_settings.smtp.max_unknown = 100;
     submission_settings.smtp.max_received = 100; /* RFC 5321 6.3 */
     submission_settings.smtp.check_timeout_ms = submission_settings.directory_timeout_ms;
@@ -73,14 +74,7 @@ static void stop(struct role *r)
 {
     struct submission_server *srv = role_data(r);
 
-    srv->stopping = true;
-    if (srv->nclients == 0) {
-        role_stopped(r);
-        return;
-    }
-    for (struct submission_client *c = srv->oldest; c;
-         c = c->next) /* conn_close frees later, never from here */
-        submitter_stop(c);
+    smtp_clients_stop(&srv->clients);
 }
 
 const struct role_def submission_role = {
