@@ -1,6 +1,9 @@
 #include "src/common/front.h"
 #include "lib/base/errors.h"
+#include "lib/base/log.h"
 #include "lib/event/proxy.h"
+#include "src/common/counts.h"
+#include <unistd.h>
 
 #define GATES_MAX 64u
 
@@ -26,4 +29,13 @@ int front_listen(struct loop *l, int fd, const struct netset *from, listener_fn 
     if (listener_out)
         *listener_out = s;
     return 0;
+}
+
+void front_turn_away(int fd, const char *line, const char *event, const char *why)
+{
+    ssize_t n = send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    close(fd);
+    count_one(COUNT_CONNECTIONS_REFUSED);
+    log_event(LOG_DEBUG, event, F_Z("why", why), F_U64("told", n > 0));
 }

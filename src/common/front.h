@@ -18,4 +18,6 @@
  * wanted (NULL: not) to stop it. E_NOMEM. */
 MUST_CHECK int front_listen(struct loop *l, int fd, const struct netset *from, listener_fn *fn, void *ctx,
                             struct listener **listener_out);
+/* One line ("": none) and away: a connection that is not taken may cost nothing. event, why: for the log. */
+void front_turn_away(int fd, const char *line, const char *event, const char *why);
 #endif

@@ -1,6 +1,5 @@
 #include "src/common/smtp_client.h"
 #include "lib/base/errors.h"
-#include "lib/base/log.h"
 #include "src/common/counts.h"
 #include <unistd.h>
 
@@ -173,16 +172,6 @@ int smtp_clients_init(struct smtp_clients *all)
 {
     all->last = &all->oldest;
     return (all->peers = peers_new()) ? 0 : E_NOMEM;
-}
-
-/* A connection that we do not take may cost nothing. */
-void smtp_clients_turn_away(const struct smtp_clients *all, int fd, const char *why, const char *line)
-{
-    ssize_t n = send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
-
-    close(fd);
-    count_one(COUNT_CONNECTIONS_REFUSED);
-    log_event(LOG_DEBUG, all->turned_away, F_Z("why", why), F_U64("told", n > 0));
 }
 
 bool smtp_clients_make_room(struct smtp_clients *all)

@@ -16,7 +16,6 @@ struct smtp_client;
 /* All of a role. The first lines are its own. */
 struct smtp_clients {
     struct role *role;
-    const char *turned_away; /* name of that event */
     uint64_t max, stall_ms;
     void (*secured)(struct smtp_client *c); /* TLS from the first byte is up: start. NULL: there is none */
     void (*gone)(struct smtp_client *c, int why); /* session and connection are released: free what holds it */
@@ -40,8 +39,6 @@ struct smtp_client {
 
 /* E_NOMEM. */
 MUST_CHECK int smtp_clients_init(struct smtp_clients *all);
-/* One line and away; why: for the log. */
-void smtp_clients_turn_away(const struct smtp_clients *all, int fd, const char *why, const char *line);
 /* Room for one more: when all places are taken, who has been here longest without a message goes. */
 bool smtp_clients_make_room(struct smtp_clients *all);
 /* Idle sessions end now, others after the message they are sending. */

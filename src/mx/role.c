@@ -168,7 +168,7 @@ static void client_take(struct mx_state_of_role *mx, int fd, const struct sockad
     struct mx_client *c = NULL;
 
     if (!smtp_clients_make_room(&mx->clients))
-        smtp_clients_turn_away(&mx->clients, fd, "full", "421 4.3.2 Too many connections, try later\r\n");
+        front_turn_away(fd, "421 4.3.2 Too many connections, try later\r\n", "mx.turned_away", "full");
     else if ((c = client_new(mx, fd, peer, network)))
         client_start(c, fd, peer, lmtp);
     if (!c)
@@ -183,12 +183,11 @@ static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t p
 
     mx_policy_network(peer, &mx_role_conf, text);
     if (!netset_has(&mx_role_conf.trusted, peer) && !mx_policy_connect(&mx->policies, &mx_role_conf, text)) {
-        smtp_clients_turn_away(&mx->clients, fd, "rate",
-                  "421 4.7.0 Too many connections from your network in a short time, try later\r\n");
+        front_turn_away(fd, "421 4.7.0 Too many connections from your network in a short time, try later\r\n", "mx.turned_away", "rate");
         return;
     }
     if (peers_take(mx->clients.peers, &network, mx_role_conf.max_connections_per_network) < 0) {
-        smtp_clients_turn_away(&mx->clients, fd, "network", "421 4.7.0 Too many connections from your network, try later\r\n");
+        front_turn_away(fd, "421 4.7.0 Too many connections from your network, try later\r\n", "mx.turned_away", "network");
         return;
     }
     client_take(mx, fd, peer, &network, false);
@@ -201,7 +200,7 @@ static void lmtp_accepted(void *ctx, int fd, const struct sockaddr *peer, sockle
     struct mx_state_of_role *mx = ctx;
 
     if (peers_take(mx->clients.peers, &nowhere, UINT64_MAX) < 0)
-        smtp_clients_turn_away(&mx->clients, fd, "memory", "421 4.3.0 Temporary trouble on our side, try later\r\n");
+        front_turn_away(fd, "421 4.3.0 Temporary trouble on our side, try later\r\n", "mx.turned_away", "memory");
     else
         client_take(mx, fd, peer, &nowhere, true);
 }
@@ -250,7 +249,6 @@ static int mx_init(struct role *r)
         (e = mx_scan_open(&mx->spam, &mx_role_conf, role_spam_file(r))) < 0)
         return e;
     mx->role = mx->clients.role = r;
-    mx->clients.turned_away = "mx.turned_away";
     mx->clients.max = mx_role_conf.max_connections;
     mx->clients.stall_ms = mx_role_conf.stall_timeout_ms;
     mx->clients.gone = client_gone;

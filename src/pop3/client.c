@@ -2,7 +2,6 @@
 #include "src/common/counts.h"
 #include "lib/base/clock.h"
 #include "lib/base/errors.h"
-#include "lib/base/log.h"
 #include <unistd.h>
 
 #define IN_MAX    KIB(4)
@@ -157,16 +156,6 @@ static const struct conn_ops client_ops = {
     .on_close = client_closed,
 };
 
-/* One line and away: a connection that we do not take may cost nothing. */
-static void turn_away(int fd, const char *line)
-{
-    ssize_t n = send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
-
-    close(fd);
-    count_one(COUNT_CONNECTIONS_REFUSED);
-    log_event(LOG_DEBUG, "pop3.turned_away", F_U64("told", n > 0));
-}
-
 static struct pop3_client *client_new(struct pop3_server *srv, int fd)
 {
     static const struct conn_limits limits = { .in_max = IN_MAX,
@@ -200,7 +189,7 @@ void client_accept(struct pop3_server *srv, int fd, const struct sockaddr *peer,
 
     if (srv->stopping || srv->nclients >= pop3_settings.max_connections ||
         (!local && peers_take(srv->peers, &network, pop3_settings.max_connections_per_network) < 0)) {
-        turn_away(fd, tls ? "" : full);
+        front_turn_away(fd, tls ? "" : full, "pop3.turned_away", "many");
         return;
     }
     if (!(c = client_new(srv, fd))) {

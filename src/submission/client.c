@@ -1,8 +1,8 @@
 #include "src/submission/client.h"
 #include "lib/base/errors.h"
-#include "lib/base/log.h"
 #include "proto/directory.pb-c.h"
 #include "proto/store.pb-c.h"
+#include "src/common/front.h"
 #include <unistd.h>
 
 struct submission_client *submitter_of(void *ctx)
@@ -300,7 +300,6 @@ static void empty(struct smtp_clients *all)
 int submitter_init(struct submission_server *srv)
 {
     srv->clients = (struct smtp_clients){ .role = srv->role,
-                                          .turned_away = "submission.turned_away",
                                           .max = submission_settings.max_connections,
                                           .stall_ms = submission_settings.stall_timeout_ms,
                                           .secured = secured,
@@ -340,11 +339,11 @@ void submitter_accept(struct submission_server *srv, int fd, const struct sockad
 
     if (all->stopping ||
         peers_take(all->peers, &network, submission_settings.max_connections_per_network) < 0) {
-        smtp_clients_turn_away(all, fd, "network", tls ? "" : many);
+        front_turn_away(fd, tls ? "" : many, "submission.turned_away", "network");
         return;
     }
     if (!smtp_clients_make_room(all))
-        smtp_clients_turn_away(all, fd, "full", tls ? "" : full);
+        front_turn_away(fd, tls ? "" : full, "submission.turned_away", "full");
     else
         c = client_new(srv, fd, peer, &network);
     if (!c)
