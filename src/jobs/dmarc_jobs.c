@@ -6,23 +6,20 @@
 #include "src/common/report_mail.h"
 #include "src/common/resolve.h"
 #include "src/common/version.h"
-#include "src/jobs/jobs.h"
-#include <sodium.h>
+#include "src/jobs/reporting.h"
 
 #define ASK_MS      60000
 #define WAIT_MS     15000
-#define ADDRESS_MAX 254u
-#define ID_BYTES    12u
 #define ROUNDS_MAX  100u /* of a list that was full */
 #define NO_DNS_MAX  10u  /* then nobody is asked any more: other jobs wait for this one */
 
 struct target {
-    char address[ADDRESS_MAX + 1];
+    char address[REPORTING_ADDRESS_MAX + 1];
     uint64_t bytes_max;
 };
 
 static struct {
-    struct job *job;
+    struct reporting r;
     struct psl *psl; /* NULL: only the very same domain is asked about nothing */
     struct arena list_arena;
     Monitor__DmarcListResponse *list;
@@ -33,28 +30,24 @@ static struct {
     Monitor__DmarcPeriod *period;
     struct aggregate_report report;
     struct dmarc_record policy;
-    char id[64];
     struct buf xml;
     struct target targets[DMARC_URIS_MAX];
-    size_t ntargets, target;
-    bool later; /* something of it must be tried again */
-    unsigned sent, refused, too_large, failed, nobody;
+    unsigned refused, too_large, nobody;
 } dmarc;
 
 static void next_period(void);
-static void next_target(void);
 
 static void end(int status)
 {
-    struct job *j = dmarc.job;
+    struct job *j = dmarc.r.job;
     struct buf text = { .max = KIB(1) };
     int r = buf_printf(
         &text,
         "%u reports sent, %u to who did not agree to get them, %u too large for who wants them, %u not "
         "possible now, %u domains without a usable address",
-        dmarc.sent, dmarc.refused, dmarc.too_large, dmarc.failed, dmarc.nobody);
+        dmarc.r.sent, dmarc.refused, dmarc.too_large, dmarc.r.failed, dmarc.nobody);
 
-    dmarc.job = NULL;
+    dmarc.r.job = NULL;
     buf_release(&dmarc.xml);
     arena_release(&dmarc.list_arena);
     dmarc.list = NULL;
@@ -85,7 +78,7 @@ static void period_over(void)
     Monitor__DmarcRowsRequest q = MONITOR__DMARC_ROWS_REQUEST__INIT;
 
     buf_release(&dmarc.xml);
-    if (dmarc.later) {
+    if (dmarc.r.later) {
         next_period();
         return;
     }
@@ -96,18 +89,6 @@ static void period_over(void)
         end(E_NOMEM);
 }
 
-static void sent(void *ctx UNUSED, int status)
-{
-    dmarc.sent += status == 0;
-    if (status < 0) {
-        log_event(LOG_WARN, "jobs.dmarc_not_sent", F_ERR(status));
-        dmarc.failed++;
-        dmarc.later |= error_is_transient(status);
-    }
-    dmarc.target++;
-    next_target();
-}
-
 static int make_mail(const struct target *t, struct report_mail *m, struct buf *subject, struct buf *name,
                      struct buf *text)
 {
@@ -116,16 +97,13 @@ static int make_mail(const struct target *t, struct report_mail *m, struct buf *
 
     *m = (struct report_mail){ .from = str_from(jobs_conf.dmarc_report_from),
                                .to = str_from(t->address),
-                               .id = str_from(dmarc.id),
+                               .id = str_from(dmarc.r.id),
                                .hostname = host,
                                .content_type = "application/gzip",
                                .body = buf_str(&dmarc.xml) };
     if ((r = aggregate_subject(&dmarc.report, host, subject)) < 0 ||
         (r = aggregate_file_name(&dmarc.report, host, name)) < 0 ||
-        (r = buf_printf(text,
-                        "This is a DMARC aggregate report (RFC 9990) for %.*s, made by a program at %.*s.\r\n"
-                        "The record _dmarc.%.*s asks for it.\r\n",
-                        STR_ARG(dmarc.report.domain), STR_ARG(host), STR_ARG(dmarc.report.domain))) < 0)
+        (r = reporting_text("DMARC aggregate report (RFC 9990)", "_dmarc", dmarc.report.domain, text)) < 0)
         return r;
     m->subject = buf_str(subject);
     m->file_name = buf_str(name);
@@ -133,7 +111,7 @@ static int make_mail(const struct target *t, struct report_mail *m, struct buf *
     return 0;
 }
 
-/* Begun: sent() follows. Else what it was. */
+/* Begun: reporting_sent() follows. Else what it was. */
 static int send_one(const struct target *t)
 {
     CLEANUP(buf_release)
@@ -146,34 +124,25 @@ static int send_one(const struct target *t)
         return r;
     if (message.n > t->bytes_max)
         return E_TOO_BIG;
-    return report_mail_send(role_link(the_role(), ROLE_COURIER), &m, &message, sent, NULL);
+    return report_mail_send(role_link(the_role(), ROLE_COURIER), &m, &message, reporting_sent, &dmarc.r);
 }
 
 static void send_or_skip(void)
 {
-    int r = send_one(&dmarc.targets[dmarc.target]);
+    int r = send_one(&dmarc.targets[dmarc.r.target]);
 
     if (r == 0)
         return;
     dmarc.too_large += r == E_TOO_BIG;
-    dmarc.failed += r != E_TOO_BIG;
-    dmarc.target++;
-    next_target();
-}
-
-static void not_now(void)
-{
-    dmarc.failed++;
-    dmarc.later = true;
-    dmarc.target++;
-    next_target();
+    dmarc.r.failed += r != E_TOO_BIG;
+    reporting_next(&dmarc.r);
 }
 
 /* Somebody else's mailbox: does he say that he wants them (RFC 9990 4), and where? */
 static void verified(void *ctx UNUSED, const struct dns_answer *a)
 {
-    CLEANUP(buf_release) struct buf address = { .max = ADDRESS_MAX };
-    struct target *t = &dmarc.targets[dmarc.target];
+    CLEANUP(buf_release) struct buf address = { .max = REPORTING_ADDRESS_MAX };
+    struct target *t = &dmarc.targets[dmarc.r.target];
     struct str host = str_from(strrchr(t->address, '@') + 1);
     bool agrees = false;
 
@@ -184,7 +153,7 @@ static void verified(void *ctx UNUSED, const struct dns_answer *a)
     }
     if (!agrees && dns_status_is_temporary(a->status)) {
         dmarc.no_dns++;
-        not_now();
+        reporting_not_now(&dmarc.r);
         return;
     }
     if (agrees && !str_ieq(buf_str(&address), str_from(jobs_conf.dmarc_report_from))) {
@@ -194,33 +163,27 @@ static void verified(void *ctx UNUSED, const struct dns_answer *a)
         return;
     }
     dmarc.refused++;
-    dmarc.target++;
-    next_target();
+    reporting_next(&dmarc.r);
 }
 
-static void next_target(void)
+static void to_next(void)
 {
     CLEANUP(buf_release) struct buf name = { .max = KIB(1) };
     struct dns_question q = { .type = DNS_TXT };
     struct str host;
 
-    if (dmarc.target == dmarc.ntargets) {
-        period_over();
-        return;
-    }
-    host = str_from(strrchr(dmarc.targets[dmarc.target].address, '@') + 1);
+    host = str_from(strrchr(dmarc.targets[dmarc.r.target].address, '@') + 1);
     if (aggregate_internal(dmarc.psl, dmarc.report.domain, host)) {
         send_or_skip();
         return;
     }
     if (aggregate_verification(dmarc.report.domain, host, &name) < 0) {
         dmarc.refused++;
-        dmarc.target++;
-        next_target();
+        reporting_next(&dmarc.r);
         return;
     }
     if (dmarc.no_dns >= NO_DNS_MAX) {
-        not_now();
+        reporting_not_now(&dmarc.r);
         return;
     }
     q.name = buf_str(&name);
@@ -231,22 +194,21 @@ static void next_target(void)
 /* Whom the record names, each once. */
 static void take_targets(void)
 {
-    dmarc.ntargets = dmarc.target = 0;
     for (size_t i = 0; i < dmarc.policy.nrua; i++) {
-        CLEANUP(buf_release) struct buf address = { .max = ADDRESS_MAX };
-        struct target *t = &dmarc.targets[dmarc.ntargets];
+        CLEANUP(buf_release) struct buf address = { .max = REPORTING_ADDRESS_MAX };
+        struct target *t = &dmarc.targets[dmarc.r.ntargets];
         bool again = false;
 
         if (!aggregate_uri(dmarc.policy.rua[i], &address, &t->bytes_max))
             continue;
         snprintf(t->address, sizeof t->address, "%.*s", STR_ARG(buf_str(&address)));
-        for (size_t k = 0; k < dmarc.ntargets; k++)
+        for (size_t k = 0; k < dmarc.r.ntargets; k++)
             again |= str_ieq(buf_str(&address), str_from(dmarc.targets[k].address));
         /* our own reports are not reported about, but they may be about us: not to who sends them */
         if (!again && !str_ieq(buf_str(&address), str_from(jobs_conf.dmarc_report_from)))
-            dmarc.ntargets++;
+            dmarc.r.ntargets++;
     }
-    dmarc.nobody += dmarc.ntargets == 0;
+    dmarc.nobody += dmarc.r.ntargets == 0;
 }
 
 /* ---- its rows ---- */
@@ -289,7 +251,7 @@ static void got_rows(void *ctx UNUSED, int status, struct str body)
     if (status == 0 && m->more && m->n_rows)
         ask_rows(m->rows[m->n_rows - 1]->id);
     else if (status == 0 && (status = aggregate_end(&dmarc.xml)) == 0)
-        next_target();
+        reporting_go_on(&dmarc.r);
     if (status < 0)
         end(status);
 }
@@ -306,21 +268,12 @@ static void ask_rows(uint64_t after)
         end(E_NOMEM);
 }
 
-/* Of what is reported and who reports, and of nothing else: a report that is made again has the same. */
 static void make_id(void)
 {
-    crypto_generichash_state h;
-    uint8_t hash[ID_BYTES];
-    char hex[2 * ID_BYTES + 1];
-    struct str host = role_hostname(the_role());
+    char hex[2 * REPORTING_HASH_BYTES + 1];
 
-    crypto_generichash_init(&h, NULL, 0, sizeof hash);
-    crypto_generichash_update(&h, (const uint8_t *)host.p, host.n);
-    crypto_generichash_update(&h, (const uint8_t *)"\0", 1);
-    crypto_generichash_update(&h, dmarc.period->domain.data, dmarc.period->domain.len);
-    crypto_generichash_final(&h, hash, sizeof hash);
-    sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
-    snprintf(dmarc.id, sizeof dmarc.id, "%lld.%lld.%s", (long long)dmarc.period->begins_s,
+    reporting_hash(STR(""), pb_str(dmarc.period->domain), hex);
+    snprintf(dmarc.r.id, sizeof dmarc.r.id, "%lld.%lld.%s", (long long)dmarc.period->begins_s,
              (long long)dmarc.period->seconds, hex);
 }
 
@@ -340,8 +293,7 @@ static void next_period(void)
         return;
     }
     p = dmarc.period = dmarc.list->periods[dmarc.at++];
-    dmarc.later = false;
-    dmarc.ntargets = dmarc.target = 0;
+    reporting_another(&dmarc.r);
     buf_release(&dmarc.xml);
     dmarc.xml = (struct buf){ .max = AGGREGATE_XML_MAX };
     if (!dmarc_record_parse(pb_str(p->record), &dmarc.policy)) {
@@ -352,13 +304,13 @@ static void next_period(void)
     dmarc.report = (struct aggregate_report){ .generator = STR("Letterlock " LETTERLOCK_VERSION),
                                               .org = role_hostname(the_role()),
                                               .email = from,
-                                              .id = str_from(dmarc.id),
+                                              .id = str_from(dmarc.r.id),
                                               .begin_s = p->begins_s,
                                               .end_s = p->begins_s + p->seconds - 1,
                                               .domain = pb_str(p->domain),
                                               .policy = &dmarc.policy };
     take_targets();
-    if (dmarc.ntargets == 0)
+    if (dmarc.r.ntargets == 0)
         period_over();
     else if (aggregate_begin(&dmarc.report, &dmarc.xml) < 0)
         end(E_NOMEM);
@@ -396,10 +348,12 @@ void dmarc_jobs_init(void)
 
 static void begin(struct job *j)
 {
-    dmarc.job = j;
+    dmarc.r.not_sent = "jobs.dmarc_not_sent";
+    dmarc.r.to_next = to_next;
+    dmarc.r.over = period_over;
+    reporting_begin(&dmarc.r, j);
     dmarc.waiting = 0;
-    dmarc.rounds = dmarc.no_dns = dmarc.sent = dmarc.refused = dmarc.too_large = dmarc.failed = dmarc.nobody =
-        0;
+    dmarc.rounds = dmarc.no_dns = dmarc.refused = dmarc.too_large = dmarc.nobody = 0;
     ask_list();
 }
 

@@ -7,42 +7,37 @@
 #include "src/common/courier_send.h"
 #include "src/common/report_mail.h"
 #include "src/common/resolve.h"
-#include "src/jobs/jobs.h"
+#include "src/jobs/reporting.h"
 #include "src/jobs/tls_report.h"
 #include <sodium.h>
 
 #define ASK_MS      60000
 #define WAIT_MS     15000
 #define TARGETS_MAX 10u
-#define ADDRESS_MAX 254u
 #define URL_MAX     500u
-#define ID_BYTES    12u
 #define ANSWER_MAX  MIB(4)
 
 static struct {
-    struct job *job;
+    struct reporting r;
     /* the one at hand */
     struct arena arena;
     Courier__TlsReportResponse *now;
     struct buf domain; /* of the one before, to go on from */
     int64_t day;
-    char id[64], targets[TARGETS_MAX][URL_MAX + 1];
-    size_t ntargets, target;
-    bool later;
-    unsigned sent, failed, unwanted;
+    char targets[TARGETS_MAX][URL_MAX + 1];
+    unsigned unwanted;
 } tls;
 
 static void next_domain(void);
-static void next_target(void);
 
 static void end(int status)
 {
-    struct job *j = tls.job;
+    struct job *j = tls.r.job;
     struct buf text = { .max = KIB(1) };
-    int r = buf_printf(&text, "%u reports sent, %u not possible now, %u domains want none", tls.sent,
-                       tls.failed, tls.unwanted);
+    int r = buf_printf(&text, "%u reports sent, %u not possible now, %u domains want none", tls.r.sent,
+                       tls.r.failed, tls.unwanted);
 
-    tls.job = NULL;
+    tls.r.job = NULL;
     arena_release(&tls.arena);
     buf_release(&tls.domain);
     job_ended(j, status < 0 ? status : r, false, status < 0 ? STR_NONE : buf_str(&text));
@@ -68,25 +63,13 @@ static void forgotten(void *ctx UNUSED, int status, struct str body UNUSED)
 
 static void domain_over(void)
 {
-    if (tls.later)
+    if (tls.r.later)
         next_domain();
     else if (ask_courier(COURIER__OP__TLS_REPORTED, forgotten) < 0)
         end(E_NOMEM);
 }
 
 /* ---- one report ---- */
-
-static void sent(void *ctx UNUSED, int status)
-{
-    tls.sent += status == 0;
-    if (status < 0) {
-        log_event(LOG_WARN, "jobs.tls_not_sent", F_ERR(status));
-        tls.failed++;
-        tls.later |= error_is_transient(status);
-    }
-    tls.target++;
-    next_target();
-}
 
 static int write_json(const struct tls_report *base, struct buf *out)
 {
@@ -112,7 +95,7 @@ static int write_json(const struct tls_report *base, struct buf *out)
     return tls_report_write(&r, out);
 }
 
-/* To an https: URL (RFC 8460 3, 5.4), by the queue as well, which holds lines. Begun: sent() follows. */
+/* To an https: URL (RFC 8460 3, 5.4), by the queue as well, which holds lines. Begun: reporting_sent() follows. */
 static int post_one(const char *url)
 {
     CLEANUP(buf_release)
@@ -120,7 +103,7 @@ static int post_one(const char *url)
                lines = { .max = REPORT_MAIL_MAX }, to = { .max = KIB(1) };
     struct tls_report t = { .org = role_hostname(the_role()),
                             .contact = str_from(jobs_conf.tls_report_from),
-                            .id = str_from(tls.id),
+                            .id = str_from(tls.r.id),
                             .domain = buf_str(&tls.domain),
                             .day = tls.day };
     struct courier_send q = { .webhook = true, .never_notify = true, .ask_ms = ASK_MS };
@@ -129,7 +112,7 @@ static int post_one(const char *url)
 
     if ((r = write_json(&t, &json)) < 0 || (r = report_mail_gzip(buf_str(&json), &zip)) < 0 ||
         (r = report_mail_base64(buf_str(&zip), &lines)) < 0 ||
-        (r = buf_printf(&to, "%s\n%s", tls.id, url)) < 0)
+        (r = buf_printf(&to, "%s\n%s", tls.r.id, url)) < 0)
         return r;
     crypto_generichash(id, sizeof id, (const uint8_t *)to.p, to.n, NULL, 0);
     q.delivery_id = id;
@@ -137,10 +120,10 @@ static int post_one(const char *url)
     if ((r = buf_printf(&to, "tlsrpt:%s", url)) < 0)
         return r;
     q.to = buf_str(&to);
-    return courier_send(role_link(the_role(), ROLE_COURIER), &q, &lines, sent, NULL);
+    return courier_send(role_link(the_role(), ROLE_COURIER), &q, &lines, reporting_sent, &tls.r);
 }
 
-/* Begun: sent() follows. */
+/* Begun: reporting_sent() follows. */
 static int send_one(const char *to)
 {
     CLEANUP(buf_release)
@@ -149,7 +132,7 @@ static int send_one(const char *to)
     struct str host = role_hostname(the_role()), domain = buf_str(&tls.domain);
     struct tls_report t = { .org = host,
                             .contact = str_from(jobs_conf.tls_report_from),
-                            .id = str_from(tls.id),
+                            .id = str_from(tls.r.id),
                             .domain = domain,
                             .day = tls.day };
     struct report_mail m = { .from = t.contact,
@@ -162,11 +145,8 @@ static int send_one(const char *to)
 
     if ((r = write_json(&t, &json)) < 0 || (r = tls_report_file_name(&t, &name)) < 0 ||
         (r = buf_printf(&subject, "Report Domain: %.*s Submitter: %.*s Report-ID: <%s@%.*s>", STR_ARG(domain),
-                        STR_ARG(host), tls.id, STR_ARG(host))) < 0 ||
-        (r = buf_printf(&text,
-                        "This is a TLS report (RFC 8460) for %.*s, made by a program at %.*s.\r\n"
-                        "The record _smtp._tls.%.*s asks for it.\r\n",
-                        STR_ARG(domain), STR_ARG(host), STR_ARG(domain))) < 0 ||
+                        STR_ARG(host), tls.r.id, STR_ARG(host))) < 0 ||
+        (r = reporting_text("TLS report (RFC 8460)", "_smtp._tls", domain, &text)) < 0 ||
         /* what it tells of may be what keeps it from arriving (RFC 8460 5.3, RFC 8689 3) */
         (r = buf_printf(&fields,
                         "TLS-Report-Domain: %.*s\r\nTLS-Report-Submitter: %.*s\r\nTLS-Required: No\r\n",
@@ -179,19 +159,17 @@ static int send_one(const char *to)
     m.body = buf_str(&json);
     if ((r = report_mail_format(&m, clock_wall_ms(), &message)) < 0)
         return r;
-    return report_mail_send(role_link(the_role(), ROLE_COURIER), &m, &message, sent, NULL);
+    return report_mail_send(role_link(the_role(), ROLE_COURIER), &m, &message, reporting_sent, &tls.r);
 }
 
-static void next_target(void)
+static void to_next(void)
 {
-    for (; tls.target < tls.ntargets; tls.target++) {
-        const char *to = tls.targets[tls.target];
+    const char *to = tls.targets[tls.r.target];
 
-        if ((str_istarts(str_from(to), STR("https://")) ? post_one(to) : send_one(to)) == 0)
-            return;
-        tls.failed++;
+    if ((str_istarts(str_from(to), STR("https://")) ? post_one(to) : send_one(to)) < 0) {
+        tls.r.failed++;
+        reporting_next(&tls.r);
     }
-    domain_over();
 }
 
 /* ---- who wants one ---- */
@@ -201,15 +179,15 @@ static void take_record(struct str txt)
     struct str uri;
     size_t at = 0;
 
-    while (tls.ntargets < TARGETS_MAX && tlsrpt_record_next(txt, &at, &uri) == 1) {
-        CLEANUP(buf_release) struct buf address = { .max = ADDRESS_MAX };
+    while (tls.r.ntargets < TARGETS_MAX && tlsrpt_record_next(txt, &at, &uri) == 1) {
+        CLEANUP(buf_release) struct buf address = { .max = REPORTING_ADDRESS_MAX };
         uint64_t bytes_max;
 
         if (str_istarts(uri, STR("https://")) && uri.n <= URL_MAX)
-            snprintf(tls.targets[tls.ntargets++], URL_MAX + 1, "%.*s", STR_ARG(uri));
+            snprintf(tls.targets[tls.r.ntargets++], URL_MAX + 1, "%.*s", STR_ARG(uri));
         else if (str_istarts(uri, STR("mailto:")) && aggregate_uri(uri, &address, &bytes_max) &&
-                 address.n <= ADDRESS_MAX)
-            snprintf(tls.targets[tls.ntargets++], ADDRESS_MAX + 1, "%.*s", STR_ARG(buf_str(&address)));
+                 address.n <= REPORTING_ADDRESS_MAX)
+            snprintf(tls.targets[tls.r.ntargets++], REPORTING_ADDRESS_MAX + 1, "%.*s", STR_ARG(buf_str(&address)));
     }
 }
 
@@ -229,30 +207,20 @@ static void record_came(void *ctx UNUSED, const struct dns_answer *a)
     if (n == 1)
         take_record(one);
     if (dns_status_is_temporary(a->status)) {
-        tls.later = true;
-        tls.failed++;
+        tls.r.later = true;
+        tls.r.failed++;
     } else {
-        tls.unwanted += tls.ntargets == 0;
+        tls.unwanted += tls.r.ntargets == 0;
     }
-    next_target();
+    reporting_go_on(&tls.r);
 }
 
-/* Of what is reported and who reports, and of nothing else: a report that is made again has the same. */
 static void make_id(void)
 {
-    crypto_generichash_state h;
-    uint8_t hash[ID_BYTES];
-    char hex[2 * ID_BYTES + 1];
-    struct str host = role_hostname(the_role());
+    char hex[2 * REPORTING_HASH_BYTES + 1];
 
-    crypto_generichash_init(&h, NULL, 0, sizeof hash);
-    crypto_generichash_update(&h, (const uint8_t *)"tls", 4);
-    crypto_generichash_update(&h, (const uint8_t *)host.p, host.n);
-    crypto_generichash_update(&h, (const uint8_t *)"\0", 1);
-    crypto_generichash_update(&h, (const uint8_t *)tls.domain.p, tls.domain.n);
-    crypto_generichash_final(&h, hash, sizeof hash);
-    sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
-    snprintf(tls.id, sizeof tls.id, "%lld.%s", (long long)tls.day, hex);
+    reporting_hash(str_of("tls", 4), buf_str(&tls.domain), hex);
+    snprintf(tls.r.id, sizeof tls.r.id, "%lld.%s", (long long)tls.day, hex);
 }
 
 static void got_domain(void *ctx UNUSED, int status, struct str body)
@@ -267,8 +235,7 @@ static void got_domain(void *ctx UNUSED, int status, struct str body)
         return;
     }
     tls.day = tls.now->day;
-    tls.ntargets = tls.target = 0;
-    tls.later = false;
+    reporting_another(&tls.r);
     make_id();
     snprintf(name, sizeof name, "_smtp._tls.%.*s", STR_ARG(buf_str(&tls.domain)));
     q.name = str_from(name);
@@ -286,10 +253,13 @@ static void next_domain(void)
 
 static void begin(struct job *j)
 {
-    tls.job = j;
+    tls.r.not_sent = "jobs.tls_not_sent";
+    tls.r.to_next = to_next;
+    tls.r.over = domain_over;
+    reporting_begin(&tls.r, j);
     tls.day = 0;
     tls.domain = (struct buf){ .max = 256 };
-    tls.sent = tls.failed = tls.unwanted = 0;
+    tls.unwanted = 0;
     next_domain();
 }
 
