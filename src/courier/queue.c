@@ -193,7 +193,7 @@ int queue_step(struct queue *q, int (*fn)(struct queue *q, void *arg), void *arg
     return r;
 }
 
-static int forget(struct queue *q, const char *sql, int64_t before, bool *more)
+int queue_forget(struct queue *q, const char *sql, int64_t before, int64_t rows, bool *more)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(q->db, sql, &st);
@@ -201,8 +201,8 @@ static int forget(struct queue *q, const char *sql, int64_t before, bool *more)
     if (r < 0)
         return r;
     stmt_bind_i64(st, 1, before);
-    stmt_bind_i64(st, 2, CARE_ROWS);
-    if ((r = stmt_run(st)) == 0 && db_changes(q->db) >= CARE_ROWS)
+    stmt_bind_i64(st, 2, rows);
+    if ((r = stmt_run(st)) == 0 && db_changes(q->db) >= rows)
         *more = true;
     return r;
 }
@@ -217,12 +217,10 @@ int queue_care(struct queue *q, bool *more_out)
     int r;
 
     *more_out = false;
-    if ((r = forget(q, SEEN, now / DAY_MS - QUEUE_SEEN_DAYS, more_out)) < 0 ||
-        (r = forget(q, DONE, now / HOUR_MS - OPERATION_HOURS, more_out)) < 0)
-        return r;
-    if ((r = queue_srs_care(q, CARE_ROWS, more_out)) < 0)
-        return r;
-    if ((r = queue_once_care(q, CARE_ROWS, more_out)) < 0 ||
+    if ((r = queue_forget(q, SEEN, now / DAY_MS - QUEUE_SEEN_DAYS, CARE_ROWS, more_out)) < 0 ||
+        (r = queue_forget(q, DONE, now / HOUR_MS - OPERATION_HOURS, CARE_ROWS, more_out)) < 0 ||
+        (r = queue_srs_care(q, CARE_ROWS, more_out)) < 0 ||
+        (r = queue_once_care(q, CARE_ROWS, more_out)) < 0 ||
         (r = queue_sent_care(q, CARE_ROWS, more_out)) < 0 ||
         (r = queue_suppressed_care(q, CARE_ROWS, more_out)) < 0)
         return r;

@@ -55,7 +55,9 @@ MUST_CHECK int queue_target_read(struct stmt *st, struct arena *a, struct queue_
     "id, tag, created, expires, sender, origin, submitter, signer, smtputf8, eightbit, requiretls, ret, envid, " \
     "deliver_by, by_notify, priority, facts, prepend, bytes, targets, told_delay, tls_optional, language"
 #define TARGET_COLUMNS "id, kind, recipient, alias, orcpt, notify, state, attempts, code, due, answer, deaths"
-/* Forgets up to `rows` of them; *more is set when there may be more. */
+/* Runs `sql`, which deletes what is before ?1, at most ?2 rows; *more is set when there may be more. */
+MUST_CHECK int queue_forget(struct queue *q, const char *sql, int64_t before, int64_t rows, bool *more);
+/* Forget up to `rows` of them, likewise. */
 MUST_CHECK int queue_tls_care(struct queue *q, int64_t rows, bool *more);
 MUST_CHECK int queue_srs_care(struct queue *q, int64_t rows, bool *more);
 MUST_CHECK int queue_once_care(struct queue *q, int64_t rows, bool *more);

@@ -51,16 +51,8 @@ int queue_sent_care(struct queue *q, int64_t rows, bool *more)
 {
     static const char SQL[] =
         "DELETE FROM sent WHERE id IN (SELECT id FROM sent ORDER BY id LIMIT ?2) AND day < ?1";
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(q->db, SQL, &st);
 
-    if (r < 0)
-        return r;
-    stmt_bind_i64(st, 1, queue_now(q) / DAY_MS - QUEUE_SENT_DAYS);
-    stmt_bind_i64(st, 2, rows);
-    if ((r = stmt_run(st)) == 0 && db_changes(q->db) >= rows)
-        *more = true;
-    return r;
+    return queue_forget(q, SQL, queue_now(q) / DAY_MS - QUEUE_SENT_DAYS, rows, more);
 }
 
 int queue_bounce_webhook(struct queue *q, struct str domain, struct buf *url)
@@ -114,14 +106,6 @@ int queue_once(struct queue *q, struct str id, int64_t ms)
 int queue_once_care(struct queue *q, int64_t rows, bool *more)
 {
     static const char SQL[] = "DELETE FROM once WHERE id IN (SELECT id FROM once WHERE until <= ?1 LIMIT ?2)";
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(q->db, SQL, &st);
 
-    if (r < 0)
-        return r;
-    stmt_bind_i64(st, 1, queue_now(q));
-    stmt_bind_i64(st, 2, rows);
-    if ((r = stmt_run(st)) == 0 && db_changes(q->db) >= rows)
-        *more = true;
-    return r;
+    return queue_forget(q, SQL, queue_now(q), rows, more);
 }

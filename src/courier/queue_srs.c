@@ -36,14 +36,6 @@ int queue_srs_care(struct queue *q, int64_t rows, bool *more)
 {
     static const char SQL[] =
         "DELETE FROM srs WHERE token IN (SELECT token FROM srs WHERE day < ?1 LIMIT ?2)";
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(q->db, SQL, &st);
 
-    if (r < 0)
-        return r;
-    stmt_bind_i64(st, 1, queue_now(q) / DAY_MS - SRS_DAYS);
-    stmt_bind_i64(st, 2, rows);
-    if ((r = stmt_run(st)) == 0 && db_changes(q->db) >= rows)
-        *more = true;
-    return r;
+    return queue_forget(q, SQL, queue_now(q) / DAY_MS - SRS_DAYS, rows, more);
 }

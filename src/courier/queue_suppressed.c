@@ -103,14 +103,6 @@ int queue_suppressed_care(struct queue *q, int64_t rows, bool *more)
     static const char SQL[] =
         "DELETE FROM suppressed WHERE (domain, address) IN (SELECT domain, address FROM "
         "suppressed WHERE until > 0 AND until <= ?1 LIMIT ?2)";
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(q->db, SQL, &st);
 
-    if (r < 0)
-        return r;
-    stmt_bind_i64(st, 1, queue_now(q));
-    stmt_bind_i64(st, 2, rows);
-    if ((r = stmt_run(st)) == 0 && db_changes(q->db) >= rows)
-        *more = true;
-    return r;
+    return queue_forget(q, SQL, queue_now(q), rows, more);
 }

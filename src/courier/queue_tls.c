@@ -206,20 +206,6 @@ int queue_tls_forget(struct queue *q, int64_t day, struct str domain)
     return stmt_run(st);
 }
 
-static int forget(struct queue *q, const char *sql, int64_t before, int64_t rows, bool *more)
-{
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(q->db, sql, &st);
-
-    if (r < 0)
-        return r;
-    stmt_bind_i64(st, 1, before);
-    stmt_bind_i64(st, 2, rows);
-    if ((r = stmt_run(st)) == 0 && db_changes(q->db) >= rows)
-        *more = true;
-    return r;
-}
-
 int queue_tls_care(struct queue *q, int64_t rows, bool *more)
 {
     static const char STS[] =
@@ -227,7 +213,7 @@ int queue_tls_care(struct queue *q, int64_t rows, bool *more)
     static const char DAYS[] =
         "DELETE FROM tls_session WHERE (day, domain, policy, result, mx, ip, from_ip, reason) IN "
         "(SELECT day, domain, policy, result, mx, ip, from_ip, reason FROM tls_session WHERE day < ?1 LIMIT ?2)";
-    int r = forget(q, STS, clock_wall_ms(), rows, more);
+    int r = queue_forget(q, STS, clock_wall_ms(), rows, more);
 
-    return r < 0 ? r : forget(q, DAYS, queue_now(q) / DAY_MS - DAYS_KEPT, rows, more);
+    return r < 0 ? r : queue_forget(q, DAYS, queue_now(q) / DAY_MS - DAYS_KEPT, rows, more);
 }
