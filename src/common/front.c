@@ -3,6 +3,7 @@
 #include "lib/base/log.h"
 #include "lib/event/proxy.h"
 #include "src/common/counts.h"
+#include <stdlib.h>
 #include <unistd.h>
 
 #define GATES_MAX 64u
@@ -28,6 +29,42 @@ int front_listen(struct loop *l, int fd, const struct netset *from, listener_fn 
         gates[ngates++] = g;
     if (listener_out)
         *listener_out = s;
+    return 0;
+}
+
+struct port {
+    struct role *role;
+    front_accept *accept;
+    bool tls;
+};
+
+static void port_accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t len UNUSED)
+{
+    struct port *p = ctx;
+
+    p->accept(p->role, fd, peer, p->tls);
+}
+
+int front_listen_all(struct role *r, const struct netset *from, const char *tls_key, const char *event,
+                     front_accept *fn)
+{
+    size_t n;
+    const struct role_listener *v = role_listeners(r, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        bool tls = strcmp(v[i].key, tls_key) == 0;
+        struct port *p;
+
+        if (!role_tls(r))
+            log_event(LOG_WARN, event, F_Z("key", v[i].key));
+        if (tls && !role_tls(r))
+            continue;
+        if (!(p = calloc(1, sizeof *p))) /* as long as the process */
+            return E_NOMEM;
+        *p = (struct port){ r, fn, tls };
+        if (front_listen(role_loop(r), v[i].fd, from, port_accepted, p, NULL) < 0)
+            return E_NOMEM;
+    }
     return 0;
 }
 

@@ -664,7 +664,7 @@ static bool count_network(struct imap_conn *c, const struct sockaddr *peer)
     return c->is_counted;
 }
 
-void imap_accept(struct imap_server *s, int fd, const struct sockaddr *peer, socklen_t len UNUSED, bool tls)
+void imap_accept(struct imap_server *s, int fd, const struct sockaddr *peer, bool tls)
 {
     struct imap_conn *c = calloc(1, sizeof *c);
 

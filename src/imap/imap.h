@@ -147,7 +147,7 @@ struct imap_conn {
 };
 
 /* ---- conn.c ---- */
-void imap_accept(struct imap_server *s, int fd, const struct sockaddr *peer, socklen_t len, bool tls);
+void imap_accept(struct imap_server *s, int fd, const struct sockaddr *peer, bool tls);
 /* "* BYE text", then hang up. */
 void imap_bye(struct imap_conn *c, const char *code, const char *text);
 /* Go on: write, step, tell updates, reply, read; as far as it can now. */

@@ -133,7 +133,7 @@ static void connect_client(void)
     int sv[2];
 
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0);
-    imap_accept(&w.srv, sv[0], (struct sockaddr *)&peer, sizeof peer, false);
+    imap_accept(&w.srv, sv[0], (struct sockaddr *)&peer, false);
     w.fd = sv[1];
     w.closed = false;
     w.got = (struct buf){ .max = MIB(80) };

@@ -68,40 +68,18 @@ static int init(struct role *r)
     return 0;
 }
 
-struct port {
-    struct imap_server *srv;
-    bool tls;
-};
-
-static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t len)
+static void accepted(struct role *r, int fd, const struct sockaddr *peer, bool tls)
 {
-    struct port *p = ctx;
-
-    imap_accept(p->srv, fd, peer, len, p->tls);
+    imap_accept(role_data(r), fd, peer, tls);
 }
 
 static int start(struct role *r)
 {
     struct imap_server *s = role_data(r);
-    size_t n;
-    const struct role_listener *v = role_listeners(r, &n);
 
     s->store = role_link(r, ROLE_STORE);
     s->directory = role_link(r, ROLE_DIRECTORY);
-    for (size_t i = 0; i < n; i++) {
-        struct port *p = calloc(1, sizeof *p); /* as long as the process */
-
-        if (!p)
-            return E_NOMEM;
-        *p = (struct port){ s, strcmp(v[i].key, "imap.tls_listen") == 0 };
-        if (p->tls && !s->tls) {
-            log_event(LOG_WARN, "imap.no_certificate", F_Z("key", v[i].key));
-            continue;
-        }
-        if (front_listen(s->loop, v[i].fd, &conf.proxy_from, accepted, p, NULL) < 0)
-            return E_NOMEM;
-    }
-    return 0;
+    return front_listen_all(r, &conf.proxy_from, "imap.tls_listen", "imap.no_certificate", accepted);
 }
 
 static void empty(void *ctx)

@@ -179,10 +179,11 @@ static struct pop3_client *client_new(struct pop3_server *srv, int fd)
     return c;
 }
 
-void client_accept(struct pop3_server *srv, int fd, const struct sockaddr *peer, bool tls)
+void client_accept(struct role *r, int fd, const struct sockaddr *peer, bool tls)
 {
     static const char full[] = "-ERR [SYS/TEMP] Too many connections, please try again later\r\n";
     struct peer_network network = peer_network_of(peer);
+    struct pop3_server *srv = role_data(r);
     struct pop3_client *c = NULL;
     struct tls_ctx *certificate = role_tls(srv->role);
     bool local = peer_is_local(peer);

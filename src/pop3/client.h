@@ -64,7 +64,7 @@ struct pop3_client {
 
 extern struct pop3_conf pop3_settings;
 
-void client_accept(struct pop3_server *srv, int fd, const struct sockaddr *peer, bool tls);
+void client_accept(struct role *r, int fd, const struct sockaddr *peer, bool tls);
 /* The session may take input again, or not yet. */
 void client_go_on(struct pop3_client *c);
 static inline ProtobufCBinaryData client_session(struct pop3_client *c)

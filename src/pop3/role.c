@@ -49,37 +49,9 @@ static int init(struct role *r)
     return 0;
 }
 
-struct port {
-    struct pop3_server *srv;
-    bool tls;
-};
-
-static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t len UNUSED)
-{
-    struct port *p = ctx;
-
-    client_accept(p->srv, fd, peer, p->tls);
-}
-
 static int start(struct role *r)
 {
-    size_t n;
-    const struct role_listener *v = role_listeners(r, &n);
-
-    for (size_t i = 0; i < n; i++) {
-        struct port *p = calloc(1, sizeof *p); /* as long as the process */
-
-        if (!p)
-            return E_NOMEM;
-        *p = (struct port){ role_data(r), strcmp(v[i].key, "pop3.tls_listen") == 0 };
-        if (!role_tls(r)) /* without TLS nobody can log in */
-            log_event(LOG_WARN, "pop3.no_certificate", F_Z("key", v[i].key));
-        if (p->tls && !role_tls(r))
-            continue;
-        if (front_listen(role_loop(r), v[i].fd, &pop3_settings.proxy_from, accepted, p, NULL) < 0)
-            return E_NOMEM;
-    }
-    return 0;
+    return front_listen_all(r, &pop3_settings.proxy_from, "pop3.tls_listen", "pop3.no_certificate", client_accept);
 }
 
 static void stop(struct role *r)

@@ -329,10 +329,11 @@ static struct submission_client *client_new(struct submission_server *srv, int f
     return c;
 }
 
-void submitter_accept(struct submission_server *srv, int fd, const struct sockaddr *peer, bool tls)
+void submitter_accept(struct role *r, int fd, const struct sockaddr *peer, bool tls)
 {
     static const char many[] = "421 4.7.0 Too many connections from your network, try later\r\n",
                       full[] = "421 4.3.2 Too many connections, try later\r\n";
+    struct submission_server *srv = role_data(r);
     struct smtp_clients *all = &srv->clients;
     struct peer_network network = peer_network_of(peer);
     struct submission_client *c = NULL;

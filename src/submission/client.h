@@ -45,7 +45,7 @@ extern struct submission_conf submission_settings;
 
 /* E_NOMEM. */
 MUST_CHECK int submitter_init(struct submission_server *srv);
-void submitter_accept(struct submission_server *srv, int fd, const struct sockaddr *peer, bool tls);
+void submitter_accept(struct role *r, int fd, const struct sockaddr *peer, bool tls);
 /* Of what struct smtp_io hands on. */
 struct submission_client *submitter_of(void *ctx);
 /* The session may take input again, or not yet. */

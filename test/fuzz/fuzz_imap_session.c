@@ -92,7 +92,7 @@ static void start(void)
     for (int i = 0; i < 3; i++)
         fake_add(&w.store, message, sizeof message - 1, i == 1 ? 4 : 0);
     LAW(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0);
-    imap_accept(&w.srv, sv[0], (struct sockaddr *)&peer, sizeof peer, false);
+    imap_accept(&w.srv, sv[0], (struct sockaddr *)&peer, false);
     w.fd = sv[1];
     w.got = (struct buf){ .max = MIB(64) };
     LAW(watch_init(&w.watch, w.loop, w.fd, readable) == 0);

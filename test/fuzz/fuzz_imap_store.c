@@ -388,7 +388,7 @@ static void login(void)
     w.got = (struct buf){ .max = MIB(64) };
     LAW(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0);
     LAW(setsockopt(sv[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room) == 0);
-    imap_accept(&imap, sv[0], (struct sockaddr *)&peer, sizeof peer, false);
+    imap_accept(&imap, sv[0], (struct sockaddr *)&peer, false);
     imap.conns->tls = true; /* as if it were */
     w.fd = sv[1];
     LAW(watch_init(&w.watch, role.loop, w.fd, readable) == 0 &&
