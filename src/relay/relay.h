@@ -5,7 +5,7 @@
  * dane.c    what a server's own records say of it (DANE)
  * safety.c  which of both counts for a host, and what became of it
  * session.c one connection to a server, from its greeting on: one message after the other
- * delivery.c one message for one destination: tries hosts until one takes the envelope, streams the body
+ * delivery.c one message for one destination: tries hosts (hosts.c) until one takes the envelope, streams the body
  * post.c     one webhook
  * relay.c   requests, and outcomes that are kept until the courier has noted them */
 #ifndef SRC_RELAY_RELAY_H
