@@ -25,6 +25,15 @@ int alias_ask(struct service *s, uint32_t op, const char *address, Directory__Al
     return ctl_fail(ctl_exit_code(r), "%s: %s", address, error_text(r));
 }
 
+int mailbox_ask(const struct args *a, struct service **s, Directory__Alias **out)
+{
+    int r;
+
+    if ((r = service_open(a, s)) != 0 || (r = alias_ask(*s, DIRECTORY__OP__ALIAS_SHOW, a->words[0], out)) != 0)
+        return r;
+    return (*out)->mailbox_id.len ? 0 : ctl_fail(EX_DATAERR, "%s has no mailbox yet", a->words[0]);
+}
+
 int cmd_alias_add(int argc, char **argv)
 {
     CLEANUP(service_close) struct service *s = NULL;

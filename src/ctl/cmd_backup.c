@@ -56,11 +56,8 @@ static int request_take(struct request *q, int argc, char **argv, const struct o
 {
     int r;
 
-    if ((r = args_parse(argc, argv, opts, nopts, 1, &q->a)) != 0 || (r = service_open(&q->a, &q->s)) != 0 ||
-        (r = alias_ask(q->s, DIRECTORY__OP__ALIAS_SHOW, q->a.words[0], &q->alias)) != 0)
+    if ((r = args_parse(argc, argv, opts, nopts, 1, &q->a)) != 0 || (r = mailbox_ask(&q->a, &q->s, &q->alias)) != 0)
         return r;
-    if (q->alias->mailbox_id.len == 0)
-        return ctl_fail(EX_DATAERR, "%s has no mailbox yet", q->a.words[0]);
     service_patience(q->s, PATIENCE_MS);
     return 0;
 }

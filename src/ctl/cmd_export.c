@@ -39,13 +39,6 @@ static int take_format(struct request *q)
     return 0;
 }
 
-static int take_password(struct request *q)
-{
-    if (secret_read("A password of this mailbox", &q->password) < 0 || q->password.n == 0)
-        return ctl_fail(EX_NOINPUT, "a password is needed: on the terminal, or a line of standard input");
-    return 0;
-}
-
 static int go(struct request *q, const struct export_source *from)
 {
     int r;
@@ -83,12 +76,9 @@ int cmd_mailbox_export(int argc, char **argv)
     int r;
 
     if ((r = args_parse(argc, argv, opts, ARRAY_LEN(opts), 1, &q.a)) != 0 || (r = take_format(&q)) != 0 ||
-        (r = service_open(&q.a, &q.s)) != 0 ||
-        (r = alias_ask(q.s, DIRECTORY__OP__ALIAS_SHOW, q.a.words[0], &q.alias)) != 0)
+        (r = mailbox_ask(&q.a, &q.s, &q.alias)) != 0)
         return r;
-    if (q.alias->mailbox_id.len == 0)
-        return ctl_fail(EX_DATAERR, "%s has no mailbox yet", q.a.words[0]);
-    if ((r = take_password(&q)) != 0)
+    if ((r = password_read(&q.password)) != 0)
         return r;
     if ((r = mail_open(&q.mail, q.s, q.alias, buf_str(&q.password))) < 0)
         return r == E_AUTH
@@ -154,7 +144,7 @@ int cmd_mailbox_convert(int argc, char **argv)
     if (buf_printf(&q.text, "%s.keys", q.a.words[0]) < 0 || !buf_z(&q.text) ||
         buf_printf(&scratch, "%s.scratch", q.output) < 0 || !buf_z(&scratch))
         return ctl_fail(EX_USAGE, "the name is too long");
-    if ((r = take_password(&q)) != 0)
+    if ((r = password_read(&q.password)) != 0)
         return r;
     q.keys = q.keys ? q.keys : buf_z(&q.text);
     if ((r = mailfile_open(q.a.words[0], q.keys, buf_str(&q.password), buf_z(&scratch), &q.file)) < 0)

@@ -56,13 +56,8 @@ static int take(struct request *q)
         return ctl_fail(EX_USAGE, "--format and --input are needed");
     if (!port_format_of(q->format_name, &q->format))
         return ctl_fail(EX_USAGE, "--format is one of mbox, Maildir, eml and sqlite");
-    if ((r = service_open(&q->a, &q->s)) != 0 ||
-        (r = alias_ask(q->s, DIRECTORY__OP__ALIAS_SHOW, q->a.words[0], &q->alias)) != 0)
+    if ((r = mailbox_ask(&q->a, &q->s, &q->alias)) != 0 || (r = password_read(&q->password)) != 0)
         return r;
-    if (q->alias->mailbox_id.len == 0)
-        return ctl_fail(EX_DATAERR, "%s has no mailbox yet", q->a.words[0]);
-    if (secret_read("A password of this mailbox", &q->password) < 0 || q->password.n == 0)
-        return ctl_fail(EX_NOINPUT, "a password is needed: on the terminal, or a line of standard input");
     return 0;
 }
 

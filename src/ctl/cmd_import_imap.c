@@ -230,13 +230,8 @@ static int take(struct request *q)
         return ctl_fail(EX_USAGE, "--host and --user are needed");
     if (q->port && (!str_to_u32(str_from(q->port), &port) || port == 0 || port > 65535))
         return ctl_fail(EX_USAGE, "--port is a number up to 65535");
-    if ((r = service_open(&q->a, &q->s)) != 0 ||
-        (r = alias_ask(q->s, DIRECTORY__OP__ALIAS_SHOW, q->a.words[0], &q->alias)) != 0)
+    if ((r = mailbox_ask(&q->a, &q->s, &q->alias)) != 0 || (r = password_read(&q->password)) != 0)
         return r;
-    if (q->alias->mailbox_id.len == 0)
-        return ctl_fail(EX_DATAERR, "%s has no mailbox yet", q->a.words[0]);
-    if (secret_read("A password of this mailbox", &q->password) < 0 || q->password.n == 0)
-        return ctl_fail(EX_NOINPUT, "a password is needed: on the terminal, or a line of standard input");
     q->o.host = q->host;
     q->o.ca_file = q->ca ? q->ca : "";
     q->o.port = (uint16_t)port;

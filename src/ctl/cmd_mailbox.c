@@ -41,13 +41,8 @@ static int request_take(struct request *q, int argc, char **argv)
 {
     int r;
 
-    if ((r = args_parse(argc, argv, NULL, 0, 1, &q->a)) != 0 || (r = service_open(&q->a, &q->s)) != 0 ||
-        (r = alias_ask(q->s, DIRECTORY__OP__ALIAS_SHOW, q->a.words[0], &q->alias)) != 0)
+    if ((r = args_parse(argc, argv, NULL, 0, 1, &q->a)) != 0 || (r = mailbox_ask(&q->a, &q->s, &q->alias)) != 0 || (r = password_read(&q->password)) != 0)
         return r;
-    if (q->alias->mailbox_id.len == 0)
-        return ctl_fail(EX_DATAERR, "%s has no mailbox yet", q->a.words[0]);
-    if (secret_read("A password of this mailbox", &q->password) < 0 || q->password.n == 0)
-        return ctl_fail(EX_NOINPUT, "a password is needed: on the terminal, or a line of standard input");
     service_patience(q->s, PATIENCE_MS);
     return 0;
 }

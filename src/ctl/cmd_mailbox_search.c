@@ -60,13 +60,8 @@ static int search_take(struct search *q, int argc, char **argv)
     if (r == 0 && q->limit_text &&
         (!str_to_u32(str_from(q->limit_text), &q->limit) || q->limit == 0 || q->limit > LIMIT_MAX))
         return ctl_fail(EX_USAGE, "--limit is a number from 1 to %u", LIMIT_MAX);
-    if (r != 0 || (r = service_open(&q->a, &q->s)) != 0 ||
-        (r = alias_ask(q->s, DIRECTORY__OP__ALIAS_SHOW, q->a.words[0], &q->alias)) != 0)
+    if (r != 0 || (r = mailbox_ask(&q->a, &q->s, &q->alias)) != 0 || (r = password_read(&q->password)) != 0)
         return r;
-    if (q->alias->mailbox_id.len == 0)
-        return ctl_fail(EX_DATAERR, "%s has no mailbox yet", q->a.words[0]);
-    if (secret_read("A password of this mailbox", &q->password) < 0 || q->password.n == 0)
-        return ctl_fail(EX_NOINPUT, "a password is needed: on the terminal, or a line of standard input");
     service_patience(q->s, PATIENCE_MS);
     return 0;
 }

@@ -185,11 +185,8 @@ int cmd_mailbox_restore(int argc, char **argv)
         return ctl_fail(EX_USAGE, MOMENT_HELP);
     if (q.beside && (q.undo || q.confirm))
         return ctl_fail(EX_USAGE, "--beside goes with --backup or --at");
-    if ((r = service_open(&q.a, &q.s)) != 0 ||
-        (r = alias_ask(q.s, DIRECTORY__OP__ALIAS_SHOW, q.a.words[0], &q.alias)) != 0)
+    if ((r = mailbox_ask(&q.a, &q.s, &q.alias)) != 0)
         return r;
-    if (q.alias->mailbox_id.len == 0)
-        return ctl_fail(EX_DATAERR, "%s has no mailbox yet", q.a.words[0]);
     service_patience(q.s, PATIENCE_MS);
     return q.beside    ? beside(&q)
            : q.undo    ? undo(&q)

@@ -291,8 +291,8 @@ int restore_beside(struct service *s, const struct backup_which *w, const char *
     if (buf_printf(&b.under, "Restored %.10s %.2s.%.2s.%.2s", iso, iso + 11, iso + 14, iso + 17) < 0)
         return EX_OSERR;
     b.x.under = buf_z(&b.under);
-    if (secret_read("A password of this mailbox", &b.password) < 0 || b.password.n == 0)
-        return ctl_fail(EX_NOINPUT, "a password is needed: on the terminal, or a line of standard input");
+    if ((r = password_read(&b.password)) != 0)
+        return r;
     if ((r = mail_open(&b.x.mail, s, w->alias, buf_str(&b.password))) < 0)
         return open_say(address, r);
     if ((r = bring(&b, s, w)) != 0)

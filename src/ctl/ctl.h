@@ -95,6 +95,8 @@ MUST_CHECK int service_status(const struct config *c, struct buf *out);
 /* ---- terminal (secret.c) ---- */
 /* A line without echo from the terminal, or a line of standard input when that is none. E_CLOSED. */
 MUST_CHECK int secret_read(const char *prompt, struct buf *out);
+/* A password of the mailbox that a command is about: 0, or a sysexits code, said on standard error. */
+int password_read(struct buf *out);
 /* A visible answer; the same rules. */
 MUST_CHECK int answer_read(const char *prompt, struct buf *out);
 

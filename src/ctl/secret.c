@@ -4,6 +4,7 @@
 #include "lib/base/file.h"
 #include "src/ctl/ctl.h"
 #include <fcntl.h>
+#include <sysexits.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -52,4 +53,11 @@ int secret_read(const char *prompt, struct buf *out)
 int answer_read(const char *prompt, struct buf *out)
 {
     return ask(prompt, true, out);
+}
+
+int password_read(struct buf *out)
+{
+    if (secret_read("A password of this mailbox", out) < 0 || out->n == 0)
+        return ctl_fail(EX_NOINPUT, "a password is needed: on the terminal, or a line of standard input");
+    return 0;
 }
