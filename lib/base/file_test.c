@@ -102,8 +102,10 @@ static void test_end_of_file(void **state UNUSED)
     CHECK(file_write(fd, ALL) == 0 && file_write(fd, STR("")) == 0);
     CHECK(file_read_at(fd, back, sizeof back, 4) == (int64_t)TEXT_N - 4);
     CHECK(file_read_at(fd, back, 1, TEXT_N) == 0 && file_read_next(fd, back, 1) == 0);
-    CHECK(file_read_exact(fd, back, 2, TEXT_N - 2) == 0 && file_read_exact(fd, back, 2, TEXT_N - 1) == E_CORRUPT);
-    CHECK(file_read_at(fd, back, 1, UINT64_MAX) == E_RANGE && file_write_at(fd, STR("x"), UINT64_MAX) == E_RANGE);
+    CHECK(file_read_exact(fd, back, 2, TEXT_N - 2) == 0 &&
+          file_read_exact(fd, back, 2, TEXT_N - 1) == E_CORRUPT);
+    CHECK(file_read_at(fd, back, 1, UINT64_MAX) == E_RANGE &&
+          file_write_at(fd, STR("x"), UINT64_MAX) == E_RANGE);
     file_over(fd);
 }
 
@@ -112,7 +114,8 @@ static void test_full(void **state UNUSED)
     struct str rest = ALL;
     int fd = file_begin((struct kernel){ .bite = 4, .room = 10, .fails = ENOSPC });
 
-    CHECK(file_write_rest(fd, &rest) == E_FULL && errno == ENOSPC && rest.p == TEXT + 10 && rest.n == TEXT_N - 10);
+    CHECK(file_write_rest(fd, &rest) == E_FULL && errno == ENOSPC && rest.p == TEXT + 10 &&
+          rest.n == TEXT_N - 10);
     CHECK(file_write(fd, rest) == E_FULL && file_write_at(fd, rest, 3) == E_FULL);
     kernel.fails = 0;
     CHECK(file_write_rest(fd, &rest) == 0 && rest.n == 0 && lseek(fd, 0, SEEK_CUR) == (off_t)TEXT_N);
@@ -124,9 +127,11 @@ static void test_failures(void **state UNUSED)
     int fd = file_begin((struct kernel){ .bite = 0 });
     char c;
 
-    CHECK(file_write(fd, STR("x")) == E_IO); /* a file that takes nothing and says nothing is no end without end */
+    CHECK(file_write(fd, STR("x")) ==
+          E_IO); /* a file that takes nothing and says nothing is no end without end */
     kernel = (struct kernel){ .bite = 1, .fails = EIO };
-    CHECK(file_write(fd, STR("x")) == E_IO && file_read_at(fd, &c, 1, 0) == E_IO && file_read_next(fd, &c, 1) == E_IO);
+    CHECK(file_write(fd, STR("x")) == E_IO && file_read_at(fd, &c, 1, 0) == E_IO &&
+          file_read_next(fd, &c, 1) == E_IO);
     CHECK(file_read_exact(fd, &c, 1, 0) == E_IO);
     file_over(fd);
 }

@@ -293,8 +293,8 @@ static int last_check(struct zip_writer *z)
         return r;
     /* One wrong password in 65536 comes here: that is likelier than a disk that lies about what it has synced. */
     return file_read_at(z->fd, tag, sizeof tag, at) != (int64_t)sizeof tag ? E_CORRUPT
-           : sodium_memcmp(tag, is, sizeof tag) != 0                  ? E_AUTH
-                                                                      : 0;
+           : sodium_memcmp(tag, is, sizeof tag) != 0                       ? E_AUTH
+                                                                           : 0;
 }
 
 static int go_on(struct zip_writer *z, const char *path, uint64_t from)

@@ -18,8 +18,9 @@ struct smtp_clients {
     struct role *role;
     uint64_t max, stall_ms;
     void (*secured)(struct smtp_client *c); /* TLS from the first byte is up: start. NULL: there is none */
-    void (*gone)(struct smtp_client *c, int why); /* session and connection are released: free what holds it */
-    void (*empty)(struct smtp_clients *all);      /* after smtp_clients_stop: none is left. May free `all` */
+    void (*gone)(struct smtp_client *c,
+                 int why);                   /* session and connection are released: free what holds it */
+    void (*empty)(struct smtp_clients *all); /* after smtp_clients_stop: none is left. May free `all` */
     struct peers *peers;
     struct smtp_client *oldest, **last;
     size_t n;
@@ -61,7 +62,7 @@ bool smtp_client_reply_full(void *c);
 void smtp_client_start_tls(void *c);
 void smtp_client_hang_up(void *c);
 void smtp_client_timer(void *c, int64_t ms);
-#define SMTP_CLIENT_IO                                                                            \
-    .reply = smtp_client_reply, .reply_full = smtp_client_reply_full,                             \
-    .start_tls = smtp_client_start_tls, .hang_up = smtp_client_hang_up, .timer = smtp_client_timer
+#define SMTP_CLIENT_IO                                                                                    \
+    .reply = smtp_client_reply, .reply_full = smtp_client_reply_full, .start_tls = smtp_client_start_tls, \
+    .hang_up = smtp_client_hang_up, .timer = smtp_client_timer
 #endif

@@ -29,7 +29,8 @@ int mailbox_ask(const struct args *a, struct service **s, Directory__Alias **out
 {
     int r;
 
-    if ((r = service_open(a, s)) != 0 || (r = alias_ask(*s, DIRECTORY__OP__ALIAS_SHOW, a->words[0], out)) != 0)
+    if ((r = service_open(a, s)) != 0 ||
+        (r = alias_ask(*s, DIRECTORY__OP__ALIAS_SHOW, a->words[0], out)) != 0)
         return r;
     return (*out)->mailbox_id.len ? 0 : ctl_fail(EX_DATAERR, "%s has no mailbox yet", a->words[0]);
 }

@@ -56,7 +56,8 @@ static int request_take(struct request *q, int argc, char **argv, const struct o
 {
     int r;
 
-    if ((r = args_parse(argc, argv, opts, nopts, 1, &q->a)) != 0 || (r = mailbox_ask(&q->a, &q->s, &q->alias)) != 0)
+    if ((r = args_parse(argc, argv, opts, nopts, 1, &q->a)) != 0 ||
+        (r = mailbox_ask(&q->a, &q->s, &q->alias)) != 0)
         return r;
     service_patience(q->s, PATIENCE_MS);
     return 0;

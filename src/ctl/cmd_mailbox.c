@@ -41,7 +41,8 @@ static int request_take(struct request *q, int argc, char **argv)
 {
     int r;
 
-    if ((r = args_parse(argc, argv, NULL, 0, 1, &q->a)) != 0 || (r = mailbox_ask(&q->a, &q->s, &q->alias)) != 0 || (r = password_read(&q->password)) != 0)
+    if ((r = args_parse(argc, argv, NULL, 0, 1, &q->a)) != 0 ||
+        (r = mailbox_ask(&q->a, &q->s, &q->alias)) != 0 || (r = password_read(&q->password)) != 0)
         return r;
     service_patience(q->s, PATIENCE_MS);
     return 0;

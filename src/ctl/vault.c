@@ -260,7 +260,8 @@ int vault_read(int fd, const uint8_t server_key[KEY_BYTES], const struct vault_r
         e = (int)n;
     } else if (e == 0) {
         key_of(server_key, buf_str(&wrap), key);
-        e = n == (int64_t)sizeof header && crypto_secretstream_xchacha20poly1305_init_pull(&state, header, key) == 0
+        e = n == (int64_t)sizeof header &&
+                    crypto_secretstream_xchacha20poly1305_init_pull(&state, header, key) == 0
                 ? chunks_read(fd, &state, &g, sealed, plain)
                 : E_CORRUPT;
     }

@@ -8,10 +8,10 @@
 #include "src/common/version.h"
 #include "src/jobs/reporting.h"
 
-#define ASK_MS      60000
-#define WAIT_MS     15000
-#define ROUNDS_MAX  100u /* of a list that was full */
-#define NO_DNS_MAX  10u  /* then nobody is asked any more: other jobs wait for this one */
+#define ASK_MS     60000
+#define WAIT_MS    15000
+#define ROUNDS_MAX 100u /* of a list that was full */
+#define NO_DNS_MAX 10u  /* then nobody is asked any more: other jobs wait for this one */
 
 struct target {
     char address[REPORTING_ADDRESS_MAX + 1];

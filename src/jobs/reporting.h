@@ -7,14 +7,15 @@
 #define SRC_JOBS_REPORTING_H
 #include "src/jobs/jobs.h"
 
-#define REPORTING_HASH_BYTES 12u
+#define REPORTING_HASH_BYTES  12u
 #define REPORTING_ADDRESS_MAX 254u
 
 struct reporting {
     /* The job's own. */
-    const char *not_sent;  /* event of the log */
-    void (*to_next)(void); /* the report goes to recipient number `target`; then reporting_sent, or one of those below */
-    void (*over)(void);    /* there is none left: it is forgotten, unless `later` */
+    const char *not_sent; /* event of the log */
+    void (*to_next)(
+        void); /* the report goes to recipient number `target`; then reporting_sent, or one of those below */
+    void (*over)(void); /* there is none left: it is forgotten, unless `later` */
     /* Of all. */
     struct job *job;
     unsigned sent, failed;

@@ -187,7 +187,8 @@ static void take_record(struct str txt)
             snprintf(tls.targets[tls.r.ntargets++], URL_MAX + 1, "%.*s", STR_ARG(uri));
         else if (str_istarts(uri, STR("mailto:")) && aggregate_uri(uri, &address, &bytes_max) &&
                  address.n <= REPORTING_ADDRESS_MAX)
-            snprintf(tls.targets[tls.r.ntargets++], REPORTING_ADDRESS_MAX + 1, "%.*s", STR_ARG(buf_str(&address)));
+            snprintf(tls.targets[tls.r.ntargets++], REPORTING_ADDRESS_MAX + 1, "%.*s",
+                     STR_ARG(buf_str(&address)));
     }
 }
 

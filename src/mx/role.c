@@ -94,8 +94,10 @@ static void client_is(struct mx_client *c, const struct sockaddr *peer)
     mx_policy_network(peer, &mx_role_conf, p->network);
     p->trusted = c->smtp.s.lmtp || netset_has(&mx_role_conf.trusted, peer);
     p->allowed = false;
-    c->own.auth_exempt = c->smtp.s.lmtp ? !mx_role_conf.lmtp_checks : netset_has(&mx_role_conf.auth_exempt, peer);
-    c->own.spam.exempt = c->smtp.s.lmtp ? !mx_role_conf.lmtp_checks : netset_has(&mx_role_conf.spam_exempt, peer);
+    c->own.auth_exempt =
+        c->smtp.s.lmtp ? !mx_role_conf.lmtp_checks : netset_has(&mx_role_conf.auth_exempt, peer);
+    c->own.spam.exempt =
+        c->smtp.s.lmtp ? !mx_role_conf.lmtp_checks : netset_has(&mx_role_conf.spam_exempt, peer);
     c->smtp.s.greet_delay_ms = p->trusted ? 0 : mx_role_conf.greet_delay_ms;
     c->smtp.s.error_delay_ms = p->trusted ? 0 : mx_role_conf.error_delay_ms;
 }
@@ -183,11 +185,13 @@ static void accepted(void *ctx, int fd, const struct sockaddr *peer, socklen_t p
 
     mx_policy_network(peer, &mx_role_conf, text);
     if (!netset_has(&mx_role_conf.trusted, peer) && !mx_policy_connect(&mx->policies, &mx_role_conf, text)) {
-        front_turn_away(fd, "421 4.7.0 Too many connections from your network in a short time, try later\r\n", "mx.turned_away", "rate");
+        front_turn_away(fd, "421 4.7.0 Too many connections from your network in a short time, try later\r\n",
+                        "mx.turned_away", "rate");
         return;
     }
     if (peers_take(mx->clients.peers, &network, mx_role_conf.max_connections_per_network) < 0) {
-        front_turn_away(fd, "421 4.7.0 Too many connections from your network, try later\r\n", "mx.turned_away", "network");
+        front_turn_away(fd, "421 4.7.0 Too many connections from your network, try later\r\n",
+                        "mx.turned_away", "network");
         return;
     }
     client_take(mx, fd, peer, &network, false);
@@ -200,7 +204,8 @@ static void lmtp_accepted(void *ctx, int fd, const struct sockaddr *peer, sockle
     struct mx_state_of_role *mx = ctx;
 
     if (peers_take(mx->clients.peers, &nowhere, UINT64_MAX) < 0)
-        front_turn_away(fd, "421 4.3.0 Temporary trouble on our side, try later\r\n", "mx.turned_away", "memory");
+        front_turn_away(fd, "421 4.3.0 Temporary trouble on our side, try later\r\n", "mx.turned_away",
+                        "memory");
     else
         client_take(mx, fd, peer, &nowhere, true);
 }

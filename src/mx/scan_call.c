@@ -34,8 +34,7 @@ static int scan(struct mx_side_call *c, struct str domain, const uint8_t key[SPA
 
 int mx_scan_open(struct mx_spam_all *all, const struct mx_conf *conf, int model)
 {
-    static const struct mx_spam_io io = { scan, mx_side_call_send, mx_side_call_end,
-                                           mx_side_call_cancel };
+    static const struct mx_spam_io io = { scan, mx_side_call_send, mx_side_call_end, mx_side_call_cancel };
     int e;
 
     if (!conf->spam) {

@@ -27,7 +27,8 @@ struct mx_side_call {
 MUST_CHECK int mx_side_call_init(struct mx_side_call *c);
 void mx_side_call_release(struct mx_side_call *c);
 /* E_UNAVAIL: that role is not there now. E_NOMEM. */
-MUST_CHECK int mx_side_call_ask(struct mx_side_call *c, enum role_id to, uint32_t op, const ProtobufCMessage *m);
+MUST_CHECK int mx_side_call_ask(struct mx_side_call *c, enum role_id to, uint32_t op,
+                                const ProtobufCMessage *m);
 MUST_CHECK int mx_side_call_send(struct mx_side_call *c, struct str bytes);
 void mx_side_call_end(struct mx_side_call *c);
 void mx_side_call_cancel(struct mx_side_call *c);

@@ -51,7 +51,8 @@ static int init(struct role *r)
 
 static int start(struct role *r)
 {
-    return front_listen_all(r, &pop3_settings.proxy_from, "pop3.tls_listen", "pop3.no_certificate", client_accept);
+    return front_listen_all(r, &pop3_settings.proxy_from, "pop3.tls_listen", "pop3.no_certificate",
+                            client_accept);
 }
 
 static void stop(struct role *r)

@@ -77,7 +77,7 @@ static void finish(struct delivery *d)
 }
 
 void delivery_give_up(struct delivery *d, Relay__Outcome__Kind kind, unsigned code, const char *enhanced,
-                    const char *text)
+                      const char *text)
 {
     delivery_session_end(d, false);
     outcome_rest(d, kind, code, enhanced, text);
@@ -146,14 +146,15 @@ static bool session_does(struct delivery *d, const struct smtp_offer *o)
     if ((!d->m->requiretls || keeps_requiretls(d, o)) &&
         (!relay_conf.smarthost[0] || relay_conf.tls == RELAY_TLS_NEVER || relay_session_is_tls(d->s)))
         return true;
-    delivery_reason(d, 0, "5.7.30", "the mail server cannot keep what was asked for (REQUIRETLS)"); /* RFC 8689 5 */
+    delivery_reason(d, 0, "5.7.30",
+                    "the mail server cannot keep what was asked for (REQUIRETLS)"); /* RFC 8689 5 */
     delivery_session_end(d, true);
     d->host++;
     if (d->host < d->route->n)
         delivery_next_host(d);
     else
-        delivery_give_up(d, d->m->requiretls ? RELAY__OUTCOME__KIND__FAILED : RELAY__OUTCOME__KIND__DEFERRED, 0,
-                         "5.7.30", d->text);
+        delivery_give_up(d, d->m->requiretls ? RELAY__OUTCOME__KIND__FAILED : RELAY__OUTCOME__KIND__DEFERRED,
+                         0, "5.7.30", d->text);
     return false;
 }
 
@@ -178,7 +179,7 @@ void relay_delivery_session_up(struct delivery *d)
         d->needs_7bit = true;
         delivery_session_end(d, true);
         delivery_give_up(d, RELAY__OUTCOME__KIND__DEFERRED, 0, "4.6.3",
-                "the message has bytes above 127, and the mail server takes none (8BITMIME)");
+                         "the message has bytes above 127, and the mail server takes none (8BITMIME)");
         return;
     }
     if ((r = envelope(d, o)) == E_NOMEM)

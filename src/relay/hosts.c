@@ -8,8 +8,8 @@ static void no_host(struct delivery *d)
 {
     d->trouble = !d->unfit;
     delivery_give_up(d, d->unfit ? RELAY__OUTCOME__KIND__FAILED : RELAY__OUTCOME__KIND__DEFERRED, d->code,
-            d->enhanced ? d->enhanced : "4.4.1",
-            d->text[0] ? d->text : "no mail server of the domain could be reached");
+                     d->enhanced ? d->enhanced : "4.4.1",
+                     d->text[0] ? d->text : "no mail server of the domain could be reached");
 }
 
 void delivery_reason(struct delivery *d, unsigned code, const char *enhanced, const char *text)
@@ -50,7 +50,8 @@ static void dialled(void *ctx, int fd, size_t which)
 
     d->dial = NULL;
     if (fd < 0) {
-        delivery_reason(d, 0, "4.4.1", fd == E_TIMEOUT ? "connecting took too long" : "the connection was refused");
+        delivery_reason(d, 0, "4.4.1",
+                        fd == E_TIMEOUT ? "connecting took too long" : "the connection was refused");
         delivery_skip_host(d);
         return;
     }
@@ -93,7 +94,7 @@ static bool host_may(struct delivery *d, const struct dane *dane)
     if (d->need.result)
         delivery_note(d, NULL, d->need.result, d->need.why);
     delivery_reason_tls(d, d->need.result || !d->need.why ? "4.7.5" : "5.7.30",
-               d->need.why ? d->need.why : "out of memory", "");
+                        d->need.why ? d->need.why : "out of memory", "");
     d->unfit = d->safety.requiretls && !d->need.result && d->need.why;
     return false;
 }
@@ -130,9 +131,9 @@ static void addrs_came(void *ctx, const struct route_addrs *r)
     d->lookup = NULL;
     if (r->n == 0) {
         delivery_reason(d, 0, r->temporary ? "4.4.3" : "5.4.4",
-               r->temporary ? "a mail server's address cannot be looked up now"
-               : r->refused ? "the mail server's address is a private one"
-                            : "the mail server has no address");
+                        r->temporary ? "a mail server's address cannot be looked up now"
+                        : r->refused ? "the mail server's address is a private one"
+                                     : "the mail server has no address");
         delivery_skip_host(d);
         return;
     }
@@ -142,7 +143,8 @@ static void addrs_came(void *ctx, const struct route_addrs *r)
         dial(d);
     } else if (r->secure) {
         d->step = AT_TLSA;
-        if (!(d->dane = relay_dane_find(a, delivery_host(d)->name, r->led_to, delivery_host(d)->port, tlsa_came, d)))
+        if (!(d->dane = relay_dane_find(a, delivery_host(d)->name, r->led_to, delivery_host(d)->port,
+                                        tlsa_came, d)))
             delivery_no_memory(d);
     } else if (!host_may(d, NULL)) {
         delivery_skip_host(d);
@@ -181,8 +183,8 @@ static void begin(struct delivery *d)
         return;
     }
     d->trouble = !r->permanent;
-    delivery_give_up(d, r->permanent ? RELAY__OUTCOME__KIND__FAILED : RELAY__OUTCOME__KIND__DEFERRED, 0, r->enhanced,
-            r->why);
+    delivery_give_up(d, r->permanent ? RELAY__OUTCOME__KIND__FAILED : RELAY__OUTCOME__KIND__DEFERRED, 0,
+                     r->enhanced, r->why);
 }
 
 static void route_came(void *ctx, const struct route *r)
@@ -249,7 +251,7 @@ void relay_delivery_session_failed(struct delivery *d, const struct session *s,
         delivery_reason(d, f->answer->code, "4.3.0", f->answer->text);
     else if (f->tls)
         delivery_reason_tls(d, "4.7.5", f->why == E_AUTH ? f->result : "TLS failed",
-                   *f->text ? f->text : delivery_why_text(f->why));
+                            *f->text ? f->text : delivery_why_text(f->why));
     else
         delivery_reason(d, 0, "4.4.2", delivery_why_text(f->why));
     delivery_skip_host(d);

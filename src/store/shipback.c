@@ -228,7 +228,8 @@ static int whole_write(struct making *m, const struct ship_piece *p)
         return r;
     memcpy(m->mac, p->e.mac, SHIP_MAC_BYTES);
     m->has_mac = true;
-    return file_write_at(m->fd, str_of(bytes.p + ship_segment_data_at(&g), (size_t)g.frames * g.page_bytes), 0);
+    return file_write_at(m->fd, str_of(bytes.p + ship_segment_data_at(&g), (size_t)g.frames * g.page_bytes),
+                         0);
 }
 
 /* Does the segment go on where the one before ended, in the same -wal or at the begin of the next? */
@@ -285,7 +286,8 @@ static int segment_replay(struct making *m, const struct ship_piece *p, struct b
 
         if (!ship_wal_frame(&m->wal, frame, m->sum))
             return E_CORRUPT;
-        r = file_write_at(m->fd, str_of(frame + SHIP_FRAME_HEAD, PAGE), (uint64_t)(ship_frame_page(frame) - 1) * PAGE);
+        r = file_write_at(m->fd, str_of(frame + SHIP_FRAME_HEAD, PAGE),
+                          (uint64_t)(ship_frame_page(frame) - 1) * PAGE);
         m->pages = pages ? pages : m->pages;
     }
     m->frame += g.frames;

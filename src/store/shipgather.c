@@ -133,7 +133,7 @@ static int frames_add_locked(struct ship *s, struct ship_stream *t, int wal, con
     for (size_t i = 0; i < nmarks; i++)
         ship_mark_put(&m[i], p + SHIP_SEGMENT_HEAD + i * SHIP_MARK_BYTES);
     if ((r = file_read_exact(wal, p + at, (size_t)g.frames * FRAME_BYTES,
-                     SHIP_WAL_HEAD + (uint64_t)(from - 1) * FRAME_BYTES)) < 0)
+                             SHIP_WAL_HEAD + (uint64_t)(from - 1) * FRAME_BYTES)) < 0)
         return r;
     for (uint32_t i = 0; i < g.frames; i++)
         if (memcmp(p + at + i * (size_t)FRAME_BYTES + 8, w->salts, SHIP_SALT_BYTES) != 0)
@@ -340,9 +340,9 @@ static void wal_look(struct ship *s, struct ship_stream *t)
     if (w.good) {
         n = t->chain ? t->pos.frames : 0;
         memcpy(sum, n ? t->pos.sum : w.head.sum, sizeof sum);
-        if (n &&
-            (file_read_exact(w.fd, frame, SHIP_FRAME_HEAD, SHIP_WAL_HEAD + (uint64_t)(n - 1) * FRAME_BYTES) < 0 ||
-             memcmp(frame + FRAME_SUM_AT, sum, sizeof sum) != 0)) {
+        if (n && (file_read_exact(w.fd, frame, SHIP_FRAME_HEAD,
+                                  SHIP_WAL_HEAD + (uint64_t)(n - 1) * FRAME_BYTES) < 0 ||
+                  memcmp(frame + FRAME_SUM_AT, sum, sizeof sum) != 0)) {
             chain_broken(
                 s, t,
                 E_CORRUPT); /* what was shipped is not there: the disk lost it, and others take its place */

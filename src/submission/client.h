@@ -31,7 +31,7 @@ struct submission_client {
     struct submission_own own;
     struct submission_server *server;
     char penalty[PEER_TEXT_MAX]; /* what bad logins are counted by */
-    struct rpc_call *call; /* what is asked of directory, store or courier now */
+    struct rpc_call *call;       /* what is asked of directory, store or courier now */
     char password[LOGIN_PASSWORD_MAX];
     size_t password_n;
     char address[LOGIN_ADDRESS_MAX + 1]; /* who logs in */

@@ -38,7 +38,8 @@ static int init(struct role *r)
 
 static int start(struct role *r)
 {
-    return front_listen_all(r, &submission_settings.proxy_from, "submission.tls_listen", "submission.no_certificate", submitter_accept);
+    return front_listen_all(r, &submission_settings.proxy_from, "submission.tls_listen",
+                            "submission.no_certificate", submitter_accept);
 }
 
 /* Idle sessions end now, others after the message they are sending; the supervisor's patience bounds it. */
