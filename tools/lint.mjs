@@ -211,6 +211,13 @@ const dead_links = () => text_files.filter((f) => f.name.endsWith('.md')).flatMa
   .filter((m) => !existsSync(path.join(path.dirname(f.name), m[1])))
   .map((m) => `${f.name}:${line_at(f.text, m.index)}: there is no ${m[1]}`));
 
+// Who looks for something finds its folder in the map.
+function map_of_folders() {
+  const map = /```\n(lib\/[\s\S]*?)```/.exec(readFileSync('CONTRIBUTING.md', 'utf8'))?.[1] ?? '';
+  const folders = new Set(names.flatMap((f) => /^(?:lib|src|test)\/(\w+)\//.exec(f)?.[1] ?? []));
+  return [...folders].filter((d) => !new RegExp(`\\b${d}\\b`).test(map)).map((d) => `CONTRIBUTING.md: the map has no folder ${d}`);
+}
+
 // Versions of clang-format disagree in small things; 14 is the one that decides.
 const formatter = () => ['clang-format-14', 'clang-format'].find((p) => spawnSync(p, ['--version']).status === 0);
 const formatter_version = (p) => Number(/version (\d+)/.exec(spawnSync(p, ['--version']).stdout.toString())?.[1]);
@@ -240,6 +247,7 @@ const checks = {
   'the manual names every command': manual_of_commands,
   'every dependency has a reason': reasons_of_dependencies,
   'links lead somewhere': dead_links,
+  'the map has every folder': map_of_folders,
   'format': format,
 };
 
