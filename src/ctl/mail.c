@@ -50,8 +50,7 @@ int mail_open(struct mail *m, struct service *s, const Directory__Alias *alias, 
         if ((r = attach(m, alias, password, &a)) < 0)
             return r;
         drained = a->drained;
-        detach(m, pb_str(a->session));
-        service_forget(s);
+        detach(m, pb_str(a->session)); /* answers stay: `alias` is one, and others are small */
     }
     return drained ? 0 : E_TIMEOUT;
 }

@@ -144,6 +144,13 @@ test('a quota is kept, and the same command goes on when there is room', async (
   assert.deepEqual(await all(b), await all(a));
 });
 
+test('what waits sealed is waited for, however long it takes to go in', async () => {
+  const b = await service.alias();
+  for (let i = 0; i < 30; i++) await service.deliver(b.address, sample(i, 400000));
+  const r = JSON.parse((await ctl(['mailbox', 'export', b.address, '--format', 'mbox', '--output', path.join(dir, 'waited'), '--json'], b)).stdout);
+  assert.equal(r.messages, 30);
+});
+
 test('a wrong password opens nothing, and nothing is written', async () => {
   const out = path.join(dir, 'never');
   const r = await service.ctl(['mailbox', 'export', a.address, '--format', 'mbox', '--output', out], { input: 'wrong password\n', ok: false });
