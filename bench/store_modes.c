@@ -38,15 +38,21 @@ static double cpu_us(void)
            (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
-static void fill(struct mailbox *box, struct letter *l, uint32_t nletters, uint32_t count)
+static void fill_by(struct mailbox *box, struct letter *l, uint32_t nletters, uint32_t count, uint32_t group)
 {
     for (uint32_t i = 0; i < count;) {
         must(mailbox_begin(box), "begin");
-        for (uint32_t k = 0; k < BATCH && i < count; k++, i++)
+        mailbox_step_bare(box);
+        for (uint32_t k = 0; k < group && i < count; k++, i++)
             must(store_box_append(box, &l[i % nletters], i + 1), "append");
         must(mailbox_commit(box), "commit");
         mailbox_changes_take(box, NULL, 0);
     }
+}
+
+static void fill(struct mailbox *box, struct letter *l, uint32_t nletters, uint32_t count)
+{
+    fill_by(box, l, nletters, count, BATCH);
 }
 
 static struct letter *letters(uint32_t n, uint32_t bytes)
@@ -173,12 +179,13 @@ int mode_profile(char **argv, int argc)
 {
     uint32_t count = number(argv[1]), bytes = number(argc > 2 ? argv[2] : NULL),
              n = count < 200 ? count : 200;
+    uint32_t group = argc > 4 ? number(argv[4]) : BATCH;
     bool reading = argc > 3 && strcmp(argv[3], "read") == 0;
     struct letter *l = letters(n, bytes);
     struct mailbox *box = store_box_open(argv[0], 0, MAILBOX_CREATE);
     double began = cpu_us();
 
-    fill(box, l, n, count);
+    fill_by(box, l, n, count, group);
     if (!reading)
         printf("{\"append_us\":%.1f}\n", (cpu_us() - began) / count);
     for (int i = 0; i < 10 && reading; i++)

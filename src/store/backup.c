@@ -312,8 +312,8 @@ static int copy_check(struct backup_take *b, struct db *snapshot, uint64_t chang
     if (r < 0)
         return r;
     if ((r = running(&b->stop, copy)) == 0 && (r = db_verify(copy, NULL)) == 0 &&
-        (r = copy_is_of(copy, b->mailbox)) == 0 &&
-        (r = db_get_i64(copy, "SELECT changes FROM meta", &now)) == 0 && (uint64_t)now == changes)
+        (r = copy_is_of(copy, b->mailbox)) == 0 && (r = db_get_i64(copy, MAILBOX_COMMITS, &now)) == 0 &&
+        (uint64_t)now == changes)
         r = keybox_compare(snapshot, copy);
     b->info.changes = (uint64_t)now;
     failed(b, copy, r);
@@ -594,7 +594,7 @@ int backup_take(struct backup_take *b)
     int r, c;
 
     if ((r = source_open(b, &snapshot)) == 0 && (r = txn_begin_read(&txn, snapshot)) == 0 &&
-        (r = failed(b, snapshot, db_get_i64(snapshot, "SELECT changes FROM meta", &changes))) == 0 &&
+        (r = failed(b, snapshot, db_get_i64(snapshot, MAILBOX_COMMITS, &changes))) == 0 &&
         (r = look(b, (uint64_t)changes)) > 0) {
         info_begin(b);
         if ((r = source_open(b, &db)) == 0 && (r = take(b, snapshot, db, (uint64_t)changes)) == 0)

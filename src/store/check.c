@@ -33,14 +33,15 @@ static const struct question {
       "(SELECT count(*) FROM message m WHERE m.folder_id = f.id) AS n, "
       "(SELECT coalesce(sum(m.bytes), 0) FROM message m WHERE m.folder_id = f.id) AS b FROM folder f) "
       "WHERE messages <> n OR bytes <> b" },
-    { "quota",
-      "SELECT format('meta says %d bytes, %d messages and %d folders, the folders %d, %d and %d', quota_used, "
-      "quota_messages, quota_folders, b, n, f) FROM meta, (SELECT coalesce(sum(bytes), 0) AS b, "
-      "coalesce(sum(messages), 0) AS n, count(*) AS f FROM folder) "
-      "WHERE quota_used <> b OR quota_messages <> n OR quota_folders <> f" },
+    { "threads",
+      "SELECT format('the message ids that email %d noted are %d bytes', id, length(noted)) FROM email "
+      "WHERE length(noted) % 16 <> 0" },
     { "sizes",
       "SELECT format('message %d in folder %d says %d bytes, its email %d', m.uid, m.folder_id, m.bytes, "
       "e.bytes) FROM message m JOIN email e ON e.id = m.email_id WHERE m.bytes <> e.bytes" },
+    { "order",
+      "SELECT format('message %d in folder %d is not found by its date', m.uid, m.folder_id) FROM folder f "
+      "JOIN message m ON m.folder_id = f.id WHERE m.behind <> 0 AND m.uid < f.placed" },
     { "uids", "SELECT format('folder %d gives UID %d next and has %d', f.id, f.uidnext, max(m.uid)) "
               "FROM folder f JOIN message m ON m.folder_id = f.id GROUP BY f.id "
               "HAVING max(m.uid) >= f.uidnext" },
@@ -83,7 +84,7 @@ static const struct question {
                "WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = d.id)" },
     { "heads", "SELECT format('email %d has no head', e.id) FROM email e "
                "WHERE (SELECT count(*) FROM email_head h WHERE h.email_id = e.id) + "
-               "(SELECT count(*) FROM email_top t WHERE t.email_id = e.id) <> 1" },
+               "(SELECT count(*) FROM email_top t WHERE t.email_id = e.id) + (e.top IS NOT NULL) <> 1" },
     { "junk", "SELECT format('%d rows in junk_model', count(*)) FROM junk_model HAVING count(*) <> 1" },
     { "junk",
       "SELECT format('junk_model says %d tokens and %d senders, there are %d and %d', tokens, senders, t, s) "

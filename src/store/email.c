@@ -1,5 +1,5 @@
 /* src/store/email.c: emails, which never change. The structure and the first 256 KiB of the header block
- * stand in email_top. Behind lie raw runs, in email_raw in rows of 256 KiB input, and parts (part.h); the
+ * stand in its row (of mail of before in email_top). Behind lie raw runs, in email_raw in rows of 256 KiB input, and parts (part.h); the
  * email's map says in which order. A partial FETCH decodes the rows it needs, one at a time. */
 #include "src/store/mailbox_private.h"
 #include "src/store/index.h"
@@ -90,21 +90,14 @@ static int rows_insert(struct mailbox *box, int part, int64_t email_id, const st
     return 0;
 }
 
-static int top_insert(struct mailbox *box, int64_t id, const struct email_in *e, const struct email_ready *y)
+/* The five columns of its top as ?at and on. */
+static void top_bind(struct stmt *st, int at, const struct email_in *e, const struct email_ready *y)
 {
-    static const char sql[] = "INSERT INTO email_top VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, sql, &st);
-
-    if (r < 0)
-        return r;
-    stmt_bind_i64(st, 1, id);
-    stmt_bind_i64(st, 2, y->top.codec);
-    stmt_bind_u64(st, 3, e->structure.n);
-    stmt_bind_u64(st, 4, y->top.bytes);
-    stmt_bind_blob(st, 5, buf_str(&y->top.data));
-    stmt_bind_str_or_null(st, 6, e->preview);
-    return stmt_run(st);
+    stmt_bind_i64(st, at, y->top.codec);
+    stmt_bind_u64(st, at + 1, e->structure.n);
+    stmt_bind_u64(st, at + 2, y->top.bytes);
+    stmt_bind_str_or_null(st, at + 3, e->preview);
+    stmt_bind_blob(st, at + 4, buf_str(&y->top.data));
 }
 
 static int email_row_insert(struct mailbox *box, const struct email_in *e, const struct email_ready *y,
@@ -112,15 +105,18 @@ static int email_row_insert(struct mailbox *box, const struct email_in *e, const
 {
     static const char sql[] =
         "INSERT INTO email (object_id, thread_id, bytes, header_bytes, head_bytes, sent, "
-        "message_id, sent_zone, map, subject, reply, from_box, to_box, cc_box, from_display, to_display, refs) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+        "message_id, sent_zone, map, subject, reply, from_box, to_box, cc_box, from_display, to_display, refs, "
+        "noted, codec, structure_bytes, top_bytes, preview, top) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+        "?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    uint8_t object_id[12], thread[12], refs[SORT_REFS_BYTES];
+    uint8_t object_id[12], thread[12], refs[SORT_REFS_BYTES], noted[THREAD_REFS_MAX * THREAD_REF_BYTES];
     char sent[CLOCK_ISO_LEN + 1];
+    size_t nnoted = 0;
     int r;
 
     object_id_make(object_id);
-    if ((r = thread_find(box, e, object_id, thread)) < 0 || (r = stmt_get(box->db, sql, &st)) < 0)
+    if ((r = thread_find(box, e, object_id, thread, noted, &nnoted)) < 0 ||
+        (r = stmt_get(box->db, sql, &st)) < 0)
         return r;
     clock_iso(e->has_sent ? e->sent_ms : 0, sent);
     stmt_bind_blob(st, 1, str_of(object_id, 12));
@@ -133,10 +129,13 @@ static int email_row_insert(struct mailbox *box, const struct email_in *e, const
     stmt_bind_i64(st, 8, e->sent_zone_min > -1440 && e->sent_zone_min < 1440 ? e->sent_zone_min : 0);
     stmt_bind_blob(st, 9, map.n ? map : STR(""));
     sort_bind(st, 10, e, refs);
+    if (nnoted)
+        stmt_bind_blob(st, 18, str_of(noted, nnoted));
+    top_bind(st, 19, e, y);
     if ((r = stmt_run(st)) < 0)
         return r;
     *id_out = db_last_rowid(box->db);
-    return 0;
+    return refs_note(box, *id_out, str_of(noted, nnoted), thread);
 }
 
 static int raw_insert(struct mailbox *box, int64_t id, const struct email_in *e, const struct email_ready *y,
@@ -181,7 +180,7 @@ static int ready_insert(struct mailbox *box, const struct email_in *e, const str
     int r;
 
     if ((r = parts_put(box, e->message, y, &map)) < 0 ||
-        (r = email_row_insert(box, e, y, buf_str(&map), &id)) < 0 || (r = top_insert(box, id, e, y)) < 0 ||
+        (r = email_row_insert(box, e, y, buf_str(&map), &id)) < 0 ||
         (r = raw_insert(box, id, e, y, buf_str(&map))) < 0 || (r = texts_insert(box, id, e, y)) < 0 ||
         (r = index_note(box, id)) < 0)
         return r;
@@ -239,7 +238,8 @@ int email_drop_unused(struct mailbox *box, int64_t id)
 
     if ((r = run_for(box, in_use, id, id)) != 0)
         return r < 0 ? r : 0;
-    if ((r = map_release(box, id)) < 0 || (r = index_forget(box, id)) < 0)
+    if ((r = refs_email_goes(box, id)) < 0 || (r = map_release(box, id)) < 0 ||
+        (r = index_forget(box, id)) < 0)
         return r;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if ((r = run_for(box, rows[i], first, last)) < 0)
@@ -280,9 +280,11 @@ static int layout_read(struct mailbox *box, int64_t id, struct layout *out)
 /* Structure and head of an email, decoded; *structure_bytes_out is where the head begins. 0: it is old. */
 static int top_read(struct mailbox *box, int64_t id, struct buf *out, size_t *structure_bytes_out)
 {
+    static const char sql[] =
+        "SELECT codec, structure_bytes, top_bytes, top FROM email WHERE id = ?1 AND top IS NOT NULL "
+        "UNION ALL SELECT codec, structure_bytes, bytes, data FROM email_top WHERE email_id = ?1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, "SELECT codec, structure_bytes, bytes, data FROM email_top WHERE email_id = ?1",
-                     &st);
+    int r = stmt_get(box->db, sql, &st);
 
     if (r < 0)
         return r;
@@ -428,7 +430,8 @@ int email_structure(struct mailbox *box, int64_t id, struct buf *out)
 
 int email_preview(struct mailbox *box, int64_t id, struct buf *out)
 {
-    static const char sql[] = "SELECT preview FROM email_top WHERE email_id = ?1 "
+    static const char sql[] = "SELECT preview FROM email WHERE id = ?1 AND top IS NOT NULL "
+                              "UNION ALL SELECT preview FROM email_top WHERE email_id = ?1 "
                               "UNION ALL SELECT preview FROM email_head WHERE email_id = ?1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, sql, &st);

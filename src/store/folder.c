@@ -3,8 +3,9 @@
 #include "src/store/mailbox_private.h"
 #include "src/store/quota.h"
 
-#define FOLDER_COLUMNS \
-    "id, uidvalidity, uidnext, modseq, first_recent_uid, special_use, messages, bytes, vanished_floor, unseen, deleted"
+#define FOLDER_COLUMNS                                                                                                    \
+    "id, uidvalidity, uidnext, modseq, first_recent_uid, special_use, messages, bytes, vanished_floor, unseen, deleted, " \
+    "placed"
 
 static void folder_from_row(struct stmt *st, int at, struct folder *out)
 {
@@ -20,6 +21,7 @@ static void folder_from_row(struct stmt *st, int at, struct folder *out)
         .vanished_floor = stmt_u64(st, at + 8),
         .unseen = stmt_u64(st, at + 9),
         .deleted = stmt_u64(st, at + 10),
+        .placed = (uint32_t)stmt_u64(st, at + 11),
     };
 }
 
@@ -73,7 +75,7 @@ static void change_note(struct mailbox *box, uint64_t folder_id, uint64_t modseq
 int folder_update(struct mailbox *box, const struct folder *f)
 {
     static const char sql[] = "UPDATE folder SET uidnext = ?2, modseq = ?3, messages = ?4, bytes = ?5, "
-                              "vanished_floor = ?6, unseen = ?7, deleted = ?8 WHERE id = ?1";
+                              "vanished_floor = ?6, unseen = ?7, deleted = ?8, placed = ?9 WHERE id = ?1";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, sql, &st);
 
@@ -87,10 +89,25 @@ int folder_update(struct mailbox *box, const struct folder *f)
     stmt_bind_u64(st, 6, f->vanished_floor);
     stmt_bind_u64(st, 7, f->unseen);
     stmt_bind_u64(st, 8, f->deleted);
+    stmt_bind_u64(st, 9, f->placed);
     if ((r = stmt_run(st)) < 0)
         return r;
+    box->sums.known = false;
+    box->counted = true; /* its modseq is higher */
     change_note(box, f->id, f->modseq);
     return 0;
+}
+
+int folder_placed(struct mailbox *box, const struct folder *f)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, "UPDATE folder SET placed = ?2 WHERE id = ?1", &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, f->id);
+    stmt_bind_u64(st, 2, f->placed);
+    return stmt_run(st);
 }
 
 /* ---- names ------------------------------------------------------------------------------------ */
@@ -469,6 +486,7 @@ int folder_make(struct mailbox *box, struct str name, int special_use, bool sub)
     stmt_bind_blob(st, 2, str_of(object_id, sizeof object_id));
     stmt_bind_u64(st, 3, uidvalidity);
     stmt_bind_i64(st, 4, special_use);
+    box->sums.known = false;
     if ((r = stmt_run(st)) < 0 ||
         (r = happening_note(box, STORE__NEWS_EVENT__KIND__CREATED, name, STR(""), NULL)) < 0)
         return r;
@@ -575,6 +593,7 @@ int mailbox_folder_delete(struct mailbox *box, const Store__FolderRequest *q)
     if ((r = stmt_get(box->db, "DELETE FROM folder WHERE id = ?1", &st)) < 0)
         return r;
     stmt_bind_u64(st, 1, f.id);
+    box->sums.known = false;
     if ((r = stmt_run(st)) < 0)
         return r;
     change_note(box, f.id, f.modseq + 1);

@@ -262,7 +262,7 @@ static void slim_one(struct handles *p, struct handle *h)
 {
     h->closing = true;
     pthread_mutex_unlock(&p->lock);
-    db_shed(mailbox_db(h->box));
+    mailbox_shed(h->box);
     pthread_mutex_lock(&p->lock);
     h->closing = false;
     p->bytes -= h->bytes - HANDLE_BYTES;

@@ -16,7 +16,10 @@ static int run_one(struct mailbox *box, const char *sql, int64_t id)
 /* An id that was given once before (SQLite takes the highest there is and one more) is behind what is done. */
 int index_note(struct mailbox *box, int64_t email_id)
 {
-    return run_one(box, "INSERT INTO unindexed SELECT ?1, 0 FROM meta WHERE indexed_upto >= ?1", email_id);
+    int64_t upto = 0;
+    int r = refs_indexed_upto(box, &upto);
+
+    return r < 0 || email_id > upto ? r : run_one(box, "INSERT INTO unindexed VALUES (?1, 0)", email_id);
 }
 
 /* What else is written behind: by which an email is looked for now and then. */
@@ -151,11 +154,14 @@ int mailbox_index_step(struct mailbox *box, int64_t budget_ms)
     int n = db_get_i64(box->db, "SELECT indexed_upto FROM meta", &b.upto), done = 0, r = 0;
 
     n = n < 0 ? n : waiting_read(box, ids);
+    if (n > 0 && (r = mailbox_place(box)) < 0)
+        return r;
     while (done < n && (done == 0 || clock_mono_ms() < until)) {
         if ((r = index_one(&b, ids[done])) < 0)
             return r;
         done++;
     }
+    refs_forget(box); /* it knows indexed_upto */
     if (done && ids[done - 1] > b.upto &&
         (r = run_one(box, "UPDATE meta SET indexed_upto = ?1", ids[done - 1])) < 0)
         return r;

@@ -87,14 +87,14 @@ static int copy_clear(const struct files *f, const char *path)
 int keybox_compare(struct db *of, struct db *copy)
 {
     static const char *const sums[] = {
-        "SELECT changes + indexed_upto FROM meta",
+        "SELECT changes + indexed_upto + noted_upto FROM meta",
         "SELECT count(*) FROM sqlite_schema",
         "SELECT count(*) FROM folder",
-        "SELECT coalesce(sum(uidnext + modseq + messages + bytes), 0) FROM folder",
+        "SELECT coalesce(sum(uidnext + modseq + messages + bytes + placed), 0) FROM folder",
         "SELECT count(*) FROM message",
-        "SELECT coalesce(sum(uid + modseq + bytes + flags), 0) FROM message",
+        "SELECT coalesce(sum(uid + modseq + bytes + flags + behind), 0) FROM message",
         "SELECT count(*) FROM email",
-        "SELECT coalesce(sum(bytes + header_bytes), 0) FROM email",
+        "SELECT coalesce(sum(bytes + header_bytes + coalesce(length(noted), 0) + coalesce(length(top), 0)), 0) FROM email",
         "SELECT count(*) FROM email_head",
         "SELECT count(*) FROM email_body",
         "SELECT count(*) FROM email_text",

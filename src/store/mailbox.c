@@ -125,6 +125,7 @@ int mailbox_close(struct mailbox **boxp)
     mailbox_rollback(box);
     if (box->nclaims && mailbox_begin(box) == 0 && commit_all(box) < 0)
         mailbox_rollback(box);
+    refs_forget(box);
     if (box->db)
         r = db_close(&box->db);
     explicit_bzero(box, sizeof *box);
@@ -167,6 +168,12 @@ int mailbox_checkpoint(struct mailbox *box, uint32_t *left_out)
     return r;
 }
 
+void mailbox_shed(struct mailbox *box)
+{
+    refs_forget(box);
+    db_shed(box->db);
+}
+
 size_t mailbox_cache_bytes(struct mailbox *box)
 {
     return db_cache_bytes(box->db);
@@ -189,7 +196,7 @@ int mailbox_meta_get(struct mailbox *box, struct mailbox_meta *out)
 int mailbox_commits(struct mailbox *box, uint64_t *out)
 {
     int64_t n = 0;
-    int r = db_get_i64(box->db, "SELECT changes FROM meta", &n);
+    int r = db_get_i64(box->db, MAILBOX_COMMITS, &n);
 
     *out = (uint64_t)n;
     return r;
@@ -213,6 +220,7 @@ int mailbox_begin(struct mailbox *box)
 {
     assert(!box->txn.db && !box->reader);
     box->rows_before = db_total_changes(box->db);
+    box->counted = false;
     return txn_begin(&box->txn, box->db);
 }
 
@@ -273,7 +281,8 @@ static int commit_all(struct mailbox *box)
     int r;
 
     assert(box->txn.db && !box->step.db);
-    if ((r = recent_flush(box)) < 0 || (r = db_run(box->db, "UPDATE meta SET changes = changes + 1")) < 0)
+    if ((r = recent_flush(box)) < 0 ||
+        (!box->counted && (r = db_run(box->db, "UPDATE meta SET changes = changes + 1")) < 0))
         return r;
     return txn_commit(&box->txn);
 }
@@ -295,6 +304,8 @@ void mailbox_rollback(struct mailbox *box)
     savepoint_end(&box->step);
     txn_end(&box->txn);
     box->nchanges = 0;
+    box->counted = box->sums.known = false;
+    refs_forget(box);
     happenings_undo(box, 0);
 }
 
@@ -303,6 +314,7 @@ void mailbox_step_bare(struct mailbox *box)
     assert(box->txn.db);
     box->nchanges_step = box->nchanges;
     box->nhappenings_step = box->nhappenings;
+    refs_step(box);
     mailbox_by(box, NULL);
 }
 
@@ -321,6 +333,8 @@ void mailbox_step_undo(struct mailbox *box)
 {
     savepoint_end(&box->step);
     box->nchanges = size_min(box->nchanges, box->nchanges_step);
+    box->counted = box->sums.known = false; /* what was raised before is counted once more, by meta */
+    refs_undo(box);
     happenings_undo(box, box->nhappenings_step);
 }
 

@@ -82,10 +82,13 @@ uint32_t mailbox_wal_frames(struct mailbox *box);
 /* Move all of them into the file and begin the -wal anew. E_BUSY: somebody reads an old state. Waits for
  * nobody for longer than 50 ms. */
 MUST_CHECK int mailbox_checkpoint(struct mailbox *box, uint32_t *left_out);
+/* What it can read again goes from memory: it will idle. */
+void mailbox_shed(struct mailbox *box);
 /* What its pages in memory take now. */
 size_t mailbox_cache_bytes(struct mailbox *box);
 MUST_CHECK int mailbox_meta_get(struct mailbox *box, struct mailbox_meta *out);
-/* How many commits there were so far, ever. */
+/* How many commits there were so far, ever: at least so many. Each commit makes it more. */
+#define MAILBOX_COMMITS "SELECT changes + (SELECT coalesce(sum(modseq), 0) FROM folder) FROM meta"
 MUST_CHECK int mailbox_commits(struct mailbox *box, uint64_t *out);
 /* (w) */
 MUST_CHECK int mailbox_meta_set(struct mailbox *box, uint64_t generation, struct str key_state);

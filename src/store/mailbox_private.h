@@ -17,16 +17,29 @@
     "(SELECT uid FROM message WHERE folder_id = ?1 AND added " op " ?2 ORDER BY uid DESC LIMIT 1), 0)"
 #define MESSAGES_ADDED_AFTER MESSAGES_ADDED_SINCE("<=")
 #define MESSAGES_ADDED_FROM  MESSAGES_ADDED_SINCE("<")
-#define ROW_SHIFT            16 /* id of a chunk's row = email id << 16 | number */
-#define ROWS_MAX             65535u
-#define WORDS_ROW            32768u /* in email_raw: the first row of an email's text */
-#define SORT_REFS_BYTES      (65u * 16u)
+/* And those of folder ?1 that stand in none of the indexes WHERE behind = 0 yet. */
+#define MESSAGES_BEHIND(condition)                                       \
+    "UNION ALL SELECT uid FROM message WHERE folder_id = ?1 AND uid >= " \
+    "(SELECT placed FROM folder WHERE id = ?1) AND behind = 1 AND " condition
+#define MESSAGES_BEHIND_MAX 256u
+#define ROW_SHIFT           16 /* id of a chunk's row = email id << 16 | number */
+#define ROWS_MAX            65535u
+#define WORDS_ROW           32768u /* in email_raw: the first row of an email's text */
+#define SORT_REFS_BYTES     (65u * 16u)
+#define THREAD_REF_BYTES    16u /* a message id with a subject, hashed */
+#define THREAD_REFS_MAX     64u /* of one email */
 
 /* \Recent that a session took. Written with the next commit or at close: what a crash forgets is
  * shown as recent once more, which harms nobody, and no SELECT costs a sync. */
 struct recent_claim {
     uint64_t folder_id;
     uint32_t uid; /* first that is still recent */
+};
+
+/* Of all folders. */
+struct sums {
+    bool known;
+    uint64_t bytes, messages, folders;
 };
 
 struct mailbox {
@@ -40,6 +53,9 @@ struct mailbox {
     size_t nclaims;
     int64_t pruned_ms; /* monotonic; when old operations were last removed */
     bool reader;
+    struct refs *refs; /* refs.c; NULL: not read yet */
+    struct sums sums;
+    bool counted;                 /* a folder's modseq was raised: that tells this commit from others */
     uint64_t quota_short;         /* what the last refusal wanted (quota.h) */
     bool quota_hint;              /* limited, whatever meta says */
     struct happening *happenings; /* the last stands first */
@@ -50,7 +66,7 @@ struct mailbox {
 /* What a folder's row says. */
 struct folder {
     uint64_t id, modseq, vanished_floor, messages, bytes, unseen, deleted;
-    uint32_t uidvalidity, uidnext, first_recent;
+    uint32_t uidvalidity, uidnext, first_recent, placed;
     int special_use;
 };
 
@@ -60,6 +76,10 @@ MUST_CHECK int folder_by_use(struct mailbox *box, int special_use, struct folder
 MUST_CHECK int folder_by_id(struct mailbox *box, uint64_t id, struct folder *out);
 /* Write uidnext, modseq, the counts, vanished_floor; notes the change. */
 MUST_CHECK int folder_update(struct mailbox *box, const struct folder *f);
+/* Write `placed` alone, which is no change. */
+MUST_CHECK int folder_placed(struct mailbox *box, const struct folder *f);
+/* (w) All messages into all indexes (message.c). */
+MUST_CHECK int mailbox_place(struct mailbox *box);
 MUST_CHECK int folder_make(struct mailbox *box, struct str name, int special_use, bool subscribe);
 uint32_t recent_first(const struct mailbox *box, const struct folder *f);
 /* All below uidnext are no longer recent for anyone else. */
@@ -77,9 +97,23 @@ MUST_CHECK int gap_all(struct mailbox *box, uint64_t folder_id, struct uidset *o
 /* (w) These went. */
 MUST_CHECK int gap_add(struct mailbox *box, uint64_t folder_id, const struct uidset *uids);
 
-/* (w) The thread that an email belongs to (threadid.c); `own` when it begins one. */
+/* (w) The thread that an email belongs to (threadid.c); `own` when it begins one. *noted_out bytes of `noted` are
+ * what refs_note shall have. */
 MUST_CHECK int thread_find(struct mailbox *box, const struct email_in *e, const uint8_t own[12],
-                           uint8_t thread[12]);
+                           uint8_t thread[12], uint8_t noted[THREAD_REFS_MAX * THREAD_REF_BYTES],
+                           size_t *noted_out);
+/* (w) 1 and *thread_out: some email that has or names it is here, or was. */
+MUST_CHECK int refs_find(struct mailbox *box, const uint8_t id[THREAD_REF_BYTES], uint8_t thread_out[12]);
+/* (w) `ids`, which are email.noted, are of this thread. */
+MUST_CHECK int refs_note(struct mailbox *box, int64_t email_id, struct str ids, const uint8_t thread[12]);
+/* (w) Before the row is deleted: what it noted stays. */
+MUST_CHECK int refs_email_goes(struct mailbox *box, int64_t email_id);
+/* meta.indexed_upto, without asking each time. */
+MUST_CHECK int refs_indexed_upto(struct mailbox *box, int64_t *id_out);
+/* A step begins; it is undone; what is known of the file may be wrong, or takes memory. */
+void refs_step(struct mailbox *box);
+void refs_undo(struct mailbox *box);
+void refs_forget(struct mailbox *box);
 /* (w) What SORT and THREAD need of it. */
 /* The eight columns of its keys as ?at and on; `refs` holds one of them until the statement ran. */
 void sort_bind(struct stmt *st, int at, const struct email_in *e, uint8_t refs[SORT_REFS_BYTES]);

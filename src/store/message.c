@@ -86,7 +86,8 @@ static void count_flags(struct folder *f, uint32_t flags, int by)
 /* `row` is written at f's next UID and f->modseq. */
 static int message_insert(struct mailbox *box, struct folder *f, const struct row *row, uint32_t *uid_out)
 {
-    static const char sql[] = "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8)";
+    static const char sql[] = "INSERT INTO message (folder_id, uid, email_id, modseq, added, flags, bytes, "
+                              "internal, saved, behind) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, 1)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     char now[CLOCK_ISO_LEN + 1];
     int r;
@@ -111,6 +112,39 @@ static int message_insert(struct mailbox *box, struct folder *f, const struct ro
     f->bytes += row->bytes;
     count_flags(f, row->flags, 1);
     return 0;
+}
+
+/* Those that came last into the indexes that are written behind; f is updated, not written. */
+static int messages_place(struct mailbox *box, struct folder *f)
+{
+    static const char sql[] = "UPDATE message SET behind = 0 WHERE folder_id = ?1 AND uid >= ?2";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = stmt_get(box->db, sql, &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_u64(st, 1, f->id);
+    stmt_bind_u64(st, 2, f->placed);
+    f->placed = f->uidnext;
+    return stmt_run(st);
+}
+
+static int messages_place_many(struct mailbox *box, struct folder *f)
+{
+    return f->uidnext - f->placed < MESSAGES_BEHIND_MAX ? 0 : messages_place(box, f);
+}
+
+int mailbox_place(struct mailbox *box)
+{
+    struct folder f;
+    int64_t id;
+    int r;
+
+    while ((r = db_get_i64(box->db, "SELECT id FROM folder WHERE placed < uidnext LIMIT 1", &id)) == 0)
+        if ((r = folder_by_id(box, (uint64_t)id, &f)) < 0 || (r = messages_place(box, &f)) < 0 ||
+            (r = folder_placed(box, &f)) < 0)
+            return r;
+    return r == E_NOTFOUND ? 0 : r;
 }
 
 static int keywords_put(struct mailbox *box, uint64_t folder_id, uint32_t uid, char *const *names, size_t n)
@@ -141,6 +175,7 @@ int mailbox_append(struct mailbox *box, const struct email_in *e, const struct p
     struct junk_opinion opinion = { .special_use = at->special_use };
     char internal[CLOCK_ISO_LEN + 1];
     struct row row = { .flags = at->flags & 31u, .bytes = e->message->bytes };
+    struct sums sums;
     struct folder f;
     uint32_t uid = 0;
     int r;
@@ -157,10 +192,13 @@ int mailbox_append(struct mailbox *box, const struct email_in *e, const struct p
     if (r < 0)
         return r;
     f.modseq++;
+    sums = box->sums;
     if ((r = email_insert(box, e, &row.email_id)) < 0 || (r = message_insert(box, &f, &row, &uid)) < 0 ||
         (r = keywords_put(box, f.id, uid, at->keywords, at->nkeywords)) < 0 ||
-        (r = junk_note(box, row.email_id, &f, at, &opinion)) < 0 || (r = folder_update(box, &f)) < 0)
+        (r = junk_note(box, row.email_id, &f, at, &opinion)) < 0 || (r = messages_place_many(box, &f)) < 0 ||
+        (r = folder_update(box, &f)) < 0)
         return r;
+    box->sums = (struct sums){ sums.known, sums.bytes + row.bytes, sums.messages + 1, sums.folders };
     out->uidvalidity = f.uidvalidity;
     out->uid = uid;
     out->folder_id = f.id;
@@ -486,7 +524,7 @@ static int copy_batch(struct mailbox *box, const struct folder *from, struct fol
             return r;
         r = uidset_add(to_uids, uid);
     }
-    return r;
+    return r < 0 ? r : messages_place_many(box, to);
 }
 
 int mailbox_copy(struct mailbox *box, struct arena *a, const Store__CopyRequest *q, Store__CopyResponse *out)

@@ -1,21 +1,33 @@
 #include "src/store/quota.h"
 #include "src/store/mailbox_private.h"
 
-int mailbox_quota_get(struct mailbox *box, struct quota_count *out)
+static int sums_read(struct mailbox *box)
 {
     static const char sql[] =
-        "SELECT quota_used, quota_leased, quota_messages, quota_folders, quota_limited, quota_step FROM meta";
+        "SELECT coalesce(sum(bytes), 0), coalesce(sum(messages), 0), count(*) FROM folder";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, sql, &st);
 
     if (r < 0 || (r = stmt_step(st)) <= 0)
         return r < 0 ? r : E_CORRUPT;
-    *out = (struct quota_count){ .used = stmt_u64(st, 0),
-                                 .leased = stmt_u64(st, 1),
-                                 .messages = stmt_u64(st, 2),
-                                 .folders = stmt_u64(st, 3),
-                                 .limited = stmt_u64(st, 4) != 0 || box->quota_hint,
-                                 .step = (uint32_t)stmt_u64(st, 5) };
+    box->sums = (struct sums){ !box->reader, stmt_u64(st, 0), stmt_u64(st, 1), stmt_u64(st, 2) };
+    return 0;
+}
+
+int mailbox_quota_get(struct mailbox *box, struct quota_count *out)
+{
+    static const char sql[] = "SELECT quota_leased, quota_limited, quota_step FROM meta";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    int r = box->sums.known ? 0 : sums_read(box);
+
+    if (r < 0 || (r = stmt_get(box->db, sql, &st)) < 0 || (r = stmt_step(st)) <= 0)
+        return r < 0 ? r : E_CORRUPT;
+    *out = (struct quota_count){ .used = box->sums.bytes,
+                                 .leased = stmt_u64(st, 0),
+                                 .messages = box->sums.messages,
+                                 .folders = box->sums.folders,
+                                 .limited = stmt_u64(st, 1) != 0 || box->quota_hint,
+                                 .step = (uint32_t)stmt_u64(st, 2) };
     return 0;
 }
 

@@ -1,8 +1,8 @@
 /* src/store/quota.h
  *
- * What counts against limits, counted where it is: each file's meta row says what it uses and how much it
- * may hold (its lease, by the directory's word). Triggers keep the sums, so they are exact after any
- * crash and whoever changes a folder cannot forget them.
+ * What counts against limits, counted where it is: each file's folders say what they hold, each row changed in the
+ * transaction that changes what is in it, and their sums are what the mailbox uses, exact after any crash. The meta
+ * row says how much it may hold (its lease, by the directory's word).
  *
  * Counted is what a client sees: every message in every folder with all its bytes, a copy like any other
  * message. What waits in a temporary mailbox counts there; on its way in its share of the lease goes

@@ -20,8 +20,12 @@ static const struct {
 } by_row[] = {
     { T(LARGER), false, "SELECT uid FROM message WHERE folder_id = ?1 AND bytes > ?2" },
     { T(SMALLER), false, "SELECT uid FROM message WHERE folder_id = ?1 AND bytes < ?2" },
-    { T(INTERNAL_FROM), true, "SELECT uid FROM message WHERE folder_id = ?1 AND internal >= ?2" },
-    { T(INTERNAL_BEFORE), true, "SELECT uid FROM message WHERE folder_id = ?1 AND internal < ?2" },
+    { T(INTERNAL_FROM), true,
+      "SELECT uid FROM message INDEXED BY message_internal "
+      "WHERE folder_id = ?1 AND behind = 0 AND internal >= ?2 " MESSAGES_BEHIND("internal >= ?2") },
+    { T(INTERNAL_BEFORE), true,
+      "SELECT uid FROM message INDEXED BY message_internal "
+      "WHERE folder_id = ?1 AND behind = 0 AND internal < ?2 " MESSAGES_BEHIND("internal < ?2") },
     { T(SAVED_FROM), true, "SELECT uid FROM message WHERE folder_id = ?1 AND saved >= ?2" },
     { T(SAVED_BEFORE), true, "SELECT uid FROM message WHERE folder_id = ?1 AND saved < ?2" },
     { T(MODSEQ), false,
@@ -113,12 +117,14 @@ static int plan_row(struct search *s, struct mailbox *box, struct node *n, const
 /* \Seen is what is not unseen: few messages usually are. */
 static int plan_seen(struct search *s, struct mailbox *box, struct node *n, const struct uidset *bound)
 {
+    static const char sql[] =
+        "SELECT uid FROM message INDEXED BY message_unseen "
+        "WHERE folder_id = ?1 AND behind = 0 AND flags & 8 = 0 " MESSAGES_BEHIND("flags & 8 = 0");
     CLEANUP(uidset_release) struct uidset unseen = { 0 };
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = bound_or_all(s, box, bound, &bound);
 
-    if (r < 0 ||
-        (r = stmt_get(box->db, "SELECT uid FROM message WHERE folder_id = ?1 AND flags & 8 = 0", &st)) < 0)
+    if (r < 0 || (r = stmt_get(box->db, sql, &st)) < 0)
         return r;
     stmt_bind_u64(st, 1, s->folder_id);
     return (r = uids_collect(s, st, &unseen)) < 0 ? r : set_minus(bound, &unseen, &n->yes);

@@ -3,18 +3,26 @@
  * are all that are not there: a client intersects with what it knew, so more is not wrong. */
 #include "src/store/mailbox_private.h"
 
+/* What stands in no index yet came last. */
 static int first_unseen(struct mailbox *box, uint64_t folder_id, uint32_t *out)
 {
-    static const char sql[] = "SELECT uid FROM message INDEXED BY message_unseen "
-                              "WHERE folder_id = ?1 AND flags & 8 = 0 ORDER BY uid LIMIT 1";
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, sql, &st);
+    static const char *const where[] = {
+        "SELECT uid FROM message INDEXED BY message_unseen "
+        "WHERE folder_id = ?1 AND behind = 0 AND flags & 8 = 0 ORDER BY uid LIMIT 1",
+        "SELECT uid FROM message WHERE folder_id = ?1 AND uid >= (SELECT placed FROM folder WHERE id = ?1) "
+        "AND flags & 8 = 0 ORDER BY uid LIMIT 1",
+    };
+    int r = 0;
 
-    if (r < 0)
-        return r;
-    stmt_bind_u64(st, 1, folder_id);
-    if ((r = stmt_step(st)) > 0)
-        *out = (uint32_t)stmt_u64(st, 0);
+    for (size_t i = 0; i < ARRAY_LEN(where) && r == 0; i++) {
+        CLEANUP(stmt_release) struct stmt *st = NULL;
+
+        if ((r = stmt_get(box->db, where[i], &st)) < 0)
+            return r;
+        stmt_bind_u64(st, 1, folder_id);
+        if ((r = stmt_step(st)) > 0)
+            *out = (uint32_t)stmt_u64(st, 0);
+    }
     return r < 0 ? r : 0;
 }
 
