@@ -14,6 +14,7 @@
 
 #define PAGE1_CLEAR_BYTES 24u /* salt, then what SQLite must read before it has a key */
 #define NONCE_POOL_BYTES  4064u
+#define PASSED_BYTES      4096u /* pages of this size */
 
 static const char PLAIN_HEADER[16] = "SQLite format 3"; /* with its NUL: 16 bytes */
 
@@ -32,6 +33,9 @@ struct lane {
     EVP_CIPHER_CTX *chacha;
     EVP_MAC_CTX *mac;
     struct nonce_pool *pool;
+    bool passing;         /* a checkpoint runs on this thread */
+    uint32_t passed_page; /* what it reads and then writes, sealed as it is; 0: nothing */
+    uint8_t passed[PASSED_BYTES];
 };
 
 static EVP_CIPHER *chacha20;
@@ -278,22 +282,46 @@ void page_seal(const uint8_t key[PAGE_KEY_BYTES], const uint8_t salt[PAGE_SALT_B
     OPENSSL_cleanse(otk, sizeof otk);
 }
 
-int page_open(const uint8_t key[PAGE_KEY_BYTES], uint32_t page, uint8_t *data, size_t len)
+/* The one-time key and the counter that the text goes on with, once the tag is right. */
+static int tag_check(struct lane *l, const uint8_t key[PAGE_KEY_BYTES], uint32_t page, const uint8_t *data,
+                     size_t n, uint8_t otk[PAGE_BLOCK_BYTES], uint32_t *counter)
 {
-    size_t n = len - PAGE_EXTRA_BYTES, from = page == 1 ? PAGE1_CLEAR_BYTES : 0;
+    uint8_t tag[PAGE_TAG_BYTES];
+
+    *counter = page_otk(key, data + n, page, otk);
+    if (!page_tag(l->mac, otk, data, n + PAGE_NONCE_BYTES, tag))
+        return E_BUG;
+    return CRYPTO_memcmp(tag, data + n + PAGE_NONCE_BYTES, PAGE_TAG_BYTES) == 0 ? 0 : E_CORRUPT;
+}
+
+int page_verify(const uint8_t key[PAGE_KEY_BYTES], uint32_t page, const uint8_t *data, size_t len)
+{
     struct lane *l = lane_get();
-    uint8_t otk[PAGE_BLOCK_BYTES], tag[PAGE_TAG_BYTES], *at = data + n;
+    uint8_t otk[PAGE_BLOCK_BYTES];
     uint32_t counter;
-    int r = E_CORRUPT;
+    int r;
 
     assert(len > PAGE_EXTRA_BYTES + PAGE1_CLEAR_BYTES);
     if (!l)
         return E_NOMEM;
-    counter = page_otk(key, at, page, otk);
-    if (!page_tag(l->mac, otk, data, n + PAGE_NONCE_BYTES, tag))
-        r = E_BUG;
-    else if (CRYPTO_memcmp(tag, at + PAGE_NONCE_BYTES, PAGE_TAG_BYTES) == 0)
-        r = chacha_xor(l->chacha, otk + 32, at, counter + 1, data + from, n - from) ? 0 : E_BUG;
+    r = tag_check(l, key, page, data, len - PAGE_EXTRA_BYTES, otk, &counter);
+    OPENSSL_cleanse(otk, sizeof otk);
+    return r;
+}
+
+int page_open(const uint8_t key[PAGE_KEY_BYTES], uint32_t page, uint8_t *data, size_t len)
+{
+    size_t n = len - PAGE_EXTRA_BYTES, from = page == 1 ? PAGE1_CLEAR_BYTES : 0;
+    struct lane *l = lane_get();
+    uint8_t otk[PAGE_BLOCK_BYTES];
+    uint32_t counter;
+    int r;
+
+    assert(len > PAGE_EXTRA_BYTES + PAGE1_CLEAR_BYTES);
+    if (!l)
+        return E_NOMEM;
+    if ((r = tag_check(l, key, page, data, n, otk, &counter)) == 0)
+        r = chacha_xor(l->chacha, otk + 32, data + n, counter + 1, data + from, n - from) ? 0 : E_BUG;
     OPENSSL_cleanse(otk, sizeof otk);
     if (r == 0 && page == 1)
         memcpy(data, PLAIN_HEADER, sizeof PLAIN_HEADER);
@@ -388,6 +416,46 @@ static void cipher_generate_key(void *cipher, char *password, int n, int rekey, 
         abort();
 }
 
+/* ---- checkpoints ----
+ * What one moves from the -wal into the file is sealed for its page number, which stays the same, so it is moved as it is: the
+ * tag is compared, as ever, and nothing is deciphered only to be enciphered anew. What comes to be written passes only when
+ * it is byte for byte what was just read and compared; all else is sealed. */
+
+void page_cipher_pass(bool on)
+{
+    struct lane *l = lane_get();
+
+    if (!l)
+        return;
+    l->passing = on;
+    l->passed_page = 0;
+}
+
+static bool may_pass(const struct lane *l, int page, int len)
+{
+    return l && l->passing && page > 1 && len == (int)PASSED_BYTES;
+}
+
+static int pass_read(struct lane *l, const struct page_cipher *c, int page, const uint8_t *data)
+{
+    int r = page_verify(c->key, (uint32_t)page, data, PASSED_BYTES);
+
+    l->passed_page = 0;
+    if (r < 0)
+        return r;
+    memcpy(l->passed, data, PASSED_BYTES);
+    l->passed_page = (uint32_t)page;
+    return 0;
+}
+
+static bool pass_write(struct lane *l, int page, const uint8_t *data)
+{
+    bool same = l->passed_page == (uint32_t)page && memcmp(l->passed, data, PASSED_BYTES) == 0;
+
+    l->passed_page = 0;
+    return same;
+}
+
 static int cipher_encrypt(void *cipher, int page, unsigned char *data, int len, int reserved)
 {
     struct page_cipher *c = cipher;
@@ -396,6 +464,8 @@ static int cipher_encrypt(void *cipher, int page, unsigned char *data, int len, 
         memset(data, 0, (size_t)len); /* SQLite may write it out all the same */
         return SQLITE_CORRUPT;
     }
+    if (may_pass(lane_mine, page, len) && pass_write(lane_mine, page, data))
+        return SQLITE_OK;
     page_seal(c->key, c->salt, (uint32_t)page, data, (size_t)len, NULL);
     return SQLITE_OK;
 }
@@ -407,7 +477,8 @@ static int cipher_decrypt(void *cipher, int page, unsigned char *data, int len, 
 
     (void)check;
     if (reserved >= (int)PAGE_EXTRA_BYTES)
-        r = page_open(c->key, (uint32_t)page, data, (size_t)len);
+        r = may_pass(lane_mine, page, len) ? pass_read(lane_mine, c, page, data)
+                                           : page_open(c->key, (uint32_t)page, data, (size_t)len);
     if (r == E_NOMEM)
         return SQLITE_NOMEM;
     return r == 0 ? SQLITE_OK : page == 1 ? SQLITE_NOTADB : SQLITE_CORRUPT;

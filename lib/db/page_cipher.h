@@ -42,6 +42,10 @@ MUST_CHECK int page_cipher_register(void);
  * there must abort. Costs a thread-local read when it is done already. 0 or E_NOMEM. */
 MUST_CHECK int page_cipher_thread_ready(void);
 
+/* Between true and false this thread does nothing to any database but one checkpoint: pages go through sealed, their tags
+ * compared. No statement may run in between: it would read ciphertext. */
+void page_cipher_pass(bool on);
+
 /* Encrypt one page in place. `salt` stands in page 1 and is ignored elsewhere. `nonce` NULL takes a
  * fresh one (see page_nonce); tests give one. `len` is the page without any
  * reserved bytes beyond the 32: nonce and tag stand at its end. Aborts when it cannot. */
@@ -50,6 +54,9 @@ void page_seal(const uint8_t key[PAGE_KEY_BYTES], const uint8_t salt[PAGE_SALT_B
 /* Verify in constant time, then decrypt in place. 0; E_CORRUPT (data untouched) for a wrong key, a
  * wrong page number or any changed bit. */
 MUST_CHECK int page_open(const uint8_t key[PAGE_KEY_BYTES], uint32_t page, uint8_t *data, size_t len);
+
+/* Would page_open take it? Half of its work. */
+MUST_CHECK int page_verify(const uint8_t key[PAGE_KEY_BYTES], uint32_t page, const uint8_t *data, size_t len);
 
 /* One block of the ChaCha20 key stream (RFC 8439 2.3). Public for its test. */
 void page_chacha_block(const uint8_t key[PAGE_KEY_BYTES], const uint8_t nonce[12], uint32_t counter,

@@ -4,7 +4,10 @@
 #include "lib/base/file.h"
 #include "lib/base/hex.h"
 #include "lib/base/rand.h"
+#include "lib/db/page_copy.h"
+#include "src/store/beside.h"
 #include "src/store/keybox.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +17,7 @@
 #define PAGE_BYTES  4096u
 #define SLICE_BYTES KIB(256)
 #define FOLDER_LEN  (2 * MAILBOX_ID_LEN)
+#define PAGED_TRIES 3 /* a -wal that all begin anew while they copy */
 
 /* ---- names ------------------------------------------------------------------------------------- */
 
@@ -275,18 +279,59 @@ static int failed(struct backup_take *b, struct db *db, int r)
     return r;
 }
 
-static int copy_make(struct backup_take *b, struct db *db, const char *path, uint64_t room)
+static int pages_run(void *ctx)
 {
-    int64_t pages = 0;
-    int r = db_get_i64(db, "PRAGMA page_count", &pages);
+    return page_copy_run(ctx);
+}
 
-    if (r == 0 && room < (uint64_t)pages * PAGE_BYTES + SPARE_BYTES)
-        return E_FULL;
-    if (r == 0 && (r = running(&b->stop, db)) == 0)
+/* The snapshot's own pages, by two threads. E_STALE: not this way; E_BUSY: once more. */
+static int pages_copy(struct backup_take *b, struct db *snapshot, const char *path)
+{
+    struct page_copy *c = NULL;
+    struct beside *other;
+    int ran, ended, r = page_copy_begin(snapshot, b->key, path, &b->stop.stop, &c);
+
+    if (r < 0)
+        return r;
+    other = beside_begin(b->beside, pages_run, c);
+    r = page_copy_run(c);
+    ran = beside_end(&other, pages_run, c);
+    ended = page_copy_end(&c); /* which knows it all, and may know better */
+    return ended < 0 ? ended : r < 0 ? r : ran;
+}
+
+/* Row by row, what is free left out, on a handle of its own. */
+static int rows_copy(struct backup_take *b, const char *path)
+{
+    struct db *db = NULL;
+    int r = source_open(b, &db), c;
+
+    if (r < 0)
+        return r;
+    if ((r = running(&b->stop, db)) == 0)
         r = db_copy(db, path, b->key);
     if (running(&b->stop, NULL) < 0)
         r = E_CANCELED;
-    return failed(b, db, r);
+    failed(b, db, r);
+    c = db_close(&db);
+    return r < 0 ? r : c;
+}
+
+static int copy_make(struct backup_take *b, struct db *snapshot, const char *path, uint64_t room)
+{
+    int64_t pages = 0;
+    int r = failed(b, snapshot, db_get_i64(snapshot, "PRAGMA page_count", &pages));
+
+    if (r < 0 || room < (uint64_t)pages * PAGE_BYTES + SPARE_BYTES)
+        return r < 0 ? r : E_FULL;
+    b->paged = true;
+    r = E_BUSY;
+    for (int i = 0; i < PAGED_TRIES && r == E_BUSY; i++)
+        r = pages_copy(b, snapshot, path);
+    if (r != E_STALE && r != E_BUSY)
+        return r;
+    b->paged = false;
+    return rows_copy(b, path);
 }
 
 static int copy_is_of(struct db *copy, const uint8_t mailbox[MAILBOX_ID_LEN])
@@ -300,8 +345,8 @@ static int copy_is_of(struct db *copy, const uint8_t mailbox[MAILBOX_ID_LEN])
     return stmt_bytes(st, 0, id, sizeof id) && memcmp(id, mailbox, sizeof id) == 0 ? 0 : E_CORRUPT;
 }
 
-/* Opened anew, every page read under its key; and of the same moment as our snapshot, which nobody may have
- * written behind, it has as much of everything. */
+/* Opened anew, every page read under its key; and, row by row and of the same moment as our snapshot, which nobody may
+ * have written behind, it has as much of everything. */
 static int copy_check(struct backup_take *b, struct db *snapshot, uint64_t changes, const char *path)
 {
     struct db_options o = { .flags = DB_READONLY, .cache_kib = 2048, .statements = 8, .error = &b->error };
@@ -313,8 +358,8 @@ static int copy_check(struct backup_take *b, struct db *snapshot, uint64_t chang
         return r;
     if ((r = running(&b->stop, copy)) == 0 && (r = db_verify(copy, NULL)) == 0 &&
         (r = copy_is_of(copy, b->mailbox)) == 0 && (r = db_get_i64(copy, MAILBOX_COMMITS, &now)) == 0 &&
-        (uint64_t)now == changes)
-        r = keybox_compare(snapshot, copy);
+        (uint64_t)now == changes && !b->paged)
+        r = keybox_compare(snapshot, copy); /* VACUUM goes row by row; who copies pages leaves none out */
     b->info.changes = (uint64_t)now;
     failed(b, copy, r);
     if (running(&b->stop, NULL) < 0)
@@ -323,25 +368,26 @@ static int copy_check(struct backup_take *b, struct db *snapshot, uint64_t chang
     return r < 0 ? r : c;
 }
 
-/* The copy is hashed by another thread while it is checked on ours: nobody writes to it any more. */
+/* On its way to the disk, and hashed, by another thread while it is checked on ours: nobody writes to it any more. */
 struct hashing {
-    struct work_job work;
     struct backup_take *b;
     const char *path;
-    pthread_mutex_t lock;
-    pthread_cond_t ended;
-    bool has_ended;
-    int status;
-    _Atomic unsigned users; /* the backup, and the pool until hash_done */
 };
 
-static int copy_hash(struct backup_take *b, const char *path)
+static int copy_hash(void *ctx)
 {
-    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const struct hashing *h = ctx;
+    struct backup_take *b = h->b;
+    CLEANUP(fd_close)
+    int fd = file_ops()->openat(AT_FDCWD, h->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0);
     char *slice = fd >= 0 ? malloc(SLICE_BYTES) : NULL;
     struct filehash hash;
     ssize_t n = -1;
 
+    if (slice && file_ops()->fsync(fd) < 0) {
+        free(slice);
+        return error_from_errno(errno);
+    }
     filehash_begin(&hash, b->info.hashed);
     b->info.bytes = 0;
     while (slice && (n = read(fd, slice, SLICE_BYTES)) > 0) {
@@ -355,72 +401,13 @@ static int copy_hash(struct backup_take *b, const char *path)
     return n == 0 ? 0 : n > 0 ? E_CANCELED : fd >= 0 && !slice ? E_NOMEM : E_IO;
 }
 
-static void hash_run(struct work_job *w)
-{
-    struct hashing *h = CONTAINER_OF(w, struct hashing, work);
-    int r = copy_hash(h->b, h->path);
-
-    pthread_mutex_lock(&h->lock);
-    h->status = r;
-    h->has_ended = true;
-    pthread_cond_signal(&h->ended);
-    pthread_mutex_unlock(&h->lock);
-}
-
-static void hash_put(struct hashing *h)
-{
-    if (--h->users)
-        return;
-    pthread_mutex_destroy(&h->lock);
-    pthread_cond_destroy(&h->ended);
-    free(h);
-}
-
-/* On the loop, some time. */
-static void hash_done(struct work_job *w)
-{
-    hash_put(CONTAINER_OF(w, struct hashing, work));
-}
-
-/* NULL: nobody does it beside us. */
-static struct hashing *hash_begin(struct backup_take *b, const char *path)
-{
-    struct hashing *h = b->beside ? calloc(1, sizeof *h) : NULL;
-
-    if (!h)
-        return NULL;
-    h->work = (struct work_job){ .run = hash_run, .done = hash_done };
-    h->b = b;
-    h->path = path;
-    pthread_mutex_init(&h->lock, NULL);
-    pthread_cond_init(&h->ended, NULL);
-    h->users = 2;
-    if (work_submit(b->beside, &h->work) == 0)
-        return h;
-    h->users = 1;
-    hash_put(h);
-    return NULL;
-}
-
-static int hash_end(struct hashing *h)
-{
-    int r;
-
-    pthread_mutex_lock(&h->lock);
-    while (!h->has_ended)
-        pthread_cond_wait(&h->ended, &h->lock);
-    r = h->status;
-    pthread_mutex_unlock(&h->lock);
-    hash_put(h);
-    return r;
-}
-
 static int copy_check_and_hash(struct backup_take *b, struct db *snapshot, uint64_t changes, const char *path)
 {
-    struct hashing *h = hash_begin(b, path);
-    int r = copy_check(b, snapshot, changes, path), hashed = h ? hash_end(h) : 0;
+    struct hashing h = { b, path };
+    struct beside *other = beside_begin(b->beside, copy_hash, &h);
+    int r = copy_check(b, snapshot, changes, path), hashed = beside_end(&other, copy_hash, &h);
 
-    return r < 0 ? r : h ? hashed : copy_hash(b, path);
+    return r < 0 ? r : hashed;
 }
 
 static int put(struct backup_take *b, const char *name)
@@ -436,7 +423,7 @@ static int put(struct backup_take *b, const char *name)
     return target_replace(b->target, info, buf_str(&text));
 }
 
-static int take(struct backup_take *b, struct db *snapshot, struct db *db, uint64_t changes)
+static int take(struct backup_take *b, struct db *snapshot, uint64_t changes)
 {
     char path[TARGET_PATH_MAX], name[TARGET_NAME_MAX];
     uint64_t room = 0;
@@ -445,8 +432,8 @@ static int take(struct backup_take *b, struct db *snapshot, struct db *db, uint6
     backup_name(b->mailbox, b->info.id, ".sqlite", name);
     if ((r = keys_put_first(b)) < 0 || (r = target_stage(b->target, name, path, &room)) < 0)
         return r;
-    if ((r = copy_make(b, db, path, room)) < 0 || (r = copy_check_and_hash(b, snapshot, changes, path)) < 0 ||
-        (r = put(b, name)) < 0)
+    if ((r = copy_make(b, snapshot, path, room)) < 0 ||
+        (r = copy_check_and_hash(b, snapshot, changes, path)) < 0 || (r = put(b, name)) < 0)
         target_unstage(b->target, name);
     return r;
 }
@@ -588,7 +575,7 @@ static void info_begin(struct backup_take *b)
 
 int backup_take(struct backup_take *b)
 {
-    struct db *snapshot = NULL, *db = NULL;
+    struct db *snapshot = NULL;
     struct txn txn = { 0 };
     int64_t changes = 0;
     int r, c;
@@ -597,14 +584,13 @@ int backup_take(struct backup_take *b)
         (r = failed(b, snapshot, db_get_i64(snapshot, MAILBOX_COMMITS, &changes))) == 0 &&
         (r = look(b, (uint64_t)changes)) > 0) {
         info_begin(b);
-        if ((r = source_open(b, &db)) == 0 && (r = take(b, snapshot, db, (uint64_t)changes)) == 0)
+        if ((r = take(b, snapshot, (uint64_t)changes)) == 0)
             r = (c = prune(b)) < 0 ? c : 1;
     }
     txn_end(&txn);
     if (r > 0 && b->attached && (c = db_checkpoint(snapshot, DB_PASSIVE, NULL)) < 0 && c != E_BUSY)
         r = c; /* what grew while we read goes into the file here, not in the mailbox's lane */
-    c = db_close(&db);
-    if (db_close(&snapshot) < 0 || c < 0)
+    if (db_close(&snapshot) < 0)
         r = r < 0 ? r : E_IO;
     return r;
 }

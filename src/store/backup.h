@@ -72,6 +72,7 @@ struct backup_take {
     struct backup_stop stop;
     struct work_pool
         *beside; /* what can be done beside is done there; its loop frees. NULL: one after the other */
+    bool paged;  /* its own: the copy is one of pages */
     /* what came of it */
     struct backup_info info;
     struct db_error error;
