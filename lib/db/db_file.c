@@ -22,7 +22,10 @@ int db_checkpoint(struct db *db, enum db_checkpoint how, uint32_t *left_out)
     };
     int in_wal = 0, moved = 0, rc;
 
+    page_cipher_pass(
+        true); /* every handle has read its schema when it was opened, so SQLite has its -wal at hand */
     rc = sqlite3_wal_checkpoint_v2(db->s, "main", modes[how], &in_wal, &moved);
+    page_cipher_pass(false);
     if (left_out)
         *left_out = in_wal > moved ? (uint32_t)(in_wal - moved) : 0;
     return rc == SQLITE_OK ? 0 : db_fail(db, rc, "checkpoint");

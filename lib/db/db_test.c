@@ -279,6 +279,47 @@ static void test_large_transactions(void **state)
     CHECK(db_close(&reader) == 0 && db_close(&db) == 0);
 }
 
+#define PAGE  4096
+#define FRAME (24 + PAGE)
+
+/* What is moved is sealed for its place already: it goes as it is. What was damaged on the way stays where it is. */
+static void test_checkpoint_passes(void **state UNUSED)
+{
+    const struct db_options own = { .flags = DB_CREATE | DB_OWN_CHECKPOINTS };
+    uint8_t frame[FRAME], page[PAGE];
+    struct db *db = NULL, *other = NULL;
+    char wal_path[160];
+    int wal, file, same = 0, n = 0;
+
+    CHECK(db_close(&(struct db *){ fresh() }) == 0 && db_open(path, key, &own, &db) == 0);
+    CHECK(db_run(db, "INSERT INTO t (b) VALUES (randomblob(30000)), (randomblob(50000))") == 0);
+    CHECK(db_checkpoint(db, DB_PASSIVE, NULL) == 0);
+    snprintf(wal_path, sizeof wal_path, "%s-wal", path);
+    wal = open(wal_path, O_RDWR | O_CLOEXEC);
+    file = open(path, O_RDONLY | O_CLOEXEC);
+    for (off_t at = 32; pread(wal, frame, FRAME, at) == FRAME; at += FRAME) {
+        uint32_t no = (uint32_t)frame[2] << 8 | frame[3];
+
+        CHECK(pread(file, page, PAGE, (off_t)(no - 1) * PAGE) == PAGE);
+        n += no > 1;
+        same += no > 1 && memcmp(page, frame + 24, PAGE) == 0;
+    }
+    CHECK(n > 20 && same == n);
+    CHECK(db_open(path, key, &own, &other) == 0 && db_verify(other, NULL) == 0 && db_verify(db, NULL) == 0);
+    CHECK(db_run(db, "INSERT INTO t (b) VALUES (randomblob(30000))") == 0 &&
+          pread(wal, frame, FRAME, 32 + 3 * FRAME) == FRAME);
+    frame[1000] ^= 1;
+    CHECK(pwrite(wal, frame, FRAME, 32 + 3 * FRAME) == FRAME &&
+          db_checkpoint(db, DB_PASSIVE, NULL) == E_CORRUPT);
+    frame[1000] ^= 1;
+    CHECK(pwrite(wal, frame, FRAME, 32 + 3 * FRAME) == FRAME &&
+          db_close(&db) == 0); /* which goes on to know it */
+    CHECK(db_checkpoint(other, DB_TRUNCATE, NULL) == 0 && db_verify(other, NULL) == 0);
+    close(wal);
+    close(file);
+    CHECK(db_close(&other) == 0 && unlink(wal_path) == 0);
+}
+
 static void test_checkpoint_and_shrink(void **state)
 {
     CLEANUP(db_close) struct db *db = fresh();
@@ -416,12 +457,13 @@ static void test_shed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_settings),     cmocka_unit_test(test_opening),
-        cmocka_unit_test(test_statements),   cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_transactions), cmocka_unit_test(test_checkpoint_and_shrink),
-        cmocka_unit_test(test_copies),       cmocka_unit_test(test_interrupt),
-        cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_untouched),
-        cmocka_unit_test(test_shed),         cmocka_unit_test(test_large_transactions),
+        cmocka_unit_test(test_settings),           cmocka_unit_test(test_opening),
+        cmocka_unit_test(test_statements),         cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_transactions),       cmocka_unit_test(test_checkpoint_and_shrink),
+        cmocka_unit_test(test_checkpoint_passes),  cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_interrupt),          cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_untouched),          cmocka_unit_test(test_shed),
+        cmocka_unit_test(test_large_transactions),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -9,8 +9,10 @@
 #define WRITE_MAX         ((int)GATHER_BYTES - 1) /* SQLite's unixWrite takes the length by 17 bits */
 #define BUFFERS_KEPT      4u                      /* for the next commit of any file */
 #define FRAME_HEADER      24 /* SQLite's file format, 4.1: page number, size of the database after a commit */
-#define FRAME_COMMIT      4  /* where that size is; zero but in a commit's last frame */
-#define METHODS_VERSION_1 1  /* without shared memory and mapping: those are the main file's */
+#define FRAME_NUMBER      4  /* bytes of the page number, at its beginning */
+#define PAGE_BYTES        4096
+#define FRAME_COMMIT      4 /* where that size is; zero but in a commit's last frame */
+#define METHODS_VERSION_1 1 /* without shared memory and mapping: those are the main file's */
 
 struct buffer {
     struct buffer *next;
@@ -26,7 +28,10 @@ struct wal_file {
     bool last_frame;         /* its header was gathered */
     void *watched;           /* by the watcher, or NULL */
     sqlite3_int64 committed; /* end of a commit's frames, until it is synced; 0: none */
-    bool copy;               /* no -wal: the file of a VACUUM INTO */
+    sqlite3_int64
+        header_at; /* of the frame whose page was read last, until its number is asked for; -1: of none */
+    uint8_t header[FRAME_NUMBER];
+    bool copy;  /* no -wal: the file of a VACUUM INTO */
     int failed; /* of a copy: bytes that could not be written; nothing is well with it any more */
 };
 
@@ -148,11 +153,34 @@ static int gather_close(sqlite3_file *file)
     return rc != SQLITE_OK ? rc : closed;
 }
 
+/* A page of a -wal with the header before it: the cipher asks for the page's number next, which else is a read of its own. */
+static int frame_read(struct wal_file *f, void *page, sqlite3_int64 at)
+{
+    static _Thread_local uint8_t frame[FRAME_HEADER + PAGE_BYTES];
+    int rc = real_of(f)->pMethods->xRead(real_of(f), frame, (int)sizeof frame, at - FRAME_HEADER);
+
+    if (rc != SQLITE_OK)
+        return rc;
+    memcpy(page, frame + FRAME_HEADER, PAGE_BYTES);
+    memcpy(f->header, frame, FRAME_NUMBER);
+    f->header_at = at - FRAME_HEADER;
+    return SQLITE_OK;
+}
+
 static int gather_read(sqlite3_file *file, void *p, int n, sqlite3_int64 at)
 {
     struct wal_file *f = (struct wal_file *)file;
+    bool known = n == FRAME_NUMBER && at == f->header_at;
     int rc = flush(f);
 
+    f->header_at = -1;
+    if (rc == SQLITE_OK && known) {
+        memcpy(p, f->header, FRAME_NUMBER);
+        return SQLITE_OK;
+    }
+    if (rc == SQLITE_OK && n == PAGE_BYTES && at >= FRAME_HEADER && !f->copy &&
+        frame_read(f, p, at) == SQLITE_OK)
+        return SQLITE_OK;
     return rc != SQLITE_OK ? rc : real_of(f)->pMethods->xRead(real_of(f), p, n, at);
 }
 
@@ -257,6 +285,7 @@ static int gather_open(sqlite3_vfs *vfs UNUSED, sqlite3_filename name, sqlite3_f
     if ((rc = real_vfs->xOpen(real_vfs, name, real_of(f), flags, flags_out)) != SQLITE_OK)
         return rc;
     f->base.pMethods = &methods;
+    f->header_at = -1;
     f->copy = !(flags & SQLITE_OPEN_WAL);
     f->watched = (flags & SQLITE_OPEN_WAL) && watcher ? watcher->open(name) : NULL;
     return SQLITE_OK;
