@@ -3,6 +3,7 @@
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 #include "lib/base/hex.h"
+#include "lib/db/page_copy.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -214,28 +215,49 @@ void restore_drop(const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN])
         return; /* the next one finds it and removes it */
 }
 
+static int mailbox_is(struct db *db, const uint8_t mailbox[MAILBOX_ID_LEN])
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    uint8_t id[MAILBOX_ID_LEN];
+    int r;
+
+    if ((r = stmt_get(db, "SELECT mailbox_id FROM meta", &st)) < 0 || (r = stmt_step(st)) < 0)
+        return r;
+    return r > 0 && stmt_bytes(st, 0, id, sizeof id) && memcmp(id, mailbox, sizeof id) == 0 ? 0 : E_CORRUPT;
+}
+
 static int verified(const char *full, const uint8_t key[KEY_BYTES], const uint8_t mailbox[MAILBOX_ID_LEN],
                     struct db **out)
 {
     struct db_options o = { .cache_kib = 2048, .statements = 8 };
-    CLEANUP(stmt_release) struct stmt *st = NULL;
-    uint8_t id[MAILBOX_ID_LEN];
     struct db *db = NULL;
     int r;
 
     if ((r = db_open(full, key, &o, &db)) < 0)
         return r;
-    if ((r = db_verify(db, NULL)) == 0 && (r = stmt_get(db, "SELECT mailbox_id FROM meta", &st)) == 0 &&
-        ((r = stmt_step(st)) <= 0 || !stmt_bytes(st, 0, id, sizeof id) ||
-         memcmp(id, mailbox, sizeof id) != 0))
-        r = r < 0 ? r : E_CORRUPT;
-    stmt_release(&st);
-    if (r < 0) {
+    if ((r = db_verify(db, NULL)) < 0 || (r = mailbox_is(db, mailbox)) < 0) {
         db_close(&db);
         return r;
     }
     *out = db;
     return 0;
+}
+
+int restore_check_same(const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN],
+                       const uint8_t key[KEY_BYTES], const struct backup_stop *stop)
+{
+    struct db_options o = { .flags = DB_READONLY, .statements = 4 };
+    char path[FILES_PATH_MAX], full[2 * FILES_PATH_MAX];
+    struct db *db = NULL;
+    int r, c;
+
+    files_path(mailbox, FILES_RESTORE, path);
+    files_full(f, path, full, sizeof full);
+    if ((r = page_copy_check(full, key, &stop->stop)) < 0 || (r = db_open(full, key, &o, &db)) < 0)
+        return r;
+    r = mailbox_is(db, mailbox);
+    c = db_close(&db);
+    return r < 0 ? r : c;
 }
 
 int restore_check(const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN], enum files_kind kind,

@@ -41,6 +41,10 @@ MUST_CHECK int restore_fetch(const struct files *f, struct target *t, const stru
 /* A file beside the mailbox, checked under `key`, page by page. When `next` is not NULL it is written anew under that. */
 MUST_CHECK int restore_check(const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN],
                              enum files_kind kind, const uint8_t key[KEY_BYTES], const uint8_t *next);
+/* What was fetched under `key`, its .info verified (backup_info_verify): its bytes are, by their hash, those that were found in
+ * order, tree by tree, when the backup was taken. Here every page is opened once, in its place. E_CORRUPT, E_CANCELED. */
+MUST_CHECK int restore_check_same(const struct files *f, const uint8_t mailbox[MAILBOX_ID_LEN],
+                                  const uint8_t key[KEY_BYTES], const struct backup_stop *stop);
 void restore_drop(const struct files *f,
                   const uint8_t mailbox[MAILBOX_ID_LEN]); /* what was fetched and not placed */
 

@@ -207,9 +207,10 @@ static int fetch(struct keyop *k)
                                                                             : E_AUTH;
     if (r == 0 && (r = restore_fetch(&store.files, target, &info, &stop)) == 0) {
         k->restore.fetched = true;
-        if (known)
-            r = restore_check(&store.files, k->actor->id, FILES_RESTORE, key,
-                              info.generation == keyfile_generation(k->kf) ? NULL : k->keys.data_key);
+        if (known && info.generation == keyfile_generation(k->kf))
+            r = restore_check_same(&store.files, k->actor->id, key, &stop);
+        else if (known)
+            r = restore_check(&store.files, k->actor->id, FILES_RESTORE, key, k->keys.data_key);
     }
     explicit_bzero(key, sizeof key);
     k->restore.note.generation = keyfile_generation(k->kf);

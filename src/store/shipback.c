@@ -13,6 +13,7 @@
 
 #define SPARE_BYTES MIB(16)
 #define PAGE        4096u
+#define RUN_BYTES   KIB(256)
 
 void ship_back_temp_path(const uint8_t mailbox[MAILBOX_ID_LEN], uint64_t generation, char out[FILES_PATH_MAX])
 {
@@ -188,6 +189,9 @@ struct making {
     uint8_t sum[SHIP_SUM_BYTES], mac[SHIP_MAC_BYTES];
     bool has_mac;
     uint32_t pages; /* of the file after the last commit; 0: as it was */
+    uint8_t *run;   /* pages that stand one behind the other, not written yet */
+    size_t run_bytes;
+    uint64_t run_at;
     int64_t reached_ms;
 };
 
@@ -269,6 +273,29 @@ static uint32_t frames_wanted(struct making *m, const struct ship_segment *g, co
     return upto;
 }
 
+static int run_end(struct making *m)
+{
+    size_t n = m->run_bytes;
+
+    m->run_bytes = 0;
+    return file_write_at(m->fd, str_of(m->run, n), m->run_at);
+}
+
+/* A commit's frames come in the order of their pages, so that many are one write. */
+static int page_write(struct making *m, uint32_t page, const uint8_t *bytes)
+{
+    uint64_t at = (uint64_t)(page - 1) * PAGE;
+    int r;
+
+    if ((at != m->run_at + m->run_bytes || m->run_bytes == RUN_BYTES) && (r = run_end(m)) < 0)
+        return r;
+    if (!m->run_bytes)
+        m->run_at = at;
+    memcpy(m->run + m->run_bytes, bytes, PAGE);
+    m->run_bytes += PAGE;
+    return 0;
+}
+
 static int segment_replay(struct making *m, const struct ship_piece *p, struct buf *bytes, bool last)
 {
     const uint8_t *frame;
@@ -286,8 +313,7 @@ static int segment_replay(struct making *m, const struct ship_piece *p, struct b
 
         if (!ship_wal_frame(&m->wal, frame, m->sum))
             return E_CORRUPT;
-        r = file_write_at(m->fd, str_of(frame + SHIP_FRAME_HEAD, PAGE),
-                          (uint64_t)(ship_frame_page(frame) - 1) * PAGE);
+        r = page_write(m, ship_frame_page(frame), frame + SHIP_FRAME_HEAD);
         m->pages = pages ? pages : m->pages;
     }
     m->frame += g.frames;
@@ -303,6 +329,8 @@ static int replay(struct making *m, const struct plan *p)
 
     for (size_t i = 0; i < p->n && r == 0; i++)
         r = segment_replay(m, &p->chain.p[p->from + i], &bytes, i + 1 == p->n);
+    if (r == 0)
+        r = run_end(m);
     if (r == 0 && m->pages && ftruncate(m->fd, (off_t)m->pages * PAGE) < 0)
         r = error_from_errno(errno);
     return r == 0 && file_ops()->fsync(m->fd) < 0 ? error_from_errno(errno) : r;
@@ -318,7 +346,8 @@ static int file_make(struct ship_back *b, const struct ship_kept *k, const struc
     m.fd = file_ops()->openat(b->files->dir, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (m.fd < 0)
         return error_from_errno(errno);
-    r = replay(&m, p);
+    r = (m.run = malloc(RUN_BYTES)) ? replay(&m, p) : E_NOMEM;
+    free(m.run);
     fd_close(&m.fd);
     if (r == 0)
         r = file_sync_folder_of(b->files->dir, path);

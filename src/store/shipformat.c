@@ -2,6 +2,7 @@
 #include "lib/base/errors.h"
 #include "lib/base/hex.h"
 #include "lib/crypto/onetime.h"
+#include "lib/db/wal_sum.h"
 #include <sodium.h>
 
 #define VERSION       1
@@ -385,19 +386,6 @@ int ship_base_get(const uint8_t key[KEY_BYTES], struct str bytes, struct ship_ba
 
 /* ---- a -wal (SQLite's file format, 4) ---------------------------------------------------------- */
 
-static uint32_t word(const uint8_t *p, bool big)
-{
-    return big ? be32_get(p) : le32_get(p);
-}
-
-static void sum_more(bool big, const uint8_t *p, size_t n, uint32_t *a, uint32_t *b)
-{
-    for (size_t i = 0; i + 8 <= n; i += 8) {
-        *a += word(p + i, big) + *b;
-        *b += word(p + i + 4, big) + *a;
-    }
-}
-
 static void be32_put(uint8_t *p, uint32_t v)
 {
     p[0] = (uint8_t)(v >> 24);
@@ -409,13 +397,13 @@ static void be32_put(uint8_t *p, uint32_t v)
 int ship_wal_head(const uint8_t in[SHIP_WAL_HEAD], struct ship_wal *out)
 {
     struct ship_wal w = { .magic = be32_get(in), .page_bytes = be32_get(in + 8) };
-    uint32_t a = 0, b = 0;
+    uint32_t sum[2] = { 0, 0 };
 
     if ((w.magic & ~1u) != WAL_MAGIC || be32_get(in + 4) != WAL_VERSION || w.page_bytes < PAGE_MIN ||
         w.page_bytes > SHIP_PAGE_MAX || (w.page_bytes & (w.page_bytes - 1)))
         return E_CORRUPT;
-    sum_more(w.magic & 1, in, WAL_SUM_AT, &a, &b);
-    if (a != be32_get(in + WAL_SUM_AT) || b != be32_get(in + WAL_SUM_AT + 4))
+    wal_sum(w.magic & 1, in, WAL_SUM_AT, sum);
+    if (sum[0] != be32_get(in + WAL_SUM_AT) || sum[1] != be32_get(in + WAL_SUM_AT + 4))
         return E_CORRUPT;
     memcpy(w.salts, in + WAL_SALT_AT, SHIP_SALT_BYTES);
     memcpy(w.sum, in + WAL_SUM_AT, SHIP_SUM_BYTES);
@@ -425,15 +413,15 @@ int ship_wal_head(const uint8_t in[SHIP_WAL_HEAD], struct ship_wal *out)
 
 bool ship_wal_frame(const struct ship_wal *w, const uint8_t *frame, uint8_t sum[SHIP_SUM_BYTES])
 {
-    uint32_t a = be32_get(sum), b = be32_get(sum + 4);
+    uint32_t running[2] = { be32_get(sum), be32_get(sum + 4) };
     uint8_t now[SHIP_SUM_BYTES];
 
     if (memcmp(frame + FRAME_SALT_AT, w->salts, SHIP_SALT_BYTES) != 0 || be32_get(frame) == 0)
         return false;
-    sum_more(w->magic & 1, frame, FRAME_SALT_AT, &a, &b);
-    sum_more(w->magic & 1, frame + SHIP_FRAME_HEAD, w->page_bytes, &a, &b);
-    be32_put(now, a);
-    be32_put(now + 4, b);
+    wal_sum(w->magic & 1, frame, FRAME_SALT_AT, running);
+    wal_sum(w->magic & 1, frame + SHIP_FRAME_HEAD, w->page_bytes, running);
+    be32_put(now, running[0]);
+    be32_put(now + 4, running[1]);
     if (memcmp(now, frame + FRAME_SUM_AT, SHIP_SUM_BYTES) != 0)
         return false;
     memcpy(sum, now, SHIP_SUM_BYTES);

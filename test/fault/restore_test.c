@@ -71,7 +71,7 @@ static int place(const struct disk *d)
     target_close(&t);
     memcpy(note.backup, backup.id, sizeof note.backup);
     if (r == 0)
-        r = restore_check(&d->files, secrets.id[0], FILES_RESTORE, secrets.keys.data_key, NULL);
+        r = restore_check_same(&d->files, secrets.id[0], secrets.keys.data_key, &stop);
     return r < 0 ? r : restore_place(&d->files, secrets.id[0], &note);
 }
 
@@ -191,6 +191,8 @@ static void test_other_key(void **state UNUSED)
     rand_bytes(next, sizeof next);
     CHECK(restore_fetch(&d.files, t, &backup, &stop) == 0);
     CHECK(restore_check(&d.files, secrets.id[0], FILES_RESTORE, next, NULL) == E_CORRUPT);
+    CHECK(restore_check_same(&d.files, secrets.id[0], next, &stop) == E_CORRUPT);
+    CHECK(restore_check_same(&d.files, secrets.id[0], secrets.keys.data_key, &stop) == 0);
     CHECK(restore_check(&d.files, secrets.id[0], FILES_RESTORE, secrets.keys.data_key, next) == 0);
     CHECK(restore_place(&d.files, secrets.id[0], &note) == 0);
     files_path(secrets.id[0], FILES_MAILBOX, path);
