@@ -8,7 +8,8 @@
  *   store_bench memory  FOLDER BOXES                                RSS of open mailboxes
  *   store_bench folders FOLDER BOXES                                a delivery among so many mailboxes
  *   store_bench profile FOLDER MESSAGES BYTES WHAT                  one thing again and again, for perf
- *   store_bench pages   FOLDER MESSAGES BYTES GROUP                 which b-trees a commit writes */
+ *   store_bench pages   FOLDER MESSAGES BYTES GROUP                 which b-trees a commit writes
+ *   store_bench copy    FOLDER MESSAGES BYTES [STEP]              what the steps of a backup cost */
 #include "bench/bare.h"
 #include "bench/store_box.h"
 #include <stdio.h>
@@ -19,11 +20,13 @@ static const struct {
 } modes[] = {
     { "read", mode_read },       { "size", mode_size },       { "memory", mode_memory },
     { "folders", mode_folders }, { "profile", mode_profile }, { "pages", mode_pages },
+    { "copy", mode_copy },
 };
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: store_bench append|bare|read|size|memory|folders|profile|pages FOLDER ...\n");
+    fprintf(stderr,
+            "usage: store_bench append|bare|read|size|memory|folders|profile|pages|copy FOLDER ...\n");
     return 64;
 }
 

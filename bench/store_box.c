@@ -13,6 +13,11 @@
 
 static const uint8_t key[DB_KEY_BYTES] = "thirty-two bytes of a bench key";
 
+const uint8_t *store_box_key(void)
+{
+    return key;
+}
+
 struct mailbox *store_box_open(const char *folder, uint32_t box, uint32_t flags)
 {
     struct mailbox_options o = { .flags = flags, .cache_kib = flags & MAILBOX_READER ? 256 : 1024 };
