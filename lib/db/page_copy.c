@@ -50,40 +50,6 @@ struct page_copy {
     _Atomic int failed;     /* E_*, the first */
 };
 
-static int64_t read_at(int fd, void *p, size_t n, uint64_t at)
-{
-    size_t got = 0;
-
-    while (got < n) {
-        ssize_t r = pread(fd, (uint8_t *)p + got, n - got, (off_t)(at + got));
-
-        if (r < 0 && errno == EINTR)
-            continue;
-        if (r < 0)
-            return error_from_errno(errno);
-        if (r == 0)
-            break;
-        got += (size_t)r;
-    }
-    return (int64_t)got;
-}
-
-static int write_at(int fd, const uint8_t *p, size_t n, uint64_t at)
-{
-    while (n) {
-        ssize_t w = pwrite(fd, p, n, (off_t)at);
-
-        if (w < 0 && errno == EINTR)
-            continue;
-        if (w < 0)
-            return error_from_errno(errno);
-        p += w;
-        n -= (size_t)w;
-        at += (size_t)w;
-    }
-    return 0;
-}
-
 /* ---- the -wal ----------------------------------------------------------------------------------- */
 
 static uint32_t be32_get(const uint8_t *p)
@@ -99,7 +65,7 @@ static bool sum_is(const uint32_t sum[2], const uint8_t *at)
 /* 1: it is one; 0: there is none, or its header was never finished. */
 static int head_read(int wal, uint8_t head[WAL_HEAD], uint32_t sum[2])
 {
-    int64_t n = wal < 0 ? 0 : read_at(wal, head, WAL_HEAD, 0);
+    int64_t n = wal < 0 ? 0 : file_read_at(wal, head, WAL_HEAD, 0);
 
     sum[0] = sum[1] = 0;
     if (n < (int64_t)WAL_HEAD || (be32_get(head) & ~1u) != WAL_MAGIC || be32_get(head + 4) != WAL_VERSION)
@@ -155,7 +121,7 @@ static int frames_read(struct page_copy *c, uint32_t sum[2])
     int r = frame ? 0 : E_NOMEM;
 
     for (uint32_t i = 0; r == 0; i++) {
-        int64_t n = read_at(c->wal, frame, FRAME_BYTES, WAL_HEAD + (uint64_t)i * FRAME_BYTES);
+        int64_t n = file_read_at(c->wal, frame, FRAME_BYTES, WAL_HEAD + (uint64_t)i * FRAME_BYTES);
 
         if (n < (int64_t)FRAME_BYTES) {
             r = n < 0 ? (int)n : 0;
@@ -182,7 +148,7 @@ static bool head_same(const struct page_copy *c)
 {
     uint8_t now[WAL_HEAD];
 
-    return read_at(c->wal, now, sizeof now, 0) == (int64_t)sizeof now &&
+    return file_read_at(c->wal, now, sizeof now, 0) == (int64_t)sizeof now &&
            memcmp(now, c->wal_head, sizeof now) == 0;
 }
 
@@ -299,7 +265,7 @@ static size_t version_from(const struct page_copy *c, uint32_t page)
 static int slice_read(const struct page_copy *c, uint8_t *slice, uint32_t first, uint32_t count)
 {
     size_t want = (size_t)count * PAGE_BYTES;
-    int64_t n = read_at(c->from, slice, want, (uint64_t)(first - 1) * PAGE_BYTES);
+    int64_t n = file_read_at(c->from, slice, want, (uint64_t)(first - 1) * PAGE_BYTES);
 
     if (n < 0)
         return (int)n;
@@ -307,8 +273,8 @@ static int slice_read(const struct page_copy *c, uint8_t *slice, uint32_t first,
     for (size_t i = version_from(c, first); i < c->n && c->versions[i].page < first + count; i++) {
         const struct version *v = &c->versions[i];
 
-        n = read_at(c->wal, slice + (size_t)(v->page - first) * PAGE_BYTES, PAGE_BYTES,
-                    WAL_HEAD + (uint64_t)v->frame * FRAME_BYTES + FRAME_HEAD);
+        n = file_read_at(c->wal, slice + (size_t)(v->page - first) * PAGE_BYTES, PAGE_BYTES,
+                         WAL_HEAD + (uint64_t)v->frame * FRAME_BYTES + FRAME_HEAD);
         if (n != (int64_t)PAGE_BYTES)
             return n < 0 ? (int)n : E_STALE;
     }
@@ -338,7 +304,9 @@ static int slice_copy(const struct page_copy *c, uint8_t *slice, uint32_t first)
 
     for (uint32_t i = 0; i < count && r == 0; i++)
         r = page_renew(c, first + i, slice + (size_t)i * PAGE_BYTES);
-    return r < 0 ? r : write_at(c->to, slice, (size_t)count * PAGE_BYTES, (uint64_t)(first - 1) * PAGE_BYTES);
+    return r < 0 ? r
+                 : file_write_at(c->to, str_of(slice, (size_t)count * PAGE_BYTES),
+                                 (uint64_t)(first - 1) * PAGE_BYTES);
 }
 
 int page_copy_run(struct page_copy *c)
@@ -367,7 +335,7 @@ int page_copy_check(const char *path, const uint8_t key[DB_KEY_BYTES], const boo
     int r = fd < 0 ? error_from_errno(errno) : slice ? page_cipher_thread_ready() : E_NOMEM;
 
     while (r == 0 && n > 0) {
-        n = read_at(fd, slice, SLICE_BYTES, (uint64_t)(page - 1) * PAGE_BYTES);
+        n = file_read_at(fd, slice, SLICE_BYTES, (uint64_t)(page - 1) * PAGE_BYTES);
         r = n < 0                                             ? (int)n
             : n % PAGE_BYTES || (n == 0 && page == 1)         ? E_CORRUPT
             : stop && __atomic_load_n(stop, __ATOMIC_RELAXED) ? E_CANCELED
