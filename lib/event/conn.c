@@ -674,11 +674,6 @@ void conn_resume(struct conn *c)
     kick(c);
 }
 
-bool conn_paused(const struct conn *c)
-{
-    return c->paused;
-}
-
 void conn_idle_ms(struct conn *c, int64_t ms)
 {
     c->idle_ms = ms;

@@ -72,7 +72,6 @@ size_t conn_in_pending(const struct conn *c);
 /* Stop / go on reading (back-pressure). Input that is buffered already is offered again on resume. */
 void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
-bool conn_paused(const struct conn *c);
 /* Time without input until on_idle; 0: none. */
 void conn_idle_ms(struct conn *c, int64_t ms);
 /* Time that unsent output may stand still until abort with E_TIMEOUT; 0: none. */

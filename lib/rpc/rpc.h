@@ -79,7 +79,6 @@ struct rpc_service {
 
 struct rpc_server *rpc_server_new(struct loop *l, const struct rpc_service *s, void *ctx);
 void rpc_server_free(struct rpc_server **s);
-void *rpc_server_ctx(struct rpc_server *s);
 /* Serve a client on fd (taken over). The role is what the supervisor said, never what the client says. */
 MUST_CHECK int rpc_server_add(struct rpc_server *s, int fd, enum role_id role, uint32_t instance);
 

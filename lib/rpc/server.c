@@ -283,11 +283,6 @@ void rpc_server_free(struct rpc_server **sp)
     free(s);
 }
 
-void *rpc_server_ctx(struct rpc_server *s)
-{
-    return s->ctx;
-}
-
 int rpc_server_add(struct rpc_server *s, int fd, enum role_id role, uint32_t instance)
 {
     struct rpc_peer *p = calloc(1, sizeof *p);

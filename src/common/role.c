@@ -88,10 +88,6 @@ struct loop *role_loop(struct role *r)
 {
     return r->loop;
 }
-uint32_t role_instance(const struct role *r)
-{
-    return r->instance;
-}
 void *role_data(const struct role *r)
 {
     return r->data;
@@ -99,10 +95,6 @@ void *role_data(const struct role *r)
 void role_set_data(struct role *r, void *data)
 {
     r->data = data;
-}
-struct rpc_server *role_server(struct role *r)
-{
-    return r->server;
 }
 int role_data_dir(const struct role *r)
 {

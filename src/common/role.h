@@ -45,11 +45,8 @@ extern const struct role_def store_role, content_role, directory_role, imap_role
     filter_role;
 
 struct loop *role_loop(struct role *r);
-uint32_t role_instance(const struct role *r);
 void *role_data(const struct role *r); /* the role's own state, set in init */
 void role_set_data(struct role *r, void *data);
-/* The server object of def.service; its ctx is the struct role. NULL when it serves nothing. */
-struct rpc_server *role_server(struct role *r);
 /* The link to a role named in `asks`. With several instances of that role (content), the one with the
  * fewest pending requests that is up, else the first. Its ops' ctx is the struct role. */
 struct rpc_link *role_link(struct role *r, enum role_id server);

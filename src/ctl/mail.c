@@ -87,17 +87,6 @@ int mail_folder_make(struct mail *m, struct str name, Store__FoldersResponse **o
     return r < 0 ? r : (*out)->n_folders ? 0 : E_NOTFOUND;
 }
 
-int mail_uids(struct mail *m, struct str name, Store__SelectResponse **out)
-{
-    Store__SelectRequest q = STORE__SELECT_REQUEST__INIT;
-
-    q.session = str_pb(str_of(m->session, sizeof m->session));
-    q.name = str_pb(name);
-    q.read_only = true;
-    return service_ask(m->s, ROLE_STORE, STORE__OP__SELECT, &q.base, &store__select_response__descriptor,
-                       out);
-}
-
 /* ---- records (proto/store.proto, "DATA of FETCH") ---- */
 
 void mail_records_init(struct mail_records *r, const struct mail_fetch *f)
@@ -171,25 +160,6 @@ int mail_stage_begin(struct mail *m, int64_t (*source)(void *ctx, size_t max, st
     q.bytes_max = UINT64_C(1) << 40; /* the store has a limit of its own */
     q.network = (char *)(uintptr_t) "command line";
     return service_begin(m->s, ROLE_STORE, STORE__OP__STAGE, &q.base, source, ctx, out);
-}
-
-int mail_annotation_get(struct mail *m, struct str folder, const char *entry, struct buf *out)
-{
-    ProtobufCBinaryData entries[1] = { str_pb(str_from(entry)) };
-    Store__MetadataGetRequest q = STORE__METADATA_GET_REQUEST__INIT;
-    Store__MetadataGetResponse *got = NULL;
-    int r;
-
-    q.session = str_pb(str_of(m->session, sizeof m->session));
-    q.name = str_pb(folder);
-    q.entries = entries;
-    q.n_entries = 1;
-    if ((r = service_ask(m->s, ROLE_STORE, STORE__OP__METADATA_GET, &q.base,
-                         &store__metadata_get_response__descriptor, &got)) < 0)
-        return r;
-    if (got->n_annotations == 0 || !got->annotations[0]->has_value)
-        return E_NOTFOUND;
-    return buf_puts(out, pb_str(got->annotations[0]->value));
 }
 
 int mail_annotation_set(struct mail *m, struct str folder, const char *entry, struct str value)

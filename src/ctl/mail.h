@@ -18,7 +18,6 @@ void mail_close(struct mail *m);
 /* Folders with counts; one that is not there is made. In the service's arena. */
 int mail_folders(struct mail *m, struct str name, Store__FoldersResponse **out);
 int mail_folder_make(struct mail *m, struct str name, Store__FoldersResponse **out);
-int mail_uids(struct mail *m, struct str name, Store__SelectResponse **out);
 
 /* Messages of a folder as they come. row: its message begins, `bytes` of it follow by data; what either returns when
  * negative ends all. E_GONE: the one under way was removed. */
@@ -41,7 +40,6 @@ int mail_fetch(struct mail *m, uint64_t folder_id, const uint32_t *ranges, size_
 /* Stage what `source` gives: up to max bytes appended; how many, 0 at the end. service_end gives the StageResponse. */
 int mail_stage_begin(struct mail *m, int64_t (*source)(void *ctx, size_t max, struct buf *out), void *ctx,
                      struct service_call **out);
-/* An annotation (RFC 5464) of a folder. get: appended; E_NOTFOUND. */
-int mail_annotation_get(struct mail *m, struct str folder, const char *entry, struct buf *out);
+/* An annotation (RFC 5464) of a folder. */
 int mail_annotation_set(struct mail *m, struct str folder, const char *entry, struct str value);
 #endif

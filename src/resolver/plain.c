@@ -202,17 +202,3 @@ void plain_cancel(struct plain *p, uint64_t token)
     if (k)
         leave(k);
 }
-
-void plain_free(struct plain **pp)
-{
-    struct plain *p = *pp;
-    void *k;
-
-    *pp = NULL;
-    if (!p)
-        return;
-    while ((k = idmap_any(&p->calls, NULL)))
-        leave(k);
-    idmap_release(&p->calls);
-    free(p);
-}

@@ -23,7 +23,6 @@ void doh_cancel(struct doh *d, uint64_t token);
 /* ---- plain.c: UDP, and TCP for what does not fit (RFC 1035 4.2, RFC 7766) ---- */
 struct plain; /* opaque */
 struct plain *plain_new(struct loop *l, heard_fn *heard, void *ctx);
-void plain_free(struct plain **p);
 MUST_CHECK int plain_send(struct plain *p, const struct dns_upstream *u, uint64_t token, struct str query);
 void plain_cancel(struct plain *p, uint64_t token);
 #endif

@@ -443,30 +443,3 @@ int ship_back(struct ship_back *b)
         ship_back_drop(b->files, b->mailbox);
     return r;
 }
-
-int ship_back_window(struct ship_back *b, int64_t *from_ms_out, int64_t *to_ms_out)
-{
-    int64_t from = 0, to = 0;
-    struct ship_kept k;
-    int r = ship_kept_read(b, &k);
-
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < k.nbases; i++)
-        if (!k.bases[i].file && (!from || k.bases[i].valid_ms < from))
-            from = k.bases[i].valid_ms;
-    for (size_t i = 0; i < k.npieces; i++) {
-        const struct ship_entry *e = &k.pieces[i].e;
-
-        if (!e->file && e->kind == SHIP_WHOLE && (!from || e->first_ms < from))
-            from = e->first_ms;
-        if (!e->file && e->last_ms > to)
-            to = e->last_ms;
-    }
-    ship_kept_release(&k);
-    if (!from)
-        return E_NOTFOUND;
-    *from_ms_out = from;
-    *to_ms_out = to > from ? to : from;
-    return 0;
-}

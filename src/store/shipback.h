@@ -33,8 +33,6 @@ struct ship_back {
 /* The mailbox as FILES_RESTORE beside it, and each temporary one it had as files_back_temp_path. E_NOTFOUND: nothing is kept
  * of it; E_GONE: nothing that is kept reaches that moment; E_CORRUPT: something is missing or was changed; E_FULL. */
 MUST_CHECK int ship_back(struct ship_back *b);
-/* The oldest and the newest moment that can be had. E_NOTFOUND. */
-MUST_CHECK int ship_back_window(struct ship_back *b, int64_t *from_ms_out, int64_t *to_ms_out);
 void ship_back_temp_path(const uint8_t mailbox[MAILBOX_ID_LEN], uint64_t generation,
                          char out[FILES_PATH_MAX]);
 /* What was made and is not wanted. */
