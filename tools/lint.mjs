@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 
 process.chdir(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
 
-const FUNCTION_LINES_MAX = 80, FILE_LINES_MAX = 900;
+const FUNCTION_LINES_MAX = 80, FILE_LINES_MAX = 850;
 
 // What each folder of lib/ may include beside lib/base. It must stay free of cycles: the order of the
 // rows is the order of the arrows, and a row may name only rows above it.

@@ -1,246 +1,5 @@
-/* The IMAP role against a store in memory: dialogues as tables, the store's death, large messages. */
-#include "lib/base/test.h"
-#include "lib/base/log.h"
-#include "src/imap/fake_store.h"
-#include "src/imap/imap.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-static const char first[] =
-    "From: \"A. Nobody\" <a@example.test>\r\nTo: joe@example.test\r\nSubject: one\r\n"
-    "Date: Mon, 1 Jan 2024 10:00:00 +0000\r\nMessage-ID: <1@example.test>\r\n\r\nHello\r\n";
-static const char multi[] =
-    "From: b@example.test\r\nSubject: two\r\nMIME-Version: 1.0\r\n"
-    "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\n"
-    "part one\r\n--x\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\nX-A: 1\r\n\r\n"
-    "inner text\r\n--x--\r\n";
-
-static struct world {
-    struct loop *loop;
-    struct imap_server srv;
-    struct fake_store store;
-    int fd;
-    struct watch watch;
-    struct timer late;
-    struct buf got;
-    const char *until; /* stop the loop when `got` ends in it, or holds it as a line start */
-    bool closed, read_slowly;
-    int rounds;
-    size_t total, taken_max;
-} w;
-
-static bool reached(void)
-{
-    struct str got = buf_str(&w.got), line, until = str_from(w.until);
-
-    if (!w.until || !str_ends(got, STR("\r\n")))
-        return false;
-    if (strlen(w.until) > 3) /* a word of an untagged response */
-        return str_find(got, until) >= 0;
-    for (bool more = true; more;) {
-        more = str_cut(got, '\n', &line, &got);
-        if (str_starts(line, until))
-            return true;
-    }
-    return false;
-}
-
-static void readable(struct watch *x UNUSED)
-{
-    char chunk[65536];
-    ssize_t n = read(w.fd, chunk, sizeof chunk);
-
-    if (n > 0) {
-        CHECK(buf_append(&w.got, chunk, (size_t)n) == 0);
-    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-        w.closed = true;
-        watch_pause(&w.watch);
-        shutdown(w.fd, SHUT_RDWR); /* as a client does that has read BYE */
-        loop_stop(w.loop);
-    }
-    if (reached())
-        loop_stop(w.loop);
-}
-
-static void too_late(struct timer *t UNUSED)
-{
-    print_error("no answer: got %.*s\n", (int)size_min(w.got.n, 2000), w.got.p);
-    loop_stop(w.loop);
-}
-
-/* Run until a line with `until` came. */
-static void run(const char *until)
-{
-    w.until = until;
-    timer_set(&w.late, 8000);
-    if (!reached())
-        loop_run(w.loop);
-    timer_clear(&w.late);
-}
-
-static void enough(struct timer *t UNUSED)
-{
-    loop_stop(w.loop);
-}
-
-/* Let the role see that we hung up. */
-static void settle(void)
-{
-    struct timer t;
-
-    CHECK(timer_init(&t, w.loop, enough) == 0);
-    timer_set(&t, 20);
-    loop_run(w.loop);
-    timer_release(&t);
-}
-
-static void settled(struct timer *t)
-{
-    if (++w.rounds < 8)
-        timer_set(t, 0);
-    else
-        loop_stop(w.loop);
-}
-
-/* Some rounds of the loop, on whatever clock. */
-static void settle_now(void)
-{
-    struct timer t;
-
-    w.rounds = 0;
-    CHECK(timer_init(&t, w.loop, settled) == 0);
-    timer_set(&t, 0);
-    loop_run(w.loop);
-    timer_release(&t);
-}
-
-static void say(const char *text, size_t n)
-{
-    while (n) {
-        ssize_t k = write(w.fd, text, n);
-
-        CHECK(k > 0);
-        text += k;
-        n -= (size_t)k;
-    }
-}
-
-static void connect_client(void)
-{
-    struct sockaddr_storage peer = { .ss_family = AF_UNIX };
-    int sv[2];
-
-    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0);
-    imap_accept(&w.srv, sv[0], (struct sockaddr *)&peer, false);
-    w.fd = sv[1];
-    w.closed = false;
-    w.got = (struct buf){ .max = MIB(80) };
-    CHECK(fcntl(w.fd, F_SETFL, O_NONBLOCK) == 0);
-    CHECK(watch_init(&w.watch, w.loop, w.fd, readable) == 0);
-    run("* OK ");
-    buf_clear(&w.got);
-}
-
-/* Instead of the first one: its timers began on another clock. */
-static void reconnect(void)
-{
-    watch_release(&w.watch);
-    close(w.fd);
-    buf_release(&w.got);
-    timer_clear(&w.late);
-    for (int i = 0; i < 10 && w.srv.nconns; i++)
-        settle_now();
-    connect_client();
-    timer_clear(&w.late);
-}
-
-static int setup(void **state UNUSED)
-{
-    memset(&w, 0, sizeof w);
-    log_init("imap", LOG_ALARM);
-    w.loop = loop_new();
-    w.srv = (struct imap_server){ .loop = w.loop,
-                                  .sessions = IMAP_SESSIONS,
-                                  .hostname = STR("test"),
-                                  .conf = { MIB(60), 1800000, 60000, 100 } };
-    CHECK(timer_init(&w.late, w.loop, too_late) == 0);
-    fake_start(&w.store, w.loop, &w.srv);
-    fake_add(&w.store, first, sizeof first - 1, 0);
-    fake_add(&w.store, multi, sizeof multi - 1, 8);
-    fake_add(&w.store, first, sizeof first - 1, 4);
-    connect_client();
-    return 0;
-}
-
-static void brief_over(struct timer *t UNUSED)
-{
-    loop_stop(w.loop);
-}
-
-/* What is ready now, and what is ready within 2 ms. */
-static void brief(void)
-{
-    struct timer t = { 0 };
-
-    CHECK(timer_init(&t, w.loop, brief_over) == 0);
-    timer_set(&t, 2);
-    w.until = NULL;
-    loop_run(w.loop);
-    timer_release(&t);
-}
-
-static int teardown(void **state UNUSED)
-{
-    watch_release(&w.watch);
-    close(w.fd);
-    while (w.srv.nconns) /* until it notices */
-        brief();
-    timer_release(&w.late);
-    buf_release(&w.got);
-    fake_stop(&w.store);
-    brief();
-    loop_free(&w.loop);
-    return 0;
-}
-
-static void secure(void)
-{
-    w.srv.conns->tls = true; /* as if; TLS itself is tested with lib/event */
-}
-
-/* Send one command, wait for its tagged reply, compare all that came. NULL: only wait. */
-static void dialogue(const char *send, const char *expect)
-{
-    char tag[16] = "";
-    size_t n = strcspn(send, " ");
-
-    memcpy(tag, send, n);
-    tag[n] = ' ';
-    check_case = send;
-    buf_clear(&w.got);
-    say(send, strlen(send));
-    run(tag);
-    if (expect && !str_eq_z(buf_str(&w.got), expect))
-        print_error("got:\n%.*s\nexpected:\n%s\n", STR_ARG(buf_str(&w.got)), expect);
-    CHECK(!expect || str_eq_z(buf_str(&w.got), expect));
-    check_case = "";
-}
-
-static void login(void)
-{
-    secure();
-    dialogue("l LOGIN joe@example.test right\r\n", NULL);
-    CHECK(str_starts(buf_str(&w.got), STR("l OK [CAPABILITY IMAP4rev1 ")));
-}
-
-static void selected(void)
-{
-    login();
-    dialogue("s SELECT inbox\r\n", NULL);
-    CHECK(str_find(buf_str(&w.got), STR("s OK [READ-WRITE]")) >= 0);
-}
+/* The IMAP role against a store in memory: dialogues as tables, updates, NOTIFY, limits. */
+#include "src/imap/dialogue.h"
 
 static void test_before_login(void **state UNUSED)
 {
@@ -442,183 +201,6 @@ static void test_idle(void **state UNUSED)
     run("a OK");
 }
 
-/* The loop's timers are real: the timeouts are made short instead. */
-static void ended(const char *bye)
-{
-    w.until = NULL;
-    timer_set(&w.late, 8000);
-    if (!w.closed)
-        loop_run(w.loop);
-    CHECK(w.closed && str_ends(buf_str(&w.got), str_from(bye)));
-}
-
-static const char too_long[] = "* BYE Too long without a word from you\r\n";
-
-static void test_silent_before_login(void **state UNUSED)
-{
-    w.srv.conf.login_timeout_ms = 50;
-    reconnect();
-    ended(too_long);
-}
-
-static void drip(struct timer *t)
-{
-    timer_set(t, 30);
-    if (!w.closed)
-        say("a NOOP\r\n", 8);
-}
-
-static void test_dripping_before_login(void **state UNUSED)
-{
-    struct timer t;
-
-    w.srv.conf.login_timeout_ms = 300;
-    reconnect();
-    CHECK(timer_init(&t, w.loop, drip) == 0);
-    timer_set(&t, 1);
-    ended("* BYE Too long without a login\r\n");
-    timer_release(&t);
-}
-
-static void test_silent_after_login(void **state UNUSED)
-{
-    w.srv.conf.login_timeout_ms = 5000;
-    w.srv.conf.idle_timeout_ms = 150;
-    reconnect();
-    secure();
-    login();
-    say("i IDLE\r\n", 8); /* in IDLE too */
-    ended(too_long);
-}
-
-static void test_much_before_login(void **state UNUSED)
-{
-    static const char noop[] = "a ID (\"name\" \"a name that is a good deal longer than it need be\")\r\n";
-
-    for (size_t n = 0; n < KIB(70) && !w.closed; n += sizeof noop - 1) {
-        say(noop, sizeof noop - 1);
-        settle_now();
-        if (n < KIB(63))
-            CHECK(!w.closed);
-    }
-    for (int i = 0; i < 100 && !w.closed; i++)
-        settle_now();
-    CHECK(w.closed && str_ends(buf_str(&w.got), STR("* BYE [LIMIT] Too much was said before login\r\n")));
-}
-
-/* A store that cannot open the mailbox at once after its death: "try later", then all is well. */
-static void test_reattach_later(void **state UNUSED)
-{
-    selected();
-    w.store.refuse_reattach = E_BUSY;
-    fake_die(&w.store);
-    brief();
-    dialogue("a SEARCH ALL\r\n", "a NO [UNAVAILABLE] Not available now, please try again later\r\n");
-    for (int i = 0; i < 1500 && w.store.reattaches < 2; i++)
-        brief();
-    dialogue("b SEARCH ALL\r\n", "* SEARCH 1 2 3\r\nb OK Completed\r\n");
-}
-
-static void test_revoked(void **state UNUSED)
-{
-    selected();
-    w.store.refuse_reattach = E_AUTH;
-    fake_die(&w.store);
-    buf_clear(&w.got);
-    run("* BYE");
-    CHECK(str_eq_z(buf_str(&w.got), "* BYE [UNAVAILABLE] The mailbox has been closed\r\n"));
-}
-
-/* A large message in bounded memory; the store dies in the middle of it, twice. */
-static void large(size_t n, size_t die_after, const char *command)
-{
-    char *big = malloc(n);
-    ptrdiff_t at;
-
-    memset(big, 'x', n);
-    memcpy(big, "Subject: big\r\n\r\n", 16);
-    for (size_t i = 100; i < n; i += 997)
-        big[i] = (char)('a' + i % 26);
-    fake_add(&w.store, big, n, 0);
-    selected();
-    w.store.die_after = die_after;
-    dialogue(command, NULL);
-    at = str_find(buf_str(&w.got), STR("}\r\n"));
-    CHECK(at > 0 && w.got.n > n && memcmp(w.got.p + at + 3, big, n) == 0);
-    CHECK(w.store.deaths == (die_after ? 1 : 0) && w.store.reattaches == w.store.deaths);
-    free(big);
-}
-
-static void test_large(void **state UNUSED)
-{
-    large(MIB(3), 0, "a FETCH 4 BODY.PEEK[]\r\n");
-}
-
-static void test_store_dies(void **state UNUSED)
-{
-    large(MIB(3), MIB(1), "a FETCH 4 BODY.PEEK[]\r\n");
-}
-
-static void test_store_dies_piecewise(void **state UNUSED)
-{
-    large(MIB(3), MIB(1), "a FETCH 4 (BODY.PEEK[] BODY.PEEK[TEXT]<0.3>)\r\n");
-}
-
-/* A client that does not read costs bounded memory. */
-static void test_client_does_not_read(void **state UNUSED)
-{
-    size_t n = MIB(30), peak = 0;
-    char *big = calloc(1, n);
-
-    memset(big, 'z', n);
-    memcpy(big, "Subject: big\r\n\r\n", 16);
-    fake_add(&w.store, big, n, 0);
-    selected();
-    watch_pause(&w.watch);
-    say("a FETCH 4 (BODY.PEEK[] UID)\r\n", 29);
-    for (int i = 0; i < 30; i++) {
-        brief();
-        peak = size_max(peak, conn_out_pending(w.srv.conns->io));
-    }
-    CHECK(peak > 0 && peak <= KIB(512));
-    watch_resume(&w.watch);
-    buf_clear(&w.got);
-    run("\na OK Completed");
-    CHECK(w.got.n > n && conn_out_pending(w.srv.conns->io) == 0);
-    free(big);
-}
-
-static void test_append_large(void **state UNUSED)
-{
-    size_t n = MIB(2), at = 0;
-    char *big = malloc(n), head[60];
-
-    memset(big, 'y', n);
-    selected();
-    buf_clear(&w.got);
-    snprintf(head, sizeof head, "a APPEND INBOX {%zu}\r\n", n);
-    say(head, strlen(head));
-    run("+ ");
-    while (at < n) { /* as fast as it is taken: the role pauses us when the store does not take it */
-        ssize_t k = write(w.fd, big + at, n - at);
-
-        if (k > 0)
-            at += (size_t)k;
-        else
-            brief();
-    }
-    buf_clear(&w.got);
-    say("\r\n", 2);
-    run("a OK [APPENDUID");
-    CHECK(w.store.messages[3].n == n && memcmp(w.store.messages[3].bytes, big, n) == 0);
-    free(big);
-}
-
-static void say_z(const char *text)
-{
-    say(text, strlen(text));
-}
-
 /* RFC 5465: told between commands; the store's death loses nothing; what is too much is said to be. */
 static void test_notify(void **state UNUSED)
 {
@@ -639,7 +221,7 @@ static void test_notify(void **state UNUSED)
     fake_die(&w.store);
     run("* STATUS a/b (MESSAGES 2 UIDNEXT");
     CHECK(str_find(buf_str(&w.got), STR("* STATUS Sent (MESSAGES 2")) >= 0);
-    fake_add(&w.store, first, sizeof first - 1, 0);
+    fake_add(&w.store, first, strlen(first), 0);
     fake_changed(&w.store);
     run("* 4 FETCH (UID 4)");
     buf_clear(&w.got);
@@ -810,7 +392,7 @@ static void test_context_race(void **state UNUSED)
     buf_clear(&w.got);
     say_z("b IDLE\r\n");
     run("+ ");
-    fake_add(&w.store, first, sizeof first - 1, 0);
+    fake_add(&w.store, first, strlen(first), 0);
     fake_changed(&w.store);
     run("RECENT");
     settle_now();
@@ -834,44 +416,22 @@ static void test_sorted_context(void **state UNUSED)
     dialogue("a UID SORT RETURN (UPDATE ALL) (REVERSE ARRIVAL) UTF-8 ALL\r\n",
              "* ESEARCH (TAG \"a\") UID ALL 3,2,1\r\na OK Completed\r\n");
     w.store.messages[1].gone_at = ++w.store.modseq;
-    fake_add(&w.store, first, sizeof first - 1, 0);
+    fake_add(&w.store, first, strlen(first), 0);
     dialogue("b NOOP\r\n",
              "* ESEARCH (TAG \"a\") UID REMOVEFROM (2 2)\r\n* 2 EXPUNGE\r\n* 3 EXISTS\r\n* 0 RECENT\r\n"
              "* ESEARCH (TAG \"a\") UID ADDTO (1 4)\r\nb OK Nothing to do, done\r\n");
 }
 
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_before_login),
-        T(test_wrong_password),
-        T(test_talk),
-        T(test_search_tree),
-        T(test_literals_wait),
-        T(test_updates),
-        T(test_idle),
-        T(test_large),
-        T(test_silent_before_login),
-        T(test_dripping_before_login),
-        T(test_silent_after_login),
-        T(test_much_before_login),
-        T(test_store_dies),
-        T(test_store_dies_piecewise),
-        T(test_append_large),
-        T(test_client_does_not_read),
-        T(test_reattach_later),
-        T(test_revoked),
-        T(test_notify),
-        T(test_response_codes),
-        T(test_message_limit),
-        T(test_in_progress),
-        T(test_in_progress_numbers),
-        T(test_notify_refused),
-        T(test_too_many_items),
-        T(test_context_race),
-        T(test_sorted_context),
+        T(test_before_login),   T(test_wrong_password), T(test_talk),         T(test_search_tree),
+        T(test_literals_wait),  T(test_updates),        T(test_idle),         T(test_notify),
+        T(test_response_codes), T(test_message_limit),  T(test_in_progress),  T(test_in_progress_numbers),
+        T(test_notify_refused), T(test_too_many_items), T(test_context_race), T(test_sorted_context),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("imap", tests, NULL, NULL);
 }
