@@ -179,6 +179,11 @@ int backup_choose(struct service *s, const Directory__Alias *alias, const char *
         if (m->backups[i]->ours)
             found = m->backups[i];
     *out = found ? found : m->backups[0];
+    if (!(*out)->ours)
+        fprintf(
+            stderr,
+            "letterlock: this backup is of an earlier program, or somebody else put it there: only restoring it "
+            "into place, with a password, tells which\n");
     return 0;
 }
 

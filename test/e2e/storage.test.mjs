@@ -175,7 +175,8 @@ test('somebody writes to the storage: what is not ours counts for nothing, and n
   for (const n of [1, 2]) assert.equal((await restore(a, `00000000-0000-4000-8000-00000000000${n}`)).code, 66, 'nobody can say what it is');
   for (const n of [1, 2]) assert.equal((await restore(a, `00000000-0000-4000-8000-00000000000${n}`, { input: `${a.password}\n` })).code, 65);
   const file = path.join(folder, 'newest');
-  await service.ctl(['mailbox', 'backups', a.address, '--download', file]);
+  assert.match((await service.ctl(['mailbox', 'backups', a.address, '--download', `${file}-x`, '--backup', '00000000-0000-4000-8000-000000000002'], { ok: false })).stderr, /somebody else put it there/);
+  assert.equal((await service.ctl(['mailbox', 'backups', a.address, '--download', file])).stderr.includes('somebody else'), false);
   assert.deepEqual(await readFile(file), fake.body(`mail/${ida}/${ba.id}.sqlite`), 'the newest one that is ours');
   await give(service, a, sample(8));
   const next = JSON.parse((await backup(service, a)).stdout);
