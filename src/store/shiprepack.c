@@ -454,7 +454,7 @@ int ship_purge(struct ship *s, struct target *t, const uint8_t mailbox[MAILBOX_I
     return target_purge(t, folder, told, ctx);
 }
 
-/* Notes that were there before this repack began, of packs before it. */
+/* Notes that are older than every pack that this repack did not see. */
 static void purged_done(struct ship *s, int64_t before_ms)
 {
     char path[PATH_BYTES];
@@ -535,10 +535,15 @@ int ship_sweep(struct ship *s, struct target *t)
 
 int ship_repack(struct ship *s, struct target *t, const bool *stop)
 {
-    int64_t began = clock_wall_ms();
     struct numbers logs = { .n = 0 };
+    struct ship_figures f;
     char path[PATH_BYTES];
+    int64_t
+        sent_ms; /* all that was gathered before is in the target: what waits in the spool is sorted out another night */
     int r = logs_read(s, &logs), packs = 0, bad = 0;
+
+    ship_get_figures(s, &f);
+    sent_ms = clock_wall_ms() - f.behind_ms;
 
     for (size_t i = 0; i < logs.n && r >= 0; i++) {
         if ((r = log_repack(s, t, logs.v[i], stop)) == E_CORRUPT)
@@ -550,7 +555,7 @@ int ship_repack(struct ship *s, struct target *t, const bool *stop)
     if (r < 0)
         return r;
     if (!bad)
-        purged_done(s, began);
+        purged_done(s, sent_ms);
     r = file_replace(ship_files(s)->dir, in_folder(s, REPACKED, path), STR(""));
     return bad ? bad : r < 0 ? r : packs;
 }
