@@ -9,7 +9,9 @@ import path from 'node:path';
 import { backup } from './backup_bench.mjs';
 import { exports as exportAll } from './export_bench.mjs';
 import { mx } from './mx_bench.mjs';
+import { faults } from './faults_bench.mjs';
 import { queue } from './queue_bench.mjs';
+import { stall } from './stall_bench.mjs';
 import { Imap, Service, build, corpus, dial, root, sample, sleep, until } from '../test/lib/service.mjs';
 
 const quick = process.argv.includes('--quick');
@@ -642,31 +644,6 @@ const benches = {
     for (const c of sessions) c.io.end();
     await service.stop();
   },
-  // FETCH of one session while another searches many messages.
-  async stall() {
-    const service = await Service.start();
-    const a = await service.alias();
-    await tool('smtp_load', [service.ports.mx, 16, quick ? 2 : 10, 10240, a.address]);
-    const reader = await service.imap(a);
-    await reader.cmd('SELECT INBOX');
-    const count = async () => Number(/MESSAGES (\d+)/.exec((await reader.cmd('STATUS INBOX (MESSAGES)')).join(' '))[1]);
-    for (let was = -1, is = 0; was !== is;) { was = is; await sleep(500); is = await count(); }
-    await reader.cmd('NOOP');
-    const all = await count();
-    const searchers = await times(4, async () => { const c = await service.imap(a); await c.cmd('SELECT INBOX'); return c; });
-    const fetch = async (n) => { const v = []; for (let i = 0; i < n; i++) { const from = now(); await reader.cmd(`FETCH ${1 + (i * 7919) % all} BODY.PEEK[]`); v.push(ms(from)); } return v; };
-    await fetch(50);
-    const calm = await fetch(quick ? 200 : 1000);
-    let over = false;
-    const loads = searchers.map(async (c) => { while (!over) await c.cmd('UID SEARCH NOT BODY zq', { ms: 120000 }); });
-    const busy = await fetch(quick ? 200 : 1000);
-    over = true;
-    await Promise.all(loads);
-    row(`FETCH of 10 KB, ${all} messages: nothing else`, `p50 ${quantile(calm, 0.5).toFixed(2)} ms, p99 ${quantile(calm, 0.99).toFixed(2)} ms`, '-');
-    row('the same while four sessions search them', `p50 ${quantile(busy, 0.5).toFixed(2)} ms, p99 ${quantile(busy, 0.99).toFixed(2)} ms`, '-');
-    for (const c of [reader, ...searchers]) await c.logout();
-    await service.stop();
-  },
   async flood() {
     // a refused login is answered late: 200 a second take some hundred connections
     const service = await Service.start();
@@ -717,6 +694,8 @@ const benches = {
 
 benches.backup = () => backup({ row, median, quantile, rounds, quick });
 benches.export = () => exportAll({ row, quick });
+benches.stall = () => stall({ row, quantile, rounds, quick });
+benches.faults = () => faults({ row, quick });
 benches.queue = () => queue({ row, tool, median, rounds, seconds, quick });
 benches.mx = () => mx({ row, tool, median, rounds, seconds, quick });
 

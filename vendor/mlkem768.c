@@ -3,8 +3,45 @@
  * PQClean's ML-KEM-768 as one translation unit, so that the compiler sees the four-instruction
  * reductions inside the loops that call them, and encapsulation to a key made ready. What is made ready
  * depends on the key alone: the matrix of FIPS 203 K-PKE (three quarters of the hashing), the decoded
- * vector, the hash. The steps are those of FIPS 203 as indcpa.c and kem.c have them. */
+ * vector, the hash. The steps are those of FIPS 203 as indcpa.c and kem.c have them.
+ *
+ * fips202.c asks malloc for its hash states and ends the process when there is none. It gets room of the thread's
+ * own instead, wiped when given back: no call of ours has more than two at a time. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATES_MAX  4u
+#define STATE_BYTES (26u * sizeof(uint64_t))
+
+static _Thread_local struct {
+    _Alignas(16) unsigned char bytes[STATES_MAX][STATE_BYTES];
+    _Bool taken[STATES_MAX];
+} states;
+
+static void *state_new(size_t n)
+{
+    for (unsigned i = 0; n <= STATE_BYTES && i < STATES_MAX; i++)
+        if (!states.taken[i]) {
+            states.taken[i] = 1;
+            return states.bytes[i];
+        }
+    abort(); /* fips202.c holds more than it ever did */
+}
+
+static void state_free(void *p)
+{
+    unsigned i = (unsigned)(((unsigned char *)p - states.bytes[0]) / (long)STATE_BYTES);
+
+    explicit_bzero(p, STATE_BYTES);
+    states.taken[i] = 0;
+}
+
+#define malloc(n) state_new(n)
+#define free(p)   state_free(p)
 #include "common/fips202.c"
+#undef malloc
+#undef free
 #include "cbd.c"
 #include "indcpa.c"
 #include "kem.c"

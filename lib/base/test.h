@@ -19,4 +19,12 @@ static UNUSED const char *check_case = "";
             _fail(__FILE__, __LINE__);                                                                \
         }                                                                                             \
     } while (0)
+
+/* So many runs under faults of one kind, or with chances of one: what `bench/run.mjs faults` adds up. seed: what
+ * repeats them, as its variable is set; "" where there is no chance. All are words without quotes. */
+static UNUSED void runs_tell(const char *kind, const char *of, size_t runs, const char *seed)
+{
+    print_message("# runs: {\"kind\":\"%s\",\"of\":\"%s\",\"runs\":%zu,\"seed\":\"%s\"}\n", kind, of, runs,
+                  seed);
+}
 #endif

@@ -17,6 +17,7 @@
 #define STATEMENTS_KEPT   64u
 #define CACHE_KIB_DEFAULT 512u
 #define CONNECTION_BYTES  KIB(120)
+#define SALT_BYTES        128u
 
 /* ---- memory: what SQLite gives back is wiped. It held letters and, in a codec, keys. ---- */
 
@@ -274,7 +275,12 @@ static int set_key(struct db *db, const uint8_t key[DB_KEY_BYTES])
     codec_room_give();
     if (rc != SQLITE_OK)
         return db_fail(db, rc, doing);
+    if (!(reserve =
+              malloc(SALT_BYTES))) /* the salt is written whether there was memory for it or not: see above */
+        return db_fail_other(db, E_NOMEM, doing);
     salt = sqlite3mc_codec_data(db->s, "main", "cipher_salt");
+    free(reserve);
+    reserve = NULL;
     if (!salt)
         return db_fail_other(db, E_BUG, doing);
     sqlite3_free(salt);

@@ -167,6 +167,9 @@ MUST_CHECK int db_copy(struct db *db, const char *path, const uint8_t key[DB_KEY
 MUST_CHECK int db_export(struct db *db, const char *path, struct str passphrase);
 /* Read and verify every page and index. 0; E_CORRUPT, and then `report` (may be NULL) says what. */
 MUST_CHECK int db_verify(struct db *db, struct buf *report);
+/* A row of PRAGMA integrity_check that is not "ok". 0: it names damage; E_NOMEM, E_CANCELED, E_BUSY: SQLite says as a
+ * row that it could not look, where one expects an error of the statement. */
+MUST_CHECK int db_verify_line(struct str line);
 /* Give page cache (some 200 KB to the handle's limit, wiped) and statements back: for a handle that will idle.
  * Who uses it next pays for reading, deciphering and preparing what it wants once more. */
 void db_shed(struct db *db);

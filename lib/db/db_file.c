@@ -129,6 +129,36 @@ int db_export(struct db *db, const char *path, struct str passphrase)
     return r < 0 ? r : copy_under(db, path, passphrase);
 }
 
+/* What keeps SQLite from looking, and says nothing of the file. */
+static int passing_error(int code)
+{
+    int r = db_error_from_sqlite(code);
+
+    return r == E_NOMEM || r == E_CANCELED || r == E_BUSY ? r : 0;
+}
+
+int db_verify_line(struct str line)
+{
+    const struct str page = STR("unable to get the page. error code="),
+                     index = STR("unable to validate the inverted index");
+    static const int causes[] = { SQLITE_NOMEM, SQLITE_INTERRUPT, SQLITE_ABORT, SQLITE_BUSY, SQLITE_LOCKED };
+    struct str whole = line;
+    int r = 0;
+
+    for (ptrdiff_t at; r == 0 && (at = str_find(line, page)) >= 0;) {
+        int code = 0;
+
+        for (line = str_slice(line, (size_t)at + page.n, line.n);
+             line.n && ascii_digit(line.p[0]) && code < 100000; line = str_slice(line, 1, line.n))
+            code = 10 * code + (line.p[0] - '0');
+        r = passing_error(code);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(causes) && r == 0; i++)
+        if (str_find(whole, index) >= 0 && str_ends(whole, str_from(sqlite3_errstr(causes[i]))))
+            r = passing_error(causes[i]);
+    return r;
+}
+
 int db_verify(struct db *db, struct buf *report)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
@@ -141,6 +171,8 @@ int db_verify(struct db *db, struct buf *report)
 
         if (str_eq(line, STR("ok")))
             return 0;
+        if ((r = db_verify_line(line)) < 0)
+            return r;
         if (report && (buf_puts(report, line) < 0 || buf_putc(report, '\n') < 0))
             return E_CORRUPT;
     }

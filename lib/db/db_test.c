@@ -406,6 +406,62 @@ static void test_no_memory(void **state)
     CHECK(n > 10 && r == 0);
 }
 
+/* A sound file is never called damaged because memory ran out over it. */
+static void test_verify_no_memory(void **state UNUSED)
+{
+    CLEANUP(buf_release) struct buf said = { .max = KIB(4) };
+    CLEANUP(db_close) struct db *db = fresh();
+    bool reached = true;
+    int n = 1, refused = 0;
+
+    CHECK(db_run(db, "CREATE VIRTUAL TABLE words USING fts5(text)") == 0 &&
+          db_run(db, "INSERT INTO words VALUES ('one two three')") == 0 && db_verify(db, NULL) == 0);
+    for (; n < 2000 && reached; n++) {
+        int r;
+
+        CHECK(db_close(&db) == 0 && db_open(path, key, &create, &db) == 0);
+        db_test_fail_allocation(n);
+        buf_clear(&said);
+        r = db_verify(db, &said);
+        reached = db_test_fail_allocation(0);
+        if (r == E_CORRUPT)
+            print_error("%.*s\n", STR_ARG(buf_str(&said)));
+        CHECK(r == 0 || r == E_NOMEM);
+        refused += r < 0;
+    }
+    CHECK(!reached && refused > 20);
+}
+
+/* A copy is sealed, or there is none. */
+static void test_copy_no_memory(void **state UNUSED)
+{
+    CLEANUP(db_close) struct db *db = fresh();
+    bool reached = true;
+    int n = 1, refused = 0;
+
+    CHECK(add(db, 1, "words in the clear", 1) == 0);
+    for (; n < 4000 && reached; n++) {
+        CLEANUP(buf_release) struct buf bytes = { .max = MIB(4) };
+        CLEANUP(db_close) struct db *copy = NULL;
+        int r;
+
+        CHECK(db_close(&db) == 0 && db_open(path, key, &create, &db) == 0);
+        db_test_fail_allocation(n);
+        r = db_copy(db, path2, key2);
+        reached = db_test_fail_allocation(0);
+        CHECK(r == 0 || r == E_NOMEM);
+        refused += r < 0;
+        if (r < 0) {
+            CHECK(access(path2, F_OK) < 0);
+            continue;
+        }
+        CHECK(file_read(AT_FDCWD, path2, &bytes) == 0 && str_find(buf_str(&bytes), STR("in the clear")) < 0);
+        CHECK(db_open(path2, key2, &(struct db_options){ 0 }, &copy) == 0 && count(copy) == 1);
+        CHECK(db_close(&copy) == 0 && unlink(path2) == 0);
+    }
+    CHECK(!reached && refused > 20);
+}
+
 static void *interrupt(void *db)
 {
     for (int i = 0; i < 2000; i++) {
@@ -462,6 +518,7 @@ int main(void)
         cmocka_unit_test(test_transactions),       cmocka_unit_test(test_checkpoint_and_shrink),
         cmocka_unit_test(test_checkpoint_passes),  cmocka_unit_test(test_copies),
         cmocka_unit_test(test_interrupt),          cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_verify_no_memory),   cmocka_unit_test(test_copy_no_memory),
         cmocka_unit_test(test_untouched),          cmocka_unit_test(test_shed),
         cmocka_unit_test(test_large_transactions),
     };

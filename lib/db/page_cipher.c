@@ -456,6 +456,13 @@ static bool pass_write(struct lane *l, int page, const uint8_t *data)
     return same;
 }
 
+static _Thread_local const void *sealed_last;
+
+const void *page_sealed_last(void)
+{
+    return sealed_last;
+}
+
 static int cipher_encrypt(void *cipher, int page, unsigned char *data, int len, int reserved)
 {
     struct page_cipher *c = cipher;
@@ -467,6 +474,7 @@ static int cipher_encrypt(void *cipher, int page, unsigned char *data, int len, 
     if (may_pass(lane_mine, page, len) && pass_write(lane_mine, page, data))
         return SQLITE_OK;
     page_seal(c->key, c->salt, (uint32_t)page, data, (size_t)len, NULL);
+    sealed_last = data;
     return SQLITE_OK;
 }
 

@@ -58,6 +58,10 @@ MUST_CHECK int page_open(const uint8_t key[PAGE_KEY_BYTES], uint32_t page, uint8
 /* Would page_open take it? Half of its work. */
 MUST_CHECK int page_verify(const uint8_t key[PAGE_KEY_BYTES], uint32_t page, const uint8_t *data, size_t len);
 
+/* The page that SQLite had this thread seal last, where it stands: what is about to be written is this one, or it is not
+ * sealed. */
+const void *page_sealed_last(void);
+
 /* One block of the ChaCha20 key stream (RFC 8439 2.3). Public for its test. */
 void page_chacha_block(const uint8_t key[PAGE_KEY_BYTES], const uint8_t nonce[12], uint32_t counter,
                        uint8_t out[PAGE_BLOCK_BYTES]);

@@ -1,4 +1,5 @@
 #include "lib/db/wal_gather.h"
+#include "lib/db/page_cipher.h"
 #include "lib/base/errors.h"
 #include <pthread.h>
 #include <sqlite3.h>
@@ -127,6 +128,10 @@ static int gather_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 
 
     if (f->failed)
         return f->failed;
+    /* SQLite3MultipleCiphers (2.3.5) drops the error when there is no memory for the codec of a copy, and the copy would
+     * be written in the clear. */
+    if (f->copy && p != page_sealed_last())
+        return f->failed = copy_failure = SQLITE_NOMEM;
     if (at == 0 && f->watched && watcher) /* its own header: it begins anew */
         watcher->cutting(f->watched, 0);
     f->last_frame = header && memcmp((const uint8_t *)p + FRAME_COMMIT, "\0\0\0\0", 4) != 0;

@@ -150,9 +150,15 @@ static int pages_said(struct stmt *st, struct check *c)
 {
     int r;
 
-    while ((r = stmt_step(st)) > 0)
-        if (!str_eq(stmt_str(st, 0), STR("ok")))
-            found(c, "pages", "%.*s", STR_ARG(stmt_str(st, 0)));
+    while ((r = stmt_step(st)) > 0) {
+        struct str line = stmt_str(st, 0);
+
+        if (str_eq(line, STR("ok")))
+            continue;
+        if ((r = db_verify_line(line)) < 0)
+            return r;
+        found(c, "pages", "%.*s", STR_ARG(line));
+    }
     if (r == E_CORRUPT) /* not even that could be asked */
         found(c, "pages", "damaged");
     return r == E_CORRUPT ? 0 : r;

@@ -169,6 +169,7 @@ static void test_kill(void **state)
         check_after(shared->acknowledged);
     }
     CHECK(killed == STEPS - 1);
+    runs_tell("killed at a step", "store and index", killed, "");
     munmap(shared, sizeof *shared);
     nftw(folder, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
 }

@@ -237,7 +237,7 @@ static int change_resolve(struct mailbox *box, struct arena *a, struct flag_chan
 static int keywords_drop_others(struct mailbox *box, const struct flag_change *c, uint32_t uid)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int64_t gone[128];
+    int64_t gone[MAILBOX_KEYWORDS_MAX]; /* several commands may have given a message all there are */
     size_t n = 0;
     int r =
         stmt_get(box->db, "SELECT keyword_id FROM message_keyword WHERE folder_id = ?1 AND uid = ?2", &st);

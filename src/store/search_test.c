@@ -545,11 +545,14 @@ static void test_differential(void **unused)
     const char *given = getenv("LETTERLOCK_SEED"), *more = getenv("LETTERLOCK_SEARCH_ROUNDS");
     uint64_t seed = given ? strtoull(given, NULL, 0) : rand_u64() >> 16;
     unsigned rounds = more ? (unsigned)strtoul(more, NULL, 0) : 6;
+    char told[48];
 
     (void)unused;
     print_message("LETTERLOCK_SEED=%llu\n", (unsigned long long)seed);
     for (unsigned i = 0; i < rounds; i++)
         one_round(seed + i);
+    snprintf(told, sizeof told, "LETTERLOCK_SEED=%llu", (unsigned long long)seed);
+    runs_tell("against a model", "random questions to random mail, rounds of them", rounds, told);
     arena_release(&arena);
 }
 

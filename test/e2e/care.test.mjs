@@ -7,7 +7,8 @@ import { open, readFile, writeFile, stat, mkdtemp, rm, copyFile } from 'node:fs/
 import { readdirSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Service, sample, until, sleep } from '../lib/service.mjs';
+import { Service, build, sample, until, sleep } from '../lib/service.mjs';
+import { runs } from '../lib/runs.mjs';
 
 let service;
 before(async () => { service = await Service.start({ env: { LETTERLOCK_MX_COMMIT_TIMEOUT: '20000' } }); });
@@ -56,6 +57,31 @@ test('a mailbox is checked: closed, open, under a wrong password, damaged', asyn
   const bad = await check(a);
   assert.equal(bad.code, EX_DATAERR, bad.stderr);
   if (bad.stdout) assert.ok(JSON.parse(bad.stdout).found > 0);
+});
+
+// A session that knows QRESYNC hears VANISHED, another one EXPUNGE; what came lately stays.
+test('old mail in Trash goes while people look at it, and they are told', async () => {
+  const told = async (idler, what) => { for (;;) { const l = (await idler.io.line(10000)) ?? assert.fail('it was cut off'); if (what.test(l)) return l; } };
+  for (let attempt = 1; ; attempt++) {
+    const a = await known(), c = await service.imap(a);
+    for (let n = 0; n < 4; n++) await c.cmd(['APPEND Trash ', sample(n, 500)]);
+    await c.logout();
+    await until('it to be closed', 5000, () => !existsSync(`${a.base}.sqlite-wal`));
+    execFileSync(path.join(build, 'test/tools/mailbox_deed'), [path.join(service.dir, 'data'), path.basename(a.base), a.password, 'aged']);
+    const plain = await service.imap(a), resync = await service.imap(a);
+    await resync.cmd('ENABLE QRESYNC');
+    const seen = await Promise.all([plain, resync].map(async (s) => Number(/\* (\d+) EXISTS/.exec((await s.cmd('SELECT Trash')).join('\n'))[1])));
+    if (seen.some((n) => n < 4) && attempt < 5) continue; // the round of every half minute came between: another mailbox
+    for (const s of [plain, resync]) { await s.io.write('i IDLE\r\n'); assert.match(await s.io.line(), /^\+/); }
+    await service.ctl(['jobs', 'run', 'retention']);
+    assert.match(await told(resync, /VANISHED/), /^\* VANISHED 1:2$/);
+    assert.match(await told(plain, /EXPUNGE/), /^\* [12] EXPUNGE$/);
+    assert.match(await told(plain, /EXPUNGE/), /^\* 1 EXPUNGE$/);
+    for (const s of [plain, resync]) { await s.io.write('DONE\r\n'); await told(s, /^i OK/); }
+    assert.match((await plain.cmd('UID SEARCH ALL')).join('\n'), /\* SEARCH 3 4$/m);
+    for (const s of [plain, resync]) await s.logout();
+    return;
+  }
 });
 
 test('rotate: sessions pause and go on, and outlive the store with their new tickets', async () => {
@@ -110,6 +136,7 @@ test('killed at any instant of a rotation: the password opens all, and it checks
   }
   await service.ctl(['mailbox', 'rotate', a.address], { input: `${a.password}\n` });
   assert.equal(await exists(a), 10);
+  runs('killed at any instant', 'rotate', rounds);
 });
 
 // The mailbox of a store that was killed keeps its -wal. What somebody does to it before the next store

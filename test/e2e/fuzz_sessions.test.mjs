@@ -7,6 +7,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
 import path from 'node:path';
 import { Service, root, sample } from '../lib/service.mjs';
+import { runs } from '../lib/runs.mjs';
 
 const seed = Number(process.env.SEED ?? randomInt(2 ** 31));
 const sessions = Number(process.env.SOAK ?? 60);
@@ -110,6 +111,7 @@ test('whatever a client says, the service lives and the mailbox is whole', { tim
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, sessions - i) }, (_, k) => play(generator(seed + i + k), all)));
   assert.deepEqual(await pids(), began, 'no role was started again');
   console.log(`# ${answered} commands were answered`);
+  runs('against a model', 'sessions of bent commands: all roles live, folders are what they say', sessions, `SEED=${seed}`);
   const c = await service.imap(alias);
   const names = (await c.cmd('LIST "" * RETURN (STATUS (MESSAGES))')).map((l) => /^\* STATUS (.*) \(MESSAGES (\d+)\)$/.exec(l)).filter(Boolean);
   for (const [, name, n] of names) {

@@ -118,7 +118,7 @@ test('a failed backup, a schema that is not as expected, a failed check: the ope
     const bytes = await readFile(file(ids[0])); // pages somewhere in its middle
     for (let at = 40 * 4096 + 100; at < bytes.length; at += 20 * 4096) bytes[at] ^= 0x5a;
     await writeFile(file(ids[0]), bytes);
-    execFileSync(path.join(build, 'test/tools/strange_schema'), [path.join(s.dir, 'data'), ids[1], b.password]);
+    execFileSync(path.join(build, 'test/tools/mailbox_deed'), [path.join(s.dir, 'data'), ids[1], b.password, 'strange']);
     for (const args of [['backup'], ['check']]) assert.notEqual((await s.ctl(['mailbox', ...args, a.address], { input: `${a.password}\n`, ok: false })).code, 0);
     await s.imap(b, { login: false }).then((c) => c.cmd(`LOGIN "${b.address}" "${b.password}"`).then(() => assert.fail('it opens'), () => {}));
     const results = {};

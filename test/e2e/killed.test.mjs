@@ -1,6 +1,6 @@
 // Backup, restore, a moment, purge: killed after a step, all processes at once, as by a power cut, and done again: nothing lost,
 // nothing left behind, and the receipt says all. A step is a call that changes the disk or sends something. KILLED_STEPS (2) of
-// them each, spread; `make soak` takes every one. KILLED_TARGET=s3: the storage is S3, in parts.
+// them each, spread (KILLED_SEED repeats which); `make soak` takes every one. KILLED_TARGET=s3: the storage is S3, in parts.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -11,7 +11,9 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { Service, binary, build, sample, sleep, until } from '../lib/service.mjs';
 import { S3Fake, storageEnv } from '../lib/s3fake.mjs';
+import { random, runs } from '../lib/runs.mjs';
 
+const seed = Number(process.env.KILLED_SEED ?? Date.now() % 1e9), chance = random(seed);
 const per = Number(process.env.KILLED_STEPS ?? 2), remote = process.env.KILLED_TARGET === 's3';
 let service, fake, base, a, id, moment, first, objects;
 const data = () => path.join(service.dir, 'data');
@@ -80,7 +82,7 @@ async function sweep(name, args, again, holds) {
   assert.ok(steps > 30, `${steps} steps`);
   let cut = 0;
   for (let i = 0; i < tries; i++) {
-    const n = tries === steps ? i + 1 : 1 + Math.floor(((i + (process.env.KILLED_STEPS ? Math.random() : 0.5)) * steps) / tries); // in the middle of each half, unless more are asked for
+    const n = tries === steps ? i + 1 : 1 + Math.floor(((i + (process.env.KILLED_STEPS ? chance() : 0.5)) * steps) / tries); // in the middle of each half, unless more are asked for
     await fresh();
     const there = inData();
     const r = await killed(n, ...args);
@@ -90,6 +92,7 @@ async function sweep(name, args, again, holds) {
     await holds(second, `${name}, after step ${n} of ${steps}`, there);
   }
   console.log(`# ${name}: ${steps} steps, killed after ${cut} of them`);
+  runs('killed at a step', remote ? `${name}, S3` : name, cut, tries === steps || !process.env.KILLED_STEPS ? '' : `KILLED_SEED=${seed}`);
 }
 
 test('a backup', { timeout: 7200000 }, async () => {

@@ -6,6 +6,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Service } from '../lib/service.mjs';
+import { runs as told } from '../lib/runs.mjs';
 
 const runs = Number(process.env.SOAK ?? 6);
 const steps = 140;
@@ -464,6 +465,7 @@ test('random commands of several sessions follow the model', { timeout: 36000000
         throw e;
       }
     }
+    told('against a model', 'random commands of several sessions', process.env.SEED ? 1 : runs, `SEED=${first} and on`);
   } finally {
     await service.stop();
   }

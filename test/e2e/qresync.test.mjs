@@ -4,6 +4,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Service } from '../lib/service.mjs';
+import { runs as told } from '../lib/runs.mjs';
 
 const runs = Number(process.env.SOAK ?? 4);
 const steps = process.env.SOAK ? 120 : 60;
@@ -151,6 +152,7 @@ test('a cache kept with QRESYNC equals a fresh download', { timeout: 3600000 }, 
         throw e;
       }
     }
+    told('against a model', 'caches kept with QRESYNC', process.env.SEED ? 1 : runs, `SEED=${first} and on`);
   } finally {
     await service.stop();
   }

@@ -2,6 +2,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { Service, sample, until, sleep } from '../lib/service.mjs';
+import { runs } from '../lib/runs.mjs';
 
 const KIB = 1024;
 let s;
@@ -251,4 +252,5 @@ test('killed in the middle of it, again and again: what is used is exact and no 
   const q = await givenBack(name, sum);
   assert.equal((await account(name)).messages, messages);
   assert.equal(q.leased, sum);
+  runs('killed at any instant', 'quota under deliveries, appends, copies and expunges', 2 * rounds);
 });

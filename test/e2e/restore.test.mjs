@@ -5,6 +5,7 @@ import { readdirSync, existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Service, sample, sleep, until } from '../lib/service.mjs';
+import { runs } from '../lib/runs.mjs';
 
 let service;
 before(async () => { service = await Service.start({ env: { LETTERLOCK_STORE_BACKUP_INTERVAL: '0', LETTERLOCK_STORE_NOTE_INTERVAL: '1000' } }); });
@@ -154,7 +155,8 @@ test('killed at any instant: the mailbox is the one or the other, and goes on', 
   const b = await json(['mailbox', 'backup', a.address], { input: `${a.password}\n` });
   await deliver(a, 3, 3);
   await holds(a, 3);
-  for (let round = 0; round < Number(process.env.SOAK_RESTORES ?? 6); round++) {
+  const rounds = Number(process.env.SOAK_RESTORES ?? 6);
+  for (let round = 0; round < rounds; round++) {
     const running = ctl(['mailbox', 'restore', a.address, '--backup', b.id], { ok: false });
     await sleep((7 * round) % 50);
     await service.kill('store');
@@ -166,4 +168,5 @@ test('killed at any instant: the mailbox is the one or the other, and goes on', 
     await holds(a, 3);
   }
   assert.ok(!existsSync(path.join(service.dir, 'data', 'restores', await id(a))));
+  runs('killed at any instant', 'restore', rounds);
 });

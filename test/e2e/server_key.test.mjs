@@ -5,6 +5,7 @@ import { cp, readFile, rm, mkdir, readdir, writeFile, access } from 'node:fs/pro
 import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { Service, binary, build, sample } from '../lib/service.mjs';
+import { random, runs } from '../lib/runs.mjs';
 
 const EX_CONFIG = 78, EX_TEMPFAIL = 75, EX_DATAERR = 65;
 const service = await Service.start();
@@ -75,10 +76,11 @@ test('it is killed after any step: whoever starts next ends it, and one key open
     assert.equal(whole.code, 0, whole.stderr);
     const steps = Number(/steps (\d+)/.exec(whole.stderr)[1]);
     assert.ok(steps > 60, `${steps} steps`);
-    const tries = Math.min(Number(process.env.ROTATE_KILLS ?? 12), steps);
+    const tries = Math.min(Number(process.env.ROTATE_KILLS ?? 12), steps), seed = Number(process.env.KILLED_SEED ?? Date.now() % 1e9), chance = random(seed);
+    console.log(`# KILLED_SEED=${seed}`);
     let exchanged = 0;
     for (let i = 0; i < tries; i++) {
-      const n = tries === steps ? i + 1 : 1 + Math.floor(((i + Math.random()) * steps) / tries);
+      const n = tries === steps ? i + 1 : 1 + Math.floor(((i + chance()) * steps) / tries);
       await fresh();
       const killed = await traced([String(n), binary, 'server-key', 'rotate']);
       assert.equal(killed.code, 137, `step ${n}: ${killed.stderr}`);
@@ -94,6 +96,7 @@ test('it is killed after any step: whoever starts next ends it, and one key open
       assert.equal((await thief(at('server.key'), at('data'))).opened, 6, `new key after step ${n}`);
     }
     console.log(`# ${tries} kills at ${steps} steps: ${exchanged} went on to the new key, ${tries - exchanged} had not begun`);
+    runs('killed at a step', 'server key', tries, tries === steps ? '' : `KILLED_SEED=${seed}`);
     assert.ok(exchanged > 0);
     await fresh();
   } finally { await rm(base, { recursive: true, force: true }); }

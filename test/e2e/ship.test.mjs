@@ -9,12 +9,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { PlainWatch } from '../lib/plain_watch.mjs';
+import { random as chances, runs } from '../lib/runs.mjs';
 import { Service, binary, sample, sleep, until } from '../lib/service.mjs';
 
 const moments = Number(process.env.SHIP_MOMENTS ?? 12), steps = Number(process.env.SHIP_STEPS ?? 60);
 const seed = Number(process.env.SHIP_SEED ?? Math.floor(Math.random() * 2 ** 31));
-let a32 = seed;
-const random = () => { a32 = (a32 + 0x6d2b79f5) | 0; let t = Math.imul(a32 ^ (a32 >>> 15), 1 | a32); t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t; return ((t ^ (t >>> 14)) >>> 0) / 4294967296; };
+const random = chances(seed);
 const pick = (list) => list[Math.floor(random() * list.length)];
 
 let service;
@@ -116,6 +116,7 @@ test('moments of a busy history', { timeout: 3600000 }, async () => {
   const check = await json(['mailbox', 'check', a.address], { input: `${a.password}\n` });
   assert.equal(check.whole, true);
   assert.equal((await shipped()).gaps, 0);
+  runs('killed at any instant', 'a moment brought back', moments, `SHIP_SEED=${seed}`);
 });
 
 test('mail that waits sealed is shipped too, and comes back to where it waited', async () => {

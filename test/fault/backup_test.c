@@ -8,6 +8,7 @@
 #include "lib/base/rand.h"
 #include "src/store/backup.h"
 #include "test/fault/faultfs.h"
+#include "test/fault/replays.h"
 #include "test/fault/store_disk.h"
 #include <fcntl.h>
 #include <sodium.h>
@@ -358,9 +359,10 @@ static void test_power_loss(void **state UNUSED)
     faultfs_stop();
     target_close(&t);
     disk_close(&d);
-    n = faultfs_replay(folder, SEEDS, check, &seen);
+    n = faultfs_replay(folder, replays_each(SEEDS), check, &seen);
     print_message("backups: %zu replays at %zu points, %zu bad%s%s\n", n, faultfs_points(), seen.bad,
                   seen.bad ? "; first: " : "", seen.first);
+    replays_tell("backup", n, replays_each(SEEDS));
     CHECK(n >= 50 && seen.bad == 0 && seen.none && seen.some);
     faultfs_remove_tree(root);
 }

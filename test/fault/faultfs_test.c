@@ -1,5 +1,6 @@
 /* Does power loss lose what db and file promised, and would we notice? */
 #include "test/fault/faultfs.h"
+#include "test/fault/replays.h"
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 #include "lib/base/test.h"
@@ -40,12 +41,7 @@ static int teardown(void **state)
 
 static size_t replays(void)
 {
-    const char *z = getenv("FAULT_REPLAYS");
-    uint64_t n = 6;
-
-    if (z && !str_to_u64(str_from(z), &n))
-        n = 6;
-    return (size_t)n;
+    return replays_each(6);
 }
 
 static void fresh_disk(void)
@@ -124,6 +120,7 @@ static void test_full_loses_nothing(void **state)
     n = faultfs_replay(folder, replays(), count_losses, &seen);
     print_message("%zu replays at %zu points: %zu lost, %zu broken\n", n, faultfs_points(), seen.lost,
                   seen.broken);
+    replays_tell("bare SQLite", n, replays());
     CHECK(n >= 200 && seen.lost == 0 && seen.broken == 0);
 }
 

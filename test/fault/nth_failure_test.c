@@ -1,233 +1,21 @@
 /* The 1st, 2nd, 3rd ... write, sync, open, rename, unlink and allocation fails, in everything the store
  * does to a disk. The error is a clean one, what was acknowledged stays, the next try succeeds without
  * opening anything anew (where the lane would not either), and the files are sound. */
-#include "test/fault/store_disk.h"
+#include "test/fault/scenarios.h"
 #include "lib/base/errors.h"
 #include "test/fault/faultfs.h"
+#include "test/fault/heap.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NTH_MAX 3000u
+#define NTH_MAX         3000u
+#define ALLOCATIONS_MAX 100000u
 
 static char folder[64];
 static char root[128], template_root[128];
-static struct disk disk;
-
-/* What a scenario works with: opened before anything fails. */
-struct hands {
-    struct mailbox *box;
-    struct tempbox *temp;
-    struct keyfile *kf;
-    struct keyfile_keys keys;
-    bool exchanged;
-};
-
-struct scenario {
-    const char *name;
-    int (*ready)(struct hands *h); /* NULL: nothing */
-    int (*run)(struct hands *h);   /* again after an error: goes on where it can */
-    void (*expect)(struct world *w);
-    int (*transact)(struct hands *h); /* ready, for failing allocations */
-    bool whole;                       /* all or nothing: after an error the world is as before or as after */
-};
-
-/* ---- what the template holds: messages 1 to 4 in the mailbox, 5 to 7 waiting for it ---------------- */
-
-static void expect_template(struct world *w)
-{
-    world_clear(w);
-    w->at[INBOX][1] = w->at[INBOX][2] = w->at[ARCHIVE][3] = w->at[INBOX][4] = 0;
-    w->at[TEMP_A][5] = w->at[TEMP_A][6] = w->at[TEMP_A][7] = 0;
-}
-
-static int open_box(struct hands *h)
-{
-    return box_open_data(&disk, &h->box);
-}
-
-/* ---- scenarios ------------------------------------------------------------------------------------- */
-
-/* Three in one transaction, one of them large. */
-static int append_run(struct hands *h)
-{
-    int r = mailbox_begin(h->box);
-
-    for (unsigned n = 12; n < 15 && r == 0; n++)
-        if ((r = mailbox_step_begin(h->box)) == 0 &&
-            (r = box_put(h->box, n, n == 12 ? ARCHIVE : INBOX, 0, NULL)) == 0)
-            r = mailbox_step_keep(h->box);
-    if (r < 0 || (r = mailbox_commit(h->box)) < 0)
-        mailbox_rollback(h->box);
-    return r;
-}
-
-static void append_expect(struct world *w)
-{
-    w->at[ARCHIVE][12] = w->at[INBOX][13] = w->at[INBOX][14] = 0;
-}
-
-/* Like actor.c: a temporary mailbox with which something failed is opened anew. */
-static int deliver_run(struct hands *h)
-{
-    int r = h->temp ? 0 : tempbox_open(&disk.files, secrets.id[0], &secrets.temp, true, &h->temp);
-
-    if (r < 0)
-        return r;
-    r = tempbox_begin(h->temp);
-    for (unsigned n = 12; n < 15 && r >= 0; n++)
-        if ((r = tempbox_step_begin(h->temp)) == 0 && (r = temp_put(h->temp, n, n != 12)) >= 0)
-            r = tempbox_step_keep(h->temp);
-    if (r >= 0)
-        r = tempbox_commit(h->temp);
-    if (r < 0)
-        tempbox_close(&h->temp);
-    return r;
-}
-
-static void deliver_expect(struct world *w)
-{
-    w->at[TEMP_A][12] = w->at[TEMP_A][13] = w->at[TEMP_A][14] = 0;
-}
-
-/* Into a mailbox that never had mail before: the file is made. */
-static int first_run(struct hands *h)
-{
-    int r = h->temp ? 0 : tempbox_open(&disk.files, secrets.id[1], &secrets.temp, true, &h->temp);
-
-    if (r < 0)
-        return r;
-    if ((r = tempbox_begin(h->temp)) == 0 && (r = temp_put(h->temp, 20, true)) >= 0)
-        r = tempbox_commit(h->temp);
-    if (r < 0)
-        tempbox_close(&h->temp);
-    return r;
-}
-
-static void first_expect(struct world *w)
-{
-    w->at[TEMP_B][20] = 0;
-}
-
-static int open_temp(struct hands *h)
-{
-    return tempbox_open(&disk.files, secrets.id[0], &secrets.temp, true, &h->temp);
-}
-
-static int open_both(struct hands *h)
-{
-    int r = open_box(h);
-
-    return r < 0 ? r : open_temp(h);
-}
-
-static int drain_run(struct hands *h)
-{
-    uint64_t kept = 0;
-    int r = h->temp ? drain_one(h->box, &h->temp, 2, &kept, NULL, NULL) : 0;
-
-    if (r < 0)
-        tempbox_close(&h->temp);
-    else
-        r = drain_all(&disk, h->box, 2, &kept, NULL, NULL);
-
-    return r < 0 ? r : kept ? E_BUG : 0;
-}
-
-static void drain_expect(struct world *w)
-{
-    for (size_t n = 5; n <= 7; n++) {
-        w->at[TEMP_A][n] = ABSENT;
-        w->at[INBOX][n] = 0;
-    }
-}
-
-static int expunge_run(struct hands *h)
-{
-    return box_expunge(h->box, INBOX, 2); /* the second that was put there: 2 */
-}
-
-static void expunge_expect(struct world *w)
-{
-    w->at[INBOX][2] = ABSENT;
-}
-
-static int keys_ready(struct hands *h)
-{
-    struct mailbox_options o = { 0 };
-    uint32_t generation;
-    int r = keys_load(&disk.files, secrets.id[0], &h->kf);
-
-    if (r < 0 || (r = keyfile_open(h->kf, &secrets.password, &h->keys)) < 0 ||
-        (r = keybox_open(&disk.files, h->kf, &h->keys, &o, &h->box, &generation)) < 0)
-        return r;
-    h->exchanged = keyfile_generation(h->kf) > 1; /* the rotation had come that far */
-    return (r = keybox_settle(h->box, h->kf, generation, secrets.mac)) < 0 ? r : 0;
-}
-
-static struct password further; /* one that was added */
-
-static int slot_run(struct hands *h)
-{
-    struct keyfile_label label = { .name = "further" };
-    uint16_t slot;
-    int r;
-
-    if (keyfile_slot_count(h->kf) == 1) {
-        password_generate(keyfile_next_slot(h->kf), &further);
-        if ((r = keyfile_slot_add(h->kf, &h->keys, &further, PASSWORD_COST_DEFAULT, secrets.label, &label,
-                                  &slot)) < 0)
-            return r;
-    }
-    if ((r = keys_save(&disk.files, h->kf)) < 0)
-        return r;
-    return keybox_settle(h->box, h->kf, h->keys.generation, secrets.mac);
-}
-
-/* The whole walk; after an error from where `.keys` and the file say. */
-static int rotate_run(struct hands *h)
-{
-    struct mailbox_options o = { 0 };
-    uint32_t generation;
-    int r = mailbox_close(&h->box);
-
-    if (r < 0)
-        return r;
-    if (!h->exchanged) {
-        if ((!keyfile_next_generation(h->kf) && (r = keyfile_rotate_begin(h->kf, &h->keys)) < 0) ||
-            (r = keys_save(&disk.files, h->kf)) < 0 ||
-            (r = keybox_exchange(&disk.files, h->kf, &h->keys)) < 0 ||
-            (r = keyfile_rotate_finish(h->kf, &h->keys)) < 0)
-            return r;
-        h->exchanged = true;
-    }
-    if ((r = keys_save(&disk.files, h->kf)) < 0 ||
-        (r = keybox_open(&disk.files, h->kf, &h->keys, &o, &h->box, &generation)) < 0)
-        return r;
-    return keybox_settle(h->box, h->kf, generation, secrets.mac);
-}
-
-static void same_expect(struct world *w)
-{
-    (void)w;
-}
-
-static int nothing_ready(struct hands *h UNUSED)
-{
-    return 0;
-}
-
-static const struct scenario scenarios[] = {
-    { "append", open_box, append_run, append_expect, open_box, true },
-    { "expunge", open_box, expunge_run, expunge_expect, open_box, true },
-    { "deliver", NULL, deliver_run, deliver_expect, open_temp, true },
-    { "first delivery", NULL, first_run, first_expect, nothing_ready, true },
-    { "drain", open_box, drain_run, drain_expect, open_both, false },
-    { "slot", keys_ready, slot_run, same_expect, keys_ready, true },
-    { "rotation", keys_ready, rotate_run, same_expect, keys_ready, true },
-};
 
 /* ---- judging ----------------------------------------------------------------------------------------- */
 
@@ -241,13 +29,6 @@ static void begin(int (*ready)(struct hands *h), struct hands *h)
     memset(h, 0, sizeof *h);
     CHECK(!ready || ready(h) == 0);
     faultfs_start(root);
-}
-
-static void hands_release(struct hands *h)
-{
-    CHECK(mailbox_close(&h->box) == 0 && tempbox_close(&h->temp) == 0);
-    keyfile_free(&h->kf);
-    keyfile_keys_release(&h->keys);
 }
 
 /* Opened anew, by today's password: everything that is there. */
@@ -271,7 +52,7 @@ static void check_world(const struct scenario *s, bool done)
 {
     struct world before, after, w;
 
-    expect_template(&before);
+    template_expect(&before);
     after = before;
     s->expect(&after);
     read_all(&w);
@@ -285,7 +66,10 @@ static void check_world(const struct scenario *s, bool done)
 
 static bool is_clean(int r)
 {
-    return r >= 0 || r == E_IO || r == E_FULL || r == E_NOMEM || r == E_BUSY || r == E_LIMIT;
+    if (r >= 0 || r == E_IO || r == E_FULL || r == E_NOMEM || r == E_BUSY || r == E_LIMIT)
+        return true;
+    print_error("%s\n", error_name(r));
+    return false;
 }
 
 /* ---- failing calls ------------------------------------------------------------------------------------- */
@@ -309,7 +93,7 @@ static const struct trouble {
 /* Every one in the beginning, then ever fewer, unless all are asked for. */
 static size_t next_of(size_t n, size_t every)
 {
-    return getenv("FAULT_REPLAYS") || n < every ? n + 1 : n + n / 8;
+    return getenv("FAULT_REPLAYS") || n < every ? n + 1 : n + n / (every / 2);
 }
 
 /* True when there was an nth call to fail. */
@@ -329,15 +113,8 @@ static bool fail_nth(const struct scenario *s, const struct trouble *t, size_t n
         CHECK(r == E_FULL);
     if (r < 0) {
         if (n % 2) { /* the store dies here: what does the next one find? */
-            struct world w;
-
-            mailbox_close(&h.box);
-            tempbox_close(&h.temp);
-            keyfile_free(&h.kf);
-            keyfile_keys_release(&h.keys);
+            hands_drop(&h);
             check_world(s, false);
-            world_clear(&w);
-            memset(&h, 0, sizeof h);
             CHECK(!s->ready || s->ready(&h) == 0);
         }
         CHECK((r = s->run(&h)) >= 0); /* the next try */
@@ -348,62 +125,118 @@ static bool fail_nth(const struct scenario *s, const struct trouble *t, size_t n
     return failed;
 }
 
-static void test_calls(void **state)
+/* FAULT_SCENARIO=move: this one alone, and FAULT_FROM=1846 from there on, to repeat what was found. */
+static bool is_asked(const struct scenario *s)
 {
+    const char *only = getenv("FAULT_SCENARIO");
+
+    return !only || strcmp(only, s->name) == 0;
+}
+
+static size_t first_n(void)
+{
+    const char *z = getenv("FAULT_FROM");
+    uint64_t n = 1;
+
+    return z && str_to_u64(str_from(z), &n) && n ? (size_t)n : 1;
+}
+
+static size_t fail_calls(const struct scenario *s)
+{
+    size_t total = 0;
     char name[96];
 
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(scenarios); i++) {
-        size_t total = 0;
+    for (size_t k = 0; k < ARRAY_LEN(troubles); k++) {
+        size_t n = first_n(), runs = 0;
 
-        for (size_t k = 0; k < ARRAY_LEN(troubles); k++) {
-            size_t n = 1;
-
-            for (; n < NTH_MAX; n = next_of(n, 16), total++) {
-                snprintf(name, sizeof name, "%s, %s, number %zu", scenarios[i].name, troubles[k].name, n);
-                check_case = name;
-                if (!fail_nth(&scenarios[i], &troubles[k], n))
-                    break;
-            }
-            CHECK(n < NTH_MAX);
+        for (; n < NTH_MAX; n = next_of(n, 16), runs++) {
+            snprintf(name, sizeof name, "%s, %s, number %zu", s->name, troubles[k].name, n);
+            check_case = name;
+            if (!fail_nth(s, &troubles[k], n))
+                break;
         }
-        print_message("%s: %zu calls failed\n", scenarios[i].name, total);
-        CHECK(total > 5);
+        CHECK(n < NTH_MAX);
+        total += runs;
+        runs_tell(troubles[k].name, s->name, runs, "");
     }
+    return total;
+}
+
+static void test_calls(void **state UNUSED)
+{
+    for (size_t i = 0; i < scenarios_n; i++)
+        if (is_asked(&scenarios[i]))
+            CHECK(fail_calls(&scenarios[i]) > 5 || getenv("FAULT_FROM"));
     check_case = "";
 }
 
 /* ---- failing allocations ------------------------------------------------------------------------------- */
 
-static void test_allocations(void **state)
+static void sqlite_fail(size_t n)
+{
+    db_test_fail_allocation((int)n);
+}
+
+static bool sqlite_failed(void)
+{
+    return db_test_fail_allocation(0);
+}
+
+/* SQLite's own, which reach it whatever stands below; and whatever anybody asks of malloc. */
+static const struct shortage {
+    const char *name;
+    void (*begin)(size_t n);
+    bool (*failed)(void);
+} shortages[] = {
+    { "SQLite's allocation", sqlite_fail, sqlite_failed },
+    { "allocation", heap_fail, heap_failed },
+};
+
+/* True when there was an nth allocation to fail; *failures grows when somebody minded. */
+static bool starve(const struct scenario *s, const struct shortage *k, size_t n, size_t *failures)
+{
+    struct hands h;
+    bool reached;
+    int r;
+
+    begin(s->transact, &h);
+    faultfs_stop(); /* it needs memory too */
+    k->begin(n);
+    r = s->run(&h);
+    reached = k->failed();
+    CHECK(is_clean(r));
+    *failures += r < 0;
+    if (r < 0)
+        CHECK((r = s->run(&h)) >= 0);
+    hands_release(&h);
+    if (n % 8 == 0 || !reached)
+        check_world(s, true);
+    return reached;
+}
+
+static void test_allocations(void **state UNUSED)
 {
     char name[96];
 
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(scenarios); i++) {
-        size_t n = 1, failures = 0;
-        bool reached = true;
-
-        for (; reached && n < 40000; n = next_of(n, 50)) {
-            struct hands h;
-            int r;
-
-            snprintf(name, sizeof name, "%s, allocation %zu", scenarios[i].name, n);
-            check_case = name;
-            begin(scenarios[i].transact, &h);
-            db_test_fail_allocation((int)n);
-            r = scenarios[i].run(&h);
-            reached = db_test_fail_allocation(0);
-            CHECK(is_clean(r));
-            failures += r < 0;
-            if (r < 0)
-                CHECK((r = scenarios[i].run(&h)) >= 0);
-            hands_release(&h);
-            if (n % 8 == 0 || !reached)
-                check_world(&scenarios[i], true);
+    for (size_t k = 0; k < ARRAY_LEN(shortages); k++) {
+        if (shortages[k].begin == heap_fail && !heap_can()) {
+            print_message("SKIPPED: malloc does not fail under a sanitizer\n");
+            continue;
         }
-        print_message("%s: %zu allocations failed\n", scenarios[i].name, failures);
-        CHECK(!reached && failures > 10);
+        for (size_t i = 0; i < scenarios_n; i++) {
+            size_t n = first_n(), failures = 0, runs = 0;
+
+            if (!is_asked(&scenarios[i]))
+                continue;
+            for (; n < ALLOCATIONS_MAX; n = next_of(n, 12), runs++) {
+                snprintf(name, sizeof name, "%s, %s %zu", scenarios[i].name, shortages[k].name, n);
+                check_case = name;
+                if (!starve(&scenarios[i], &shortages[k], n, &failures))
+                    break;
+            }
+            runs_tell(shortages[k].name, scenarios[i].name, runs, "");
+            CHECK(n < ALLOCATIONS_MAX && failures > 10);
+        }
     }
     check_case = "";
     faultfs_stop();
@@ -418,7 +251,7 @@ static void test_full(void **state)
     uint32_t uid;
 
     (void)state;
-    begin(open_box, &h);
+    begin(scenarios[0].ready, &h); /* opens the mailbox */
     CHECK(tempbox_open(&disk.files, secrets.id[1], &secrets.temp, true, &h.temp) == 0);
     for (int i = 0; i < 3; i++) { /* the same handles all the time */
         faultfs_fail(FAULT_WRITE | FAULT_TRUNCATE, 1, ENOSPC, true);
@@ -437,7 +270,7 @@ static void test_full(void **state)
         CHECK(keys_save(&disk.files, secrets.kf) == 0);
     }
     hands_release(&h);
-    expect_template(&want);
+    template_expect(&want);
     for (size_t i = 0; i < 3; i++)
         want.at[INBOX][22 + i] = want.at[TEMP_B][30 + i] = 0;
     read_all(&w);
@@ -447,36 +280,23 @@ static void test_full(void **state)
 
 /* ---- */
 
-static int setup(void **state)
+static int setup(void **state UNUSED)
 {
-    struct mailbox *box = NULL;
-    struct tempbox *t = NULL;
-
-    (void)state;
     CHECK(scratch_make(folder, sizeof folder) == 0);
     snprintf(root, sizeof root, "%s/disk", folder);
     snprintf(template_root, sizeof template_root, "%s/template", folder);
     secrets_make();
     CHECK(mkdir(template_root, 0700) == 0);
-    disk_open(&disk, template_root);
-    CHECK(box_make(&disk, &box) == 0);
-    for (unsigned n = 1; n <= 4; n++)
-        CHECK(box_append(box, n, n == 3 ? ARCHIVE : INBOX, 0, NULL) == 0);
-    CHECK(mailbox_close(&box) == 0);
-    CHECK(tempbox_open(&disk.files, secrets.id[0], &secrets.temp, true, &t) == 0 && tempbox_begin(t) == 0);
-    for (unsigned n = 5; n <= 7; n++)
-        CHECK(temp_put(t, n, n != 6) == 0);
-    CHECK(tempbox_commit(t) == 0 && tempbox_close(&t) == 0);
+    template_make(template_root);
     return 0;
 }
 
-static int teardown(void **state)
+static int teardown(void **state UNUSED)
 {
-    (void)state;
     faultfs_stop();
     disk_close(&disk);
     secrets_release();
-    password_release(&further);
+    scenarios_release();
     faultfs_remove_tree(folder);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "lib/base/file.h"
 #include "lib/base/rand.h"
 #include "test/fault/faultfs.h"
+#include "test/fault/replays.h"
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -81,27 +82,17 @@ static bool world_allowed(const struct world *w, size_t acked)
            (acked < steps && world_same(w, &history[acked + 1].world));
 }
 
-/* Enough seeds for REPLAYS_LEAST; FAULT_REPLAYS asks for more of them. */
-static size_t seeds(void)
-{
-    const char *z = getenv("FAULT_REPLAYS");
-    size_t points = faultfs_points(), least = (REPLAYS_LEAST + points - 1) / points;
-    uint64_t n = 0;
-
-    if (z && !str_to_u64(str_from(z), &n))
-        n = 0;
-    return size_max((size_t)n, least);
-}
-
 typedef void check_fn(const char *root, size_t point, void *ctx);
 
 static void replay(const char *name, check_fn *check)
 {
     struct seen seen = { 0 };
-    size_t each = seeds(), n = faultfs_replay(folder, each, check, &seen);
+    size_t points = faultfs_points(), each = replays_each((REPLAYS_LEAST + points - 1) / points);
+    size_t n = faultfs_replay(folder, each, check, &seen);
 
     print_message("%s: %zu replays at %zu points, %zu seeds each, %zu acknowledgements: %zu bad%s%s\n", name,
-                  n, faultfs_points(), each, steps, seen.lost, seen.lost ? "; first: " : "", seen.first);
+                  n, points, each, steps, seen.lost, seen.lost ? "; first: " : "", seen.first);
+    replays_tell(name, n, each);
     CHECK(n >= REPLAYS_LEAST && seen.lost == 0);
 }
 

@@ -6,6 +6,7 @@
 #include "lib/base/rand.h"
 #include "src/store/restore.h"
 #include "test/fault/faultfs.h"
+#include "test/fault/replays.h"
 #include "test/fault/store_disk.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -278,10 +279,11 @@ static void test_power_loss(void **state UNUSED)
     faultfs_ack(6);
     faultfs_stop();
     disk_close(&d);
-    n = faultfs_replay(folder, SEEDS, check, &seen);
+    n = faultfs_replay(folder, replays_each(SEEDS), check, &seen);
     print_message("restore: %zu replays at %zu points: %zu as before, %zu restored; %zu bad%s%s\n", n,
                   faultfs_points(), seen.old, seen.restored, seen.bad, seen.bad ? "; first: " : "",
                   seen.first);
+    replays_tell("restore", n, replays_each(SEEDS));
     CHECK(n >= 50 && seen.bad == 0 && seen.old && seen.restored);
     faultfs_remove_tree(root);
 }

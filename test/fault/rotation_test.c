@@ -8,6 +8,7 @@
 #include "src/store/keys.h"
 #include "src/store/notes.h"
 #include "test/fault/faultfs.h"
+#include "test/fault/replays.h"
 #include "test/fault/store_disk.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -316,14 +317,6 @@ static void check(const char *at, size_t point, void *ctx)
     disk_close(&d);
 }
 
-static size_t seeds(void)
-{
-    const char *z = getenv("FAULT_REPLAYS");
-    uint64_t n = 0;
-
-    return z && str_to_u64(str_from(z), &n) && n > SEEDS ? (size_t)n : SEEDS;
-}
-
 static void test_power_loss(void **state UNUSED)
 {
     struct rotation r;
@@ -345,10 +338,11 @@ static void test_power_loss(void **state UNUSED)
     faultfs_ack(1);
     faultfs_stop();
     disk_close(&d);
-    n = faultfs_replay(folder, seeds(), check, &seen);
+    n = faultfs_replay(folder, replays_each(SEEDS), check, &seen);
     print_message("exchange: %zu replays at %zu points: %zu before it, %zu after; %zu bad%s%s\n", n,
                   faultfs_points(), seen.not_rotated, seen.rotated, seen.bad, seen.bad ? "; first: " : "",
                   seen.first);
+    replays_tell("server key", n, replays_each(SEEDS));
     CHECK(n >= 200 && seen.bad == 0 && seen.rotated && seen.not_rotated);
     faultfs_remove_tree(root);
 }

@@ -150,7 +150,7 @@ static bool is_base64(unsigned n)
     return n % 3 == 1;
 }
 
-void message_make(unsigned n, struct buf *out)
+static void message_make(unsigned n, struct buf *out)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     size_t bytes = n % 7 == 6 ? KIB(280) + n : 200 + 1700 * (n % 5);
@@ -171,16 +171,26 @@ void message_make(unsigned n, struct buf *out)
     }
 }
 
+struct str message_text(unsigned n)
+{
+    static struct buf made[MESSAGES_MAX];
+
+    CHECK(n < MESSAGES_MAX);
+    if (!made[n].n) {
+        made[n].max = MIB(1);
+        message_make(n, &made[n]);
+    }
+    return buf_str(&made[n]);
+}
+
 int message_number(struct str bytes)
 {
-    CLEANUP(buf_release) struct buf want = { .max = MIB(1) };
     uint64_t n;
 
     if (bytes.n < NUMBER_AT + 6 || !str_to_u64(str_slice(bytes, NUMBER_AT, NUMBER_AT + 6), &n) ||
         n >= MESSAGES_MAX)
         return -1;
-    message_make((unsigned)n, &want);
-    return str_eq(buf_str(&want), bytes) ? (int)n : -1;
+    return str_eq(message_text((unsigned)n), bytes) ? (int)n : -1;
 }
 
 /* One leaf, as proto/structure.proto has it: kind, where it begins and ends, its encoding. */
@@ -262,7 +272,7 @@ int box_open_data(const struct disk *d, struct mailbox **out)
 
 int box_put(struct mailbox *box, unsigned n, enum place to, uint32_t flags, uint32_t *uid_out)
 {
-    CLEANUP(buf_release) struct buf bytes = { .max = MIB(1) }, known = { .max = 64 };
+    CLEANUP(buf_release) struct buf known = { .max = 64 };
     Store__AppendResponse out = STORE__APPEND_RESPONSE__INIT;
     struct placement at = { .folder = str_from(FOLDERS[to]), .flags = flags, .internal_ms = clock_wall_ms() };
     uint8_t operation[16], delivery[DELIVERY_ID_BYTES], uid[4];
@@ -271,8 +281,7 @@ int box_put(struct mailbox *box, unsigned n, enum place to, uint32_t flags, uint
     int r;
 
     ids_of(n, 100 + to, operation, delivery);
-    message_make(n, &bytes);
-    email_of(buf_str(&bytes), &m, &text, &e);
+    email_of(message_text(n), &m, &text, &e);
     r = mailbox_operation_find(box, str_of(operation, 16), STORE__OP__APPEND, &known);
     if (r != 0) {
         if (uid_out && r > 0)
@@ -373,7 +382,6 @@ int box_expunge(struct mailbox *box, enum place in, uint32_t uid)
 
 int temp_put(struct tempbox *t, unsigned n, bool has_delivery)
 {
-    CLEANUP(buf_release) struct buf bytes = { .max = MIB(1) };
     struct temp_record rec = { .has_delivery = has_delivery, .received_ms = clock_wall_ms() };
     struct bytes_mem m;
 
@@ -381,8 +389,7 @@ int temp_put(struct tempbox *t, unsigned n, bool has_delivery)
     const uint8_t *pk = keyfile_public(secrets.kf, &generation);
 
     ids_of(n, 0, rec.operation, rec.delivery);
-    message_make(n, &bytes);
-    return tempbox_add(t, pk, generation, &rec, bytes_mem_init(&m, buf_str(&bytes)));
+    return tempbox_add(t, pk, generation, &rec, bytes_mem_init(&m, message_text(n)));
 }
 
 /* Large messages wait in files without a name, outside the disk that fails. */

@@ -51,8 +51,9 @@ void disk_close(struct disk *d);
 /* Copy a tree. */
 void disk_copy(const char *from, const char *to);
 
-/* Message `n`, always the same bytes. Every seventh is larger than a row. */
-void message_make(unsigned n, struct buf *out);
+/* Message `n`, always the same bytes. Every seventh is larger than a row. Made once and kept, so that it needs no
+ * memory after that. */
+struct str message_text(unsigned n);
 /* Its number; -1: these are not the bytes of any. */
 int message_number(struct str bytes);
 

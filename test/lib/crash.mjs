@@ -2,19 +2,10 @@
 // message must be there exactly once. Seeded: the seed is printed and CRASH_SEED repeats its choices
 // (which role, when); what the clients were doing at that instant is the machine's.
 import { randomInt } from 'node:crypto';
+import { random, runs } from './runs.mjs';
 import { Service, Smtp, Imap, dial, until, sleep } from './service.mjs';
 
 export const roles = ['store', 'directory', 'content', 'imap', 'mx', 'resolver', 'courier', 'relay', 'monitor', 'jobs', 'filter'];
-
-function random(seed) { // mulberry32
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 const letter = (id, size) => Buffer.from(
   `From: crash@example.net\r\nSubject: ${id}\r\nMessage-ID: <${id}@example.net>\r\nX-Crash: ${id}\r\n\r\n${`${id} `.repeat(Math.ceil(size / (id.length + 1))).replace(/(.{70})/g, '$1\r\n')}\r\n`);
@@ -166,5 +157,6 @@ export async function crashTest({ service, kills = Infinity, ms = 40000, seed = 
   const summary = `${run.kills} kills (${Object.entries(run.killed).map(([r, n]) => `${r} ${n}`).join(', ')}), ${run.acknowledged.size} acknowledged, `
     + `${run.later} told to try later, ${run.cut} cut off, seed ${seed}`;
   log(`# crash test: ${summary}`);
+  runs('killed at any instant', 'deliver, append and read', run.kills, `CRASH_SEED=${seed}`);
   return { problems, summary, run };
 }

@@ -3,21 +3,12 @@
 // delivered or reported, once; twice only where such an answer was. Seeded: the seed is printed, LEAVING_SEED repeats its
 // choices.
 import { randomInt } from 'node:crypto';
+import { random, runs } from './runs.mjs';
 import { Smtp, dial, sleep, until } from './service.mjs';
 
 const roles = ['courier', 'relay', 'submission', 'store', 'directory', 'mx', 'courier', 'relay', 'resolver', 'content'];
 const CLIENTS = 6, DOMAINS = 20;
 export const KILLS = 8; // at least
-
-function random(seed) { // mulberry32
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 const letter = (id, from) => Buffer.from(`From: ${from}\r\nTo: somebody@sink.test\r\nSubject: ${id}\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\n`
   + `Message-ID: <${id}@${from.split('@')[1]}>\r\nX-Leaving: ${id}\r\n\r\n${`${id} words\r\n`.repeat(20 + randomInt(200))}`);
@@ -147,5 +138,6 @@ export async function leavingTest({ service, peer, messages, seed = Number(proce
   judge(run, told);
   log(`# leaving: ${run.taken.length} messages in ${Math.round((Date.now() - began) / 1000)} s, ${run.kills} kills (${Object.entries(run.killed).map(([r, n]) => `${r} ${n}`).join(', ')}), `
     + `${run.lost.size} answers may have been lost, ${run.twice} arrived twice, ${told.size} were reported; ${run.cut} sessions cut, ${run.laters} told to try later, seed ${seed}`);
+  runs('killed at any instant', 'mail that leaves', run.kills, `LEAVING_SEED=${seed}`);
   return { problems: run.problems, run };
 }

@@ -2,6 +2,8 @@
  * the next try opens it, and all is there. */
 #include "lib/base/errors.h"
 #include "test/fault/faultfs.h"
+#include "test/fault/heap.h"
+#include "test/fault/replays.h"
 #include "test/upgrade/letters.h"
 #include "test/upgrade/sample.h"
 #include <errno.h>
@@ -42,7 +44,6 @@ static void found_at(const char *folder, size_t point, void *ctx)
 
 static void test_power(void **state)
 {
-    const char *more = getenv("FAULT_REPLAYS");
     size_t n;
 
     (void)state;
@@ -50,8 +51,9 @@ static void test_power(void **state)
     CHECK(upgrade() == 0);
     faultfs_ack(1);
     faultfs_stop();
-    n = faultfs_replay(scratch, more ? 40 : 4, found_at, NULL);
+    n = faultfs_replay(scratch, replays_each(4), found_at, NULL);
     print_message("%zu replays at %zu points\n", n, faultfs_points());
+    replays_tell("migrate", n, replays_each(4));
     CHECK(n > 20);
 }
 
@@ -65,55 +67,86 @@ static size_t next_of(size_t n)
     return getenv("FAULT_REPLAYS") || n < 8 ? n + 1 : n + n / 4;
 }
 
+/* A migration renames nothing and makes no folder: those rows fail nothing, and would tell if that changed. */
 static void test_calls(void **state)
 {
     static const struct {
+        const char *name;
         unsigned calls;
         int err;
         bool for_good;
     } troubles[] = {
-        { FAULT_WRITE, EIO, false },    { FAULT_WRITE | FAULT_TRUNCATE, ENOSPC, true },
-        { FAULT_SYNC, EIO, false },     { FAULT_OPEN, EMFILE, false },
-        { FAULT_TRUNCATE, EIO, false }, { FAULT_UNLINK, EIO, false },
+        { "write EIO", FAULT_WRITE, EIO, false },
+        { "full disk", FAULT_WRITE | FAULT_TRUNCATE, ENOSPC, true },
+        { "sync EIO", FAULT_SYNC, EIO, false },
+        { "open EMFILE", FAULT_OPEN, EMFILE, false },
+        { "rename EIO", FAULT_RENAME, EIO, false },
+        { "unlink EIO", FAULT_UNLINK, EIO, false },
+        { "truncate EIO", FAULT_TRUNCATE, EIO, false },
+        { "mkdir ENOSPC", FAULT_MKDIR, ENOSPC, false },
     };
     size_t failures = 0;
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(troubles); i++)
+    for (size_t i = 0; i < ARRAY_LEN(troubles); i++) {
+        size_t runs = 0;
+
         for (size_t n = 1, hit = 1; hit; n = next_of(n)) {
             begin();
             faultfs_fail(troubles[i].calls, n, troubles[i].err, troubles[i].for_good);
             CHECK(is_clean(upgrade()));
             hit = faultfs_failures();
-            failures += hit > 0;
+            runs += hit > 0;
             faultfs_fail(0, 0, 0, false);
             letters_check();
         }
+        failures += runs;
+        runs_tell(troubles[i].name, "migrate", runs, "");
+    }
     faultfs_stop();
-    print_message("%zu calls failed\n", failures);
     CHECK(failures > 20);
+}
+
+static void sqlite_fail(size_t n)
+{
+    db_test_fail_allocation((int)n);
+}
+
+static bool sqlite_failed(void)
+{
+    return db_test_fail_allocation(0);
+}
+
+static void starve(const char *kind, void (*begin_failing)(size_t), bool (*failed)(void))
+{
+    size_t failures = 0, runs = 0;
+    bool reached = true;
+
+    for (size_t n = 1; reached; n = next_of(n)) {
+        int r;
+
+        begin();
+        faultfs_stop(); /* it needs memory too */
+        begin_failing(n);
+        r = upgrade();
+        reached = failed();
+        failures += r < 0;
+        runs += reached;
+        CHECK(is_clean(r));
+        letters_check();
+    }
+    runs_tell(kind, "migrate", runs, "");
+    CHECK(failures > 10);
 }
 
 static void test_allocations(void **state)
 {
-    bool reached = true;
-    size_t failures = 0;
-
     (void)state;
-    for (int n = 1; reached; n = (int)next_of((size_t)n)) {
-        int r;
-
-        begin();
-        db_test_fail_allocation(n);
-        r = upgrade();
-        reached = db_test_fail_allocation(0);
-        failures += r < 0;
-        CHECK(is_clean(r));
-        letters_check();
-    }
-    faultfs_stop();
-    print_message("%zu allocations failed\n", failures);
-    CHECK(failures > 10);
+    starve("SQLite's allocation", sqlite_fail, sqlite_failed);
+    if (heap_can())
+        starve("allocation", heap_fail, heap_failed);
+    else
+        print_message("SKIPPED: malloc does not fail under a sanitizer\n");
 }
 
 static int setup(void **state)
