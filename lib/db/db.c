@@ -300,6 +300,21 @@ uint32_t db_wal_frames(const struct db *db)
     return db->wal_frames;
 }
 
+uint32_t db_pages_written(struct db *db)
+{
+    int n = 0, ignored = 0;
+
+    return sqlite3_db_status(db->s, SQLITE_DBSTATUS_CACHE_WRITE, &n, &ignored, 0) == SQLITE_OK ? (uint32_t)n
+                                                                                               : 0;
+}
+
+int db_cache_flush(struct db *db)
+{
+    int rc = sqlite3_db_cacheflush(db->s);
+
+    return rc == SQLITE_OK || rc == SQLITE_BUSY ? 0 : db_fail(db, rc, "write the cache");
+}
+
 static int set_limits(struct db *db, uint32_t flags)
 {
     static const struct {
@@ -444,7 +459,7 @@ static int open_connection(struct db *db, const struct db_options *opt)
                 (opt->flags & DB_READONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
     /* Whoever gathers must sync at every commit. */
     bool gather = !(opt->flags & (DB_READONLY | DB_SYNC_NORMAL));
-    const char *vfs = opt->vfs ? opt->vfs : gather ? WAL_GATHER_VFS : NULL;
+    const char *vfs = opt->vfs ? opt->vfs : gather ? WAL_GATHER_VFS : WAL_TOLD_VFS;
     int rc;
 
     if (!(reserve = malloc(CONNECTION_BYTES)))

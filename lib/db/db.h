@@ -127,6 +127,12 @@ int64_t db_changes(struct db *db);
 /* Rows that were ever changed by this handle, undone ones too. */
 int64_t db_total_changes(struct db *db); /* rows changed by the last statement */
 
+/* Pages that this handle has written so far, modulo 2^32: also those that a transaction wrote before its end since they
+ * did not fit the cache. */
+uint32_t db_pages_written(struct db *db);
+/* Inside a transaction: write what is changed in the cache now, so that it is counted. */
+MUST_CHECK int db_cache_flush(struct db *db);
+
 /* ---- transactions ----
  *     CLEANUP(txn_end) struct txn txn = {0};          rolls back unless committed */
 struct txn {

@@ -2,6 +2,7 @@
 #include "lib/base/errors.h"
 #include "lib/base/file.h"
 #include "lib/base/test.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
@@ -510,6 +511,62 @@ static void test_shed(void **state)
     CHECK(db_get_i64(db, "SELECT length(b) FROM shed", &n) == 0 && n == 200000);
 }
 
+/* ---- a disk that cannot read: what it says is not damage ---- */
+
+static int reads_until_failure = -1; /* -1: none fails */
+
+static ssize_t failing_pread(int fd, void *p, size_t n, off_t at)
+{
+    if (n >= 512 && reads_until_failure >= 0 && reads_until_failure-- == 0) {
+        reads_until_failure = 0; /* and all that follow */
+        errno = EIO;
+        return -1;
+    }
+    return pread(fd, p, n, at);
+}
+
+static void reads_fail(int after)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
+    const char *name = vfs->xGetSystemCall(vfs, "pread64") ? "pread64" : "pread";
+
+    reads_until_failure = after;
+    CHECK(vfs->xSetSystemCall(vfs, name, after < 0 ? NULL : (sqlite3_syscall_ptr)failing_pread) == SQLITE_OK);
+}
+
+/* Pages of the file and of the -wal, the first of them and later ones; afterwards all is well again. */
+static void test_failing_reads(void **state UNUSED)
+{
+    struct db_options small = { .flags = DB_CREATE, .cache_kib = 64 };
+    struct db *db = fresh();
+    int64_t n = 0;
+    int failed = 0;
+
+    for (int i = 0; i < 300; i++)
+        CHECK(add(db, i, NULL, 1) == 0);
+    CHECK(db_close(&db) == 0);
+    for (int in_wal = 0; in_wal < 2; in_wal++)
+        for (int after = 0; after < 12; after++) {
+            struct db *writer = NULL;
+            int r;
+
+            CHECK(db_open(path, key, &small, &writer) == 0);
+            if (in_wal)
+                CHECK(db_run(writer, "UPDATE t SET b = randomblob(3000)") == 0);
+            reads_fail(after);
+            if ((r = db_open(path, key, &small, &db)) == 0)
+                r = db_get_i64(db, "SELECT sum(length(b)) FROM t", &n);
+            failed += r < 0;
+            CHECK(r == 0 || r == E_IO);
+            reads_fail(-1);
+            if (db)
+                CHECK(db_get_i64(db, "SELECT count(*) FROM t", &n) == 0 && n == 300);
+            CHECK(db_close(&db) == 0 && db_close(&writer) == 0);
+        }
+    CHECK(failed >= 12);
+    CHECK(db_open(path, key, &small, &db) == 0 && db_verify(db, NULL) == 0 && db_close(&db) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -520,7 +577,7 @@ int main(void)
         cmocka_unit_test(test_interrupt),          cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_verify_no_memory),   cmocka_unit_test(test_copy_no_memory),
         cmocka_unit_test(test_untouched),          cmocka_unit_test(test_shed),
-        cmocka_unit_test(test_large_transactions),
+        cmocka_unit_test(test_large_transactions), cmocka_unit_test(test_failing_reads),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

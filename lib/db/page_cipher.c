@@ -3,6 +3,7 @@
 #include "lib/base/hex.h"
 #include "lib/base/rand.h"
 #include "lib/base/str.h"
+#include "lib/db/wal_gather.h"
 #include <assert.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -481,9 +482,11 @@ static int cipher_encrypt(void *cipher, int page, unsigned char *data, int len, 
 static int cipher_decrypt(void *cipher, int page, unsigned char *data, int len, int reserved, int check)
 {
     struct page_cipher *c = cipher;
-    int r = E_CORRUPT;
+    int r = E_CORRUPT, failure = wal_gather_read_failure();
 
     (void)check;
+    if (failure != SQLITE_OK)
+        return failure; /* what is in `data` was never read */
     if (reserved >= (int)PAGE_EXTRA_BYTES)
         r = may_pass(lane_mine, page, len) ? pass_read(lane_mine, c, page, data)
                                            : page_open(c->key, (uint32_t)page, data, (size_t)len);

@@ -14,6 +14,8 @@
 #define PAGE_BYTES        4096
 #define FRAME_COMMIT      4 /* where that size is; zero but in a commit's last frame */
 #define METHODS_VERSION_1 1 /* without shared memory and mapping: those are the main file's */
+#define PAGE_LEAST        512
+#define METHODS_MAX       4u /* tables of the VFS below, one for each way of locking */
 
 struct buffer {
     struct buffer *next;
@@ -42,8 +44,8 @@ static struct {
     size_t n;
 } kept = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static sqlite3_vfs *real_vfs, gather_vfs;
-static _Thread_local int copy_failure;
+static sqlite3_vfs *real_vfs, gather_vfs, told_vfs;
+static _Thread_local int copy_failure, read_failure;
 static const struct wal_watcher *_Atomic watcher;
 
 void wal_watch(const struct wal_watcher *w)
@@ -56,6 +58,67 @@ int wal_gather_copy_failure(void)
     int rc = copy_failure;
 
     copy_failure = SQLITE_OK;
+    return rc;
+}
+
+/* ---- reads that fail ----------------------------------------------------------------------------- */
+
+int wal_gather_read_failure(void)
+{
+    int rc = read_failure;
+
+    read_failure = SQLITE_OK;
+    return rc;
+}
+
+/* The methods of files as the VFS below has them, but for reading. */
+static struct told_methods {
+    const sqlite3_io_methods *plain;
+    sqlite3_io_methods told;
+} told_methods[METHODS_MAX];
+
+/* The cipher reads a frame's header between its page and deciphering that: only a page ends what a page began. */
+static int told_read(sqlite3_file *file, void *p, int n, sqlite3_int64 at)
+{
+    const struct told_methods *m =
+        (const void *)((const char *)file->pMethods - offsetof(struct told_methods, told));
+    int rc = m->plain->xRead(file, p, n, at);
+
+    if (rc == SQLITE_IOERR_CORRUPTFS) /* EIO: SQLite itself would call it damage of the file */
+        rc = SQLITE_IOERR_READ;
+    if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ)
+        read_failure = rc;
+    else if (n >= PAGE_LEAST)
+        read_failure = SQLITE_OK;
+    return rc;
+}
+
+static void reads_tell(sqlite3_file *file)
+{
+    pthread_mutex_lock(&kept.lock);
+    for (size_t i = 0; i < METHODS_MAX && file->pMethods; i++) {
+        struct told_methods *m = &told_methods[i];
+
+        if (!m->plain) {
+            m->plain = file->pMethods;
+            m->told = *m->plain;
+            m->told.xRead = told_read;
+        }
+        if (m->plain == file->pMethods) {
+            file->pMethods = &m->told;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&kept.lock);
+}
+
+static int told_open(sqlite3_vfs *vfs UNUSED, sqlite3_filename name, sqlite3_file *file, int flags,
+                     int *flags_out)
+{
+    int rc = real_vfs->xOpen(real_vfs, name, file, flags, flags_out);
+
+    if (rc == SQLITE_OK)
+        reads_tell(file);
     return rc;
 }
 
@@ -262,8 +325,7 @@ static int gather_device(sqlite3_file *file)
     return real_of(f)->pMethods->xDeviceCharacteristics(real_of(f));
 }
 
-static int gather_open(sqlite3_vfs *vfs UNUSED, sqlite3_filename name, sqlite3_file *file, int flags,
-                       int *flags_out)
+static int gather_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags, int *flags_out)
 {
     static const sqlite3_io_methods methods = {
         .iVersion = METHODS_VERSION_1,
@@ -285,10 +347,11 @@ static int gather_open(sqlite3_vfs *vfs UNUSED, sqlite3_filename name, sqlite3_f
 
     if (!(flags & SQLITE_OPEN_WAL) &&
         !((flags & SQLITE_OPEN_MAIN_DB) && sqlite3_uri_boolean(name, WAL_GATHER_COPY, 0)))
-        return real_vfs->xOpen(real_vfs, name, file, flags, flags_out);
+        return told_open(vfs, name, file, flags, flags_out);
     *f = (struct wal_file){ .base = { .pMethods = NULL } };
     if ((rc = real_vfs->xOpen(real_vfs, name, real_of(f), flags, flags_out)) != SQLITE_OK)
         return rc;
+    reads_tell(real_of(f));
     f->base.pMethods = &methods;
     f->header_at = -1;
     f->copy = !(flags & SQLITE_OPEN_WAL);
@@ -315,8 +378,14 @@ int wal_gather_register(void)
     gather_vfs.szOsFile = (int)sizeof(struct wal_file) + real_vfs->szOsFile;
     gather_vfs.xOpen = gather_open;
     gather_vfs.xDelete = gather_delete;
+    told_vfs = *real_vfs;
+    told_vfs.zName = "told";
+    told_vfs.pNext = NULL;
+    told_vfs.xOpen = told_open;
     return sqlite3_vfs_register(&gather_vfs, 0) == SQLITE_OK &&
-                   sqlite3mc_vfs_create(gather_vfs.zName, 0) == SQLITE_OK
+                   sqlite3mc_vfs_create(gather_vfs.zName, 0) == SQLITE_OK &&
+                   sqlite3_vfs_register(&told_vfs, 0) == SQLITE_OK &&
+                   sqlite3mc_vfs_create(told_vfs.zName, 0) == SQLITE_OK
                ? 0
                : E_NOMEM;
 }

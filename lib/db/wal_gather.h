@@ -10,12 +10,18 @@
 #define LIB_DB_WAL_GATHER_H
 #include "lib/base/base.h"
 
-#define WAL_GATHER_VFS  "multipleciphers-gather" /* with the cipher on top */
-#define WAL_GATHER_COPY "gather"                 /* the parameter */
+#define WAL_GATHER_VFS "multipleciphers-gather" /* with the cipher on top */
+#define WAL_TOLD_VFS \
+    "multipleciphers-told" /* for who writes nothing, or without a sync: reads that fail are told all the same */
+#define WAL_GATHER_COPY "gather" /* the parameter */
 
 /* What a write of such a copy failed with on this thread since the last call; SQLITE_OK: none did. Where SQLite hears of it
  * when it reads, the cipher above calls it damage: whoever copies asks here what it was. */
 int wal_gather_copy_failure(void);
+
+/* The cipher above goes on when a read fails and calls what it then finds damage. So it asks here, before it deciphers a
+ * page, what that page's read failed with on this thread, and gives that instead; SQLITE_OK: it did not. */
+int wal_gather_read_failure(void);
 
 /* Who wants to know what becomes of a -wal: its commits, and that it begins anew. Called by whichever thread
  * SQLite runs in; none may use SQLite. */
