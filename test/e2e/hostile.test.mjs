@@ -21,7 +21,7 @@ const BIG = 50 * (1 << 20) - (64 << 10);
 
 let service, reader;
 before(async () => {
-  service = await Service.start();
+  service = await Service.start({ pop3: true });
   reader = await service.alias();
 });
 after(() => service?.stop());
@@ -288,6 +288,56 @@ test('APPEND of 50 MiB costs little memory', { timeout: 300000 }, async () => {
   await c.logout();
   if (sanitized) return;
   assert.ok(grown.imap <= ROLE_BIG + NOISE, `imap grew by ${grown.imap}`);
+  assert.ok(grown.store <= STORE_BIG + NOISE, `store grew by ${grown.store}`);
+});
+
+// A plain text of one part, stored in many rows: whole, and a piece from deep inside, over IMAP and POP3. The small one
+// goes before, by each way.
+test('a message of 50 MiB costs little memory on its way out', { timeout: 300000 }, async () => {
+  const message = big(BIG);
+  const digest = (b) => createHash('sha256').update(b).digest('hex');
+  await service.restart();
+  const c = await service.imap(reader);
+  const p = await dial(service.ports.pop3s, { secure: true });
+  const pop3 = async (line) => {
+    if (line) await p.write(`${line}\r\n`);
+    const answer = await p.line();
+    assert.match(answer, /^\+OK/);
+    return answer;
+  };
+  const retr = async (n) => {
+    const size = Number((await pop3(`LIST ${n}`)).split(' ')[2]);
+    await pop3(`RETR ${n}`);
+    const bytes = Buffer.from(await p.bytes(size, 120000));
+    assert.equal(await p.line(), '.');
+    return bytes;
+  };
+  const out = async (number, from) => {
+    await c.cmd(`FETCH ${number} BODY.PEEK[]`, { ms: 120000 });
+    const whole = c.literals[0];
+    await c.cmd(`FETCH ${number} BODY.PEEK[]<${from}.300000>`);
+    assert.ok(c.literals[0].equals(whole.subarray(from, from + 300000)), 'a piece from deep inside');
+    const popped = await retr(number);
+    assert.equal(digest(popped), digest(whole));
+    return whole;
+  };
+  await pop3();
+  await pop3(`USER ${reader.address}`);
+  await pop3(`PASS ${reader.password}`);
+  await c.cmd('SELECT INBOX');
+  const find = async (size) => Number((await c.cmd(`SEARCH ${size}`))[0].split(' ').at(-1));
+  const number = await find('LARGER 40000000');
+  await out(await find('SMALLER 2000000 LARGER 500000'), 500001);
+  const memory = await watch('imap', 'pop3', 'store');
+  const whole = await out(number, BIG - 1234567);
+  const grown = await memory.stop();
+  assert.equal(digest(whole.subarray(whole.length - message.length)), digest(message));
+  console.log(`# out: ${Object.entries(grown).map(([r, n]) => `${r} ${n >> 10} KiB`).join(', ')}`);
+  await c.logout();
+  p.end();
+  if (sanitized) return;
+  assert.ok(grown.imap <= ROLE_BIG + NOISE, `imap grew by ${grown.imap}`);
+  assert.ok(grown.pop3 <= ROLE_BIG + NOISE, `pop3 grew by ${grown.pop3}`);
   assert.ok(grown.store <= STORE_BIG + NOISE, `store grew by ${grown.store}`);
 });
 
