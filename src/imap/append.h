@@ -7,8 +7,8 @@
 #include "lib/imap/append_args.h"
 #include "src/imap/imap.h"
 
-/* Of one command, all its messages together: what waits in the store is bounded. */
-#define APPEND_TOTAL_MAX MIB(256)
+/* Of one command, all its messages together: they are one commit, which fits a -wal. */
+#define APPEND_TOTAL_MAX MIB(50)
 
 struct append_message {
     struct append_message *next;

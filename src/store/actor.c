@@ -281,6 +281,11 @@ static int group_again(struct group *g)
     return r;
 }
 
+static bool group_full(const struct group *g, uint64_t joined)
+{
+    return joined >= GROUP_BYTES_MAX || (g->open && g->a->box && mailbox_slice_full(g->a->box));
+}
+
 static int group_steps(struct group *g, struct job *first)
 {
     int64_t until = group_until_ms();
@@ -288,7 +293,7 @@ static int group_steps(struct group *g, struct job *first)
     uint64_t joined = 0;
     int r = 0;
 
-    for (; w && r >= 0; w = joined < GROUP_BYTES_MAX ? group_next(g->a->lane, g->n, until, joins) : NULL) {
+    for (; w && r >= 0; w = group_full(g, joined) ? NULL : group_next(g->a->lane, g->n, until, joins)) {
         joined += g->n ? job_of(w)->bytes : 0;
         g->jobs[g->n++] = job_of(w);
         if ((r = step_run(g, job_of(w))) == GROUP_AGAIN)
@@ -354,6 +359,7 @@ static void group_run(struct work_job *w)
         quota_look(&g, ears);
         ears->nchanges = mailbox_changes_take(g.a->box, ears->changes, ARRAY_LEN(ears->changes));
         ears->happenings = mailbox_happenings_take(g.a->box);
+        ears->drops = mailbox_drops_take(g.a->box);
         wal_tell(ears);
     } else {
         ears->wal_frames = db_wal_frames(tempbox_db(g.a->temp));
@@ -374,6 +380,7 @@ static void alone_run(struct work_job *w)
     int r = a->key ? box_take(a, j->kind == JOB_ALONE) : 0;
 
     j->status = r < 0 && j->kind == JOB_ALONE ? r : j->run(j, a->box);
+    j->drops = a->box && mailbox_drops_take(a->box);
     if (a->box && j->status >= 0)
         j->nchanges = mailbox_changes_take(a->box, j->changes, ARRAY_LEN(j->changes));
     wal_tell(j);
@@ -564,6 +571,8 @@ static void job_done(struct work_job *w)
     j->happenings = NULL;
     a->written |= j->leader && j->kind != JOB_READ && j->nchanges;
     index_want(a, j->leader && j->kind != JOB_READ && j->nchanges);
+    if (j->leader && j->drops)
+        drop_behind(a);
     if (j->kind == JOB_DELIVER && j->leader && a->state == ACTOR_CLOSED)
         lru_use(a);
     if (j->leader && j->wal_frames && j->temp)
@@ -616,7 +625,7 @@ int actor_submit(struct actor *a, struct job *j)
 
     j->actor = a;
     j->work = (struct work_job){ .run = groups(&j->work) ? group_run : alone_run, .done = job_done };
-    j->leader = j->shrunk = false;
+    j->leader = j->shrunk = j->drops = false;
     j->nchanges = 0;
     j->happenings = NULL;
     j->wal_frames = 0;

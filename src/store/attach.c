@@ -1,6 +1,7 @@
 /* src/store/attach.c: a password (or a ticket) opens a mailbox. Passwords are tried by a pool: the
  * generated ones by the common one, since they cost microseconds, a person's own ones by a slow small
  * one with a bounded queue, and networks that somebody logged in from lately have one to themselves. */
+#include "src/store/drop.h"
 #include "src/store/findings.h"
 #include "src/store/news.h"
 #include <assert.h>
@@ -289,6 +290,7 @@ static int open_run(struct job *j, struct mailbox *box UNUSED)
         r = restore_arrive(a);
     if (r >= 0)
         noting_box_check(a);
+    a->drops_wait = r == 0 && mailbox_drop_waiting(a->box) > 0;
     if (r == 0 && (!(a->key = secret_alloc(store.slab))))
         r = E_NOMEM;
     if (r == 0) {
@@ -316,6 +318,8 @@ static void open_done(struct job *j)
         store.open_mailboxes++;
         attach_wait_drain(a);
         drain_start(a);
+        if (a->drops_wait)
+            drop_behind(a);
     } else {
         secret_free(store.slab, a->data_key);
         a->data_key = NULL;
@@ -406,8 +410,8 @@ void actor_close_soon(struct actor *a)
         a->close_wanted = false;
         return;
     }
-    a->close_wanted = a->reading > 0 || backup_before_close(a);
-    if (a->reading || !(c = calloc(1, sizeof *c)))
+    a->close_wanted = a->reading > 0 || a->dropping || a->changing || backup_before_close(a);
+    if (a->reading || a->dropping || a->changing || !(c = calloc(1, sizeof *c)))
         return;
     c->job = (struct job){ .kind = JOB_BARE, .run = close_run, .done = close_done };
     a->state = ACTOR_CLOSING; /* whoever comes now waits in the lane behind it */

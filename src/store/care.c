@@ -212,9 +212,11 @@ static void check_begin(struct care *c)
     check_next(c);
 }
 
-static int shrink_run(struct job *j UNUSED, struct mailbox *box)
+static int shrink_run(struct job *j, struct mailbox *box)
 {
-    return box ? mailbox_shrink(box, SHRINK_PAGES) : E_CLOSED;
+    int r = box ? checkpoint_in_lane(j->actor, 0) : E_CLOSED;
+
+    return r < 0 ? r : mailbox_shrink(box, SHRINK_PAGES);
 }
 
 /* Only when nobody writes: it can wait for the next round. */
@@ -358,7 +360,7 @@ void care_at_close(struct actor *a)
 {
     int r;
 
-    if (!a->box || a->cared_ms || store.stopping)
+    if (!a->box || a->cared_ms || store.stopping || checkpoint_in_lane(a, 0) < 0)
         return;
     if ((r = retain_due(a->box)) > 0) {
         if ((r = mailbox_begin(a->box)) < 0 || (r = retain_some(a->box)) < 0 ||

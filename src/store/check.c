@@ -85,6 +85,10 @@ static const struct question {
     { "heads", "SELECT format('email %d has no head', e.id) FROM email e "
                "WHERE (SELECT count(*) FROM email_head h WHERE h.email_id = e.id) + "
                "(SELECT count(*) FROM email_top t WHERE t.email_id = e.id) + (e.top IS NOT NULL) <> 1" },
+    { "dropping", "SELECT format('rows of email %d go, and it is there', d.id) FROM dropping d "
+                  "JOIN email e ON e.id = d.id WHERE d.part = 0" },
+    { "dropping", "SELECT format('rows of part %d go, and it is there', d.id) FROM dropping d "
+                  "JOIN part p ON p.id = d.id WHERE d.part = 1" },
     { "junk", "SELECT format('%d rows in junk_model', count(*)) FROM junk_model HAVING count(*) <> 1" },
     { "junk",
       "SELECT format('junk_model says %d tokens and %d senders, there are %d and %d', tokens, senders, t, s) "
@@ -107,13 +111,17 @@ static const struct question leftovers[] = {
     { "orphans",
       "SELECT id FROM email e WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.email_id = e.id)" },
     { "body rows without an email",
-      "SELECT id FROM email_body b WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = b.id >> 16)" },
+      "SELECT id FROM email_body b WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = b.id >> 16) "
+      "AND NOT EXISTS (SELECT 1 FROM dropping d WHERE d.part = 0 AND d.id = b.id >> 16)" },
     { "raw rows without an email",
-      "SELECT id FROM email_raw b WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = b.id >> 16)" },
+      "SELECT id FROM email_raw b WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = b.id >> 16) "
+      "AND NOT EXISTS (SELECT 1 FROM dropping d WHERE d.part = 0 AND d.id = b.id >> 16)" },
     { "text rows without an email",
-      "SELECT id FROM email_text t WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = t.id >> 16)" },
+      "SELECT id FROM email_text t WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = t.id >> 16) "
+      "AND NOT EXISTS (SELECT 1 FROM dropping d WHERE d.part = 0 AND d.id = t.id >> 16)" },
     { "words without an email",
-      "SELECT id FROM email_words w WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = w.id >> 16)" },
+      "SELECT id FROM email_words w WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = w.id >> 16) "
+      "AND NOT EXISTS (SELECT 1 FROM dropping d WHERE d.part = 0 AND d.id = w.id >> 16)" },
 };
 
 static int leftovers_count(struct mailbox *box, const struct question *q, struct check *c)
@@ -473,7 +481,7 @@ int mailbox_sweep(struct mailbox *box, size_t max)
         int n = leftovers_list(box, &leftovers[i], ids, max - (size_t)swept);
 
         r = n;
-        for (int k = 0; k < n && r >= 0; k++, swept++)
+        for (int k = 0; k < n && r >= 0 && (swept == 0 || !mailbox_slice_full(box)); k++, swept++)
             r = drops[i] ? row_drop(box, drops[i], ids[k]) : email_drop_unused(box, ids[k]);
     }
     free(ids);

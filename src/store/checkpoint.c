@@ -9,13 +9,15 @@
 #include "src/store/store.h"
 
 #define FRAME_BYTES   4120u
-#define PAGE_BYTES    4016u                    /* of a message, at least */
-#define BEHIND_FRAMES 1000u                    /* a checkpoint behind the commits is worth it */
-#define TEMP_FRAMES   2000u                    /* most temporary mailboxes are drained before */
-#define CUT_FRAMES    (MIB(40) / FRAME_BYTES)  /* the lane does it, and readers that are in the way are cut */
-#define MAX_FRAMES    (MIB(64) / FRAME_BYTES)  /* what does not fit is not written: "later" */
+#define PAGE_BYTES    4016u                /* of a message, at least */
+#define BEHIND_FRAMES 1000u                /* a checkpoint behind the commits is worth it */
+#define TEMP_FRAMES   2000u                /* most temporary mailboxes are drained before */
+#define CUT_FRAMES    (MAX_FRAMES / 8 * 5) /* the lane does it, and readers that are in the way are cut */
+#define MAX_FRAMES    (checkpoint_wal_bytes / FRAME_BYTES) /* what does not fit is not written: "later" */
 #define BASE_FRAMES   (MIB(512) / FRAME_BYTES) /* while the file is copied: then it is made anew */
 #define CUT_WAIT_MS   200
+
+uint64_t checkpoint_wal_bytes = MIB(64);
 
 struct behind {
     struct work_job work;

@@ -345,7 +345,9 @@ static int write_run(struct job *j, struct mailbox *box)
             log_event(LOG_ALARM, "store.drain_refused", F_ERR(b->steps[i].status),
                       F_U64("seq", b->steps[i].rec.seq));
     }
-    return (r = file_open(d, box)) < 0 ? r : drain_delete(d->actor->temp, b->steps, n);
+    if ((r = file_open(d, box)) < 0 || (r = checkpoint_temp_in_lane(d->actor->temp, 0)) < 0)
+        return r;
+    return drain_delete(d->actor->temp, b->steps, n);
 }
 
 /* ---- the loop's side ---------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* src/store/email.c: emails, which never change. The structure and the first 256 KiB of the header block
  * stand in its row (of mail of before in email_top). Behind lie raw runs, in email_raw in rows of 256 KiB input, and parts (part.h); the
  * email's map says in which order. A partial FETCH decodes the rows it needs, one at a time. */
+#include "src/store/drop.h"
 #include "src/store/mailbox_private.h"
 #include "src/store/index.h"
 #include "src/store/part.h"
@@ -104,9 +105,11 @@ static int email_row_insert(struct mailbox *box, const struct email_in *e, const
                             struct str map, int64_t *id_out)
 {
     static const char sql[] =
-        "INSERT INTO email (object_id, thread_id, bytes, header_bytes, head_bytes, sent, "
+        "INSERT INTO email (id, object_id, thread_id, bytes, header_bytes, head_bytes, sent, "
         "message_id, sent_zone, map, subject, reply, from_box, to_box, cc_box, from_display, to_display, refs, "
-        "noted, codec, structure_bytes, top_bytes, preview, top) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+        "noted, codec, structure_bytes, top_bytes, preview, top) VALUES ("
+        "1 + max((SELECT coalesce(max(id), 0) FROM email), "
+        "(SELECT coalesce(max(id), 0) FROM dropping WHERE part = 0)), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
         "?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
     uint8_t object_id[12], thread[12], refs[SORT_REFS_BYTES], noted[THREAD_REFS_MAX * THREAD_REF_BYTES];
@@ -211,17 +214,18 @@ static int run_for(struct mailbox *box, const char *sql, int64_t a, int64_t b)
     return (r = stmt_step(st)) > 0 ? 1 : r;
 }
 
-static int map_release(struct mailbox *box, int64_t id)
+static int map_release(struct mailbox *box, int64_t id, uint64_t *bytes_out)
 {
     CLEANUP(buf_release) struct buf map = { .max = PART_MAP_MAX };
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, "SELECT map FROM email WHERE id = ?1", &st);
+    int r = stmt_get(box->db, "SELECT map, bytes FROM email WHERE id = ?1", &st);
 
     if (r < 0)
         return r;
     stmt_bind_i64(st, 1, id);
     if ((r = stmt_step(st)) <= 0 || (r = buf_puts(&map, stmt_str(st, 0))) < 0)
         return r;
+    *bytes_out = stmt_u64(st, 1);
     return parts_release(box, buf_str(&map));
 }
 
@@ -234,17 +238,19 @@ int email_drop_unused(struct mailbox *box, int64_t id)
                                         "DELETE FROM email_words WHERE id BETWEEN ?1 AND ?2" };
     static const char email[] = "DELETE FROM email WHERE id = ?1 AND id = ?2";
     int64_t first = id * (INT64_C(1) << ROW_SHIFT), last = first + ROWS_MAX;
+    uint64_t bytes = 0;
     int r;
 
     if ((r = run_for(box, in_use, id, id)) != 0)
         return r < 0 ? r : 0;
-    if ((r = refs_email_goes(box, id)) < 0 || (r = map_release(box, id)) < 0 ||
-        (r = index_forget(box, id)) < 0)
+    if ((r = refs_email_goes(box, id)) < 0 || (r = map_release(box, id, &bytes)) < 0 ||
+        (r = index_forget(box, id)) < 0 || (r = run_for(box, email, id, id)) < 0)
         return r;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if ((r = run_for(box, rows[i], first, last)) < 0)
-            return r;
-    return run_for(box, email, id, id);
+    if (drop_is_large(box, bytes))
+        return drop_later(box, false, id);
+    for (size_t i = 0; i < ARRAY_LEN(rows) && r >= 0; i++)
+        r = run_for(box, rows[i], first, last);
+    return r;
 }
 
 /* ---- reading ---------------------------------------------------------------------------------- */

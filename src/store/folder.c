@@ -1,6 +1,7 @@
 /* src/store/folder.c: folders by name. Names are UTF-8 with '/' between levels; a parent may be a name
  * only (RFC 9051 6.3.4: "\NonExistent"), which has no row and is found while listing. */
 #include "src/store/mailbox_private.h"
+#include "src/store/many.h"
 #include "src/store/quota.h"
 
 #define FOLDER_COLUMNS                                                                                                    \
@@ -578,18 +579,26 @@ int mailbox_folder_create(struct mailbox *box, struct arena *a, const Store__Fol
     return list_one(box, a, name, true, out);
 }
 
-int mailbox_folder_delete(struct mailbox *box, const Store__FolderRequest *q)
+/* Its messages first: what is left of it until the last one went is a folder with fewer of them. */
+int many_folder_delete(struct mailbox *box, const Store__FolderRequest *q, struct many *m)
 {
-    CLEANUP(uidset_release) struct uidset uids = { 0 };
+    static uint32_t all[] = { 1, UINT32_MAX };
+    static const struct uidset everything = { .v = all, .n = 2 };
+    CLEANUP(uidset_release) struct uidset done = { 0 };
     CLEANUP(stmt_release) struct stmt *st = NULL;
     struct folder f;
     int r;
 
     if (is_inbox(pb_str(q->name)))
         return E_DENIED;
-    if ((r = folder_by_name(box, pb_str(q->name), &f)) < 0 || (r = gap_uids(box, &f, 1, &uids)) < 0 ||
-        (r = messages_remove(box, &f, &uids)) < 0)
+    r = folder_by_name(box, pb_str(q->name), &f);
+    if (m->folder_id && (r == E_NOTFOUND || (r == 0 && f.id != m->folder_id)))
+        return 0; /* somebody else was faster */
+    if (r < 0 || (r = messages_remove(box, &f, &everything, &done)) < 0)
         return r;
+    m->folder_id = f.id;
+    if (r > 0)
+        return (r = folder_update(box, &f)) < 0 ? r : 1;
     if ((r = stmt_get(box->db, "DELETE FROM folder WHERE id = ?1", &st)) < 0)
         return r;
     stmt_bind_u64(st, 1, f.id);
@@ -600,6 +609,16 @@ int mailbox_folder_delete(struct mailbox *box, const Store__FolderRequest *q)
     if ((r = metadata_drop(box, f.id)) < 0)
         return r;
     return happening_note(box, STORE__NEWS_EVENT__KIND__REMOVED, pb_str(q->name), STR(""), NULL);
+}
+
+int mailbox_folder_delete(struct mailbox *box, const Store__FolderRequest *q)
+{
+    CLEANUP(many_release) struct many m = { 0 };
+    int r;
+
+    while ((r = many_folder_delete(box, q, &m)) > 0)
+        ;
+    return r;
 }
 
 /* A folder's row under another name. */
@@ -649,34 +668,40 @@ static int rename_children(struct mailbox *box, struct arena *a, struct str from
     return r;
 }
 
-static int rename_inbox(struct mailbox *box, const struct folder *inbox, struct str to)
+/* What is in INBOX goes to the folder that was made, a slice at a time. */
+static int inbox_move(struct mailbox *box, const struct folder *inbox, struct many *m)
 {
-    CLEANUP(uidset_release) struct uidset uids = { 0 };
-    CLEANUP(arena_release) struct arena a = { .max = MIB(8) };
+    static uint32_t everything[] = { 1, UINT32_MAX };
     Store__CopyRequest q = STORE__COPY_REQUEST__INIT;
-    Store__CopyResponse ignored = STORE__COPY_RESPONSE__INIT;
+
+    q.folder_id = inbox->id;
+    q.uid_ranges = everything;
+    q.n_uid_ranges = 2;
+    q.move = true;
+    return many_copy(box, &q, m);
+}
+
+static int rename_inbox(struct mailbox *box, const struct folder *inbox, struct str to, struct many *m)
+{
     struct folder made;
     int r;
 
     if ((r = folder_make(box, to, 0, false)) < 0 || (r = happening_as_renamed(box, STR("INBOX"))) < 0 ||
-        (r = folder_by_name(box, to, &made)) < 0 || (r = metadata_copy(box, inbox->id, made.id)) < 0 ||
-        (r = gap_uids(box, inbox, 1, &uids)) < 0)
+        (r = folder_by_name(box, to, &made)) < 0 || (r = metadata_copy(box, inbox->id, made.id)) < 0)
         return r;
-    q.folder_id = inbox->id;
-    q.uid_ranges = uids.v;
-    q.n_uid_ranges = uids.n;
-    q.to = str_pb(to);
-    q.move = true;
-    return uids.n ? mailbox_copy(box, &a, &q, &ignored) : 0;
+    m->folder_id = made.id;
+    return inbox_move(box, inbox, m);
 }
 
-int mailbox_folder_rename(struct mailbox *box, const Store__RenameRequest *q)
+int many_folder_rename(struct mailbox *box, const Store__RenameRequest *q, struct many *m)
 {
     CLEANUP(arena_release) struct arena a = { .max = MIB(16) };
     struct str from = pb_str(q->from), to = pb_str(q->to);
     struct folder f, other;
     int r, kids;
 
+    if (m->folder_id)
+        return (r = folder_by_name(box, from, &f)) < 0 ? r : inbox_move(box, &f, m);
     if ((r = name_check(to)) < 0 || (r = folders_bound(box)) < 0)
         return r;
     if ((r = folder_by_name(box, to, &other)) != E_NOTFOUND)
@@ -687,7 +712,7 @@ int mailbox_folder_rename(struct mailbox *box, const Store__RenameRequest *q)
     if (r < 0 && r != E_NOTFOUND)
         return r;
     if (r == 0 && is_inbox(from))
-        return (r = parents_make(box, to)) < 0 ? r : rename_inbox(box, &f, to);
+        return (r = parents_make(box, to)) < 0 ? r : rename_inbox(box, &f, to, m);
     if ((kids = has_children(box, &a, from)) < 0)
         return kids;
     if (r == E_NOTFOUND && !kids)
@@ -698,6 +723,16 @@ int mailbox_folder_rename(struct mailbox *box, const Store__RenameRequest *q)
         (r = happening_note(box, STORE__NEWS_EVENT__KIND__RENAMED, to, from, NULL)) < 0)
         return r;
     return kids ? rename_children(box, &a, from, to) : 0;
+}
+
+int mailbox_folder_rename(struct mailbox *box, const Store__RenameRequest *q)
+{
+    CLEANUP(many_release) struct many m = { 0 };
+    int r;
+
+    while ((r = many_folder_rename(box, q, &m)) > 0)
+        ;
+    return r;
 }
 
 int mailbox_subscribe(struct mailbox *box, const Store__SubscribeRequest *q)

@@ -13,7 +13,7 @@
 #define GROUP_BYTES_MAX MIB(4)
 #define JOIN_BYTES_MAX  MIB(2)
 #define GROUP_ROOM_BYTES \
-    (GROUP_BYTES_MAX + JOIN_BYTES_MAX + MIB(1)) /* what they and all the rest take at most */
+    (GROUP_BYTES_MAX + JOIN_BYTES_MAX + MIB(2)) /* what they and all the rest take at most */
 
 static inline int64_t group_until_ms(void)
 {

@@ -32,7 +32,7 @@ static int index_run(struct job *j, struct mailbox *box)
 
     if (!box)
         return E_CLOSED;
-    if ((r = mailbox_begin(box)) < 0)
+    if ((r = checkpoint_in_lane(j->actor, 0)) < 0 || (r = mailbox_begin(box)) < 0)
         return r;
     if ((r = mailbox_index_step(box, BATCH_MS)) > 0) {
         int n = r;
@@ -90,7 +90,7 @@ static void index_done(struct job *j)
             submit(a);
         return;
     }
-    a->index_behind = r > 0 || r == E_CLOSED; /* what failed is tried again after the next change */
+    a->index_behind = r > 0 || r == E_CLOSED || r == E_BUSY; /* what failed is tried again after the next change */
     if (r == 0) {
         catch_up(a);
         learn_up(a);

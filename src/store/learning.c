@@ -30,7 +30,8 @@ static int learn_run(struct job *j, struct mailbox *box)
 
     if (!box)
         return E_CLOSED;
-    if ((r = mailbox_junk_waiting(box)) <= 0 || (r = mailbox_begin(box)) < 0)
+    if ((r = mailbox_junk_waiting(box)) <= 0 || (r = checkpoint_in_lane(j->actor, 0)) < 0 ||
+        (r = mailbox_begin(box)) < 0)
         return r;
     if ((n = r = mailbox_junk_step(box, BATCH_MS)) > 0)
         r = mailbox_commit(box);

@@ -5,6 +5,11 @@
 #include "lib/db/migrate.h"
 #include "lib/db/trigram.h"
 
+#define WAL_FRAME_BYTES 4120u
+#define CACHE_WAITS_KIB 2048u
+
+uint64_t mailbox_slice_bytes = MIB(4);
+
 static const struct {
     struct str name;
     int use;
@@ -80,6 +85,7 @@ int mailbox_open(const char *path, const uint8_t key[DB_KEY_BYTES], const struct
     if (!box)
         return E_NOMEM;
     box->reader = (o->flags & MAILBOX_READER) != 0;
+    box->large_cache = o->cache_kib > CACHE_WAITS_KIB;
     opt.flags = (o->flags & MAILBOX_CREATE ? (uint32_t)DB_CREATE : 0) |
                 (o->flags & MAILBOX_COUNT_WAL ? (uint32_t)DB_COUNT_WAL : 0) |
                 (box->reader ? (uint32_t)DB_READONLY : 0);
@@ -221,7 +227,25 @@ int mailbox_begin(struct mailbox *box)
     assert(!box->txn.db && !box->reader);
     box->rows_before = db_total_changes(box->db);
     box->counted = false;
+    box->pages_before = db_pages_written(box->db);
     return txn_begin(&box->txn, box->db);
+}
+
+/* What waits in the cache is not counted: 2 MiB at most, or it is written now. What cannot be shows at the commit. */
+bool mailbox_slice_full(struct mailbox *box)
+{
+    if (box->large_cache)
+        (void)!db_cache_flush(box->db);
+    return (uint32_t)(db_pages_written(box->db) - box->pages_before) * (uint64_t)WAL_FRAME_BYTES >=
+           mailbox_slice_bytes;
+}
+
+bool mailbox_drops_take(struct mailbox *box)
+{
+    bool any = box->drops;
+
+    box->drops = false;
+    return any;
 }
 
 /* The same moment for all that is as old: what was noted before counts no more, whether it is there or not. */

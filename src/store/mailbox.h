@@ -40,6 +40,7 @@
 #define MAILBOX_DELIVERY_ID_LEN 32u
 
 struct mailbox; /* opaque */
+struct many;    /* many.h */
 
 enum {
     MAILBOX_CREATE = 1 << 0,
@@ -105,6 +106,13 @@ MUST_CHECK int mailbox_step_begin(struct mailbox *box);
 void mailbox_step_bare(struct mailbox *box);
 MUST_CHECK int mailbox_step_keep(struct mailbox *box);
 void mailbox_step_undo(struct mailbox *box);
+
+/* What one transaction puts into the -wal before whoever changes much goes on in another one; tests make it small. */
+extern uint64_t mailbox_slice_bytes;
+/* Is it so much? Every loop over messages or their bytes asks, after at least one of them. */
+bool mailbox_slice_full(struct mailbox *box);
+/* Was anything removed since the last take that goes behind (drop.h)? */
+bool mailbox_drops_take(struct mailbox *box);
 
 /* Folders that changed since the last take, each once: for events after the commit. Returns how many
  * were written to out (at most max; the rest is forgotten, and *all_out set). */

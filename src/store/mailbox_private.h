@@ -51,7 +51,10 @@ struct mailbox {
     size_t nchanges, nchanges_step;
     struct recent_claim claims[CLAIMS_MAX];
     size_t nclaims;
-    int64_t pruned_ms; /* monotonic; when old operations were last removed */
+    uint32_t pages_before; /* written by the handle, when it began */
+    bool large_cache;      /* holds more than should wait for the commit */
+    bool drops;            /* something large was removed (drop.h) */
+    int64_t pruned_ms;     /* monotonic; when old operations were last removed */
     bool reader;
     struct refs *refs; /* refs.c; NULL: not read yet */
     struct sums sums;
@@ -151,8 +154,10 @@ MUST_CHECK int email_preview(struct mailbox *box, int64_t id, struct buf *out);
 extern uint64_t vanished_max;
 /* (w) Put rows of `ranges` into the change log and keep it within its bound. */
 MUST_CHECK int vanished_note(struct mailbox *box, struct folder *f, const struct uidset *uids);
-/* (w) Remove these messages, with their emails when they were the last; f is updated, not written. */
-MUST_CHECK int messages_remove(struct mailbox *box, struct folder *f, const struct uidset *uids);
+/* (w) Remove these messages, with their emails when they were the last; f is updated, not written. Those that went are
+ * in `done` (empty before). 1: the transaction is full, there are more. */
+MUST_CHECK int messages_remove(struct mailbox *box, struct folder *f, const struct uidset *uids,
+                               struct uidset *done);
 
 /* Keywords of a message into an arena array. */
 MUST_CHECK int keywords_of(struct mailbox *box, struct arena *a, uint64_t folder_id, uint32_t uid,

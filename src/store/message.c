@@ -1,7 +1,9 @@
 /* src/store/message.c: messages come, go, and change their flags. Whoever changes many works in
  * batches: rows are read, the statement is given back, then they are written. Each batch has a modseq
- * of its own, so that SYNC can stop between two of them (no group of one modseq is larger). */
+ * of its own, so that SYNC can stop between two of them (no group of one modseq is larger). Once the
+ * transaction is full the rest is left to the next one (many.h). */
 #include "src/store/junk.h"
+#include "src/store/many.h"
 #include "src/store/mailbox_private.h"
 #include "src/store/quota.h"
 
@@ -20,9 +22,14 @@ struct batch {
     /* where to go on */
     const uint32_t *ranges;
     size_t nranges, range;
-    uint32_t next;
+    uint32_t next, end; /* end 0: none */
     bool deleted_only;
 };
+
+static void batch_free(struct batch **b)
+{
+    free(*b);
+}
 
 static int batch_query(struct mailbox *box, uint64_t folder_id, struct batch *b, uint32_t first,
                        uint32_t last)
@@ -55,13 +62,28 @@ static int batch_query(struct mailbox *box, uint64_t folder_id, struct batch *b,
     return r;
 }
 
+/* Rows of these ranges from UID `next` on. */
+static void batch_begin(struct batch *b, const uint32_t *ranges, size_t n, uint32_t next)
+{
+    b->ranges = ranges;
+    b->nranges = n;
+    b->next = next;
+    for (b->range = 0; b->range < n && ranges[b->range + 1] < next; b->range += 2)
+        ;
+}
+
 /* The next rows of these ranges that are there: how many, 0 at the end. */
 static int batch_next(struct mailbox *box, uint64_t folder_id, struct batch *b)
 {
     b->n = 0;
     while (b->range < b->nranges && b->n < BATCH) {
         uint32_t first = b->ranges[b->range], last = b->ranges[b->range + 1];
-        int r = batch_query(box, folder_id, b, b->next > first ? b->next : first, last);
+        int r;
+
+        if (b->end && first >= b->end)
+            break;
+        last = b->end && last >= b->end ? b->end - 1 : last;
+        r = batch_query(box, folder_id, b, b->next > first ? b->next : first, last);
 
         if (r < 0)
             return r;
@@ -320,17 +342,18 @@ static int keywords_and_junk(struct mailbox *box, const struct flag_change *c, c
 
 /* 1 when some row of the batch changed, at f->modseq + 1. */
 static int flags_batch(struct mailbox *box, const struct flag_change *c, const struct batch *b,
-                       struct folder *f, struct uidset *modified, protobuf_c_boolean *foreign)
+                       struct folder *f, struct many *m)
 {
     int any = 0;
 
-    for (size_t i = 0; i < b->n; i++) {
+    for (size_t i = 0; i < b->n && (i == 0 || !mailbox_slice_full(box)); i++) {
         const struct row *row = &b->rows[i];
         uint32_t flags = flags_changed(c->q, row->flags);
         int r;
 
+        m->next = row->uid + 1;
         if (c->q->has_unchanged_since && row->modseq > c->q->unchanged_since) { /* RFC 7162 3.1.3 */
-            if ((r = uidset_add(modified, row->uid)) < 0)
+            if ((r = uidset_add(&m->done, row->uid)) < 0)
                 return r;
             continue;
         }
@@ -342,41 +365,61 @@ static int flags_batch(struct mailbox *box, const struct flag_change *c, const s
             return r;
         count_flags(f, row->flags, -1);
         count_flags(f, flags, 1);
-        *foreign |= c->q->known_modseq && row->modseq > c->q->known_modseq;
+        m->foreign |= c->q->known_modseq && row->modseq > c->q->known_modseq;
         any = 1;
     }
     return any;
 }
 
-int mailbox_flag_store(struct mailbox *box, struct arena *a, const Store__FlagStoreRequest *q,
-                       Store__FlagStoreResponse *out)
+int many_flag(struct mailbox *box, struct arena *a, const Store__FlagStoreRequest *q, struct many *m)
 {
-    CLEANUP(uidset_release) struct uidset modified = { 0 };
+    CLEANUP(batch_free) struct batch *b = calloc(1, sizeof *b);
     struct flag_change c = { .q = q };
-    struct batch *b = ARENA_NEW(a, struct batch);
     struct folder f;
     uint64_t before;
     int r;
 
     if (!b)
         return E_NOMEM;
-    b->ranges = q->uid_ranges;
-    b->nranges = q->n_uid_ranges;
+    batch_begin(b, q->uid_ranges, q->n_uid_ranges, m->next);
     if ((r = uidset_check(q->uid_ranges, q->n_uid_ranges)) < 0 ||
         (r = folder_by_id(box, q->folder_id, &f)) < 0 || (r = change_resolve(box, a, &c)) < 0)
         return r;
     before = f.modseq;
+    if (!m->began || m->modseq != before) /* what others did meanwhile is not ours */
+        m->first_modseq = before;
+    m->began = true;
     c.in_junk = f.special_use == STORE__SPECIAL_USE__USE_JUNK;
     while ((r = batch_next(box, f.id, b)) > 0) {
-        if ((r = flags_batch(box, &c, b, &f, &modified, &out->foreign)) < 0)
+        if ((r = flags_batch(box, &c, b, &f, m)) < 0)
             return r;
         f.modseq += (uint64_t)r;
+        if (mailbox_slice_full(box))
+            break;
     }
     if (r < 0 || (f.modseq != before && (r = folder_update(box, &f)) < 0))
         return r;
-    out->first_modseq = before;
-    out->highest_modseq = f.modseq;
-    return uidset_export(&modified, a, &out->modified_ranges, &out->n_modified_ranges);
+    m->modseq = f.modseq;
+    return b->n && m->next;
+}
+
+int many_flag_told(const struct many *m, struct arena *a, Store__FlagStoreResponse *out)
+{
+    out->first_modseq = m->first_modseq;
+    out->highest_modseq = m->modseq;
+    out->foreign = m->foreign;
+    return uidset_export(&m->done, a, &out->modified_ranges, &out->n_modified_ranges);
+}
+
+int mailbox_flag_store(struct mailbox *box, struct arena *a, const Store__FlagStoreRequest *q,
+                       Store__FlagStoreResponse *out)
+{
+    CLEANUP(many_release) struct many m = { 0 };
+    int r;
+
+    while ((r = many_flag(box, a, q, &m)) > 0)
+        ;
+    return r < 0 ? r : many_flag_told(&m, a, out);
 }
 
 /* ---- going ------------------------------------------------------------------------------------ */
@@ -429,65 +472,111 @@ int vanished_note(struct mailbox *box, struct folder *f, const struct uidset *ui
     return r < 0 ? r : vanished_prune(box, f);
 }
 
-static int message_delete(struct mailbox *box, uint64_t folder_id, const struct row *row)
+/* A message's row, not its email. */
+static int row_delete(struct mailbox *box, struct folder *f, const struct row *row)
 {
     CLEANUP(stmt_release) struct stmt *st = NULL;
     int r = stmt_get(box->db, "DELETE FROM message WHERE folder_id = ?1 AND uid = ?2", &st);
 
     if (r < 0)
         return r;
-    stmt_bind_u64(st, 1, folder_id);
+    stmt_bind_u64(st, 1, f->id);
     stmt_bind_u64(st, 2, row->uid);
-    return (r = stmt_run(st)) < 0 ? r : email_drop_unused(box, row->email_id);
+    f->messages--;
+    f->bytes -= row->bytes;
+    count_flags(f, row->flags, -1);
+    return stmt_run(st);
 }
 
-int messages_remove(struct mailbox *box, struct folder *f, const struct uidset *uids)
+static int rows_gone(struct mailbox *box, struct folder *f, const struct uidset *uids)
 {
-    struct batch *b = calloc(1, sizeof *b);
-    int r = b ? 0 : E_NOMEM;
+    int r;
 
-    if (b) {
-        b->ranges = uids->v;
-        b->nranges = uids->n;
-    }
-    while (r >= 0 && (r = batch_next(box, f->id, b)) > 0)
-        for (size_t i = 0; i < b->n && r >= 0; i++) {
-            r = message_delete(box, f->id, &b->rows[i]);
-            f->messages--;
-            f->bytes -= b->rows[i].bytes;
-            count_flags(f, b->rows[i].flags, -1);
-        }
-    free(b);
-    if (r < 0 || uids->n == 0)
-        return r;
+    if (uids->n == 0)
+        return 0;
     f->modseq++;
     return (r = gap_add(box, f->id, uids)) < 0 ? r : vanished_note(box, f, uids);
+}
+
+static int uidset_append(struct uidset *to, const struct uidset *more)
+{
+    int r = 0;
+
+    for (size_t i = 0; i + 1 < more->n && r == 0; i += 2)
+        r = uidset_add_range(to, more->v[i], more->v[i + 1]);
+    return r;
+}
+
+/* The rows of the batch, and those behind. 1: the transaction is full. */
+static int rows_remove(struct mailbox *box, struct folder *f, struct batch *b, struct uidset *done)
+{
+    int r, full = 0;
+
+    while (!full && (r = batch_next(box, f->id, b)) != 0) {
+        for (size_t i = 0; i < b->n && r >= 0 && !full; i++) {
+            if ((r = row_delete(box, f, &b->rows[i])) < 0 ||
+                (r = email_drop_unused(box, b->rows[i].email_id)) < 0 ||
+                (r = uidset_add(done, b->rows[i].uid)) < 0)
+                break;
+            full = mailbox_slice_full(box);
+        }
+        if (r < 0)
+            return r;
+    }
+    return (r = rows_gone(box, f, done)) < 0 ? r : full;
+}
+
+int messages_remove(struct mailbox *box, struct folder *f, const struct uidset *uids, struct uidset *done)
+{
+    CLEANUP(batch_free) struct batch *b = calloc(1, sizeof *b);
+
+    if (!b)
+        return E_NOMEM;
+    batch_begin(b, uids->v, uids->n, 0);
+    return rows_remove(box, f, b, done);
+}
+
+int many_expunge(struct mailbox *box, const Store__ExpungeRequest *q, struct many *m)
+{
+    static const uint32_t everything[2] = { 1, UINT32_MAX };
+    CLEANUP(uidset_release) struct uidset done = { 0 };
+    CLEANUP(batch_free) struct batch *b = calloc(1, sizeof *b);
+    struct folder f;
+    int r, more;
+
+    if (!b)
+        return E_NOMEM;
+    batch_begin(b, q->n_uid_ranges ? q->uid_ranges : everything, q->n_uid_ranges ? q->n_uid_ranges : 2,
+                m->next);
+    b->deleted_only = !q->any;
+    if ((r = uidset_check(b->ranges, b->nranges)) < 0 || (r = folder_by_id(box, q->folder_id, &f)) < 0)
+        return r;
+    if (!m->end)
+        m->end = f.uidnext;
+    b->end = m->end;
+    if ((r = more = rows_remove(box, &f, b, &done)) < 0 || (done.n && (r = folder_update(box, &f)) < 0) ||
+        (r = uidset_append(&m->done, &done)) < 0)
+        return r;
+    m->modseq = f.modseq;
+    m->next = done.n ? done.v[done.n - 1] + 1 : m->next;
+    return more;
+}
+
+int many_expunge_told(const struct many *m, struct arena *a, Store__ExpungeResponse *out)
+{
+    out->highest_modseq = m->modseq;
+    return uidset_export(&m->done, a, &out->vanished_ranges, &out->n_vanished_ranges);
 }
 
 int mailbox_expunge(struct mailbox *box, struct arena *a, const Store__ExpungeRequest *q,
                     Store__ExpungeResponse *out)
 {
-    static const uint32_t everything[2] = { 1, UINT32_MAX };
-    CLEANUP(uidset_release) struct uidset gone = { 0 };
-    struct batch *b = ARENA_NEW(a, struct batch);
-    struct folder f;
+    CLEANUP(many_release) struct many m = { 0 };
     int r;
 
-    if (!b)
-        return E_NOMEM;
-    b->ranges = q->n_uid_ranges ? q->uid_ranges : everything;
-    b->nranges = q->n_uid_ranges ? q->n_uid_ranges : 2;
-    b->deleted_only = !q->any;
-    if ((r = uidset_check(b->ranges, b->nranges)) < 0 || (r = folder_by_id(box, q->folder_id, &f)) < 0)
-        return r;
-    while ((r = batch_next(box, f.id, b)) > 0)
-        for (size_t i = 0; i < b->n; i++)
-            if ((r = uidset_add(&gone, b->rows[i].uid)) < 0)
-                return r;
-    if (r < 0 || (gone.n && ((r = messages_remove(box, &f, &gone)) < 0 || (r = folder_update(box, &f)) < 0)))
-        return r;
-    out->highest_modseq = f.modseq;
-    return uidset_export(&gone, a, &out->vanished_ranges, &out->n_vanished_ranges);
+    while ((r = many_expunge(box, q, &m)) > 0)
+        ;
+    return r < 0 ? r : many_expunge_told(&m, a, out);
 }
 
 /* ---- copying ---------------------------------------------------------------------------------- */
@@ -508,65 +597,141 @@ static int keywords_copy(struct mailbox *box, uint64_t from, uint32_t uid, uint6
     return stmt_run(st);
 }
 
-static int copy_batch(struct mailbox *box, const struct folder *from, struct folder *to,
-                      const struct batch *b, struct uidset *from_uids, struct uidset *to_uids)
+/* A slice of a COPY or MOVE. */
+struct copying {
+    struct folder from, other, *to;
+    struct uidset done, made;
+    uint64_t bytes, messages;
+    bool move;
+};
+
+static void copying_release(struct copying *c)
+{
+    uidset_release(&c->done);
+    uidset_release(&c->made);
+}
+
+static int copy_row(struct mailbox *box, struct copying *c, const struct row *row)
+{
+    uint32_t uid = 0;
+    int r;
+
+    if ((r = message_insert(box, c->to, row, &uid)) < 0 ||
+        (r = keywords_copy(box, c->from.id, row->uid, c->to->id, uid)) < 0 ||
+        (r = junk_moved(box, row->email_id, c->from.special_use, c->to->special_use)) < 0 ||
+        (c->move && (r = row_delete(box, &c->from, row)) < 0) || (r = uidset_add(&c->done, row->uid)) < 0)
+        return r;
+    c->bytes += row->bytes;
+    c->messages++;
+    return uidset_add(&c->made, uid);
+}
+
+/* 1: the transaction is full. */
+static int copy_rows(struct mailbox *box, struct copying *c, struct batch *b)
+{
+    bool full = false;
+    int r = 0;
+
+    while (!full && (r = batch_next(box, c->from.id, b)) > 0) {
+        c->to->modseq++;
+        for (size_t i = 0; i < b->n && !full; i++) {
+            if ((r = copy_row(box, c, &b->rows[i])) < 0)
+                return r;
+            full = mailbox_slice_full(box);
+        }
+        if ((r = messages_place_many(box, c->to)) < 0)
+            return r;
+    }
+    return r < 0 ? r : full;
+}
+
+/* The rows of the folders; the counts of a move first, since of one folder there is one row. */
+static int copy_settle(struct mailbox *box, struct copying *c)
 {
     int r = 0;
 
-    to->modseq++;
-    for (size_t i = 0; i < b->n && r >= 0; i++) {
-        uint32_t uid = 0;
-
-        if ((r = message_insert(box, to, &b->rows[i], &uid)) < 0 ||
-            (r = keywords_copy(box, from->id, b->rows[i].uid, to->id, uid)) < 0 ||
-            (r = junk_moved(box, b->rows[i].email_id, from->special_use, to->special_use)) < 0 ||
-            (r = uidset_add(from_uids, b->rows[i].uid)) < 0)
-            return r;
-        r = uidset_add(to_uids, uid);
-    }
-    return r < 0 ? r : messages_place_many(box, to);
+    if (c->messages && !c->move) /* folder_update has not counted them yet */
+        r = mailbox_quota_admit(box, c->bytes, c->messages, false);
+    if (r < 0 || !c->messages || (r = folder_update(box, c->to)) < 0 || !c->move)
+        return r;
+    return (r = rows_gone(box, &c->from, &c->done)) < 0 ? r : folder_update(box, &c->from);
 }
 
-int mailbox_copy(struct mailbox *box, struct arena *a, const Store__CopyRequest *q, Store__CopyResponse *out)
+int many_copy(struct mailbox *box, const Store__CopyRequest *q, struct many *m)
 {
-    CLEANUP(uidset_release) struct uidset from_uids = { 0 }, to_uids = { 0 };
-    struct batch *b = ARENA_NEW(a, struct batch);
-    struct folder from, other, *to = &other;
-    uint64_t bytes = 0, messages = 0;
-    uint32_t end;
-    int r;
+    CLEANUP(copying_release) struct copying c = { .move = q->move };
+    CLEANUP(batch_free) struct batch *b = calloc(1, sizeof *b);
+    int r, more;
 
     if (!b)
         return E_NOMEM;
     if ((r = uidset_check(q->uid_ranges, q->n_uid_ranges)) < 0 ||
-        (r = folder_by_id(box, q->folder_id, &from)) < 0 ||
-        (r = folder_by_name(box, pb_str(q->to), &other)) < 0)
+        (r = folder_by_id(box, q->folder_id, &c.from)) < 0 ||
+        (r = m->folder_id ? folder_by_id(box, m->folder_id, &c.other)
+                          : folder_by_name(box, pb_str(q->to), &c.other)) < 0)
         return r;
-    if (other.id == from.id)
-        to = &from; /* one row, one truth */
-    end = from.uidnext;
-    b->ranges = q->uid_ranges;
-    b->nranges = q->n_uid_ranges;
-    while ((r = batch_next(box, from.id, b)) > 0) {
-        while (b->n && b->rows[b->n - 1].uid >= end)
-            b->n--; /* our own copies, in a copy into the same folder */
-        if (b->n == 0)
-            break;
-        if ((r = copy_batch(box, &from, to, b, &from_uids, &to_uids)) < 0)
-            return r;
-        for (size_t i = 0; i < b->n; i++, messages++)
-            bytes += b->rows[i].bytes;
-    }
-    if (r >= 0 && messages && !q->move) /* folder_update has not counted them yet */
-        r = mailbox_quota_admit(box, bytes, messages, false);
-    if (r < 0 || (from_uids.n && (r = folder_update(box, to)) < 0))
+    c.to = c.other.id == c.from.id ? &c.from : &c.other; /* one row, one truth */
+    if (!m->end)
+        m->end = c.from.uidnext;
+    batch_begin(b, q->uid_ranges, q->n_uid_ranges, m->next);
+    b->end = m->end; /* not our own copies, in a copy into the same folder, nor what came meanwhile */
+    if ((r = more = copy_rows(box, &c, b)) < 0 || (r = copy_settle(box, &c)) < 0 ||
+        (r = uidset_append(&m->done, &c.done)) < 0 || (r = uidset_append(&m->made, &c.made)) < 0)
         return r;
-    if (q->move && from_uids.n &&
-        ((r = messages_remove(box, &from, &from_uids)) < 0 || (r = folder_update(box, &from)) < 0))
+    m->folder_id = c.to->id;
+    m->uidvalidity = c.to->uidvalidity;
+    m->modseq = c.from.modseq;
+    m->next = c.done.n ? c.done.v[c.done.n - 1] + 1 : m->next;
+    return more;
+}
+
+int many_copy_told(const struct many *m, struct arena *a, Store__CopyResponse *out)
+{
+    int r;
+
+    out->uidvalidity = m->uidvalidity;
+    out->highest_modseq = m->modseq;
+    if ((r = uidset_export(&m->done, a, &out->from_ranges, &out->n_from_ranges)) < 0)
         return r;
-    out->uidvalidity = to->uidvalidity;
-    out->highest_modseq = from.modseq;
-    if ((r = uidset_export(&from_uids, a, &out->from_ranges, &out->n_from_ranges)) < 0)
+    return uidset_export(&m->made, a, &out->to_ranges, &out->n_to_ranges);
+}
+
+int many_uncopy(struct mailbox *box, struct many *m)
+{
+    CLEANUP(uidset_release) struct uidset done = { 0 };
+    struct folder f;
+    int r, more;
+
+    if (m->made.n > m->kept.n)
+        m->made.n = m->kept.n;
+    if (m->made.n == 0)
+        return 0;
+    m->made.v[m->made.n - 1] = m->kept.last;
+    if ((r = folder_by_id(box, m->folder_id, &f)) < 0)
+        return r == E_NOTFOUND ? 0 : r;
+    if ((r = more = messages_remove(box, &f, &m->made, &done)) < 0 || (r = folder_update(box, &f)) < 0)
         return r;
-    return uidset_export(&to_uids, a, &out->to_ranges, &out->n_to_ranges);
+    return more;
+}
+
+int mailbox_copy(struct mailbox *box, struct arena *a, const Store__CopyRequest *q, Store__CopyResponse *out)
+{
+    CLEANUP(many_release) struct many m = { 0 };
+    int r;
+
+    while ((r = many_copy(box, q, &m)) > 0)
+        ;
+    return r < 0 ? r : many_copy_told(&m, a, out);
+}
+
+void many_keep(struct many *m)
+{
+    m->kept.n = m->made.n;
+    m->kept.last = m->made.n ? m->made.v[m->made.n - 1] : 0;
+}
+
+void many_release(struct many *m)
+{
+    uidset_release(&m->done);
+    uidset_release(&m->made);
 }

@@ -2,7 +2,9 @@
  * imap role that was taken over cannot deliver mail, and an mx cannot read any.
  *
  * Most requests are one function of the mailbox core: mail_ops has a row for each, and one job carries
- * them all through the lane, with exactly-once for those that change something. */
+ * them all through the lane, with exactly-once for those that change something. What changes many messages
+ * comes through it again and again, a transaction each (many.h). */
+#include "src/store/many.h"
 #include "src/store/shipop.h"
 #include "src/store/news.h"
 #include <assert.h>
@@ -67,11 +69,14 @@ struct mailjob {
     bool has_operation;
     struct lease_wait wait;
     unsigned tries;
+    struct many many;
+    bool goes_on; /* by more than one transaction */
+    int status;   /* while what was copied is taken back: why */
 };
 
 struct mail_op {
-    const ProtobufCMessageDescriptor *req, *resp; /* resp NULL: Empty */
-    int (*run)(struct mailbox *box, struct mailjob *m);
+    const ProtobufCMessageDescriptor *req, *resp;       /* resp NULL: Empty */
+    int (*run)(struct mailbox *box, struct mailjob *m); /* 1: there is more to do, in another transaction */
     enum job_kind kind;
     unsigned reader;
     bool changes;                                       /* once only, by its operation id */
@@ -85,15 +90,27 @@ struct mail_op {
     }
 RUN(run_folders, mailbox_folders(box, &m->arena, m->req, m->resp))
 RUN(run_create, mailbox_folder_create(box, &m->arena, m->req, m->resp))
-RUN(run_delete, mailbox_folder_delete(box, m->req))
-RUN(run_rename, mailbox_folder_rename(box, m->req))
+RUN(run_delete, many_folder_delete(box, m->req, &m->many))
+RUN(run_rename, many_folder_rename(box, m->req, &m->many))
 RUN(run_subscribe, mailbox_subscribe(box, m->req))
 RUN(run_select, mailbox_select(box, &m->arena, m->req, m->resp))
-RUN(run_copy, mailbox_copy(box, &m->arena, m->req, m->resp))
-RUN(run_expunge, mailbox_expunge(box, &m->arena, m->req, m->resp))
 RUN(run_metadata_get, mailbox_metadata_get(box, &m->arena, m->req, m->resp))
 RUN(run_metadata_set, mailbox_metadata_set(box, m->req))
 RUN(run_vanished, mailbox_vanished(box, &m->arena, m->req, m->resp))
+
+static int run_copy(struct mailbox *box, struct mailjob *m)
+{
+    int r = many_copy(box, m->req, &m->many);
+
+    return r ? r : many_copy_told(&m->many, &m->arena, m->resp);
+}
+
+static int run_expunge(struct mailbox *box, struct mailjob *m)
+{
+    int r = many_expunge(box, m->req, &m->many);
+
+    return r ? r : many_expunge_told(&m->many, &m->arena, m->resp);
+}
 
 static void select_done(struct mailjob *m, struct session *s)
 {
@@ -179,26 +196,83 @@ static int mail_run(struct job *j, struct mailbox *box)
     return r == 0 && once ? answer_note(m, box) : r;
 }
 
+/* The mailbox stays open until all of it is done, though its session ends. */
+static void goes_on(struct actor *a, bool *flag)
+{
+    a->changing += !*flag;
+    *flag = true;
+}
+
+static void went_on(struct actor *a, const bool *flag)
+{
+    a->changing -= *flag;
+    if (*flag && a->close_wanted)
+        actor_close_soon(a);
+}
+
 static void mail_end(struct mailjob *m, int status)
 {
     store.over_quota += status == E_QUOTA;
     request_reply(m->q, status, status < 0 || !m->op->resp ? NULL : m->resp, NULL);
     arena_release(&m->arena);
+    many_release(&m->many);
+    went_on(m->actor, &m->goes_on);
     actor_unref(m->actor);
     free(m);
 }
 
 static void mail_done(struct job *j);
 
+static int mail_submit(struct mailjob *m)
+{
+    m->job = (struct job){ .kind = m->op->kind, .reader = m->op->reader, .run = mail_run, .done = mail_done };
+    return actor_submit(m->actor, &m->job);
+}
+
+/* ---- a COPY is all or nothing ---- */
+
+static void mail_failed(struct mailjob *m, int status);
+
+static int uncopy_run(struct job *j, struct mailbox *box)
+{
+    struct mailjob *m = CONTAINER_OF(j, struct mailjob, job);
+
+    return box ? many_uncopy(box, &m->many) : E_CLOSED;
+}
+
+static void uncopy_done(struct job *j)
+{
+    struct mailjob *m = CONTAINER_OF(j, struct mailjob, job);
+
+    if (j->status > 0) {
+        mail_failed(m, m->status);
+        return;
+    }
+    if (j->status < 0)
+        log_event(LOG_ERROR, "store.copies_left", F_ERR(j->status));
+    m->many.kept.n = 0;
+    mail_failed(m, m->status);
+}
+
+/* What was copied by transactions before this one goes first. */
+static void mail_failed(struct mailjob *m, int status)
+{
+    const Store__CopyRequest *copy = m->op->run == run_copy ? m->req : NULL;
+
+    m->status = status;
+    m->job = (struct job){ .kind = JOB_WRITE, .run = uncopy_run, .done = uncopy_done };
+    if (!copy || copy->move || !m->many.kept.n || actor_submit(m->actor, &m->job) < 0)
+        mail_end(m, status == E_CLOSED ? E_GONE : status);
+}
+
 static void mail_leased(struct lease_wait *w, int status)
 {
     struct mailjob *m = CONTAINER_OF(w, struct mailjob, wait);
 
-    m->job = (struct job){ .kind = m->op->kind, .reader = m->op->reader, .run = mail_run, .done = mail_done };
     if (status == 0)
-        status = actor_submit(m->actor, &m->job);
+        status = mail_submit(m);
     if (status < 0)
-        mail_end(m, status == E_CLOSED ? E_GONE : status == E_TOO_BIG ? E_QUOTA : status);
+        mail_failed(m, status == E_TOO_BIG ? E_QUOTA : status);
 }
 
 static void mail_done(struct job *j)
@@ -211,9 +285,22 @@ static void mail_done(struct job *j)
         lease_want(m->actor, &m->wait);
         return;
     }
+    if (j->status > 0) {
+        int r;
+
+        many_keep(&m->many);
+        m->tries = 0;
+        goes_on(m->actor, &m->goes_on);
+        if ((r = mail_submit(m)) < 0)
+            mail_failed(m, r);
+        return;
+    }
     if (j->status == 0 && s && m->op->done)
         m->op->done(m, s);
-    mail_end(m, j->status == E_CLOSED ? E_GONE : j->status);
+    if (j->status < 0)
+        mail_failed(m, j->status);
+    else
+        mail_end(m, 0);
 }
 
 int op_mail(struct rpc_req *q, struct str body)
@@ -249,8 +336,7 @@ int op_mail(struct rpc_req *q, struct str body)
         memcpy(m->operation, operation.p, OPERATION_LEN);
     actor_ref(m->actor);
     request_begin();
-    m->job = (struct job){ .kind = op->kind, .reader = op->reader, .run = mail_run, .done = mail_done };
-    if ((r = actor_submit(m->actor, &m->job)) < 0)
+    if ((r = mail_submit(m)) < 0)
         mail_end(m, r == E_CLOSED ? E_GONE : r);
     return 0;
 }
@@ -274,6 +360,8 @@ struct stream {
     int status;
     uint8_t operation[OPERATION_LEN];
     bool has_operation;
+    struct many many;
+    bool goes_on;
 };
 
 static void stream_end(struct stream *t, int status)
@@ -287,6 +375,8 @@ static void stream_end(struct stream *t, int status)
                                : &t->fetch_resp.base,
                   NULL);
     fetch_release(&t->fetch);
+    many_release(&t->many);
+    went_on(t->actor, &t->goes_on);
     buf_release(&t->out);
     arena_release(&t->arena);
     actor_unref(t->actor);
@@ -374,7 +464,8 @@ static int flags_run(struct job *j, struct mailbox *box)
         t->flags_resp = *was;
         return 0;
     }
-    if ((r = mailbox_flag_store(box, &t->arena, &t->flags, &t->flags_resp)) < 0 || !op.n)
+    if ((r = many_flag(box, &t->arena, &t->flags, &t->many)) != 0 ||
+        (r = many_flag_told(&t->many, &t->arena, &t->flags_resp)) < 0 || !op.n)
         return r;
     n = store__flag_store_response__get_packed_size(&t->flags_resp);
     if (!(p = buf_reserve(&packed, n)))
@@ -417,11 +508,18 @@ static int stream_without_modified(struct stream *t)
     return r;
 }
 
+static int flags_submit(struct stream *t);
+
 static void flags_done(struct job *j)
 {
     struct stream *t = CONTAINER_OF(j, struct stream, job);
     int r = j->status;
 
+    if (r > 0) {
+        goes_on(t->actor, &t->goes_on);
+        if ((r = flags_submit(t)) == 0)
+            return;
+    }
     t->writes = false;
     if (r == 0)
         r = stream_without_modified(t);
@@ -429,6 +527,12 @@ static void flags_done(struct job *j)
         stream_end(t, r);
     else
         stream_go_on(t);
+}
+
+static int flags_submit(struct stream *t)
+{
+    t->job = (struct job){ .kind = JOB_WRITE, .run = flags_run, .done = flags_done };
+    return actor_submit(t->actor, &t->job);
 }
 
 static int stream_new(struct rpc_req *q, struct session *s, const Store__FetchRequest *f, struct stream **out)
@@ -469,8 +573,7 @@ static int stream_start(struct stream *t)
         stream_go_on(t);
         return 0;
     }
-    t->job = (struct job){ .kind = JOB_WRITE, .run = flags_run, .done = flags_done };
-    if ((r = actor_submit(t->actor, &t->job)) < 0) {
+    if ((r = flags_submit(t)) < 0) {
         t->writes = false;
         stream_end(t, r);
     }

@@ -1,4 +1,5 @@
 #include "src/store/part.h"
+#include "src/store/drop.h"
 #include "src/store/mailbox_private.h"
 #include <sodium.h>
 
@@ -285,8 +286,11 @@ static int run_for(struct mailbox *box, const char *sql, int64_t a, int64_t b)
 static int part_insert(struct mailbox *box, const struct bytes_in *message, const struct ready_part *p,
                        int64_t *id_out)
 {
+    static const char sql[] = "INSERT INTO part (id, hash, refs, bytes) VALUES ("
+                              "1 + max((SELECT coalesce(max(id), 0) FROM part), "
+                              "(SELECT coalesce(max(id), 0) FROM dropping WHERE part = 1)), ?1, 1, ?2)";
     CLEANUP(stmt_release) struct stmt *st = NULL;
-    int r = stmt_get(box->db, "INSERT INTO part (hash, refs, bytes) VALUES (?1, 1, ?2)", &st);
+    int r = stmt_get(box->db, sql, &st);
 
     if (r < 0)
         return r;
@@ -308,18 +312,24 @@ static int part_put(struct mailbox *box, const struct bytes_in *message, const s
     return r < 0 ? r : run_for(box, "UPDATE part SET refs = refs + ?2 WHERE id = ?1", *id_out, 1);
 }
 
-/* One reference less: 0, and *gone when it was the last. */
+/* One reference less; it goes with the last one. */
 static int part_drop(struct mailbox *box, int64_t id)
 {
     static const char more[] = "UPDATE part SET refs = refs - ?2 WHERE id = ?1 AND refs > ?2";
     static const char rows[] = "DELETE FROM part_row WHERE id BETWEEN ?1 AND ?2";
-    static const char part[] = "DELETE FROM part WHERE id = ?1 AND refs = ?2";
+    CLEANUP(stmt_release) struct stmt *st = NULL;
     int64_t first = id * (INT64_C(1) << ROW_SHIFT);
     int r = run_for(box, more, id, 1);
 
-    if (r < 0 || db_changes(box->db) > 0)
+    if (r < 0 || db_changes(box->db) > 0 ||
+        (r = stmt_get(box->db, "DELETE FROM part WHERE id = ?1 AND refs = 1 RETURNING bytes", &st)) < 0)
         return r;
-    return (r = run_for(box, rows, first, first + ROWS_MAX)) < 0 ? r : run_for(box, part, id, 1);
+    stmt_bind_i64(st, 1, id);
+    if ((r = stmt_step(st)) <= 0)
+        return r; /* it was never there: so the check says, too */
+    if (drop_is_large(box, stmt_u64(st, 0)))
+        return drop_later(box, true, id);
+    return run_for(box, rows, first, first + ROWS_MAX);
 }
 
 /* ---- a whole email ------------------------------------------------------------------------------ */

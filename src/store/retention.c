@@ -48,7 +48,7 @@ int mailbox_retain_due(struct mailbox *box, int special_use, int64_t before_ms)
 
 int mailbox_retain(struct mailbox *box, int special_use, int64_t before_ms, size_t max)
 {
-    CLEANUP(uidset_release) struct uidset gone = { 0 };
+    CLEANUP(uidset_release) struct uidset gone = { 0 }, done = { 0 };
     char iso[CLOCK_ISO_LEN + 1];
     struct str before = str_of(iso, CLOCK_ISO_LEN);
     struct folder f;
@@ -60,10 +60,10 @@ int mailbox_retain(struct mailbox *box, int special_use, int64_t before_ms, size
         return r;
     if ((n = uids_due(box, id, before, max, &gone)) <= 0)
         return n;
-    if ((r = folder_by_id(box, id, &f)) < 0 || (r = messages_remove(box, &f, &gone)) < 0 ||
+    if ((r = folder_by_id(box, id, &f)) < 0 || (r = messages_remove(box, &f, &gone, &done)) < 0 ||
         (r = folder_update(box, &f)) < 0)
         return r;
-    return n;
+    return (int)uidset_count(done.v, done.n);
 }
 
 int mailbox_shrink(struct mailbox *box, uint32_t pages)

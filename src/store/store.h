@@ -106,6 +106,7 @@ struct job {
     struct job *held_next;
     uint64_t bytes; /* of the messages that it writes: they need room in the -wal */
     bool shrunk;    /* the mailbox uses less than before; on the first job of a group */
+    bool drops;     /* something large was removed and goes behind; as `changes` */
 };
 /* Takes a reference to the actor until done returns. 0, or E_BUSY (done is not called). */
 MUST_CHECK int actor_submit(struct actor *a, struct job *j);
@@ -169,6 +170,7 @@ struct actor {
     uint32_t generation; /* of the data key; set while open */
     uint8_t *data_key;   /* in the slab; while open. Written by the loop before OPENING only */
     /* The writer lane's: */
+    bool drops_wait;     /* found when it was opened */
     struct mailbox *box; /* while a job runs; NULL: closed, or given back (key tells) */
     struct handle writer;
     struct handle reader[READERS]; /* each its own lane's; closed by the writer when none reads */
@@ -207,6 +209,8 @@ struct actor {
     bool index_behind, index_listed, indexing;
     bool catching_up; /* catchup.c */
     bool learning;    /* learning.c */
+    bool dropping;    /* dropping.c: not closed before it is through */
+    size_t changing;  /* the same of commands that go on by further transactions (ops.c) */
     int index_ticks;
     bool purged;              /* a backup that still ends goes, too */
     int64_t index_changed_ms; /* by the last commit that brought something */
@@ -236,6 +240,13 @@ void index_want(struct actor *a, bool changed);
 void catch_up(struct actor *a);
 /* What waits to be learnt of junk and ham, a few letters at a time. */
 void learn_up(struct actor *a);
+
+/* ---- the bytes of what was removed go behind (dropping.c) ---- */
+
+/* Something was, or may have been before a crash. */
+void drop_behind(struct actor *a);
+/* In the lane: a slice, in a transaction of its own. 1: there is more; 0; E_BUSY: no room in the -wal. */
+MUST_CHECK int drop_slice(struct actor *a);
 
 /* ---- compared with what was noted, and noted anew (noting.c): in the lane ------------------------ */
 
@@ -267,6 +278,8 @@ bool actor_trimming(void);   /* a worker closes files */
 
 /* ---- from the -wal into the file (checkpoint.c) ---- */
 
+/* As large as a -wal may become; tests make it small. */
+extern uint64_t checkpoint_wal_bytes;
 /* On the loop, after a commit that left so many frames. */
 void checkpoint_behind(struct actor *a, uint32_t frames);
 /* In the lane, before a transaction with so many bytes of messages. E_BUSY: there is no room in the -wal and

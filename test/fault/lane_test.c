@@ -2,6 +2,11 @@
  * large a -wal may grow meanwhile. */
 #include "lib/base/errors.h"
 #include "lib/base/rand.h"
+#include "lib/mime/scan.h"
+#include "lib/mime/structure.h"
+#include "src/store/check.h"
+#include "src/store/drop.h"
+#include "src/store/many.h"
 #include "src/store/store.h"
 #include "test/fault/faultfs.h"
 #include "test/fault/store_disk.h"
@@ -361,6 +366,389 @@ static void test_walks(void **state UNUSED)
     end();
 }
 
+/* ---- what changes much in one command ------------------------------------------------------------------------ */
+
+/* A step of a command, by whatever the role calls for it, again until it is done. No commit leaves a -wal that is too large. */
+struct command {
+    struct job job;
+    int (*step)(struct mailbox *box, struct command *c);
+    struct many many;
+    const void *q;
+    unsigned commits;
+};
+
+static int command_run(struct job *j, struct mailbox *box)
+{
+    struct command *c = CONTAINER_OF(j, struct command, job);
+
+    return box ? c->step(box, c) : E_CLOSED;
+}
+
+static int command_do(struct command *c, enum job_kind kind,
+                      int (*step)(struct mailbox *box, struct command *c), const void *q)
+{
+    *c = (struct command){ .step = step, .q = q };
+    do {
+        ended = 0;
+        c->job = (struct job){ .kind = kind, .run = command_run, .done = put_done };
+        CHECK(actor_submit(lane, &c->job) == 0);
+        wait_for(1);
+        c->commits++;
+        CHECK(wal_bytes() <= checkpoint_wal_bytes);
+    } while (c->job.status > 0);
+    many_release(&c->many);
+    return c->job.status;
+}
+
+static int do_expunge(struct mailbox *box, struct command *c)
+{
+    return many_expunge(box, c->q, &c->many);
+}
+
+static int do_copy(struct mailbox *box, struct command *c)
+{
+    int r = many_copy(box, c->q, &c->many);
+
+    many_keep(&c->many);
+    return r;
+}
+
+static int do_flag(struct mailbox *box, struct command *c)
+{
+    CLEANUP(arena_release) struct arena a = { .max = MIB(1) };
+
+    return many_flag(box, &a, c->q, &c->many);
+}
+
+static int do_delete(struct mailbox *box, struct command *c)
+{
+    return many_folder_delete(box, c->q, &c->many);
+}
+
+static int do_rename(struct mailbox *box, struct command *c)
+{
+    return many_folder_rename(box, c->q, &c->many);
+}
+
+static int do_retain(struct mailbox *box, struct command *c UNUSED)
+{
+    return mailbox_retain(box, STORE__SPECIAL_USE__USE_TRASH, clock_wall_ms() + 1000, 200);
+}
+
+static int do_sweep(struct mailbox *box, struct command *c UNUSED)
+{
+    return mailbox_sweep(box, 200);
+}
+
+static int do_drop(struct mailbox *box UNUSED, struct command *c)
+{
+    return drop_slice(c->job.actor);
+}
+
+static int do_check(struct mailbox *box, struct command *c UNUSED)
+{
+    return box_sound(box);
+}
+
+static int64_t count_of(const char *sql)
+{
+    struct mailbox_options o = { .flags = MAILBOX_READER };
+    struct mailbox *box = NULL;
+    char path[2 * FILES_PATH_MAX];
+    int64_t n = -1;
+
+    full_path(path, sizeof path);
+    CHECK(mailbox_open(path, secrets.keys.data_key, &o, NULL, &box) == 0);
+    CHECK(db_get_i64(mailbox_db(box), sql, &n) == 0 && mailbox_close(&box) == 0);
+    return n;
+}
+
+#define LARGE_BYTES MIB(8)
+#define LARGE_COUNT 12u
+
+/* Its text is a part. */
+static int put_letter(struct mailbox *box, struct command *c)
+{
+    CLEANUP(arena_release) struct arena a = { .max = MIB(4) };
+    CLEANUP(buf_release) struct buf packed = { .max = MIME_STRUCTURE_MAX };
+    const struct put *p = c->q;
+    Store__AppendResponse out = STORE__APPEND_RESPONSE__INIT;
+    struct placement at = { .folder = p->n ? STR("Trash") : STR("INBOX"), .internal_ms = clock_wall_ms() };
+    struct bytes_mem m, text;
+    struct email_in e = { .message = bytes_mem_init(&m, p->large) };
+    struct mime_part *part = mime_scan_all(&a, p->large);
+
+    CHECK(part && mime_structure_pack(part, &a, &packed) == 0);
+    e.header_bytes = part->body_start;
+    e.structure = buf_str(&packed);
+    e.text = bytes_mem_init(&text, STR_NONE);
+    return mailbox_append(box, &e, &at, &out);
+}
+
+static void letters_put(struct str bytes, unsigned count, unsigned trash)
+{
+    CLEANUP(buf_release) struct buf own = { .max = LARGE_BYTES + 16 };
+    struct put p = { .n = trash };
+    struct command c;
+
+    for (unsigned i = 0; i < count; i++) {
+        buf_clear(&own);
+        CHECK(buf_puts(&own, bytes) == 0);
+        own.p[100] = (char)i; /* another part */
+        p.large = buf_str(&own);
+        ended = 0;
+        c = (struct command){ .step = put_letter, .q = &p };
+        c.job = (struct job){ .kind = JOB_WRITE, .run = command_run, .done = put_done, .bytes = own.n };
+        CHECK(actor_submit(lane, &c.job) == 0);
+        wait_for(1);
+        CHECK(c.job.status == 0 && wal_bytes() <= checkpoint_wal_bytes);
+    }
+}
+
+static void inbox_expunge(void)
+{
+    Store__ExpungeRequest q = STORE__EXPUNGE_REQUEST__INIT;
+    struct command c;
+
+    q.folder_id = (uint64_t)count_of("SELECT id FROM folder WHERE name = 'INBOX'");
+    q.any = true;
+    CHECK(command_do(&c, JOB_WRITE, do_expunge, &q) == 0 && c.commits == 1);
+}
+
+/* Gone at once for who asks, with what they count; their bytes after it, whoever dies in between. */
+static void test_expunge_large(void **state UNUSED)
+{
+    CLEANUP(buf_release) struct buf bytes = { .max = LARGE_BYTES };
+    Store__FolderRequest trash = STORE__FOLDER_REQUEST__INIT;
+    struct command c;
+
+    begin();
+    large_make(&bytes, LARGE_BYTES - 16);
+    letters_put(buf_str(&bytes), LARGE_COUNT, 0);
+    CHECK(count_of("SELECT count(*) FROM part") == LARGE_COUNT);
+    inbox_expunge();
+    CHECK(count_of("SELECT sum(bytes + messages) FROM folder") == 0 &&
+          count_of("SELECT count(*) FROM part") == 0 && count_of("SELECT count(*) FROM email") == 0);
+    CHECK(command_do(&c, JOB_ALONE, do_check, NULL) == 0);
+    ended = 0; /* a slice, and the end of all */
+    c = (struct command){ .step = do_drop };
+    c.job = (struct job){ .kind = JOB_ALONE, .run = command_run, .done = put_done };
+    CHECK(actor_submit(lane, &c.job) == 0);
+    wait_for(1);
+    CHECK(c.job.status == 1 && count_of("SELECT count(*) FROM part_row") > 0);
+    CHECK(handle_drop(store.handles, &lane->writer) == 0);
+    letters_put(buf_str(&bytes), 3, 0); /* none of them gets rows that go */
+    CHECK(command_do(&c, JOB_ALONE, do_check, NULL) == 0);
+    CHECK(command_do(&c, JOB_ALONE, do_drop, NULL) == 0 && c.commits > 4);
+    CHECK(count_of("SELECT count(*) FROM dropping") == 0 &&
+          count_of("SELECT count(*) FROM part_row") == 3 * (LARGE_BYTES / KIB(256)));
+    CHECK(command_do(&c, JOB_ALONE, do_check, NULL) == 0);
+
+    letters_put(buf_str(&bytes), LARGE_COUNT, 1); /* by retention, and with the folder */
+    CHECK(command_do(&c, JOB_WRITE, do_retain, NULL) == 0);
+    CHECK(command_do(&c, JOB_ALONE, do_drop, NULL) == 0);
+    letters_put(buf_str(&bytes), LARGE_COUNT, 1);
+    trash.name = str_pb(STR("Trash"));
+    CHECK(command_do(&c, JOB_WRITE, do_delete, &trash) == 0);
+    CHECK(command_do(&c, JOB_ALONE, do_drop, NULL) == 0);
+    CHECK(command_do(&c, JOB_ALONE, do_check, NULL) == 0);
+    CHECK(count_of("SELECT count(*) FROM part_row") == 3 * (LARGE_BYTES / KIB(256)));
+    end();
+}
+
+/* Nobody who reads an old state for ever keeps a message: it goes, and its bytes when he is gone. */
+static void test_expunge_stuck_reader(void **state UNUSED)
+{
+    struct mailbox_options o = { .flags = MAILBOX_READER };
+    CLEANUP(buf_release) struct buf bytes = { .max = LARGE_BYTES };
+    struct mailbox *reader = NULL;
+    struct stmt *st = NULL;
+    char path[2 * FILES_PATH_MAX];
+    struct command c;
+
+    begin();
+    large_make(&bytes, LARGE_BYTES - 16);
+    letters_put(buf_str(&bytes), LARGE_COUNT, 0);
+    full_path(path, sizeof path);
+    CHECK(mailbox_open(path, secrets.keys.data_key, &o, NULL, &reader) == 0);
+    CHECK(stmt_get(mailbox_db(reader), "SELECT id FROM folder", &st) == 0 && stmt_step(st) == 1);
+    inbox_expunge();
+    CHECK(command_do(&c, JOB_ALONE, do_drop, NULL) == E_BUSY);
+    CHECK(count_of("SELECT sum(bytes) FROM folder") == 0 && count_of("SELECT count(*) FROM part_row") > 0);
+    stmt_release(&st);
+    CHECK(mailbox_close(&reader) == 0);
+    CHECK(command_do(&c, JOB_ALONE, do_drop, NULL) == 0 && count_of("SELECT count(*) FROM part_row") == 0);
+    end();
+}
+
+/* What nothing names, as an earlier program may have left it. */
+static int do_orphans(struct mailbox *box, struct command *c UNUSED)
+{
+    return db_run(mailbox_db(box), "DELETE FROM message");
+}
+
+static int do_counts(struct mailbox *box, struct command *c UNUSED)
+{
+    return db_run(mailbox_db(box), "UPDATE folder SET messages = 0, bytes = 0, unseen = 0");
+}
+
+static void test_sweep_large(void **state UNUSED)
+{
+    CLEANUP(buf_release) struct buf bytes = { .max = LARGE_BYTES };
+    struct command c;
+
+    begin();
+    large_make(&bytes, LARGE_BYTES - 16);
+    letters_put(buf_str(&bytes), LARGE_COUNT, 0);
+    CHECK(command_do(&c, JOB_WRITE, do_orphans, NULL) == 0 &&
+          command_do(&c, JOB_WRITE, do_counts, NULL) == 0);
+    CHECK(command_do(&c, JOB_WRITE, do_sweep, NULL) == 0);
+    CHECK(command_do(&c, JOB_ALONE, do_drop, NULL) == 0 && count_of("SELECT count(*) FROM part_row") == 0);
+    end();
+}
+
+/* ---- many small ones: twenty thousand, and a transaction for every 256 KiB -------------------------------- */
+
+#define MANY       20000u
+#define MANY_BYTES MIB(10)
+
+static void many_copies(uint64_t folder_id, uint32_t last, const char *to, bool move, unsigned least)
+{
+    Store__CopyRequest q = STORE__COPY_REQUEST__INIT;
+    uint32_t range[2] = { 1, last };
+    struct command c;
+
+    q.folder_id = folder_id;
+    q.uid_ranges = range;
+    q.n_uid_ranges = 2;
+    q.to = str_pb(str_from(to));
+    q.move = move;
+    CHECK(command_do(&c, JOB_WRITE, do_copy, &q) == 0 && c.commits >= least);
+}
+
+static void many_flags(uint64_t folder_id, uint32_t *ranges, size_t n, uint32_t flags)
+{
+    Store__FlagStoreRequest q = STORE__FLAG_STORE_REQUEST__INIT;
+    struct command c;
+
+    q.folder_id = folder_id;
+    q.uid_ranges = ranges;
+    q.n_uid_ranges = n;
+    q.mode = STORE__FLAG_STORE_REQUEST__MODE__ADD;
+    q.flags = flags;
+    CHECK(command_do(&c, JOB_WRITE, do_flag, &q) == 0 && c.commits > 1);
+}
+
+static int64_t in_folder(const char *name)
+{
+    char sql[160];
+
+    snprintf(sql, sizeof sql, "SELECT messages FROM folder WHERE name = '%s'", name);
+    return count_of(sql);
+}
+
+static void test_many(void **state UNUSED)
+{
+    static uint32_t all[2] = { 1, UINT32_MAX }, third[2 * (MANY / 3)];
+    Store__ExpungeRequest expunge = STORE__EXPUNGE_REQUEST__INIT;
+    Store__FolderRequest folder_request = STORE__FOLDER_REQUEST__INIT;
+    Store__RenameRequest rename_request = STORE__RENAME_REQUEST__INIT;
+    static struct put one;
+    struct command c;
+    uint64_t inbox;
+
+    begin();
+    checkpoint_wal_bytes = MANY_BYTES;
+    mailbox_slice_bytes = KIB(256);
+    ended = 0;
+    submit(lane, &one, JOB_WRITE);
+    wait_for(1);
+    inbox = (uint64_t)count_of("SELECT id FROM folder WHERE name = 'INBOX'");
+    for (uint32_t have = 1; have < MANY; have *= 2)
+        many_copies(inbox, have < MANY - have ? have : MANY - have, "INBOX", false, 1);
+    CHECK(in_folder("INBOX") == MANY);
+    for (uint32_t i = 0; i < MANY / 3; i++)
+        third[2 * i] = third[2 * i + 1] = 3 * i + 1;
+    many_flags(inbox, all, 2, STORE__FLAG__SEEN);
+    many_flags(inbox, third, 2 * (MANY / 3), STORE__FLAG__DELETED);
+    CHECK(count_of("SELECT count(*) FROM message WHERE flags & 8") == MANY &&
+          count_of("SELECT deleted FROM folder WHERE name = 'INBOX'") == MANY / 3);
+    expunge.folder_id = inbox;
+    CHECK(command_do(&c, JOB_WRITE, do_expunge, &expunge) == 0 && c.commits > 1);
+    CHECK(in_folder("INBOX") == MANY - MANY / 3);
+    many_copies(inbox, UINT32_MAX, "Archive", false, 2);
+    many_copies((uint64_t)count_of("SELECT id FROM folder WHERE name = 'Archive'"), UINT32_MAX, "Trash", true,
+                2);
+    CHECK(in_folder("Archive") == 0 && in_folder("Trash") == MANY - MANY / 3);
+    rename_request.from = str_pb(STR("INBOX"));
+    rename_request.to = str_pb(STR("Old"));
+    CHECK(command_do(&c, JOB_WRITE, do_rename, &rename_request) == 0 && c.commits > 1);
+    CHECK(in_folder("INBOX") == 0 && in_folder("Old") == MANY - MANY / 3);
+    folder_request.name = str_pb(STR("Old"));
+    CHECK(command_do(&c, JOB_WRITE, do_delete, &folder_request) == 0 && c.commits > 1);
+    CHECK(command_do(&c, JOB_WRITE, do_retain, NULL) == 0 && c.commits > 1);
+    CHECK(count_of("SELECT (SELECT count(*) FROM message) + (SELECT count(*) FROM email) + "
+                   "(SELECT count(*) FROM dropping)") == 0);
+    CHECK(command_do(&c, JOB_ALONE, do_check, NULL) == 0);
+    checkpoint_wal_bytes = WAL_BYTES_MAX;
+    mailbox_slice_bytes = MIB(4);
+    end();
+}
+
+/* A COPY that fails halfway leaves nothing behind, and takes nothing that came meanwhile. */
+static int do_half(struct mailbox *box, struct command *c)
+{
+    int r = many_copy(box, c->q, &c->many);
+
+    if (c->commits < 2) {
+        many_keep(&c->many);
+        return r;
+    }
+    return E_QUOTA; /* undone, and taken back by what follows */
+}
+
+static int do_uncopy(struct mailbox *box, struct command *c)
+{
+    return many_uncopy(box, (struct many *)(uintptr_t)c->q);
+}
+
+static void test_half_copy(void **state UNUSED)
+{
+    Store__CopyRequest q = STORE__COPY_REQUEST__INIT;
+    uint32_t range[2] = { 1, 64 };
+    static struct put v[32];
+    struct command c, back;
+    struct many half;
+
+    begin();
+    for (unsigned i = 0; i < ARRAY_LEN(v); i++) {
+        v[i].n = i;
+        ended = 0;
+        submit(lane, &v[i], JOB_WRITE);
+        wait_for(1);
+    }
+    q.folder_id = (uint64_t)count_of("SELECT id FROM folder WHERE name = 'INBOX'");
+    q.uid_ranges = range;
+    q.n_uid_ranges = 2;
+    q.to = str_pb(STR("Archive"));
+    mailbox_slice_bytes = 0; /* a message in each */
+    c = (struct command){ .step = do_half, .q = &q };
+    for (c.commits = 0; c.commits < 3; c.commits++) {
+        ended = 0;
+        c.job = (struct job){ .kind = JOB_WRITE, .run = command_run, .done = put_done };
+        CHECK(actor_submit(lane, &c.job) == 0);
+        wait_for(1);
+        CHECK(c.job.status == (c.commits < 2 ? 1 : E_QUOTA));
+    }
+    half = c.many;
+    CHECK(in_folder("Archive") == 2);
+    CHECK(command_do(&back, JOB_WRITE, do_uncopy, &half) == 0 && in_folder("Archive") == 0);
+    many_release(&half);
+    mailbox_slice_bytes = MIB(4);
+    CHECK(command_do(&c, JOB_ALONE, do_check, NULL) == 0);
+    end();
+}
+
 static int setup(void **state UNUSED)
 {
     CHECK(scratch_make(folder, sizeof folder) == 0 && sem_init(&gate, 0, 0) == 0);
@@ -378,8 +766,16 @@ static int teardown(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_share), cmocka_unit_test(test_parallel), cmocka_unit_test(test_stuck_reader),
-        cmocka_unit_test(test_large), cmocka_unit_test(test_walks),
+        cmocka_unit_test(test_walks),
+        cmocka_unit_test(test_share),
+        cmocka_unit_test(test_parallel),
+        cmocka_unit_test(test_stuck_reader),
+        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_expunge_large),
+        cmocka_unit_test(test_expunge_stuck_reader),
+        cmocka_unit_test(test_sweep_large),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_half_copy),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
