@@ -96,3 +96,27 @@ test('UNAUTHENTICATE ends a compressed connection', async () => {
   assert.match(await z.response(), /^\* BYE/);
   z.io.end();
 });
+
+// A command on many messages is several transactions of the store (a megabyte or so of rows is one): its answer is one.
+test('commands on 65,536 messages', { timeout: 120000 }, async () => {
+  const COUNT = 65536;
+  const c = await service.imap(await service.alias());
+  const messages = async (name, n) => assert.match((await c.cmd(`STATUS ${name} (MESSAGES)`)).join(), new RegExp(`MESSAGES ${n}\\b`));
+  await c.cmd(['APPEND INBOX ', Buffer.from('Subject: one of many\r\n\r\none\r\n')]);
+  await c.cmd('SELECT INBOX');
+  for (let n = 1; n < COUNT; n *= 2)
+    assert.match((await c.cmd('COPY 1:* INBOX', { ms: 60000 })).at(-1), new RegExp(`COPYUID \\d+ 1(:${n})? ${n + 1}(:${2 * n})?\\]`));
+  await c.cmd('STORE 1:* +FLAGS.SILENT (\\Seen)', { ms: 60000 });
+  assert.match((await c.cmd('STATUS INBOX (MESSAGES UNSEEN)')).join(), new RegExp(`MESSAGES ${COUNT} UNSEEN 0`));
+  await c.cmd('COPY 1:* Archive', { ms: 60000 });
+  assert.match((await c.cmd('MOVE 1:* Trash', { ms: 60000 })).join(), new RegExp(`COPYUID \\d+ 1:${COUNT} 1:${COUNT}`));
+  await messages('INBOX', 0);
+  await messages('Trash', COUNT);
+  await c.cmd('SELECT Trash');
+  await c.cmd('STORE 1:* +FLAGS.SILENT (\\Deleted)', { ms: 60000 });
+  await c.cmd('CLOSE', { ms: 60000 });
+  await messages('Trash', 0);
+  await c.cmd('DELETE Archive', { ms: 60000 });
+  assert.doesNotMatch((await c.cmd('LIST "" *')).join(), /Archive/);
+  await c.logout();
+});
