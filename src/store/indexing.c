@@ -90,7 +90,8 @@ static void index_done(struct job *j)
             submit(a);
         return;
     }
-    a->index_behind = r > 0 || r == E_CLOSED || r == E_BUSY; /* what failed is tried again after the next change */
+    a->index_behind =
+        r > 0 || r == E_CLOSED || r == E_BUSY; /* what failed is tried again after the next change */
     if (r == 0) {
         catch_up(a);
         learn_up(a);
