@@ -6,6 +6,7 @@
  *   store_bench read    FOLDER MESSAGES BYTES                       bodies, headers, and a bare SELECT
  *   store_bench size    FOLDER NAMES                              disk bytes of the files named in it
  *   store_bench memory  FOLDER BOXES                                RSS of open mailboxes
+ *   store_bench open    FOLDER BOXES                                a file given back and opened again
  *   store_bench folders FOLDER BOXES                                a delivery among so many mailboxes
  *   store_bench profile FOLDER MESSAGES BYTES WHAT                  one thing again and again, for perf
  *   store_bench pages   FOLDER MESSAGES BYTES GROUP                 which b-trees a commit writes
@@ -19,14 +20,14 @@ static const struct {
     int (*run)(char **argv, int argc);
 } modes[] = {
     { "read", mode_read },       { "size", mode_size },       { "memory", mode_memory },
-    { "folders", mode_folders }, { "profile", mode_profile }, { "pages", mode_pages },
-    { "copy", mode_copy },
+    { "open", mode_open },       { "folders", mode_folders }, { "profile", mode_profile },
+    { "pages", mode_pages },     { "copy", mode_copy },
 };
 
 static int usage(void)
 {
     fprintf(stderr,
-            "usage: store_bench append|bare|read|size|memory|folders|profile|pages|copy FOLDER ...\n");
+            "usage: store_bench append|bare|read|size|memory|open|folders|profile|pages|copy FOLDER ...\n");
     return 64;
 }
 

@@ -15,6 +15,7 @@ const uint8_t *store_box_key(void);
 int mode_read(char **argv, int argc);
 int mode_size(char **argv, int argc);
 int mode_memory(char **argv, int argc);
+int mode_open(char **argv, int argc);
 int mode_folders(char **argv, int argc);
 int mode_profile(char **argv, int argc);
 int mode_pages(char **argv, int argc);

@@ -300,14 +300,11 @@ static int handle_bytes(struct mailbox *box, int what)
     return now;
 }
 
-static void report_handles(struct mailbox **boxes, uint32_t n)
+static void report_handle(const char *name, struct mailbox *box)
 {
-    for (uint32_t i = 0; i < 2; i++)
-        fprintf(stderr, "%s: page cache %d, schema %d, statements %d\n",
-                i ? "reading handle" : "writing handle",
-                handle_bytes(boxes[i * n], SQLITE_DBSTATUS_CACHE_USED),
-                handle_bytes(boxes[i * n], SQLITE_DBSTATUS_SCHEMA_USED),
-                handle_bytes(boxes[i * n], SQLITE_DBSTATUS_STMT_USED));
+    fprintf(stderr, "%s: page cache %d, schema %d, statements %d\n", name,
+            handle_bytes(box, SQLITE_DBSTATUS_CACHE_USED), handle_bytes(box, SQLITE_DBSTATUS_SCHEMA_USED),
+            handle_bytes(box, SQLITE_DBSTATUS_STMT_USED));
 }
 
 /* Mailboxes of 1,000 letters of 4 KB, open as the store holds them: the writing handle, one reading handle,
@@ -339,7 +336,8 @@ int mode_memory(char **argv, int argc)
         fetch_all(boxes[n + i], STORE__WANT__HEADER);
     }
     both = rss();
-    report_handles(boxes, n);
+    report_handle("writing handle", boxes[0]);
+    report_handle("reading handle", boxes[n]);
     for (uint32_t i = 0; i < 2 * n; i++)
         db_shed(mailbox_db(boxes[i]));
     malloc_trim(0);
@@ -353,6 +351,73 @@ int mode_memory(char **argv, int argc)
         must(mailbox_close(&boxes[i]), "close");
     free(boxes);
     letters_free(l, 100);
+    return 0;
+}
+
+/* ---- files given back ----------------------------------------------------------------------------- */
+
+static void status_of(struct mailbox *box, const char *name)
+{
+    CLEANUP(arena_release) struct arena a = { .max = MIB(1) };
+    Store__FoldersRequest q = STORE__FOLDERS_REQUEST__INIT;
+    Store__FoldersResponse out = STORE__FOLDERS_RESPONSE__INIT;
+
+    q.name = str_pb(str_from(name));
+    q.counts = true;
+    must(mailbox_folders(box, &a, &q, &out), "status");
+}
+
+/* As a lane opens what was given back: the handle, and its count of commits, as it was noted. */
+static struct mailbox *open_again(const char *folder, uint32_t i)
+{
+    struct mailbox *box = store_box_open(folder, i, MAILBOX_AGAIN | MAILBOX_COUNT_WAL);
+    uint64_t commits;
+
+    must(mailbox_commits(box, &commits), "commits");
+    return box;
+}
+
+/* What a miss costs: processor of opening a mailbox's file again, of the first answer, of the next one, and of giving
+ * the file back; and what it holds meanwhile. */
+int mode_open(char **argv, int argc)
+{
+    enum { ROUNDS = 5, STEPS = 4 };
+    uint32_t n = number(argv[1]);
+    struct mailbox **boxes = calloc(n, sizeof *boxes);
+    double best[STEPS] = { 1e18, 1e18, 1e18, 1e18 };
+    uint64_t held = 0, before;
+    size_t pieces = 0;
+
+    (void)argc;
+    for (uint32_t i = 0; i < n; i++) {
+        boxes[i] = store_box_open(argv[0], i, MAILBOX_CREATE);
+        must(mailbox_close(&boxes[i]), "close");
+    }
+    for (int round = 0; round < ROUNDS; round++)
+        for (int step = 0; step < STEPS; step++) {
+            double began = cpu_us(), took;
+
+            before = step == 0 ? rss() : before;
+            pieces = step == 0 ? mallinfo2().uordblks : pieces;
+            for (uint32_t i = 0; i < n; i++)
+                if (step == 0)
+                    boxes[i] = open_again(argv[0], i);
+                else if (step < 3)
+                    status_of(boxes[i], "Sent");
+                else
+                    must(mailbox_close(&boxes[i]), "close");
+            took = cpu_us() - began;
+            best[step] = took < best[step] ? took : best[step];
+            if (step == 2 && round == 0) {
+                held = rss() - before;
+                pieces = mallinfo2().uordblks - pieces;
+                report_handle("held", boxes[0]);
+            }
+        }
+    printf("{\"mailboxes\":%u,\"open_us\":%.1f,\"first_us\":%.1f,\"next_us\":%.1f,\"close_us\":%.1f,"
+           "\"bytes\":%llu}\n",
+           n, best[0] / n, best[1] / n, best[2] / n, best[3] / n, (unsigned long long)(held / n));
+    free(boxes);
     return 0;
 }
 

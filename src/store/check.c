@@ -1,5 +1,6 @@
 #include "src/store/check.h"
 #include "lib/mime/structure.h"
+#include "src/store/grams.h"
 #include "src/store/mailbox_private.h"
 #include "src/store/words.h"
 #include <stdio.h>
@@ -82,6 +83,8 @@ static const struct question {
               "WHERE r.codec IN (4, 5) AND r.part = 0 AND r.like_bytes <> e.head_bytes" },
     { "index", "SELECT format('email %d is in it and not there', d.id) FROM search_index_docsize d "
                "WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = d.id)" },
+    { "grams", "SELECT format('those of email %d are there, and it is not', g.email_id) FROM email_grams g "
+               "WHERE NOT EXISTS (SELECT 1 FROM email e WHERE e.id = g.email_id)" },
     { "heads", "SELECT format('email %d has no head', e.id) FROM email e "
                "WHERE (SELECT count(*) FROM email_head h WHERE h.email_id = e.id) + "
                "(SELECT count(*) FROM email_top t WHERE t.email_id = e.id) + (e.top IS NOT NULL) <> 1" },
@@ -340,6 +343,23 @@ static struct str trigram_at(struct str text, size_t at)
     return STR_NONE;
 }
 
+/* Has the email those of a text of its own? Without a row it may have any. */
+static int grams_check(struct mailbox *box, int64_t email_id, struct str text, struct check *c)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    uint32_t want[GRAMS_NEEDLE_MAX];
+    int r = stmt_get(box->db, "SELECT bits FROM email_grams WHERE email_id = ?1", &st);
+
+    if (r < 0)
+        return r;
+    stmt_bind_i64(st, 1, email_id);
+    if ((r = stmt_step(st)) <= 0)
+        return r;
+    if (!grams_may_have(stmt_str(st, 0), want, grams_of(text, want, 0)))
+        found(c, "grams", "the text of email %lld has others", (long long)email_id);
+    return 0;
+}
+
 /* Its first row of text: are trigrams from here and there in the index? */
 static int index_check(struct mailbox *box, int64_t email_id, struct check *c)
 {
@@ -358,7 +378,9 @@ static int index_check(struct mailbox *box, int64_t email_id, struct check *c)
             return 0;
         }
     }
-    return 0;
+    for (size_t i = 0; i < 3 && r >= 0; i++)
+        r = grams_check(box, email_id, str_skip(buf_str(&text), text.n * i / 3), c);
+    return r < 0 ? r : 0;
 }
 
 static int step_index(struct mailbox *box, struct check *c)

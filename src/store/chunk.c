@@ -418,17 +418,18 @@ static int undo_like(struct chunk_decoder *k, int64_t codec, struct str data, st
 int chunk_decode_like(struct chunk_decoder *k, int64_t codec, struct str data, size_t bytes, struct str like,
                       struct buf *out)
 {
-    CLEANUP(buf_release) struct buf folded = { .max = CHUNK_BYTES_MAX + 1 };
     char *p;
     int r;
 
     if (like.n > CHUNK_BYTES_MAX)
         return E_CORRUPT;
-    if ((r = like_fold(like, &folded)) < 0)
+    k->like.max = CHUNK_BYTES_MAX + 1;
+    buf_clear(&k->like);
+    if ((r = like_fold(like, &k->like)) < 0)
         return r;
     if (!(p = buf_reserve(out, bytes)))
         return E_NOMEM;
-    if ((r = undo_like(k, codec, data, buf_str(&folded), p, bytes)) == 0)
+    if ((r = undo_like(k, codec, data, buf_str(&k->like), p, bytes)) == 0)
         out->n += bytes;
     return r;
 }
@@ -436,5 +437,6 @@ int chunk_decode_like(struct chunk_decoder *k, int64_t codec, struct str data, s
 void chunk_decoder_release(struct chunk_decoder *k)
 {
     ZSTD_freeDCtx(k->d);
+    buf_release(&k->like);
     k->d = NULL;
 }

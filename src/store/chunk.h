@@ -49,6 +49,7 @@ MUST_CHECK int chunk_decode(int64_t codec, struct str data, size_t bytes, struct
  * held. One thread at a time. */
 struct chunk_decoder {
     void *d;
+    struct buf like; /* as it was compressed behind: may be released between two */
 };
 MUST_CHECK int chunk_decode_with(struct chunk_decoder *k, int64_t codec, struct str data, size_t bytes,
                                  struct buf *out);

@@ -1,4 +1,5 @@
 #include "src/store/index.h"
+#include "src/store/grams.h"
 #include "src/store/mailbox_private.h"
 #include "src/store/words.h"
 
@@ -49,7 +50,8 @@ int index_forget(struct mailbox *box, int64_t email_id)
 {
     int r = orders_drop(box, email_id);
 
-    if (r < 0 || (r = run_one(box, "DELETE FROM unindexed WHERE email_id = ?1", email_id)) < 0 ||
+    if (r < 0 || (r = run_one(box, "DELETE FROM email_grams WHERE email_id = ?1", email_id)) < 0 ||
+        (r = run_one(box, "DELETE FROM unindexed WHERE email_id = ?1", email_id)) < 0 ||
         db_changes(box->db) > 0)
         return r; /* it was never in the index, or its row there is a tombstone already */
     return run_one(box, "DELETE FROM search_index WHERE rowid = ?1 AND ?1 <= (SELECT indexed_upto FROM meta)",
@@ -118,13 +120,28 @@ static int text_insert(struct batch *b, int64_t email_id)
     return stmt_run(st);
 }
 
+static int grams_insert(struct batch *b, int64_t email_id)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    struct grams g = { 0 };
+    int r = stmt_get(b->box->db, "INSERT OR REPLACE INTO email_grams VALUES (?1, ?2)", &st);
+
+    if (r < 0)
+        return r;
+    grams_add(&g, buf_str(&b->part[0]));
+    grams_add(&g, buf_str(&b->part[1]));
+    stmt_bind_i64(st, 1, email_id);
+    stmt_bind_blob(st, 2, str_of(g.bits, grams_pack(&g)));
+    return stmt_run(st);
+}
+
 static int index_one(struct batch *b, int64_t email_id)
 {
     int r = orders_put(b->box, email_id);
 
     if (r < 0 || (r = text_read(b, email_id)) <= 0)
         return r < 0 ? r : run_one(b->box, "INSERT OR REPLACE INTO unindexed VALUES (?1, 1)", email_id);
-    if ((r = text_insert(b, email_id)) < 0 || email_id > b->upto)
+    if ((r = text_insert(b, email_id)) < 0 || (r = grams_insert(b, email_id)) < 0 || email_id > b->upto)
         return r;
     return run_one(b->box, "DELETE FROM unindexed WHERE email_id = ?1", email_id);
 }

@@ -105,6 +105,7 @@ int keybox_compare(struct db *of, struct db *copy)
         "SELECT count(*) FROM part_row",
         "SELECT count(*) FROM unindexed",
         "SELECT count(*) + coalesce(sum(part + id), 0) FROM dropping",
+        "SELECT count(*) + coalesce(sum(email_id + length(bits)), 0) FROM email_grams",
         "SELECT count(*) + coalesce(sum(email_id), 0) FROM email_by_date",
         "SELECT count(*) + coalesce(sum(email_id), 0) FROM email_by_thread",
         "SELECT count(*) FROM vanished",

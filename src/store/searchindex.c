@@ -6,15 +6,21 @@
  * emails of all terms that begin with it. Up to three letters this is the answer and not a guess,
  * for TEXT, which asks for header and body alike.
  *
+ * Common letters make a rare word as well, so what has all trigrams is asked for its runs of five letters
+ * (grams.h) before it is a candidate.
+ *
  * FTS5 reads U+FFFE and U+FFFF as U+FFFD, in texts and needles alike: a needle with U+FFFD is never
  * proven by the index. */
 #include "src/store/search_private.h"
 #include "lib/mime/charset.h"
+#include "src/store/grams.h"
 
 #define TRIGRAMS_MAX 16u        /* of one needle: more find nothing more, and each costs reading its list */
 #define EMAIL_ID_MAX (1u << 28) /* beyond it (32 MiB of bits) the index is not asked */
 #define POLL_ROWS    1024u
 #define ENOUGH_ROWS  (16u * POLL_ROWS)
+#define GRAMS_FROM   4u  /* so few texts are looked at at once */
+#define GRAMS_SPARSE 16u /* where less than one of so many is wanted, each is looked up */
 
 void idbits_release(struct idbits *b)
 {
@@ -317,6 +323,87 @@ static int regex_terms(const struct node *n, struct buf *expr)
     return name_terms(buf_str(&n->name), expr);
 }
 
+/* ---- runs of five letters ----------------------------------------------------------------------- */
+
+/* What every match has. */
+static size_t grams_wanted(const struct node *n, uint32_t out[GRAMS_NEEDLE_MAX])
+{
+    struct str rest = buf_str(&n->literals), piece;
+    size_t count = n->regex ? 0 : grams_of(buf_str(&n->needle), out, 0);
+
+    while (n->regex && rest.n) {
+        str_cut(rest, '\n', &piece, &rest);
+        count = grams_of(piece, out, count);
+    }
+    return count;
+}
+
+struct gram_filter {
+    struct search *s;
+    struct idbits *ids;
+    const uint32_t *want;
+    size_t n;
+    unsigned polled;
+};
+
+/* The row of `st`: email and bits. */
+static int grams_decide(struct gram_filter *f, struct stmt *st)
+{
+    int64_t id = stmt_i64(st, 0);
+
+    if (idbits_has(f->ids, id) && !grams_may_have(stmt_str(st, 1), f->want, f->n)) {
+        f->ids->w[id / 64] &= ~(UINT64_C(1) << (id % 64));
+        f->ids->count--;
+    }
+    return ++f->polled % POLL_ROWS == 0 && atomic_load_explicit(&f->s->stop, memory_order_relaxed)
+               ? E_CANCELED
+               : 0;
+}
+
+/* Rows from first to last. */
+static int grams_between(struct gram_filter *f, struct stmt *st, int64_t first, int64_t last)
+{
+    int r;
+
+    stmt_reset(st);
+    stmt_bind_i64(st, 1, first);
+    stmt_bind_i64(st, 2, last);
+    while ((r = stmt_step(st)) > 0)
+        if ((r = grams_decide(f, st)) < 0)
+            return r;
+    return r;
+}
+
+static int grams_sparse(struct gram_filter *f, struct stmt *st)
+{
+    int r = 0;
+
+    for (size_t w = 0; w < f->ids->words && r >= 0; w++)
+        for (uint64_t left = f->ids->w[w]; left && r >= 0; left &= left - 1) {
+            int64_t id = (int64_t)(w * 64) + __builtin_ctzll(left);
+
+            r = grams_between(f, st, id, id);
+        }
+    return r;
+}
+
+/* Emails that cannot match are taken out. */
+static int grams_filter(struct search *s, struct mailbox *box, const struct node *n, struct idbits *ids)
+{
+    CLEANUP(stmt_release) struct stmt *st = NULL;
+    uint32_t want[GRAMS_NEEDLE_MAX];
+    struct gram_filter f = { .s = s, .ids = ids, .want = want, .n = grams_wanted(n, want) };
+    int r;
+
+    if (!f.n || ids->count < GRAMS_FROM)
+        return 0;
+    r = stmt_get(box->db, "SELECT email_id, bits FROM email_grams WHERE email_id BETWEEN ?1 AND ?2", &st);
+    if (r < 0)
+        return r;
+    return ids->count * GRAMS_SPARSE < ids->words * 64 ? grams_sparse(&f, st)
+                                                       : grams_between(&f, st, 0, EMAIL_ID_MAX);
+}
+
 int index_candidates(struct search *s, struct mailbox *box, const struct node *n, struct candidates *out)
 {
     CLEANUP(buf_release) struct buf expr = { .max = KIB(64) };
@@ -331,12 +418,12 @@ int index_candidates(struct search *s, struct mailbox *box, const struct node *n
         r = name_terms(buf_str(&n->name), &expr);
     if (r < 0)
         return r == E_LIMIT ? 0 : r;
-    if (expr.n)
-        r = ask_terms(s, box, buf_str(&expr), &ids);
-    else if (!header && letters && !is_odd(needle))
-        r = ask_prefix(s, box, needle, out->exact, &ids);
-    else
+    if (!expr.n && (header || !letters || is_odd(needle)))
         return 0;
+    if (!expr.n)
+        r = ask_prefix(s, box, needle, out->exact, &ids);
+    else if ((r = ask_terms(s, box, buf_str(&expr), &ids)) >= 0)
+        r = grams_filter(s, box, n, &ids);
     if (r < 0)
         return r == E_LIMIT ? 0 : r;
     out->some = r > 0;

@@ -76,6 +76,7 @@ void words_close(struct words *w)
     w->on_row = false;
     w->email_id = 0;
     buf_release(&w->like);
+    buf_release(&w->decoder.like);
 }
 
 void words_release(struct words *w)
