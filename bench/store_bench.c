@@ -19,9 +19,9 @@ static const struct {
     const char *name;
     int (*run)(char **argv, int argc);
 } modes[] = {
-    { "read", mode_read },       { "size", mode_size },       { "memory", mode_memory },
-    { "open", mode_open },       { "folders", mode_folders }, { "profile", mode_profile },
-    { "pages", mode_pages },     { "copy", mode_copy },
+    { "read", mode_read },   { "size", mode_size },       { "memory", mode_memory },
+    { "open", mode_open },   { "folders", mode_folders }, { "profile", mode_profile },
+    { "pages", mode_pages }, { "copy", mode_copy },
 };
 
 static int usage(void)

@@ -385,7 +385,7 @@ int mode_open(char **argv, int argc)
     uint32_t n = number(argv[1]);
     struct mailbox **boxes = calloc(n, sizeof *boxes);
     double best[STEPS] = { 1e18, 1e18, 1e18, 1e18 };
-    uint64_t held = 0, before;
+    uint64_t held = 0, resting = 0, before = 0, first = 0;
     size_t pieces = 0;
 
     (void)argc;
@@ -398,6 +398,7 @@ int mode_open(char **argv, int argc)
             double began = cpu_us(), took;
 
             before = step == 0 ? rss() : before;
+            first = step == 0 && round == 0 ? before : first;
             pieces = step == 0 ? mallinfo2().uordblks : pieces;
             for (uint32_t i = 0; i < n; i++)
                 if (step == 0)
@@ -410,13 +411,20 @@ int mode_open(char **argv, int argc)
             best[step] = took < best[step] ? took : best[step];
             if (step == 2 && round == 0) {
                 held = rss() - before;
-                pieces = mallinfo2().uordblks - pieces;
                 report_handle("held", boxes[0]);
+            }
+            if (step == 2 && round + 1 == ROUNDS) {
+                for (uint32_t i = 0; i < n; i++)
+                    db_rest(mailbox_db(boxes[i]));
+                malloc_trim(0);
+                resting = rss() - first;
+                pieces = mallinfo2().uordblks - pieces;
             }
         }
     printf("{\"mailboxes\":%u,\"open_us\":%.1f,\"first_us\":%.1f,\"next_us\":%.1f,\"close_us\":%.1f,"
-           "\"bytes\":%llu}\n",
-           n, best[0] / n, best[1] / n, best[2] / n, best[3] / n, (unsigned long long)(held / n));
+           "\"bytes\":%llu,\"rest_bytes\":%llu,\"rest_malloc_bytes\":%zu}\n",
+           n, best[0] / n, best[1] / n, best[2] / n, best[3] / n, (unsigned long long)(held / n),
+           (unsigned long long)(resting / n), pieces / n);
     free(boxes);
     return 0;
 }

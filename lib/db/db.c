@@ -32,15 +32,30 @@ bool db_test_fail_allocation(int nth)
  * its copy of the ciphers' parameters sqlite3mcCloneCodecParameterTable writes through NULL, and when
  * sqlite3_set_clientdata fails, its destructor has freed the table that mcRegisterCodecExtensions goes on
  * to use. So whoever opens holds as much as a connection takes: the first allocation that fails gives it
- * back and tries again, and what is still missing then is taken from what was freed. */
+ * back and tries again, and what is still missing then is taken from what was freed. It is a mapping that nobody
+ * touches: a block of malloc's would be wiped at every open, page after page. */
 static _Thread_local void *reserve;
+
+static bool reserve_take(void)
+{
+    reserve = mmap(NULL, CONNECTION_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (reserve == MAP_FAILED)
+        reserve = NULL;
+    return reserve != NULL;
+}
+
+static void reserve_give(void)
+{
+    if (reserve)
+        munmap(reserve, CONNECTION_BYTES);
+    reserve = NULL;
+}
 
 static void *from_reserve(size_t n)
 {
     if (!reserve)
         return NULL;
-    free(reserve);
-    reserve = NULL;
+    reserve_give();
     return malloc(n);
 }
 
@@ -462,11 +477,10 @@ static int open_connection(struct db *db, const struct db_options *opt)
     const char *vfs = opt->vfs ? opt->vfs : gather ? WAL_GATHER_VFS : WAL_TOLD_VFS;
     int rc;
 
-    if (!(reserve = malloc(CONNECTION_BYTES)))
+    if (!reserve_take())
         return db_fail_other(db, E_NOMEM, "open the database");
     rc = sqlite3_open_v2(db->path, &db->s, flags, vfs);
-    free(reserve);
-    reserve = NULL;
+    reserve_give();
     if (rc != SQLITE_OK)
         return (rc & 0xff) == SQLITE_CANTOPEN && access(db->path, F_OK) < 0 && errno == ENOENT
                    ? db_fail_other(db, E_NOTFOUND, "open the database")

@@ -179,6 +179,9 @@ MUST_CHECK int db_verify_line(struct str line);
 /* Give page cache (some 200 KB to the handle's limit, wiped) and statements back: for a handle that will idle.
  * Who uses it next pays for reading, deciphering and preparing what it wants once more. */
 void db_shed(struct db *db);
+/* And what SQLite knows of the schema, more than half of what is left: for a handle that will idle long. Who uses it next
+ * has it read again, as at an open. No statement may be in use. */
+void db_rest(struct db *db);
 /* E_* for an SQLite code, extended or not; 0 for SQLITE_OK, ROW and DONE. */
 int db_error_from_sqlite(int code);
 /* Tests: SQLite's nth allocation from now fails (once); 0: none does. True when the one asked for

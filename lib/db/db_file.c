@@ -185,3 +185,11 @@ void db_shed(struct db *db)
     sqlite3_db_release_memory(db->s);
     db->slim = sqlite3_db_config(db->s, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0) == SQLITE_OK;
 }
+
+void db_rest(struct db *db)
+{
+    db_shed(db);
+    /* SQLite's word for forgetting it; nothing is written, and without memory for it nothing is forgotten. */
+    (void)sqlite3_exec(db->s, "PRAGMA writable_schema=RESET", NULL, NULL, NULL);
+    sqlite3_db_release_memory(db->s);
+}

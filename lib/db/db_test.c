@@ -488,6 +488,14 @@ static void test_interrupt(void **state)
     CHECK(count(db) == 0);
 }
 
+static int schema_used(struct db *db)
+{
+    int now = 0, peak = 0;
+
+    CHECK(sqlite3_db_status(db_sqlite(db), SQLITE_DBSTATUS_SCHEMA_USED, &now, &peak, 0) == SQLITE_OK);
+    return now;
+}
+
 static int cache_used(struct db *db)
 {
     int now = 0, peak = 0;
@@ -567,17 +575,48 @@ static void test_failing_reads(void **state UNUSED)
     CHECK(db_open(path, key, &small, &db) == 0 && db_verify(db, NULL) == 0 && db_close(&db) == 0);
 }
 
+/* The schema goes, settings stay, and whoever asks next finds both. */
+static void test_rest(void **state)
+{
+    CLEANUP(db_close) struct db *db = fresh();
+    int64_t n = 0, sync = 0, again = 0, cache = 0;
+    int before;
+
+    (void)state;
+    CHECK(db_run(db, "CREATE TABLE rest(b BLOB CHECK (length(b) > 0))") == 0 &&
+          db_run(db, "INSERT INTO rest VALUES (randomblob(20000))") == 0);
+    CHECK(db_get_i64(db, "PRAGMA synchronous", &sync) == 0 &&
+          db_get_i64(db, "PRAGMA cache_size", &cache) == 0);
+    before = schema_used(db);
+    db_rest(db);
+    CHECK(before > 500 && schema_used(db) < before / 2);
+    CHECK(db_get_i64(db, "SELECT length(b) FROM rest", &n) == 0 && n == 20000);
+    CHECK(db_run(db, "INSERT INTO rest VALUES (x'')") == E_RANGE);
+    CHECK(schema_used(db) > before / 2);
+    CHECK(db_get_i64(db, "PRAGMA synchronous", &again) == 0 && again == sync);
+    CHECK(db_get_i64(db, "PRAGMA cache_size", &again) == 0 && again == cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_settings),           cmocka_unit_test(test_opening),
-        cmocka_unit_test(test_statements),         cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_transactions),       cmocka_unit_test(test_checkpoint_and_shrink),
-        cmocka_unit_test(test_checkpoint_passes),  cmocka_unit_test(test_copies),
-        cmocka_unit_test(test_interrupt),          cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_verify_no_memory),   cmocka_unit_test(test_copy_no_memory),
-        cmocka_unit_test(test_untouched),          cmocka_unit_test(test_shed),
-        cmocka_unit_test(test_large_transactions), cmocka_unit_test(test_failing_reads),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_opening),
+        cmocka_unit_test(test_statements),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_transactions),
+        cmocka_unit_test(test_checkpoint_and_shrink),
+        cmocka_unit_test(test_checkpoint_passes),
+        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_verify_no_memory),
+        cmocka_unit_test(test_copy_no_memory),
+        cmocka_unit_test(test_untouched),
+        cmocka_unit_test(test_shed),
+        cmocka_unit_test(test_large_transactions),
+        cmocka_unit_test(test_failing_reads),
+        cmocka_unit_test(test_rest),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -4,8 +4,10 @@
 #include "src/store/grouping.h"
 #include "lib/base/hex.h"
 #include <assert.h>
+#include <malloc.h>
 
 #define SLIM_AFTER_MS 10000 /* an open file that nobody used gives its page cache back */
+#define SLIM_TRIM     16u   /* so many of them are some megabytes */
 
 uint64_t id_key(const void *id)
 {
@@ -128,6 +130,8 @@ void actor_handle_closing(struct handle *h)
 {
     struct actor *a = h->reader ? NULL : CONTAINER_OF(h, struct actor, writer);
 
+    if (a && a->quota_seen.folders && db_total_changes(mailbox_db(h->box)) == 0)
+        return; /* what was seen when it was given back last still holds */
     if (a && mailbox_quota_get(h->box, &a->quota_seen) < 0)
         a->quota_seen.folders = 0;
     if (a)
@@ -522,10 +526,15 @@ static void trim_done(struct work_job *w UNUSED)
     trimming = false;
 }
 
+/* What many small pieces were is memory of the kernel's again only when somebody looks for whole pages. */
 static void slim_run(struct work_job *w UNUSED)
 {
-    while (handles_slim(store.handles, SLIM_AFTER_MS))
-        ;
+    size_t n, all = 0;
+
+    while ((n = handles_slim(store.handles, SLIM_AFTER_MS)))
+        all += n;
+    if (all >= SLIM_TRIM)
+        malloc_trim(0);
 }
 
 void actor_files_slim(void)

@@ -3,7 +3,8 @@
 
 #define STEP UINT64_C(0x9E3779B97F4A7C15)
 #define MIX  UINT64_C(0xD6E8FEB86659FD93)
-#define FULL_IN_8 5u /* bits of eight that may be set: five letters of a needle's nine are five chances to exclude */
+#define FULL_IN_8 \
+    5u /* bits of eight that may be set: five letters of a needle's nine are five chances to exclude */
 #define RING 8u /* a power of two above GRAMS_LETTERS */
 
 _Static_assert(GRAMS_LETTERS == 5, "STEP_OUT");

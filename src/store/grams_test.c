@@ -26,8 +26,10 @@ static void test_texts(void **state)
         { "sent1ence", "sentence", false },
         { "r\xc3\xa9servation", "r\xc3\xa9servation", true },
         { "r\xc3\xa9servation", "reservation", false },
-        { "\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82", "\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82", true },
-        { "\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82", "\xd0\xb2\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82", false },
+        { "\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82", "\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82",
+          true },
+        { "\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82", "\xd0\xb2\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82",
+          false },
         { "", "sentence", false },
     };
 
@@ -42,7 +44,8 @@ static void test_texts(void **state)
 /* Whatever the bytes: a text may have each piece of itself. */
 static void test_pieces(void **state)
 {
-    static const unsigned char letters[] = { 'a', 'b', 'c', ' ', 'z', 0x80, 0xBF, 0xC3, 0xE3, 0xF0, 0xFF, '1', 'q' };
+    static const unsigned char letters[] = { 'a',  'b',  'c',  ' ',  'z', 0x80, 0xBF,
+                                             0xC3, 0xE3, 0xF0, 0xFF, '1', 'q' };
     uint64_t x = 7;
 
     (void)state;

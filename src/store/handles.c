@@ -7,6 +7,7 @@
 #define SLIM_MAX     8u /* at a time: whose lane wants one of them waits for all */
 #define FAT_BYTES    KIB(64)
 #define HANDLE_BYTES KIB(160) /* schema and statements of one, as measured; the page cache is counted */
+#define REST_BYTES   KIB(64)  /* one that rests, as measured */
 
 struct idle_list {
     struct handle *head, *tail;
@@ -102,7 +103,7 @@ static void close_one(struct handles *p, struct handle *h)
     h->closing = true;
     p->closed_for_others++;
     pthread_mutex_unlock(&p->lock);
-    if (p->closing)
+    if (p->closing && !h->resting)
         p->closing(h);
     h->box = NULL;
     (void)mailbox_close(&box); /* a checkpoint that failed leaves the -wal, for who opens next */
@@ -174,6 +175,7 @@ void handle_give(struct handles *p, struct handle *h)
     pthread_mutex_lock(&p->lock);
     p->bytes += bytes - h->bytes;
     h->bytes = bytes;
+    h->resting = false;
     h->used_ms = clock_mono_ms();
     idle_push(p, h);
     pthread_mutex_unlock(&p->lock);
@@ -258,16 +260,39 @@ size_t handles_trim(struct handles *p)
 }
 
 /* With the lock, which is free meanwhile. It keeps its place among the idle ones. */
-static void slim_one(struct handles *p, struct handle *h)
+static void slim_one(struct handles *p, struct handle *h, bool rest)
 {
     h->closing = true;
     pthread_mutex_unlock(&p->lock);
+    if (rest && p->closing)
+        p->closing(h); /* for when it is closed: to be asked then it would have to read its schema */
     mailbox_shed(h->box);
+    if (rest)
+        db_rest(mailbox_db(h->box));
     pthread_mutex_lock(&p->lock);
     h->closing = false;
-    p->bytes -= h->bytes - HANDLE_BYTES;
-    h->bytes = HANDLE_BYTES;
+    h->resting = rest;
+    p->bytes -= h->bytes;
+    h->bytes = rest ? REST_BYTES : HANDLE_BYTES;
+    p->bytes += h->bytes;
     pthread_cond_broadcast(&p->closed);
+}
+
+/* Those of SLIM_MAX that nobody used since. */
+static size_t slim_some(struct handles *p, int64_t before, bool rest)
+{
+    struct handle *some[SLIM_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(p->lists); i++)
+        for (struct handle *h = p->lists[i].head; h && h->used_ms <= before && n < SLIM_MAX; h = h->next)
+            if (!h->closing && (rest ? !h->resting : h->bytes > HANDLE_BYTES + FAT_BYTES)) {
+                h->closing = true; /* nobody closes it, or takes it, until it had its turn */
+                some[n++] = h;
+            }
+    for (size_t i = 0; i < n; i++)
+        slim_one(p, some[i], rest);
+    return n;
 }
 
 /* A mailbox at rest has one handle: a reader costs as much as a writer, and is opened again in a millisecond. */
@@ -290,18 +315,11 @@ static size_t close_readers(struct handles *p, int64_t before)
 size_t handles_slim(struct handles *p, int64_t unused_ms)
 {
     int64_t before = clock_mono_ms() - unused_ms;
-    struct handle *fat[SLIM_MAX];
-    size_t n = 0;
+    size_t n;
 
     pthread_mutex_lock(&p->lock);
-    for (size_t i = 0; i < ARRAY_LEN(p->lists); i++)
-        for (struct handle *h = p->lists[i].head; h && h->used_ms <= before && n < SLIM_MAX; h = h->next)
-            if (!h->closing && h->bytes > HANDLE_BYTES + FAT_BYTES) {
-                h->closing = true; /* nobody closes it, or takes it, until it had its turn */
-                fat[n++] = h;
-            }
-    for (size_t i = 0; i < n; i++)
-        slim_one(p, fat[i]);
+    n = slim_some(p, before, false);
+    n += slim_some(p, before - HANDLES_REST_MS, true);
     n += close_readers(p, before - HANDLES_READER_MS);
     pthread_mutex_unlock(&p->lock);
     return n;

@@ -13,12 +13,15 @@
 
 #define HANDLES_READER_MS 60000 /* a reader counts as unused for so much longer than it is */
 
+#define HANDLES_REST_MS 50000 /* so much longer unused, the schema is forgotten too */
+
 struct handles; /* opaque */
 
 struct handle { /* zeros: never opened */
     struct mailbox *box;
     bool reader, idle;
     bool closing; /* or slimmed: its lane waits for that */
+    bool resting; /* nothing is left to be given back */
     int64_t used_ms;
     size_t bytes;
     struct handle *next, *prev; /* among the idle ones of its kind, longest unused first */
@@ -30,7 +33,7 @@ struct handles_figures {
 };
 
 /* `max` handles and about `max_bytes` of memory; `closing` is called, by whichever thread, before an idle
- * handle is closed for another's sake. NULL: no memory. */
+ * handle is closed for another's sake, or comes to rest and may be closed then without it. NULL: no memory. */
 struct handles *handles_new(size_t max, size_t max_bytes, void (*closing)(struct handle *h));
 /* All of them are dropped. NULL is accepted. */
 void handles_free(struct handles **p);
@@ -49,8 +52,8 @@ void handle_interrupt(struct handles *p, struct handle *h);
 bool handles_other(struct handles *p, int more);
 /* Close idle ones until a sixteenth of the budget is free: then the next miss need not. How many. */
 size_t handles_trim(struct handles *p);
-/* The page caches of what nobody used for `unused_ms` are given back, and of that readers of HANDLES_READER_MS more
- * closed. How many. */
+/* The page caches of what nobody used for `unused_ms` are given back, after HANDLES_REST_MS more all but the open file, and
+ * readers of HANDLES_READER_MS more are closed. How many. */
 size_t handles_slim(struct handles *p, int64_t unused_ms);
 bool handles_crowded(struct handles *p);
 void handles_get_figures(struct handles *p, struct handles_figures *out);

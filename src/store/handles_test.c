@@ -158,8 +158,12 @@ static void test_slim(void **state UNUSED)
     v[1].reader = true;
     use(p, &v[1], &o, 0);
     v[1].used_ms -= 10000 + HANDLES_READER_MS;
-    CHECK_INT(handles_slim(p, 10000), 2); /* slimmer, then closed */
+    CHECK_INT(handles_slim(p, 10000), 3); /* slimmer, at rest, then closed */
     CHECK_INT(handles_slim(p, 10000), 0);
+    v[2].used_ms -= 10000 + HANDLES_REST_MS;
+    CHECK_INT(handles_slim(p, 10000), 2);
+    CHECK(v[2].resting);
+    use(p, &v[2], &o, 1);
     handles_get_figures(p, &f);
     CHECK_INT(f.open, BOXES - 1);
     for (unsigned i = 0; i < BOXES; i++)
