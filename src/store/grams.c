@@ -56,7 +56,7 @@ static inline __attribute__((always_inline)) void grams_each(struct str text,
                                                              void (*each)(void *ctx, uint32_t gram),
                                                              void *ctx)
 {
-    const unsigned char *p = (const unsigned char *)text.p, *end = p + text.n;
+    const unsigned char *p = (const unsigned char *)text.p, *end = text.n ? p + text.n : p;
     struct run run = { 0 };
     uint32_t letter, gram;
 
