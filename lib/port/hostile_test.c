@@ -108,7 +108,7 @@ static void test_maildir(void **state UNUSED)
 
 static void test_mbox(void **state UNUSED)
 {
-    static const uint64_t long_line = MIB(300);
+    static const uint64_t long_line = MIB(80);
     struct rusage before, after;
     struct read r;
     int fd;
@@ -196,13 +196,13 @@ static void test_zip_bombs(void **state UNUSED)
     struct read r;
 
     memset(text, 'x', sizeof text - 1);
-    zip_put(a, "large.eml", text, 4096); /* 256 MiB */
+    zip_put(a, "large.eml", text, 1280); /* 80 MiB */
     zip_end(a);
     CHECK(getrusage(RUSAGE_SELF, &before) == 0);
     r = read_all(PORT_EML, "bomb.zip");
-    CHECK(r.ended == 0 && r.good == 1 && r.bytes == 4096 * (sizeof text - 1));
+    CHECK(r.ended == 0 && r.good == 1 && r.bytes == 1280 * (sizeof text - 1));
     CHECK(getrusage(RUSAGE_SELF, &after) == 0 && after.ru_maxrss - before.ru_maxrss < 32768);
-    a = zip_new("index.zip"); /* more lines than the zip has entries, in an index of 40 MiB */
+    a = zip_new("index.zip"); /* more lines than the zip has entries, in an index of 8 MiB */
     for (size_t i = 0; i < 200; i++) {
         size_t n = (size_t)snprintf(line, sizeof line, "{\"file\": \"%zu\"}\n", i);
 
@@ -210,7 +210,7 @@ static void test_zip_bombs(void **state UNUSED)
         snprintf(text + i * 20, 21, "%-19.*s\n", (int)n - 1, line);
     }
     text[200 * 20] = '\0';
-    zip_put(a, "index/1.jsonl", text, 10000);
+    zip_put(a, "index/1.jsonl", text, 2000);
     zip_put(a, "x.eml", "A: b\r\n\r\nx\r\n", 1);
     zip_end(a);
     r = read_all(PORT_EML, "index.zip"); /* always the same names: they fit */
@@ -354,7 +354,7 @@ static void test_sqlite_damaged(void **state UNUSED)
 {
     uint32_t x = 7;
 
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 60; i += 3) {
         sqlite3 *s = NULL;
         struct stat st;
         char name[32];

@@ -5,6 +5,7 @@
 #include "lib/base/errors.h"
 #include "test/fault/faultfs.h"
 #include "test/fault/heap.h"
+#include "test/fault/replays.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,7 +150,7 @@ static size_t fail_calls(const struct scenario *s)
     for (size_t k = 0; k < ARRAY_LEN(troubles); k++) {
         size_t n = first_n(), runs = 0;
 
-        for (; n < NTH_MAX; n = next_of(n, 16), runs++) {
+        for (; n < NTH_MAX; n = next_of(n, 16 / FAULT_SHARE), runs++) {
             snprintf(name, sizeof name, "%s, %s, number %zu", s->name, troubles[k].name, n);
             check_case = name;
             if (!fail_nth(s, &troubles[k], n))
@@ -228,7 +229,7 @@ static void test_allocations(void **state UNUSED)
 
             if (!is_asked(&scenarios[i]))
                 continue;
-            for (; n < ALLOCATIONS_MAX; n = next_of(n, 12), runs++) {
+            for (; n < ALLOCATIONS_MAX; n = next_of(n, 12 / FAULT_SHARE), runs++) {
                 snprintf(name, sizeof name, "%s, %s %zu", scenarios[i].name, shortages[k].name, n);
                 check_case = name;
                 if (!starve(&scenarios[i], &shortages[k], n, &failures))

@@ -12,7 +12,7 @@
 
 #define STEPS_MAX     96u
 #define SLOTS_TRIED   6u
-#define REPLAYS_LEAST 200u
+#define REPLAYS_LEAST (200u / FAULT_SHARE)
 
 /* What was acknowledged, step by step. history[k]: after k acknowledgements. */
 struct entry {
