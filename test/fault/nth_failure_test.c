@@ -150,7 +150,7 @@ static size_t fail_calls(const struct scenario *s)
     for (size_t k = 0; k < ARRAY_LEN(troubles); k++) {
         size_t n = first_n(), runs = 0;
 
-        for (; n < NTH_MAX; n = next_of(n, 16 / FAULT_SHARE), runs++) {
+        for (; n < NTH_MAX; n = next_of(n, FAULT_SHARE > 1 ? 8 : 16), runs++) {
             snprintf(name, sizeof name, "%s, %s, number %zu", s->name, troubles[k].name, n);
             check_case = name;
             if (!fail_nth(s, &troubles[k], n))
@@ -229,7 +229,7 @@ static void test_allocations(void **state UNUSED)
 
             if (!is_asked(&scenarios[i]))
                 continue;
-            for (; n < ALLOCATIONS_MAX; n = next_of(n, 12 / FAULT_SHARE), runs++) {
+            for (; n < ALLOCATIONS_MAX; n = next_of(n, FAULT_SHARE > 1 ? 8 : 12), runs++) {
                 snprintf(name, sizeof name, "%s, %s %zu", scenarios[i].name, shortages[k].name, n);
                 check_case = name;
                 if (!starve(&scenarios[i], &shortages[k], n, &failures))
