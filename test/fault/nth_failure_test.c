@@ -229,7 +229,7 @@ static void test_allocations(void **state UNUSED)
 
             if (!is_asked(&scenarios[i]))
                 continue;
-            for (; n < ALLOCATIONS_MAX; n = next_of(n, FAULT_SHARE > 1 ? 8 : 12), runs++) {
+            for (; n < ALLOCATIONS_MAX; n = next_of(n, 12), runs++) {
                 snprintf(name, sizeof name, "%s, %s %zu", scenarios[i].name, shortages[k].name, n);
                 check_case = name;
                 if (!starve(&scenarios[i], &shortages[k], n, &failures))
