@@ -1,6 +1,6 @@
 /* lib/mime/charset.h
  *
- * Any charset that iconv knows to UTF-8, in slices. Never fails on bad input: what is invalid becomes
+ * Any charset that iconv knows to UTF-8, in slices; in a sandboxed role those that were loaded before. Never fails on bad input: what is invalid becomes
  * U+FFFD. No charset, US-ASCII and unknown names are read as senders mean them: valid UTF-8 as that,
  * every other byte as windows-1252. */
 #ifndef LIB_MIME_CHARSET_H

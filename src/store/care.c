@@ -1,6 +1,6 @@
 /* src/store/care.c: what a mailbox needs now and then, while it is attached and others work in it. One walk
- * at a time of a mailbox, in small jobs: what changes it in the writer's lane, what looks in a reader's.
- * Between two of them everybody else has his turn. */
+ * at a time of a mailbox, and of few mailboxes, in small jobs: what changes it in the writer's lane, what looks in a
+ * reader's. Between two of them everybody else has his turn. */
 #include "src/store/findings.h"
 #include "src/store/check.h"
 #include "src/store/store.h"
